@@ -1,0 +1,164 @@
+//! Plain words of the field: a capture, where and when it was taken, and what was seen on it.
+//!
+//! Owns the vocabulary that all stages share. Knows nothing of files, keys or pixels.
+
+use std::fmt;
+
+use data_encoding::{Encoding, Specification};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::geometry::Rect;
+
+/// What a region shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RegionKind {
+    /// A licence plate.
+    Plate,
+    /// A human face.
+    Face,
+}
+
+impl RegionKind {
+    /// `plate` or `face`, as in every output format.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plate => "plate",
+            Self::Face => "face",
+        }
+    }
+}
+
+/// Something that identifies a person or a vehicle, found on an image.
+pub struct Region {
+    /// What it is.
+    pub kind: RegionKind,
+    /// Where it is, in pixels of the stored image, tight and without margin.
+    pub bounds: Rect,
+    /// The detector's confidence, 0 to 1.
+    pub score: f32,
+    /// What a plate says, when it could be read.
+    pub reading: Option<Reading>,
+}
+
+/// What a plate may say: candidates, most probable first, never empty.
+pub struct Reading {
+    /// Spellings with their probabilities, most probable first.
+    pub candidates: Vec<Candidate>,
+}
+
+/// One spelling of a plate and its probability.
+pub struct Candidate {
+    /// The spelling.
+    pub text: PlateText,
+    /// 0 to 1; over all candidates at most 1.
+    pub probability: f32,
+}
+
+/// Canonical plate text: upper-case letters and digits only, 1 to 16 of them.
+///
+/// Identifying, so it is wiped on drop and has no `Debug` and no `Display`: whoever shows it must ask by name.
+#[derive(Clone, PartialEq, Eq, Hash, Zeroize, ZeroizeOnDrop)]
+pub struct PlateText(String);
+
+impl PlateText {
+    /// No plate in use has more characters.
+    pub const MAX_LEN: usize = 16;
+
+    /// Upper case, letters and digits only; `None` when nothing or too much remains.
+    pub fn canonical(text: &str) -> Option<Self> {
+        let canonical: String = text
+            .chars()
+            .flat_map(char::to_uppercase)
+            .filter(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
+            .collect();
+        (1..=Self::MAX_LEN).contains(&canonical.len()).then_some(Self(canonical))
+    }
+
+    /// The text itself. It must not reach a log, a file name or an error message.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Crockford's base32: no I, L, O or U, read back in either case, with O as 0 and I, L as 1.
+fn crockford() -> Encoding {
+    let mut spec = Specification::new();
+    spec.symbols.push_str("0123456789ABCDEFGHJKMNPQRSTVWXYZ");
+    spec.translate.from.push_str("abcdefghjkmnpqrstvwxyzoOiIlL");
+    spec.translate.to.push_str("ABCDEFGHJKMNPQRSTVWXYZ001111");
+    spec.ignore.push('-');
+    // 128 bits are 25.6 symbols: what the last symbol carries beyond them is not checked by hand-typed ids.
+    spec.check_trailing_bits = false;
+    spec.encoding().expect("a constant specification")
+}
+
+/// 128 bits as 26 characters of Crockford's base32.
+pub fn to_base32(bits: &[u8; 16]) -> String {
+    crockford().encode(bits)
+}
+
+/// The 128 bits that `text` spells, or `None`.
+pub fn from_base32(text: &str) -> Option<[u8; 16]> {
+    crockford().decode(text.trim().as_bytes()).ok()?.try_into().ok()
+}
+
+/// A capture's random name in the vault; shown and typed as Crockford base32.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CaptureId(pub [u8; 16]);
+
+impl CaptureId {
+    /// Reads the id as shown by `Display`, in either case.
+    pub fn parse(text: &str) -> Option<Self> {
+        from_base32(text).map(Self)
+    }
+}
+
+impl fmt::Display for CaptureId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&to_base32(&self.0))
+    }
+}
+
+impl fmt::Debug for CaptureId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CaptureId({self})")
+    }
+}
+
+/// When, where and under which rule an image was taken: one row of `captures.csv`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Circumstances {
+    /// When the shutter opened.
+    pub captured_at: Option<jiff::Timestamp>,
+    /// Port of entry or other place.
+    pub site: Option<String>,
+    /// Lane or booth.
+    pub lane: Option<String>,
+    /// `in` or `out`, or what the site calls it.
+    pub direction: Option<String>,
+    /// Retention class: `citizen`, `visitor`, `transit`, or one of the custodian's own.
+    pub class: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plate_text_is_canonical() {
+        let text = |s| PlateText::canonical(s).map(|t| t.expose().to_owned());
+        assert_eq!(text("abc-12 34"), Some("ABC1234".to_owned()));
+        assert_eq!(text(" · "), None);
+        assert_eq!(text("12345678901234567"), None);
+    }
+
+    #[test]
+    fn ids_survive_typing() {
+        let id = CaptureId(*b"0123456789abcdef");
+        let shown = id.to_string();
+        assert_eq!(shown.len(), 26);
+        assert_eq!(CaptureId::parse(&shown), Some(id));
+        assert_eq!(CaptureId::parse(&shown.to_lowercase().replace('0', "o").replace('1', "l")), Some(id));
+        assert_eq!(CaptureId::parse("tooshort"), None);
+    }
+}

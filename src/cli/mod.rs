@@ -1,0 +1,154 @@
+//! The command line: one file a verb, one place that turns errors into words and exit codes.
+//!
+//! Owns arguments, prompts, terminal output and exit codes; the library below never prints. stdout is data, stderr is
+//! progress and messages.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod breach;
+mod check;
+mod custody;
+mod demo;
+mod export;
+mod ingest;
+mod inspect;
+mod open;
+mod search;
+mod simulate;
+
+/// Finds plates and faces in photographs, replaces them by keyed pseudonyms, blanks the pixels, and seals every byte
+/// before it touches a disk.
+#[derive(Parser)]
+#[command(name = "safelight", version, max_term_width = 100, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+    /// Print the result as one JSON object on stdout
+    #[arg(long, global = true)]
+    json: bool,
+    /// No progress and no summary, only errors
+    #[arg(long, short, global = true)]
+    quiet: bool,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// The whole story in one command, with an HTML report
+    Demo(demo::Args),
+    /// Draw photographs of vehicles and travellers, with truth
+    Simulate(simulate::Args),
+    /// Make and show the custodian's keyring, and site packs
+    Custody(custody::Args),
+    /// Pseudonymise, blank and seal a folder of photographs
+    Ingest(ingest::Args),
+    /// Show what would be found and blanked
+    Inspect(inspect::Args),
+    /// Find captures of a plate
+    Search(search::Args),
+    /// Open one record: its scene, or its original
+    Open(open::Args),
+    /// Make a copy for a partner, under pseudonyms of its own
+    Export(export::Args),
+    /// Verify a vault, with or without keys
+    Check(check::Args),
+    /// Attack a stolen folder and report what it yields
+    Breach(breach::Args),
+}
+
+/// How a verb that ran to its end ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything was done.
+    Done,
+    /// Done, but some images failed; they were named.
+    SomeFailed,
+}
+
+/// Why a verb stopped, with the exit code's meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Exit code 2: the command line, a file or the configuration is wrong.
+    Usage,
+    /// Exit code 3: a key is wrong or an integrity check failed.
+    Integrity,
+    /// Exit code 130: interrupted by the user.
+    Interrupted,
+    /// Exit code 255: a fault of the program or the machine.
+    Internal,
+}
+
+/// What went wrong and what to do about it.
+#[derive(Debug)]
+pub struct Failure {
+    stop: Stop,
+    problem: String,
+    remedy: String,
+}
+
+impl Failure {
+    /// A failure with its `problem` and `remedy`, each one sentence without a full stop at the end.
+    pub fn new(stop: Stop, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { stop, problem: problem.into(), remedy: remedy.into() }
+    }
+
+    /// Wrong command line, file or configuration.
+    pub fn usage(problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(Stop::Usage, problem, remedy)
+    }
+
+    /// A wrong key or a failed integrity check.
+    pub fn integrity(problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(Stop::Integrity, problem, remedy)
+    }
+}
+
+/// What every verb is told beside its own arguments.
+pub struct Context {
+    /// Print one JSON object on stdout instead of text.
+    pub json: bool,
+    /// Nothing but errors on stderr.
+    pub quiet: bool,
+}
+
+impl Context {
+    /// Whether progress may be drawn: on a terminal only, and not with `--quiet`.
+    pub fn shows_progress(&self) -> bool {
+        !self.quiet && std::io::stderr().is_terminal()
+    }
+}
+
+/// Runs the command line and returns the process's exit code.
+pub fn main() -> ExitCode {
+    let Cli { verb, json, quiet } = Cli::parse();
+    let context = Context { json, quiet };
+    let result = match verb {
+        Verb::Demo(args) => demo::run(args, &context),
+        Verb::Simulate(args) => simulate::run(args, &context),
+        Verb::Custody(args) => custody::run(args, &context),
+        Verb::Ingest(args) => ingest::run(args, &context),
+        Verb::Inspect(args) => inspect::run(args, &context),
+        Verb::Search(args) => search::run(args, &context),
+        Verb::Open(args) => open::run(args, &context),
+        Verb::Export(args) => export::run(args, &context),
+        Verb::Check(args) => check::run(args, &context),
+        Verb::Breach(args) => breach::run(args, &context),
+    };
+    match result {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::SomeFailed) => ExitCode::from(1),
+        Err(failure) => {
+            let Failure { stop, problem, remedy } = failure;
+            // The exit code still tells when stderr is closed.
+            let _ = writeln!(std::io::stderr(), "error: {problem}\nremedy: {remedy}");
+            ExitCode::from(match stop {
+                Stop::Usage => 2,
+                Stop::Integrity => 3,
+                Stop::Interrupted => 130,
+                Stop::Internal => 255,
+            })
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Safelight reads folders of vehicle and traveller photographs, replaces plates and faces by keyed
+//! pseudonyms, blanks their pixels, and seals every byte before it touches a disk.
+//!
+//! The modules stand in the order in which an image passes them; dependencies point one way (see ARCHITECTURE.md):
+//!
+//! | you have | you want | begin at |
+//! |---|---|---|
+//! | image bytes | pixels within limits, or a clear refusal | [`frame`] |
+//! | pixels | plates and faces | [`vision`] |
+//! | plate text | a pseudonym | [`pseudonym`] |
+//! | regions | a scene that shows none of them | [`redact`] |
+//! | bytes and a public key | bytes that only the private key opens | [`seal`] |
+//! | captures | a folder that is worthless to a thief | [`vault`] |
+//! | an institution | keys, and who holds which | [`custody`] |
+//! | a folder of photographs | all of the above, in parallel | [`pipeline`] |
+//! | a partner | a copy under pseudonyms of its own | [`export`] |
+//! | doubt | attacks on all of it | [`breach`] |
+//! | no photographs | drawn ones, with truth | [`simulate`] |
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod capture;
+pub mod geometry;
+
+pub mod frame;
+pub mod nn;
+pub mod vision;
+
+pub mod pseudonym;
+pub mod redact;
+
+pub mod seal;
+pub mod vault;
+
+pub mod custody;
+pub mod pipeline;
+
+pub mod breach;
+pub mod export;
+pub mod report;
+
+pub mod simulate;
+
+pub mod cli;

@@ -1,0 +1,30 @@
+//! Finds plates and faces and reads plates.
+//!
+//! Owns detectors, readers, thresholds and redaction margins. Knows nothing about keys, vaults or files.
+
+use crate::capture::{Reading, RegionKind};
+use crate::frame::LumaSource;
+use crate::geometry::Rect;
+
+/// A candidate region with the detector's confidence.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Detection {
+    /// Plate or face.
+    pub kind: RegionKind,
+    /// Tight box in pixels of the stored image.
+    pub bounds: Rect,
+    /// Confidence, 0 to 1.
+    pub score: f32,
+}
+
+/// Finds plates and faces. One instance serves one thread; scratch memory lives inside and weights are shared.
+pub trait Detector: Send {
+    /// Every region above the redaction threshold, overlaps already merged, best first.
+    fn detect(&mut self, image: &dyn LumaSource) -> Vec<Detection>;
+}
+
+/// Reads plates. One instance serves one thread.
+pub trait Reader: Send {
+    /// What the plate in the tight box `plate` says, or `None` when it cannot be read.
+    fn read(&mut self, image: &dyn LumaSource, plate: Rect) -> Option<Reading>;
+}
