@@ -1,0 +1,1 @@
+//! Bodies below the head.

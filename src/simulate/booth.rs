@@ -1,0 +1,1 @@
+//! Travellers at an inspection booth.

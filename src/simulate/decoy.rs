@@ -1,0 +1,1 @@
+//! What resembles a plate or a face and is none.
