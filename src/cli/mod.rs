@@ -13,6 +13,7 @@ mod check;
 mod custody;
 mod demo;
 mod export;
+mod generate;
 mod ingest;
 mod inspect;
 mod open;
@@ -56,6 +57,9 @@ enum Verb {
     Check(check::Args),
     /// Attack a stolen folder and report what it yields
     Breach(breach::Args),
+    /// Shell completions and man pages
+    #[command(hide = true)]
+    Generate(generate::Args),
 }
 
 /// How a verb that ran to its end ended.
@@ -135,6 +139,7 @@ pub fn main() -> ExitCode {
         Verb::Export(args) => export::run(args, &context),
         Verb::Check(args) => check::run(args, &context),
         Verb::Breach(args) => breach::run(args, &context),
+        Verb::Generate(args) => generate::run(args, &context),
     };
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
