@@ -1,0 +1,145 @@
+//! Pictures that the camera stored lying on their side, shown to the eyes as they stood.
+
+use std::borrow::Cow;
+
+use super::{Frame, GrayPlane, LumaSource};
+use crate::geometry::{PixelRect, Rect, Size};
+
+/// What has to be done to the stored picture before it stands as it was seen. The eight values of EXIF.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Orientation {
+    /// Nothing.
+    #[default]
+    Upright,
+    /// Mirror left to right.
+    Mirrored,
+    /// Turn by 180°.
+    HalfTurn,
+    /// Mirror top to bottom.
+    Flipped,
+    /// Mirror along the diagonal from the top left.
+    Transposed,
+    /// Turn right by 90°.
+    QuarterRight,
+    /// Mirror along the diagonal from the top right.
+    Transversed,
+    /// Turn left by 90°.
+    QuarterLeft,
+}
+
+impl Orientation {
+    /// From the EXIF block of a file, without its six leading bytes; upright when it does not say.
+    pub(super) fn from_exif(exif: &[u8]) -> Self {
+        image::metadata::Orientation::from_exif_chunk(exif).map_or(Self::Upright, Self::from)
+    }
+
+    /// Whether width and height change places.
+    fn swaps_sides(self) -> bool {
+        matches!(self, Self::Transposed | Self::QuarterRight | Self::Transversed | Self::QuarterLeft)
+    }
+
+    /// Where the point (`x`, `y`) of the upright picture lies in the stored one of `stored` width and height.
+    fn to_stored(self, (x, y): (f32, f32), stored: (f32, f32)) -> (f32, f32) {
+        let (w, h) = stored;
+        match self {
+            Self::Upright => (x, y),
+            Self::Mirrored => (w - x, y),
+            Self::HalfTurn => (w - x, h - y),
+            Self::Flipped => (x, h - y),
+            Self::Transposed => (y, x),
+            Self::QuarterRight => (y, h - x),
+            Self::Transversed => (w - y, h - x),
+            Self::QuarterLeft => (w - y, x),
+        }
+    }
+}
+
+impl From<image::metadata::Orientation> for Orientation {
+    fn from(orientation: image::metadata::Orientation) -> Self {
+        use image::metadata::Orientation as Exif;
+        match orientation {
+            Exif::NoTransforms => Self::Upright,
+            Exif::FlipHorizontal => Self::Mirrored,
+            Exif::Rotate180 => Self::HalfTurn,
+            Exif::FlipVertical => Self::Flipped,
+            Exif::Rotate90FlipH => Self::Transposed,
+            Exif::Rotate90 => Self::QuarterRight,
+            Exif::Rotate270FlipH => Self::Transversed,
+            Exif::Rotate270 => Self::QuarterLeft,
+        }
+    }
+}
+
+/// A frame as it was seen. Boxes found on it go through [`Upright::to_stored`].
+///
+/// Where a side does not divide by the reduction, the narrower group of pixels is the stored image's last, which may be
+/// the upright one's first: boxes from reduced planes may then lie up to `denominator` - 1 pixels off.
+pub struct Upright<'f> {
+    frame: &'f Frame,
+}
+
+impl<'f> Upright<'f> {
+    /// The upright view of `frame`, turned only where it is asked for pixels.
+    pub fn new(frame: &'f Frame) -> Self {
+        Self { frame }
+    }
+
+    /// The box of the stored image that shows what `seen` shows of the upright one.
+    pub fn to_stored(&self, seen: Rect) -> Rect {
+        let size = self.frame.size();
+        let stored = (size.width as f32, size.height as f32);
+        let corners = [(seen.x, seen.y), (seen.right(), seen.bottom())];
+        Rect::around(corners.map(|corner| self.frame.orientation().to_stored(corner, stored)))
+    }
+
+    fn turned(&self, stored: GrayPlane) -> GrayPlane {
+        let orientation = self.frame.orientation();
+        let size =
+            if orientation.swaps_sides() { Size::new(stored.size.height, stored.size.width) } else { stored.size };
+        let extent = (stored.size.width as f32, stored.size.height as f32);
+        // The way is affine: the first pixel and the steps along a row and down a column say all. Middles of pixels, so
+        // that turning is exact; sides are at most 65,535, which `f32` holds exactly with a half.
+        let place = |x: f32, y: f32| {
+            let (sx, sy) = orientation.to_stored((x + 0.5, y + 0.5), extent);
+            sy.floor() as isize * stored.size.width as isize + sx.floor() as isize
+        };
+        let origin = place(0.0, 0.0);
+        let across = place(1.0, 0.0) - origin;
+        let down = place(0.0, 1.0) - origin;
+        let mut data = Vec::with_capacity(stored.data.len());
+        for y in 0..size.height as isize {
+            let row = origin + y * down;
+            data.extend((0..size.width as isize).map(|x| stored.data[(row + x * across) as usize]));
+        }
+        GrayPlane { size, data }
+    }
+}
+
+impl LumaSource for Upright<'_> {
+    fn size(&self) -> Size {
+        let size = self.frame.size();
+        if self.frame.orientation().swaps_sides() { Size::new(size.height, size.width) } else { size }
+    }
+
+    fn reduced(&self, denominator: u32) -> Cow<'_, GrayPlane> {
+        match self.frame.orientation() {
+            Orientation::Upright => self.frame.reduced(denominator),
+            _ => Cow::Owned(self.turned(self.frame.reduced(denominator).into_owned())),
+        }
+    }
+
+    fn crop(&self, area: PixelRect) -> GrayPlane {
+        match self.frame.orientation() {
+            Orientation::Upright => self.frame.crop(area),
+            _ => {
+                let stored = self.to_stored(area.rect());
+                self.turned(self.frame.crop(PixelRect::new(
+                    stored.x as u32,
+                    stored.y as u32,
+                    stored.w as u32,
+                    stored.h as u32,
+                )))
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::frame::tests::{jpeg, picture, png};
+use crate::frame::{GrayPlane, Limits};
+use crate::geometry::Rect;
+
+fn region(kind: RegionKind, bounds: Rect) -> Region {
+    Region { kind, bounds, score: 0.9, reading: None }
+}
+
+fn frame(file: &[u8]) -> Frame {
+    Frame::decode(file, &Limits::default()).unwrap()
+}
+
+fn luma(file: &[u8]) -> GrayPlane {
+    frame(file).reduced(1).into_owned()
+}
+
+fn redacted(file: &[u8], areas: &[PixelRect]) -> Redaction {
+    redact(frame(file), file.to_vec(), areas).unwrap()
+}
+
+proptest! {
+    #[test]
+    fn areas_cover_their_regions_and_keep_to_the_grid(
+        x in -20.0f32..200.0, y in -20.0f32..150.0, w in 0.5f32..120.0, h in 0.5f32..90.0, face: bool,
+    ) {
+        let size = Size::new(170, 113);
+        let kind = if face { RegionKind::Face } else { RegionKind::Plate };
+        let bounds = Rect::new(x, y, w, h);
+        let areas = redaction_areas(&[region(kind, bounds)], size);
+        if let Some(touched) = bounds.pixels(size) {
+            let [area] = areas[..] else { panic!("one area for one region") };
+            prop_assert!(area.rect().overlap(touched.rect()) == touched.rect().area());
+            prop_assert!(area.x % GRID == 0 && area.y % GRID == 0);
+            prop_assert!(area.right() % GRID == 0 || area.right() == size.width);
+            prop_assert!(area.bottom() % GRID == 0 || area.bottom() == size.height);
+        }
+        for area in areas {
+            prop_assert!(area.right() <= size.width && area.bottom() <= size.height);
+        }
+    }
+}
+
+#[test]
+fn areas_are_flat_and_the_rest_stays() {
+    let rgb = picture(200, 120);
+    let area = PixelRect::new(32, 48, 80, 32);
+    let files = [
+        jpeg(&rgb, |e| e.set_sampling_factor(SamplingFactor::F_2_2)),
+        jpeg(&rgb, |e| e.set_sampling_factor(SamplingFactor::F_1_1)),
+        jpeg(&rgb, |e| e.set_progressive(true)),
+    ];
+    for file in files {
+        let before = luma(&file);
+        let after = luma(&redacted(&file, &[area]).scene);
+        let (mut worst, mut sum, mut count) = (0, 0u64, 0u64);
+        for (i, (&a, &b)) in before.data.iter().zip(&after.data).enumerate() {
+            let (x, y) = (i as u32 % 200, i as u32 / 200);
+            if area.contains(x, y) {
+                assert_eq!(b, FILL, "({x}, {y}) is not blank");
+            } else {
+                worst = worst.max(a.abs_diff(b));
+                sum += u64::from(a.abs_diff(b));
+                count += 1;
+            }
+        }
+        // The same tables once more: only rounding is left.
+        assert!(sum as f64 / (count as f64) < 0.5 && worst < 16, "mean {} worst {worst}", sum as f64 / count as f64);
+    }
+}
+
+#[test]
+fn nothing_of_the_original_but_its_picture_reaches_the_scene() {
+    let file = jpeg(&picture(64, 64), |e| {
+        e.add_exif_metadata(b"MM\0\x2a a camera's serial number").unwrap();
+        e.add_app_segment(1, b"http://ns.adobe.com/xap/1.0/\0 an XMP packet".to_vec()).unwrap();
+        e.add_icc_profile(b"a colour profile").unwrap();
+        e.add_app_segment(13, b"Photoshop 3.0\0 a caption".to_vec()).unwrap();
+    });
+    let mut file = file;
+    file.extend(b"a second picture after the first");
+    let scene = redacted(&file, &[]).scene;
+    let mut markers = Vec::new();
+    let mut rest = &scene[2..];
+    while let [0xFF, marker, l1, l0, ..] = *rest {
+        markers.push(marker);
+        rest = &rest[2 + usize::from(u16::from_be_bytes([l1, l0]))..];
+        if marker == 0xDA {
+            break;
+        }
+    }
+    // JFIF's own header, tables, frame and scan; no other application segment, no comment.
+    assert!(markers.iter().all(|m| [0xE0, 0xDB, 0xC0, 0xC4, 0xDA].contains(m)), "{markers:x?}");
+    assert_eq!(markers.iter().filter(|&&m| m == 0xE0).count(), 1);
+    assert!(scene.ends_with(&[0xFF, 0xD9]));
+}
+
+#[test]
+fn the_original_comes_back_byte_for_byte() {
+    let mut file = jpeg(&picture(50, 50), |_| {});
+    file.extend(b"trailing");
+    let Redaction { method, removed, .. } = redacted(&file, &[PixelRect::new(0, 0, 16, 16)]);
+    let digest = *blake3::hash(&file).as_bytes();
+    assert_eq!(restore(method.code(), removed.clone(), &digest).unwrap(), file);
+    assert!(matches!(restore(method.code(), b"other".to_vec(), &digest), Err(RestoreError::Digest)));
+    assert!(matches!(restore(9, removed, &digest), Err(RestoreError::UnknownMethod(9))));
+}
+
+#[test]
+fn a_picture_of_another_format_becomes_a_fine_jpeg() {
+    // One white pixel: a stored deflate block.
+    let white = [0x78, 0x01, 1, 4, 0, 0xFB, 0xFF, 0, 255, 255, 255, 0x08, 0xFA, 0x02, 0xFE];
+    let file = png(&[(b"IHDR", &[0, 0, 0, 1, 0, 0, 0, 1, 8, 2, 0, 0, 0]), (b"IDAT", &white), (b"IEND", &[])]);
+    let scene = luma(&redacted(&file, &[]).scene);
+    assert_eq!((scene.size, scene.data.as_slice()), (Size::new(1, 1), [255].as_slice()));
+}
