@@ -1,0 +1,241 @@
+//! Dense convolution, direct: no im2col, no copy of the input.
+//!
+//! Output channels lie in the lanes; a tile of neighbouring output cells times two vectors of channels stays in
+//! registers while all taps and input channels pass by. A 1×1 convolution is the same loop with one tap, which is a
+//! matrix product.
+
+use pulp::{Simd, WithSimd};
+
+use crate::nn::format::Conv;
+use crate::nn::plane::{Buffer, Layout};
+use crate::nn::simd::multiply_add;
+
+/// Input elements that the innermost loop takes at once: one bounds check for each cell and this many.
+const CHUNK: usize = 4;
+
+/// Vectors of output channels that a tile holds. With two, each broadcast of an input serves two multiplications.
+const VECTORS: usize = 2;
+
+/// A convolution's weights in the order in which the kernel reads them.
+pub struct DenseConv {
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    pad: [usize; 4],
+    relu: bool,
+    /// Contiguous stretches of input in each kernel row: one when taps lie side by side without gaps.
+    stretches: usize,
+    /// Elements of a stretch, a multiple of [`CHUNK`]; what goes beyond the real channels has weight zero.
+    stretch: usize,
+    /// Vectors of output channels.
+    vectors: usize,
+    /// Block of output channels → kernel row → stretch → element → lanes.
+    weights: Buffer,
+    bias: Buffer,
+}
+
+/// A tensor that is added to the result before the activation.
+#[derive(Clone, Copy)]
+pub struct Residual<'a> {
+    pub data: &'a [f32],
+    pub layout: &'a Layout,
+    /// 0, or 1 when each of its cells stands for 2×2 of the output.
+    pub shift: u32,
+}
+
+impl DenseConv {
+    /// Packs `conv` for vectors of `lanes` and an input whose cells are `in_step` elements apart.
+    pub fn pack(conv: &Conv, lanes: usize, in_step: usize) -> Self {
+        let [kh, kw] = conv.kernel;
+        let [cin, cout] = conv.channels;
+        let used = if in_step < CHUNK { in_step } else { cin.next_multiple_of(CHUNK) };
+        let (stretches, taps) = if used == in_step { (1, kw) } else { (kw, 1) };
+        let stretch = (taps * used).next_multiple_of(CHUNK);
+
+        let vectors = cout.div_ceil(lanes);
+        let mut weights = Vec::with_capacity(kh * stretches * stretch * vectors * lanes);
+        for first in (0..vectors).step_by(VECTORS) {
+            let block = VECTORS.min(vectors - first) * lanes;
+            for ky in 0..kh {
+                for s in 0..stretches {
+                    for e in 0..stretch {
+                        let (kx, ci) = (s + e / used, e % used);
+                        let inside = e / used < taps && ci < cin;
+                        weights.extend((0..block).map(|lane| {
+                            let co = first * lanes + lane;
+                            let at = ((ky * kw + kx) * cin + ci) * cout + co;
+                            if inside && co < cout { conv.weights[at] } else { 0.0 }
+                        }));
+                    }
+                }
+            }
+        }
+        let mut bias = conv.bias.clone();
+        bias.resize(vectors * lanes, 0.0);
+        Self {
+            kernel: conv.kernel,
+            stride: conv.stride,
+            pad: conv.pad,
+            relu: conv.relu,
+            stretches,
+            stretch,
+            vectors,
+            weights: Buffer::from_values(&weights),
+            bias: Buffer::from_values(&bias),
+        }
+    }
+}
+
+/// One convolution of one image.
+pub struct Job<'a> {
+    pub conv: &'a DenseConv,
+    pub input: &'a [f32],
+    pub input_layout: &'a Layout,
+    pub output: &'a mut [f32],
+    pub output_layout: &'a Layout,
+    pub residual: Option<Residual<'a>>,
+}
+
+impl WithSimd for Job<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { conv, input, input_layout, output, output_layout, residual } = self;
+        let lanes = S::F32_LANES;
+        let depth = conv.kernel[0] * conv.stretches * conv.stretch;
+        let left = (input_layout.border.left - conv.pad[1]) * input_layout.step;
+        for y in 0..output_layout.height {
+            let top = input_layout.border.top - conv.pad[0] + y * conv.stride[0];
+            // Rows outside, channels inside: the input rows stay in the nearest cache, the weights in the second.
+            for first in (0..conv.vectors).step_by(VECTORS) {
+                let row = Row {
+                    conv,
+                    input: &input[top * input_layout.row() + left..],
+                    input_row: input_layout.row(),
+                    input_step: conv.stride[1] * input_layout.step,
+                    tap_step: input_layout.step,
+                    weights: &conv.weights.as_slice()[first * lanes * depth..],
+                    bias: &conv.bias.as_slice()[first * lanes..],
+                    output: &mut output[output_layout.at(y) + first * lanes..],
+                    output_step: output_layout.step,
+                    width: output_layout.width,
+                    residual: residual.map(|r| ResidualRow {
+                        data: &r.data[r.layout.at(y >> r.shift) + first * lanes..],
+                        step: r.layout.step,
+                        shift: r.shift,
+                    }),
+                };
+                if conv.vectors - first >= VECTORS {
+                    simd.vectorize(Block::<VECTORS>(row));
+                } else {
+                    simd.vectorize(Block::<1>(row));
+                }
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct ResidualRow<'a> {
+    data: &'a [f32],
+    step: usize,
+    shift: u32,
+}
+
+/// One row of output cells and one block of output channels. All slices begin at the row's first cell.
+struct Row<'a> {
+    conv: &'a DenseConv,
+    input: &'a [f32],
+    input_row: usize,
+    /// Input elements from one output cell to the next.
+    input_step: usize,
+    /// Input elements from one tap to the next.
+    tap_step: usize,
+    weights: &'a [f32],
+    bias: &'a [f32],
+    output: &'a mut [f32],
+    output_step: usize,
+    width: usize,
+    residual: Option<ResidualRow<'a>>,
+}
+
+/// A row whose block has `N` vectors of output channels.
+struct Block<'a, const N: usize>(Row<'a>);
+
+impl<const N: usize> WithSimd for Block<'_, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let mut row = self.0;
+        // As many cells as registers hold, with room left for the weights and a broadcast.
+        let mut x = 0;
+        if S::REGISTER_COUNT >= 32 {
+            x = row.tiles::<S, N, 8>(simd, x);
+        } else {
+            x = row.tiles::<S, N, 6>(simd, x);
+        }
+        x = row.tiles::<S, N, 4>(simd, x);
+        x = row.tiles::<S, N, 2>(simd, x);
+        row.tiles::<S, N, 1>(simd, x);
+    }
+}
+
+impl Row<'_> {
+    /// Computes cells from `x` on while `M` of them are left; returns the first that is not done.
+    #[inline(always)]
+    fn tiles<S: Simd, const N: usize, const M: usize>(&mut self, simd: S, mut x: usize) -> usize {
+        while self.width - x >= M {
+            self.tile::<S, N, M>(simd, x);
+            x += M;
+        }
+        x
+    }
+
+    #[inline(always)]
+    fn tile<S: Simd, const N: usize, const M: usize>(&mut self, simd: S, x: usize) {
+        let bias = &S::as_simd_f32s(self.bias).0[..N];
+        let mut sums: [[S::f32s; N]; M] = [std::array::from_fn(|v| bias[v]); M];
+        if let Some(residual) = self.residual {
+            for (i, cell) in sums.iter_mut().enumerate() {
+                let at = ((x + i) >> residual.shift) * residual.step;
+                let values = &S::as_simd_f32s(&residual.data[at..]).0[..N];
+                for v in 0..N {
+                    cell[v] = simd.add_f32s(cell[v], values[v]);
+                }
+            }
+        }
+
+        let DenseConv { kernel, stretches, stretch, relu, .. } = *self.conv;
+        let step = self.input_step;
+        let mut weights = S::as_simd_f32s(self.weights).0;
+        for ky in 0..kernel[0] {
+            for s in 0..stretches {
+                let input = &self.input[ky * self.input_row + s * self.tap_step + x * step..];
+                for e in (0..stretch).step_by(CHUNK) {
+                    let cells: [&[f32]; M] = std::array::from_fn(|i| &input[i * step + e..][..CHUNK]);
+                    let (chunk, rest) = weights.split_at(CHUNK * N);
+                    weights = rest;
+                    for c in 0..CHUNK {
+                        let w: [S::f32s; N] = std::array::from_fn(|v| chunk[c * N + v]);
+                        for i in 0..M {
+                            let value = simd.splat_f32s(cells[i][c]);
+                            for v in 0..N {
+                                sums[i][v] = multiply_add(simd, value, w[v], sums[i][v]);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+
+        let zero = simd.splat_f32s(0.0);
+        for (i, cell) in sums.iter().enumerate() {
+            let output = &mut self.output[(x + i) * self.output_step..][..N * S::F32_LANES];
+            let output = &mut S::as_mut_simd_f32s(output).0[..N];
+            for v in 0..N {
+                output[v] = if relu { simd.max_f32s(cell[v], zero) } else { cell[v] };
+            }
+        }
+    }
+}

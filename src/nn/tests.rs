@@ -1,0 +1,317 @@
+//! Every kernel on every instruction set of this processor against the reference; every kind of damage by name.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::format::{ModelError, Network};
+use super::model::{Model, Step};
+use super::reference;
+use super::session::{RunError, Session};
+use super::simd::Isa;
+use super::testing::{ConvShape, FileBuilder, file_of, luma, noise};
+
+/// Runs a file on all instruction sets and compares each output with the reference.
+fn assert_right(file: &[u8], width: usize, height: usize, seed: u64) {
+    let network = Network::parse(file).unwrap();
+    let pixels = luma(seed, width * height);
+    let expected = reference::run(&network, &pixels, width, height);
+    for isa in Isa::available() {
+        let mut session = Session::new(Arc::new(Model::compile(network.clone(), isa)));
+        // What another size left in the buffers must not show.
+        session.run(&luma(seed + 1, (width + 8) * (height + 8)), width + 8, height + 8).unwrap();
+        session.run(&pixels, width, height).unwrap();
+        for (index, expected) in expected.iter().enumerate() {
+            let output = session.output(index);
+            assert_eq!(
+                (output.height(), output.width(), output.channels()),
+                (expected.height, expected.width, expected.channels)
+            );
+            let scale = expected.data.iter().fold(1.0f64, |m, v| m.max(v.abs()));
+            for y in 0..expected.height {
+                for (x, cell) in output.row(y).enumerate() {
+                    assert_eq!(cell, output.cell(y, x));
+                    for (c, &value) in cell.iter().enumerate() {
+                        let want = expected.at(y, x, c);
+                        assert!(
+                            (f64::from(value) - want).abs() <= 2e-5 * scale,
+                            "{}: output {index} at ({y}, {x}, {c}) is {value}, not {want}",
+                            isa.name()
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn add_conv(builder: &mut FileBuilder, input: &str, out: &str, shape: &ConvShape, seed: u64) {
+    let fan = (shape.weights() / shape.channels[1]) as f32;
+    let weights: Vec<f32> = noise(seed, shape.weights()).iter().map(|w| w * 2.0 / fan.sqrt()).collect();
+    builder.conv(input, out, shape, &weights, &noise(seed + 1, shape.channels[1]));
+}
+
+fn conv_shapes(max_channels: usize) -> impl Strategy<Value = ConvShape> {
+    (1usize..=5, 1usize..=5, 1usize..=3, 1usize..=3, 1..=max_channels, 1..=max_channels, any::<bool>(), any::<bool>())
+        .prop_flat_map(|(kh, kw, sh, sw, cin, cout, depthwise, relu)| {
+            let channels = if depthwise { [cin, cin] } else { [cin, cout] };
+            (0..kh, 0..kw, 0..kh, 0..kw).prop_map(move |(t, l, b, r)| ConvShape {
+                kernel: [kh, kw],
+                stride: [sh, sw],
+                pad: [t, l, b, r],
+                channels,
+                depthwise,
+                relu,
+            })
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn convolutions_of_luma(shape in conv_shapes(40), width in 5usize..40, height in 5usize..12, seed in 0u64..1000) {
+        let shape = ConvShape { channels: if shape.depthwise { [1, 1] } else { [1, shape.channels[1]] }, ..shape };
+        let mut builder = FileBuilder::new();
+        add_conv(&mut builder, "x", "y", &shape, seed);
+        builder.output("y");
+        assert_right(&builder.file(), width, height, seed);
+    }
+
+    #[test]
+    fn convolutions_of_many_channels(
+        shape in conv_shapes(70), width in 5usize..30, height in 5usize..10, seed in 0u64..1000,
+    ) {
+        let mut builder = FileBuilder::new();
+        add_conv(&mut builder, "x", "wide", &ConvShape::same(3, [1, shape.channels[0]]), seed);
+        add_conv(&mut builder, "wide", "y", &shape, seed + 2);
+        builder.output("y");
+        assert_right(&builder.file(), width, height, seed);
+    }
+
+    #[test]
+    fn two_readers_with_different_borders(
+        a in conv_shapes(20), b in conv_shapes(20), width in 5usize..20, height in 5usize..10, seed in 0u64..1000,
+    ) {
+        let (a, mut b) = (a, b);
+        b.channels[0] = a.channels[0];
+        if b.depthwise {
+            b.channels[1] = a.channels[0];
+        }
+        let mut builder = FileBuilder::new();
+        add_conv(&mut builder, "x", "stem", &ConvShape::same(3, [1, a.channels[0]]), seed);
+        add_conv(&mut builder, "stem", "a", &a, seed + 2);
+        add_conv(&mut builder, "stem", "b", &b, seed + 4);
+        builder.output("a");
+        builder.output("b");
+        builder.output("stem");
+        assert_right(&builder.file(), width, height, seed);
+    }
+
+    /// A chain of layers chosen at random, all of whose intermediate results may be outputs too.
+    #[test]
+    fn random_graphs(
+        layers in prop::collection::vec((0u8..8, 1usize..36, any::<bool>(), any::<bool>()), 1..9),
+        width in 1usize..4, height in 1usize..3, seed in 0u64..1000,
+    ) {
+        let mut builder = FileBuilder::new();
+        // (name, channels, log2 of the scale against the input)
+        let mut made: Vec<(String, usize, i32)> = vec![("x".to_owned(), 1, 0)];
+        for (at, &(kind, channels, relu, output)) in layers.iter().enumerate() {
+            let out = format!("t{at}");
+            let (input, cin, scale) = made[(seed as usize + at * 7) % made.len()].clone();
+            let act = if relu { "relu" } else { "none" };
+            let seed = seed + 10 * at as u64;
+            let (channels, scale) = match kind {
+                0 | 1 => {
+                    let shape = ConvShape { relu, ..ConvShape::same(if kind == 0 { 3 } else { 1 }, [cin, channels]) };
+                    add_conv(&mut builder, &input, &out, &shape, seed);
+                    (channels, scale)
+                }
+                2 if scale > -3 => {
+                    let shape = ConvShape { stride: [2, 2], relu, ..ConvShape::same(3, [cin, channels]) };
+                    add_conv(&mut builder, &input, &out, &shape, seed);
+                    (channels, scale - 1)
+                }
+                3 if scale < 1 => {
+                    builder.nodes.push(json!({"op": "upsample2", "in": input, "out": out}));
+                    (cin, scale + 1)
+                }
+                4 if scale < 1 && cin % 4 == 0 => {
+                    builder.nodes.push(json!({"op": "depth_to_space2", "in": input, "out": out}));
+                    (cin / 4, scale + 1)
+                }
+                5 if scale > -3 => {
+                    builder.nodes.push(
+                        json!({"op": "maxpool", "in": input, "out": out, "kernel": [2, 2], "stride": [2, 2]}));
+                    (cin, scale - 1)
+                }
+                6 => {
+                    let (other, more, _) = made.iter().rev().find(|(_, _, s)| *s == scale).unwrap();
+                    builder.nodes.push(json!({"op": "concat", "in": [input, other], "out": out}));
+                    (cin + more, scale)
+                }
+                _ => {
+                    // The addition that a fusion looks for: a convolution fitted to whatever is there.
+                    let fitted = format!("f{at}");
+                    let (other, more, _) = made.iter().rev().find(|(_, _, s)| *s == scale).unwrap().clone();
+                    add_conv(&mut builder, &input, &fitted, &ConvShape::same(1, [cin, more]), seed);
+                    let pair = if output { [fitted, other] } else { [other, fitted] };
+                    builder.nodes.push(json!({"op": "add", "in": pair, "out": out, "act": act}));
+                    (more, scale)
+                }
+            };
+            if output {
+                builder.output(&out);
+            }
+            made.push((out, channels, scale));
+        }
+        let last = format!("t{}", layers.len() - 1);
+        if !builder.outputs.contains(&last) {
+            builder.output(&last);
+        }
+        assert_right(&builder.file(), 16 * width, 16 * height, seed);
+    }
+
+    #[test]
+    fn damage_is_an_error_and_never_a_panic(at in 0usize..2000, value in any::<u8>(), cut in 0usize..2000) {
+        let mut file = pyramid().file();
+        let length = file.len();
+        file[at % length] = value;
+        for file in [&file[..], &file[..cut % length]] {
+            if let Ok(model) = Model::parse(file) {
+                // A change that the format cannot see must still be one that the engine can bear.
+                let _ = Session::new(Arc::new(model)).run(&luma(1, 32 * 32), 32, 32);
+            }
+        }
+    }
+}
+
+/// A small net with all that the fusions look for: a residual block, a lateral sum with an enlargement, a head.
+fn pyramid() -> FileBuilder {
+    let mut builder = FileBuilder::new();
+    let down = |channels| ConvShape { stride: [2, 2], pad: [0, 0, 1, 1], relu: true, ..ConvShape::same(3, channels) };
+    add_conv(&mut builder, "x", "s2", &down([1, 8]), 1);
+    add_conv(&mut builder, "s2", "a", &ConvShape { relu: true, ..ConvShape::same(3, [8, 8]) }, 2);
+    add_conv(&mut builder, "a", "b", &ConvShape::same(3, [8, 8]), 3);
+    builder.nodes.push(json!({"op": "add", "in": ["s2", "b"], "out": "block", "act": "relu"}));
+    add_conv(&mut builder, "block", "s4", &down([8, 20]), 4);
+    add_conv(&mut builder, "s4", "top", &ConvShape::same(1, [20, 8]), 5);
+    builder.nodes.push(json!({"op": "upsample2", "in": "top", "out": "up"}));
+    add_conv(&mut builder, "block", "side", &ConvShape::same(1, [8, 8]), 6);
+    builder.nodes.push(json!({"op": "add", "in": ["up", "side"], "out": "sum"}));
+    add_conv(&mut builder, "sum", "raw", &ConvShape::same(1, [8, 24]), 7);
+    builder.nodes.push(json!({"op": "depth_to_space2", "in": "raw", "out": "heads"}));
+    builder.output("heads");
+    builder
+}
+
+#[test]
+fn a_pyramid_is_right_and_its_additions_are_gone() {
+    let file = pyramid().file();
+    assert_right(&file, 64, 32, 5);
+    let model = Model::parse(&file).unwrap();
+    assert!(model.steps.iter().all(|step| matches!(step, Step::Dense { .. } | Step::DepthToSpace2 { .. })));
+    assert!(model.slots <= 3, "{} buffers", model.slots);
+}
+
+#[test]
+fn the_input_is_standardised() {
+    let mut builder = FileBuilder::new();
+    builder.normalise = json!({"normalise": "standard", "floor": 8.0});
+    add_conv(&mut builder, "x", "y", &ConvShape::same(3, [1, 3]), 1);
+    builder.output("y");
+    assert_right(&builder.file(), 20, 10, 3);
+    // Flat pictures have no deviation at all.
+    let mut session = Session::new(Arc::new(Model::parse(&builder.file()).unwrap()));
+    session.run(&[77; 200], 20, 10).unwrap();
+    assert!(session.output(0).row(0).flatten().all(|v| v.is_finite()));
+}
+
+#[test]
+fn halves_are_read() {
+    let mut builder = FileBuilder::new();
+    builder.conv("x", "y", &ConvShape::same(1, [1, 2]), &[0.5, -2.0], &[1.0, 0.25]);
+    builder.output("y");
+    let mut header = builder.header();
+    header["dtype"] = json!("f16");
+    let mut file = file_of(&header, &[]);
+    file.extend([0x3800u16, 0xc000, 0x3c00, 0x3400].iter().flat_map(|half| half.to_le_bytes()));
+    let mut session = Session::new(Arc::new(Model::parse(&file).unwrap()));
+    session.run(&[255], 1, 1).unwrap();
+    assert_eq!(session.output(0).cell(0, 0), [1.5, -1.75]);
+}
+
+#[test]
+fn impossible_inputs_are_refused() {
+    let mut session = Session::new(Arc::new(Model::parse(&pyramid().file()).unwrap()));
+    assert!(matches!(session.run(&[], 0, 0), Err(RunError::InputLength { .. })));
+    assert!(matches!(session.run(&[0; 5], 2, 2), Err(RunError::InputLength { found: 5, .. })));
+    assert!(matches!(session.run(&[0; 4], usize::MAX, 2), Err(RunError::InputLength { .. })));
+    // The enlargement of a rounded size does not meet its sum.
+    assert!(matches!(session.run(&[0; 6 * 8], 6, 8), Err(RunError::Shape { .. })));
+    session.run(&[0; 64], 8, 8).unwrap();
+}
+
+/// The error of the pyramid's file with its header changed.
+fn refused(change: impl FnOnce(&mut Value)) -> ModelError {
+    let builder = pyramid();
+    let mut header = builder.header();
+    change(&mut header);
+    Model::parse(&file_of(&header, &builder.weights)).err().expect("must be refused")
+}
+
+#[test]
+fn each_defect_has_its_error() {
+    let file = pyramid().file();
+    assert!(matches!(Model::parse(b"SLNN0002"), Err(ModelError::Magic)));
+    assert!(matches!(Model::parse(&file[..10]), Err(ModelError::HeaderLength { .. })));
+    assert!(matches!(Model::parse(&file[..50]), Err(ModelError::HeaderLength { .. })));
+    assert!(matches!(Model::parse(b"SLNN0001\xff\xff\xff\xff{}"), Err(ModelError::HeaderLength { .. })));
+    assert!(matches!(Model::parse(b"SLNN0001\x02\x00\x00\x00{}"), Err(ModelError::Header(_))));
+    assert!(matches!(Model::parse(&file[..file.len() - 1]), Err(ModelError::WeightsOutside { node: 7..=9 })));
+    let longer = [&file[..], &[0; 4]].concat();
+    assert!(matches!(Model::parse(&longer), Err(ModelError::WeightsLength { .. })));
+
+    assert!(matches!(refused(|h| h["nodes"][1]["op"] = json!("softmax")), ModelError::Header(_)));
+    assert!(matches!(refused(|h| h["input"]["channels"] = json!(3)), ModelError::Input));
+    assert!(matches!(refused(|h| h["nodes"][1]["in"] = json!("later")), ModelError::UnknownTensor { node: 1, .. }));
+    assert!(matches!(refused(|h| h["nodes"][1]["in"] = json!("b")), ModelError::UnknownTensor { node: 1, .. }));
+    assert!(matches!(refused(|h| h["nodes"][1]["out"] = json!("s2")), ModelError::Redefined { node: 1, .. }));
+    assert!(matches!(
+        refused(|h| h["nodes"][1]["channels"] = json!([9, 8])),
+        ModelError::Channels { node: 1, expected: 9, found: 8 }
+    ));
+    assert!(matches!(refused(|h| h["nodes"][3]["in"] = json!(["s2", "x"])), ModelError::Channels { node: 3, .. }));
+    assert!(matches!(refused(|h| h["nodes"][1]["kernel"] = json!([0, 3])), ModelError::Dimension { node: 1, .. }));
+    assert!(matches!(refused(|h| h["nodes"][1]["kernel"] = json!([99, 3])), ModelError::Dimension { node: 1, .. }));
+    assert!(matches!(refused(|h| h["nodes"][1]["stride"] = json!([1, 0])), ModelError::Dimension { node: 1, .. }));
+    assert!(matches!(refused(|h| h["nodes"][1]["pad"] = json!([3, 0, 0, 0])), ModelError::Dimension { node: 1, .. }));
+    assert!(matches!(
+        refused(|h| h["nodes"][1]["channels"] = json!([8, 0])),
+        ModelError::Dimension { node: 1, what: "number of channels" }
+    ));
+    assert!(matches!(refused(|h| h["nodes"][1]["weight"] = json!(u64::MAX)), ModelError::WeightsOutside { node: 1 }));
+    assert!(matches!(refused(|h| h["outputs"] = json!([])), ModelError::NoSuchOutput(_)));
+    assert!(matches!(refused(|h| h["outputs"] = json!(["x"])), ModelError::NoSuchOutput(_)));
+    assert!(matches!(refused(|h| h["outputs"] = json!(["nothing"])), ModelError::NoSuchOutput(_)));
+    let many = vec![json!({"op": "upsample2", "in": "x", "out": "y"}); 2000];
+    assert!(matches!(refused(|h| h["nodes"] = json!(many)), ModelError::TooManyNodes(2000)));
+
+    let mut builder = pyramid();
+    builder.weights[0] = f32::NAN;
+    assert!(matches!(Model::parse(&builder.file()), Err(ModelError::NotFinite { node: 0 })));
+}
+
+#[test]
+fn a_tower_of_enlargements_is_refused_before_it_is_built() {
+    let mut builder = FileBuilder::new();
+    for at in 0..60 {
+        let input = if at == 0 { "x".to_owned() } else { format!("t{}", at - 1) };
+        builder.nodes.push(json!({"op": "upsample2", "in": input, "out": format!("t{at}")}));
+    }
+    builder.output("t59");
+    let mut session = Session::new(Arc::new(Model::parse(&builder.file()).unwrap()));
+    assert!(matches!(session.run(&[0; 64], 8, 8), Err(RunError::TooLarge { .. })));
+}
