@@ -1,1 +1,219 @@
-//! To come.
+//! Attacks on a stolen folder, whatever it holds: the claim that a copied disk is worth nothing, put to the test.
+//!
+//! Owns the attacks, the figures that they yield beside their chance level, and the two baselines on which they must
+//! succeed. Knows no key: it gets what a thief gets, and, to keep score, optionally the truth behind the pictures.
+//!
+//! Files are read in windows, all threads at once; memory stays at a few windows for each thread, whatever was stolen.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use thiserror::Error;
+
+mod carve;
+mod dictionary;
+mod digest;
+mod evidence;
+mod exif;
+mod known;
+mod loot;
+mod pattern;
+mod randomness;
+mod scan;
+mod text;
+mod truth;
+
+pub mod baselines;
+
+pub use carve::Format;
+pub use dictionary::Budget;
+pub use digest::Algorithm;
+pub use evidence::{
+    Attack, Dictionary, Evidence, Finding, Known, Metadata, Pictures, Randomness, SIGNIFICANCE, Sample, Text, Verdict,
+    approx, counted, grouped,
+};
+pub use known::{Form, SecretKind};
+pub use text::Written;
+pub use truth::{KnownCapture, KnownRegion, Truth};
+
+use known::Needles;
+use loot::Loot;
+use pattern::Pattern;
+use scan::Scanner;
+use text::HashLike;
+
+/// Why an attack could not be carried out.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BreachError {
+    /// The stolen folder cannot be read.
+    #[error("cannot read the stolen folder {path}")]
+    Stolen {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The truth cannot be read.
+    #[error("cannot read the truth {path}")]
+    Truth {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A line of the truth is not what it should be.
+    #[error("line {line} of {path} is not a line of truth")]
+    TruthLine {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: u64,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The captures.csv beside the truth is damaged.
+    #[error("cannot read {path}")]
+    Captures {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: csv::Error,
+    },
+    /// The truth names more than an automaton can hold.
+    #[error("the truth is too large to search for")]
+    Automaton(#[source] aho_corasick::BuildError),
+}
+
+/// What an attacker brings along.
+pub struct Plan<'a> {
+    /// What is known about the pictures, to keep score; never needed to attack.
+    pub truth: Option<&'a Truth>,
+    /// How much the dictionary attack may cost.
+    pub budget: Budget,
+    /// Seed of the decoys.
+    pub seed: u64,
+    /// Things obtained that are kept as samples, for each attack.
+    pub samples: usize,
+}
+
+impl Default for Plan<'_> {
+    fn default() -> Self {
+        Self { truth: None, budget: Budget::default(), seed: 1, samples: 6 }
+    }
+}
+
+/// Everything that was tried on one store.
+pub struct Assessment {
+    /// Files stolen.
+    pub files: u64,
+    /// Bytes stolen.
+    pub bytes: u64,
+    /// Entries that are not regular files or could not be read.
+    pub skipped: u64,
+    /// Wall time of all attacks.
+    pub seconds: f64,
+    /// One for each attack, in the order of [`Attack`].
+    pub findings: Vec<Finding>,
+}
+
+impl Assessment {
+    /// Whether any attack obtained anything identifying.
+    pub fn is_breached(&self) -> bool {
+        self.findings.iter().any(|f| f.verdict == Verdict::Success)
+    }
+
+    /// The finding of `attack`.
+    pub fn finding(&self, attack: Attack) -> Option<&Finding> {
+        self.findings.iter().find(|f| f.attack == attack)
+    }
+
+    /// Pictures obtained, thumbnails not counted.
+    pub fn pictures(&self) -> u64 {
+        self.findings.iter().map(|f| if let Evidence::Pictures(p) = &f.evidence { p.decoded } else { 0 }).sum()
+    }
+
+    /// Thumbnails and previews obtained from inside other pictures.
+    pub fn thumbnails(&self) -> u64 {
+        self.findings.iter().map(|f| if let Evidence::Pictures(p) = &f.evidence { p.embedded } else { 0 }).sum()
+    }
+
+    /// Plates obtained by the most successful way: reading them or cracking them.
+    pub fn plates(&self) -> u64 {
+        let plates = |f: &Finding| match &f.evidence {
+            Evidence::Known(k) if k.kind == SecretKind::Plate && f.verdict == Verdict::Success => k.found,
+            Evidence::Dictionary(d) => d.recovered,
+            _ => 0,
+        };
+        self.findings.iter().map(plates).max().unwrap_or(0)
+    }
+}
+
+/// Tries everything on `stolen`, a folder or a file. `progress` hears bytes examined and bytes in all.
+pub fn attack(stolen: &Path, plan: &Plan<'_>, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<Assessment, BreachError> {
+    let started = Instant::now();
+    let loot = Loot::survey(stolen)?;
+    let no_truth = Truth::default();
+    let truth = plan.truth.unwrap_or(&no_truth);
+    let needles = Needles::compile(truth, plan.seed)?;
+    for file in &loot.files {
+        needles.search_name(&file.name);
+    }
+    let scanner = Scanner::new(&loot, &needles);
+    let scan = scanner.run(progress);
+
+    let hashes: Vec<HashLike> = scan.hashes.iter().cloned().collect();
+    let (dictionary, cracked) = dictionary::attack(&hashes, &patterns(truth), plan.budget);
+    let cracked = cracked.into_iter().take(plan.samples).map(|(_, plate)| Sample::Text(plate)).collect();
+
+    let bytes = loot.bytes();
+    let known = |kind| {
+        let (known, shown) = needles.result(kind, bytes, plan.samples);
+        (Evidence::Known(known), shown.into_iter().map(Sample::Text).collect())
+    };
+    let pictures = scan.pictures(plan.samples, &loot);
+    let readable = (Evidence::Text(scan.text.clone()), scan.readable(plan.samples));
+    let evidence: [(Attack, (Evidence, Vec<Sample>)); 9] = [
+        (Attack::Pictures, pictures),
+        (Attack::Metadata, (Evidence::Metadata(scan.metadata.clone()), scan.places(plan.samples))),
+        (Attack::Text, readable),
+        (Attack::Plates, known(SecretKind::Plate)),
+        (Attack::FileNames, known(SecretKind::FileName)),
+        (Attack::Moments, known(SecretKind::Moment)),
+        (Attack::PlateDigests, known(SecretKind::PlateDigest)),
+        (Attack::Dictionary, (Evidence::Dictionary(dictionary), cracked)),
+        (Attack::Randomness, (Evidence::Randomness(scan.randomness(&loot)), Vec::new())),
+    ];
+    let findings = evidence.into_iter().map(|(attack, (evidence, samples))| Finding {
+        attack,
+        verdict: evidence.verdict(),
+        evidence,
+        samples,
+    });
+    Ok(Assessment {
+        files: loot.files.len() as u64,
+        bytes,
+        skipped: loot.skipped + scan.unreadable,
+        findings: findings.collect(),
+        seconds: started.elapsed().as_secs_f64(),
+    })
+}
+
+/// Serial patterns to enumerate: those of the region in question first, which everybody who has stood at a road there
+/// knows, then what is in use elsewhere.
+fn patterns(truth: &Truth) -> Vec<Pattern> {
+    let mut local: BTreeMap<String, (u64, Pattern)> = BTreeMap::new();
+    for pattern in truth.plates().iter().filter_map(|p| Pattern::of(p.expose())) {
+        local.entry(pattern.mask()).or_insert_with(|| (0, pattern)).0 += 1;
+    }
+    let mut local: Vec<(u64, Pattern)> = local.into_values().collect();
+    // Most plates first; among equals the smaller space.
+    local.sort_by_key(|(plates, pattern)| (std::cmp::Reverse(*plates), pattern.space()));
+    let mut seen = HashSet::new();
+    let all = local.into_iter().map(|(_, pattern)| pattern).chain(pattern::public_patterns());
+    all.filter(|p| seen.insert(p.mask())).collect()
+}
+
+#[cfg(test)]
+mod tests;

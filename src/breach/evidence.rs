@@ -1,0 +1,399 @@
+//! What an attack found, beside what chance would have given it.
+//!
+//! Owns the figures and the verdict drawn from them. Figures carry no plate text; samples do, and live in memory only.
+
+use std::fmt;
+
+use super::carve::Format;
+use super::digest::Algorithm;
+use super::known::{Form, SecretKind};
+use super::randomness;
+
+/// A find counts when chance gives it less often than this, after division by the attacks that are tried.
+pub const SIGNIFICANCE: f64 = 0.01;
+
+/// Attacks tried on a store, for the correction.
+const ATTACKS: f64 = 10.0;
+
+/// An attack on a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Attack {
+    /// Carving pictures out of any bytes.
+    Pictures,
+    /// Cameras' metadata and thumbnails.
+    Metadata,
+    /// Readable text, JSON and tables.
+    Text,
+    /// Searching plates that the attacker knows.
+    Plates,
+    /// Searching file names that the attacker knows.
+    FileNames,
+    /// Searching moments that the attacker knows.
+    Moments,
+    /// Searching unkeyed digests of plates that the attacker knows.
+    PlateDigests,
+    /// Enumerating plates against everything that looks like a hash.
+    Dictionary,
+    /// Telling the bytes from random ones.
+    Randomness,
+}
+
+impl Attack {
+    /// The name in print.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pictures => "Carve pictures",
+            Self::Metadata => "Read camera metadata",
+            Self::Text => "Read text and tables",
+            Self::Plates => "Search known plates",
+            Self::FileNames => "Search known file names",
+            Self::Moments => "Search known times",
+            Self::PlateDigests => "Search hashes of known plates",
+            Self::Dictionary => "Crack hashed plates",
+            Self::Randomness => "Tell it from noise",
+        }
+    }
+}
+
+/// What an attack achieved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It needs something that was not given, such as the truth.
+    NotTried,
+    /// Nothing beyond chance.
+    Nothing,
+    /// The bytes have a recognisable structure, but no picture, plate, name or time came of it.
+    Structure,
+    /// Something identifying was obtained.
+    Success,
+}
+
+impl Verdict {
+    /// The word in print.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotTried => "not tried",
+            Self::Nothing => "nothing",
+            Self::Structure => "structure only",
+            Self::Success => "SUCCESS",
+        }
+    }
+}
+
+/// Result of one attack on one store.
+pub struct Finding {
+    /// Which attack.
+    pub attack: Attack,
+    /// What it achieved.
+    pub verdict: Verdict,
+    /// The figures behind the verdict.
+    pub evidence: Evidence,
+    /// A few of the things obtained; identifying.
+    pub samples: Vec<Sample>,
+}
+
+/// One thing obtained. Identifying, so without `Debug` and never serialised.
+pub enum Sample {
+    /// Something readable.
+    Text(String),
+    /// A picture's file, and whether it is a thumbnail from inside another one.
+    Picture {
+        /// The carved bytes; they decode.
+        file: Vec<u8>,
+        /// `image/jpeg` and the like.
+        format: Format,
+        /// It lay inside another picture.
+        embedded: bool,
+        /// The stolen file it came from.
+        from: Vec<u8>,
+    },
+}
+
+impl Sample {
+    /// A readable sample with all but its first and last character hidden, fit for a report that is kept.
+    pub fn masked(text: &str) -> String {
+        let count = text.chars().count();
+        let hide = |(i, c): (usize, char)| if i == 0 || i + 1 == count || !c.is_alphanumeric() { c } else { '•' };
+        if count <= 2 { "•".repeat(count) } else { text.chars().enumerate().map(hide).collect() }
+    }
+}
+
+/// Figures of an attack.
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Evidence {
+    /// Of [`Attack::Pictures`].
+    Pictures(Pictures),
+    /// Of [`Attack::Metadata`].
+    Metadata(Metadata),
+    /// Of [`Attack::Text`].
+    Text(Text),
+    /// Of the searches for known secrets.
+    Known(Known),
+    /// Of [`Attack::Dictionary`].
+    Dictionary(Dictionary),
+    /// Of [`Attack::Randomness`].
+    Randomness(Randomness),
+}
+
+/// Pictures carved.
+#[derive(Clone, Debug, Default, serde::Serialize)]
+pub struct Pictures {
+    /// Pictures that decode and are not inside another one.
+    pub decoded: u64,
+    /// Pictures that decode and lie inside another one: thumbnails and previews.
+    pub embedded: u64,
+    /// Signatures seen, believed or not.
+    pub signatures: u64,
+    /// Signatures that as many random bytes hold on average.
+    pub by_chance: f64,
+    /// Decoded pictures by format.
+    pub formats: Vec<(Format, u64)>,
+}
+
+/// Metadata found.
+#[derive(Clone, Debug, Default, serde::Serialize)]
+pub struct Metadata {
+    /// Directories that say when, where or with what.
+    pub blocks: u64,
+    /// With a time.
+    pub times: u64,
+    /// With a position on Earth.
+    pub positions: u64,
+    /// With a thumbnail that decodes.
+    pub thumbnails: u64,
+}
+
+/// Readable runs found.
+#[derive(Clone, Debug, Default, serde::Serialize)]
+pub struct Text {
+    /// Runs of at least [`MIN_RUN`](super::text::MIN_RUN) readable bytes, outside of carved pictures too.
+    pub runs: u64,
+    /// Bytes in them.
+    pub bytes: u64,
+    /// Runs that as many random bytes hold on average.
+    pub by_chance: f64,
+    /// JSON values.
+    pub json: u64,
+    /// Rows of tables.
+    pub rows: u64,
+}
+
+/// Known secrets searched and found.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Known {
+    /// What was searched.
+    pub kind: SecretKind,
+    /// Distinct secrets in the truth.
+    pub total: u64,
+    /// Distinct secrets searched; fewer than `total` when there were too many.
+    pub searched: u64,
+    /// Distinct secrets found, in contents or in names of files.
+    pub found: u64,
+    /// Decoys of the same shapes searched.
+    pub decoys: u64,
+    /// Decoys found.
+    pub decoys_found: u64,
+    /// Distinct secrets found in names of files.
+    pub in_names: u64,
+    /// Finds, repetitions included.
+    pub occurrences: u64,
+    /// Finds that as many random bytes give on average.
+    pub by_chance: f64,
+    /// Probability of the finds by chance; 1 when there are none.
+    pub p: f64,
+    /// Distinct secrets found by encoding.
+    pub forms: Vec<(Form, u64)>,
+}
+
+/// The dictionary attack's figures.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Dictionary {
+    /// Distinct values that look like a hash.
+    pub hash_likes: u64,
+    /// How many of them were turned into plates.
+    pub recovered: u64,
+    /// Which hash it was.
+    pub algorithm: Option<Algorithm>,
+    /// Candidates hashed.
+    pub candidates: u64,
+    /// Wall time spent.
+    pub seconds: f64,
+    /// Candidates hashed a second, all threads together.
+    pub per_second: f64,
+    /// Serials in all patterns.
+    pub space: u64,
+    /// Spaces run through to the end.
+    pub complete: Vec<String>,
+}
+
+/// Tests against uniform random bytes.
+#[derive(Clone, Debug, Default, serde::Serialize)]
+pub struct Randomness {
+    /// Blocks and files tested.
+    pub tests: u64,
+    /// Blocks and files that are not random, after Holm's correction.
+    pub structured: u64,
+    /// Smallest p-value after correction.
+    pub p: f64,
+    /// Bits a byte over all bytes tested.
+    pub entropy: f64,
+    /// Aligned 16-byte blocks that occur more than once, among those sampled.
+    pub repeated_blocks: u64,
+    /// Bytes in files too small to test.
+    pub untested_bytes: u64,
+    /// The first few files with structure, by name. Names of stolen files are the thief's own business, not a capture's.
+    pub structured_files: Vec<String>,
+}
+
+impl Evidence {
+    /// What the figures amount to.
+    pub fn verdict(&self) -> Verdict {
+        let alpha = SIGNIFICANCE / ATTACKS;
+        match self {
+            // Decoding is proof: no chance level is left.
+            Self::Pictures(p) if p.decoded + p.embedded > 0 => Verdict::Success,
+            Self::Metadata(m) if m.blocks > 0 => Verdict::Success,
+            Self::Text(t) if t.json + t.rows > 0 => Verdict::Success,
+            Self::Text(t) if t.runs > 0 && randomness::poisson_at_least(t.runs, t.by_chance) < alpha => {
+                Verdict::Structure
+            }
+            Self::Known(k) if k.searched == 0 => Verdict::NotTried,
+            Self::Known(k) if k.found > 0 && k.p < alpha => Verdict::Success,
+            // A value of 64 bits or more that is the hash of a plausible plate is no chance find.
+            Self::Dictionary(d) if d.recovered > 0 => Verdict::Success,
+            Self::Randomness(r) if r.structured > 0 || r.repeated_blocks > 0 => Verdict::Structure,
+            _ => Verdict::Nothing,
+        }
+    }
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pictures(p) => write!(
+                f,
+                "{} and {} decode, of {} (chance: {})",
+                counted(p.decoded, "picture"),
+                counted(p.embedded, "thumbnail"),
+                counted(p.signatures, "signature"),
+                approx(p.by_chance)
+            ),
+            Self::Metadata(m) => write!(
+                f,
+                "{}, {}, {}, {}",
+                counted(m.blocks, "block"),
+                counted(m.times, "time"),
+                counted(m.positions, "GPS position"),
+                counted(m.thumbnails, "thumbnail")
+            ),
+            Self::Text(t) => write!(
+                f,
+                "{}, {}, {} (chance: {} runs)",
+                counted(t.runs, "readable run"),
+                counted(t.rows, "table row"),
+                counted(t.json, "JSON value"),
+                approx(t.by_chance)
+            ),
+            Self::Known(k) if k.searched == 0 => f.write_str("no truth to search for"),
+            Self::Known(k) => write!(
+                f,
+                "{} of {} found (decoys: {} of {}; chance: {} finds, p = {})",
+                grouped(k.found),
+                grouped(k.searched),
+                grouped(k.decoys_found),
+                grouped(k.decoys),
+                approx(k.by_chance),
+                approx(k.p)
+            ),
+            Self::Dictionary(d) if d.hash_likes == 0 => f.write_str("nothing looks like a hash"),
+            Self::Dictionary(d) => write!(
+                f,
+                "{} of {} cracked{}, {} million tries a second",
+                grouped(d.recovered),
+                counted(d.hash_likes, "hash-like value"),
+                d.algorithm.map_or(String::new(), |a| format!(" as {}", a.name())),
+                grouped((d.per_second / 1e6).round() as u64)
+            ),
+            Self::Randomness(r) => write!(
+                f,
+                "{:.4} bits a byte, {} of {} are not random (p = {}), {}",
+                r.entropy,
+                grouped(r.structured),
+                counted(r.tests, "test"),
+                approx(r.p),
+                counted(r.repeated_blocks, "repeated block")
+            ),
+        }
+    }
+}
+
+/// `1 picture`, `1,234 pictures`.
+pub fn counted(n: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(n), if n == 1 { "" } else { "s" })
+}
+
+/// Digits in groups of three.
+pub fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// Two significant digits, with a power of ten where that is shorter.
+pub fn approx(x: f64) -> String {
+    if x == 0.0 {
+        "0".to_owned()
+    } else if x < 1e-300 {
+        "< 10⁻³⁰⁰".to_owned()
+    } else if !(1e-3..1e6).contains(&x) {
+        let exponent = x.log10().floor();
+        let digits: String = format!("{exponent}").chars().map(superscript).collect();
+        format!("{:.1}×10{digits}", x / 10f64.powf(exponent))
+    } else if x >= 10.0 {
+        grouped(x.round() as u64)
+    } else {
+        format!("{x:.2}").trim_end_matches('0').trim_end_matches('.').to_owned()
+    }
+}
+
+fn superscript(c: char) -> char {
+    match c {
+        '-' => '⁻',
+        '1' => '¹',
+        '2' => '²',
+        '3' => '³',
+        c => c.to_digit(10).and_then(|d| char::from_u32(0x2070 + d)).unwrap_or(c),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!(counted(1, "picture"), "1 picture");
+        assert_eq!(approx(0.0), "0");
+        assert_eq!(approx(0.5), "0.5");
+        assert_eq!(approx(1.0), "1");
+        assert_eq!(approx(4.2e-9), "4.2×10⁻⁹");
+        assert_eq!(approx(12_345.6), "12,346");
+    }
+
+    #[test]
+    fn masked_samples_keep_the_ends_only() {
+        assert_eq!(Sample::masked("ABC1234"), "A•••••4");
+        assert_eq!(Sample::masked("AB"), "••");
+        assert_eq!(Sample::masked("ABC-1234"), "A••-•••4");
+    }
+}

@@ -1,0 +1,375 @@
+//! One pass over the loot: every window goes once through carving, metadata, text, known secrets and statistics.
+//!
+//! Owns the pass, the merging of its parts and the samples taken from them. Order never depends on the threads.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rayon::prelude::*;
+
+use super::carve::{self, Extent, Format};
+use super::evidence::{Evidence, Metadata, Pictures, Randomness, SIGNIFICANCE, Sample, Text};
+use super::exif::Exif;
+use super::known::Needles;
+use super::loot::{Loot, OVERLAP, OpenLoot, Window};
+use super::randomness::{self, Tally};
+use super::text::{self, HashLike, Written};
+
+/// Bytes after a window that are read too, so that a signature at its end is whole.
+const AHEAD: u64 = 16;
+
+/// A picture is followed this far before it is decoded as it stands.
+const MAX_PICTURE: u64 = 32 << 20;
+
+/// EXIF fits one JPEG segment; other containers rarely hold more.
+const MAX_METADATA: u64 = 128 << 10;
+
+/// Bytes for one test of randomness: small enough that one photograph among many ciphertexts shows, large enough that
+/// few bytes of a header do not.
+const TEST_BLOCK: usize = 64 << 10;
+
+/// 16-byte blocks remembered to find repetitions; 16 MiB of memory.
+const MAX_BLOCKS: u64 = 1 << 20;
+
+/// Files up to this length that are not text may be nothing but a column of raw digests.
+const MAX_RAW_FILE: u64 = 16 << 10;
+
+/// Raw values taken from all such files together.
+const MAX_RAW_VALUES: usize = 1 << 18;
+
+/// Longest readable sample in characters.
+const MAX_SAMPLE: usize = 160;
+
+/// Everything ready for the pass.
+pub struct Scanner<'a> {
+    loot: &'a Loot,
+    needles: &'a Needles,
+    /// One 16-byte block in this many is remembered, chosen by its content, so that equal blocks meet.
+    thinning: u64,
+}
+
+/// A picture that decodes.
+#[derive(Clone, Copy)]
+struct Carved {
+    file: usize,
+    offset: u64,
+    len: u64,
+    format: Format,
+}
+
+/// A test of randomness.
+struct Tested {
+    file: usize,
+    p: f64,
+}
+
+/// What one window yields.
+#[derive(Default)]
+struct Part {
+    carved: Vec<Carved>,
+    signatures: u64,
+    metadata: Metadata,
+    places: Vec<String>,
+    text: Text,
+    runs: Vec<(bool, String)>,
+    hashes: HashSet<HashLike>,
+    tested: Vec<Tested>,
+    tally: Tally,
+    blocks: Vec<u128>,
+}
+
+/// What the pass over all files yields.
+pub struct Scan {
+    carved: Vec<Carved>,
+    signatures: u64,
+    bytes: u64,
+    /// Figures of the metadata.
+    pub metadata: Metadata,
+    places: Vec<String>,
+    /// Figures of the text.
+    pub text: Text,
+    runs: Vec<(bool, String)>,
+    /// Values that look like hashes, sorted.
+    pub hashes: BTreeSet<HashLike>,
+    tested: Vec<Tested>,
+    tallies: BTreeMap<usize, Tally>,
+    blocks: Vec<u128>,
+    /// Windows that could not be read.
+    pub unreadable: u64,
+}
+
+impl<'a> Scanner<'a> {
+    /// A scanner over `loot` that searches `needles`.
+    pub fn new(loot: &'a Loot, needles: &'a Needles) -> Self {
+        Self { loot, needles, thinning: (loot.bytes() / 16).div_ceil(MAX_BLOCKS).max(1) }
+    }
+
+    /// Examines every window; `progress` hears bytes done and bytes in all.
+    pub fn run(&self, progress: &(dyn Fn(u64, u64) + Sync)) -> Scan {
+        let (total, done) = (self.loot.bytes(), AtomicU64::new(0));
+        let parts: Vec<(Window, io::Result<Part>)> = self
+            .loot
+            .windows()
+            .into_par_iter()
+            .map(|window| {
+                let part = self.examine(window);
+                progress(done.fetch_add(window.len, Ordering::Relaxed) + window.len, total);
+                (window, part)
+            })
+            .collect();
+        let mut scan = Scan {
+            carved: Vec::new(),
+            signatures: 0,
+            bytes: total,
+            metadata: Metadata::default(),
+            places: Vec::new(),
+            text: Text { by_chance: text::runs_by_chance(total), ..Text::default() },
+            runs: Vec::new(),
+            hashes: BTreeSet::new(),
+            tested: Vec::new(),
+            tallies: BTreeMap::new(),
+            blocks: Vec::new(),
+            unreadable: 0,
+        };
+        for (window, part) in parts {
+            match part {
+                Ok(part) => scan.add(window, part),
+                Err(_) => scan.unreadable += 1,
+            }
+        }
+        scan.blocks.sort_unstable();
+        scan
+    }
+
+    fn examine(&self, window: Window) -> io::Result<Part> {
+        let stolen = &self.loot.files[window.file];
+        let mut file = stolen.open()?;
+        let back = OVERLAP.max(self.needles.longest() as u64).min(window.offset);
+        let start = window.offset - back;
+        let buffer = file.read_at(start, back + window.len + AHEAD)?;
+        let back = back as usize;
+        let end = buffer.len().min(back + window.len as usize);
+        let (seen, fresh) = (&buffer[..end], &buffer[back.min(end)..end]);
+        let mut part = Part::default();
+
+        self.needles.search(seen, back);
+        for signature in carve::signatures(&buffer).into_iter().filter(|s| (back..end).contains(&s.at)) {
+            part.signatures += 1;
+            let at = start + signature.at as u64;
+            let rest = Rest { buffer: &buffer[signature.at..], at, file_len: stolen.len };
+            if let Some(len) = rest.picture(signature.format, &mut file)? {
+                part.carved.push(Carved { file: window.file, offset: at, len, format: signature.format });
+            }
+            if signature.format == Format::Tiff {
+                rest.metadata(&mut file, &mut part)?;
+            }
+        }
+        self.read_text(seen, back, &mut part);
+        if stolen.len <= MAX_RAW_FILE && part.carved.is_empty() && part.text.bytes * 2 < stolen.len {
+            let raw = |w: &[u8]| HashLike { bytes: w.to_vec(), written: Written::Raw };
+            part.hashes.extend(fresh.windows(16).map(raw));
+        }
+
+        for block in fresh.chunks(TEST_BLOCK) {
+            let mut tally = Tally::default();
+            tally.add(block);
+            part.tally.merge(&tally);
+            if tally.bytes() >= Tally::MIN_BYTES {
+                part.tested
+                    .extend([tally.chi_square_p(), tally.correlation_p()].map(|p| Tested { file: window.file, p }));
+            }
+        }
+        for block in fresh.chunks_exact(16) {
+            let value = u128::from_le_bytes(block.try_into().unwrap_or_default());
+            // Fibonacci hashing of both halves: choice by content, whatever bytes vary.
+            let mixed = (value as u64 ^ (value >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+            if mixed.is_multiple_of(self.thinning) {
+                part.blocks.push(value);
+            }
+        }
+        Ok(part)
+    }
+
+    fn read_text(&self, seen: &[u8], from: usize, part: &mut Part) {
+        for run in text::runs(seen, from) {
+            // The part of a run that an earlier window has counted serves as context for tokens only.
+            part.hashes.extend(text::hash_likes(run));
+            let content = text::classify(run);
+            part.text.runs += 1;
+            part.text.bytes += run.len() as u64;
+            part.text.json += content.json;
+            part.text.rows += content.rows;
+            if part.runs.len() < 4 {
+                let shown: String = String::from_utf8_lossy(run).chars().take(MAX_SAMPLE).collect();
+                part.runs.push((content.json + content.rows > 0, shown));
+            }
+        }
+    }
+}
+
+/// The bytes from a signature on, as many as the buffer has, and the way to more.
+struct Rest<'a> {
+    buffer: &'a [u8],
+    at: u64,
+    file_len: u64,
+}
+
+impl Rest<'_> {
+    fn is_whole(&self) -> bool {
+        self.at + self.buffer.len() as u64 >= self.file_len
+    }
+
+    /// Length of the picture that begins here, when it decodes.
+    fn picture(&self, format: Format, file: &mut OpenLoot) -> io::Result<Option<u64>> {
+        let decoded = |bytes: &[u8]| carve::decode(format, bytes).map(|_| bytes.len() as u64);
+        match carve::extent(format, self.buffer) {
+            Extent::Not => Ok(None),
+            Extent::Bytes(len) if format != Format::Tiff || self.is_whole() => Ok(decoded(&self.buffer[..len])),
+            // Nothing more to read: a cut picture may still show most of itself.
+            Extent::Beyond if self.is_whole() => Ok(decoded(self.buffer)),
+            _ => {
+                let more = file.read_at(self.at, MAX_PICTURE)?;
+                Ok(match carve::extent(format, &more) {
+                    Extent::Not => None,
+                    Extent::Bytes(len) => decoded(&more[..len]),
+                    Extent::Beyond => decoded(&more),
+                })
+            }
+        }
+    }
+
+    fn metadata(&self, file: &mut OpenLoot, part: &mut Part) -> io::Result<()> {
+        let block = if self.is_whole() || self.buffer.len() as u64 >= MAX_METADATA {
+            self.buffer[..self.buffer.len().min(MAX_METADATA as usize)].to_vec()
+        } else {
+            file.read_at(self.at, MAX_METADATA)?
+        };
+        let Some(exif) = Exif::parse(&block) else { return Ok(()) };
+        let thumbnail = exif.thumbnail.and_then(|r| block.get(r));
+        let thumbnail = thumbnail.is_some_and(|bytes| carve::decode(Format::Jpeg, bytes).is_some());
+        if exif.time.is_none() && exif.position.is_none() && exif.camera.is_none() && !thumbnail {
+            return Ok(());
+        }
+        part.metadata.blocks += 1;
+        part.metadata.times += u64::from(exif.time.is_some());
+        part.metadata.positions += u64::from(exif.position.is_some());
+        part.metadata.thumbnails += u64::from(thumbnail);
+        let place = exif.position.map(|(north, east)| format!("{north:.4}, {east:.4}"));
+        let said: Vec<String> = [exif.time, place, exif.camera].into_iter().flatten().collect();
+        if !said.is_empty() {
+            part.places.push(said.join(" · "));
+        }
+        Ok(())
+    }
+}
+
+impl Scan {
+    fn add(&mut self, window: Window, part: Part) {
+        self.carved.extend(part.carved);
+        self.signatures += part.signatures;
+        for (mine, theirs) in [
+            (&mut self.metadata.blocks, part.metadata.blocks),
+            (&mut self.metadata.times, part.metadata.times),
+            (&mut self.metadata.positions, part.metadata.positions),
+            (&mut self.metadata.thumbnails, part.metadata.thumbnails),
+            (&mut self.text.runs, part.text.runs),
+            (&mut self.text.bytes, part.text.bytes),
+            (&mut self.text.json, part.text.json),
+            (&mut self.text.rows, part.text.rows),
+        ] {
+            *mine += theirs;
+        }
+        self.places.extend(part.places);
+        self.runs.extend(part.runs);
+        let raw = self.hashes.iter().filter(|h| h.written == Written::Raw).count();
+        let room = MAX_RAW_VALUES.saturating_sub(raw);
+        let (raw, written): (Vec<HashLike>, Vec<HashLike>) =
+            part.hashes.into_iter().partition(|h| h.written == Written::Raw);
+        self.hashes.extend(written);
+        self.hashes.extend(raw.into_iter().take(room));
+        self.tested.extend(part.tested);
+        self.tallies.entry(window.file).or_default().merge(&part.tally);
+        self.blocks.extend(part.blocks);
+    }
+
+    /// Carved pictures with whether each lies inside another one of the same file.
+    fn nested(&self) -> Vec<(Carved, bool)> {
+        let mut carved = self.carved.clone();
+        // Of two at one offset the longer is the outer one.
+        carved.sort_by_key(|c| (c.file, c.offset, std::cmp::Reverse(c.len)));
+        let mut reach = (usize::MAX, 0);
+        let nest = |c: Carved| {
+            let inside = reach.0 == c.file && c.offset < reach.1;
+            let end = c.offset + c.len;
+            reach = (c.file, if inside { reach.1.max(end) } else { end });
+            (c, inside)
+        };
+        carved.into_iter().map(nest).collect()
+    }
+
+    /// Figures of the carved pictures, with up to `samples` of the outer and as many of the inner ones.
+    pub fn pictures(&self, samples: usize, loot: &Loot) -> (Evidence, Vec<Sample>) {
+        let by_chance = Format::ALL.iter().map(|f| f.by_chance(self.bytes)).sum();
+        let mut figures = Pictures { signatures: self.signatures, by_chance, ..Pictures::default() };
+        let mut formats: BTreeMap<Format, u64> = BTreeMap::new();
+        let mut kept = Vec::new();
+        for (carved, embedded) in self.nested() {
+            let count = if embedded { &mut figures.embedded } else { &mut figures.decoded };
+            *count += 1;
+            if *count <= samples as u64 {
+                let stolen = &loot.files[carved.file];
+                if let Ok(file) = stolen.open().and_then(|mut f| f.read_at(carved.offset, carved.len)) {
+                    kept.push(Sample::Picture { file, format: carved.format, embedded, from: stolen.name.clone() });
+                }
+            }
+            *formats.entry(carved.format).or_default() += 1;
+        }
+        figures.formats = formats.into_iter().collect();
+        (Evidence::Pictures(figures), kept)
+    }
+
+    /// Up to `samples` readable runs, tables and JSON before prose.
+    pub fn readable(&self, samples: usize) -> Vec<Sample> {
+        let mut runs: Vec<&(bool, String)> = self.runs.iter().collect();
+        runs.sort_by_key(|(structured, _)| !structured);
+        runs.into_iter().take(samples).map(|(_, text)| Sample::Text(text.clone())).collect()
+    }
+
+    /// Up to `samples` of what the metadata says.
+    pub fn places(&self, samples: usize) -> Vec<Sample> {
+        self.places.iter().take(samples).cloned().map(Sample::Text).collect()
+    }
+
+    /// Figures of the tests against random bytes.
+    pub fn randomness(&self, loot: &Loot) -> Randomness {
+        let mut tested: Vec<Tested> = self.tested.iter().map(|t| Tested { ..*t }).collect();
+        let mut all = Tally::default();
+        let mut untested_bytes = 0;
+        for (&file, tally) in &self.tallies {
+            all.merge(tally);
+            if tally.bytes() < Tally::MIN_BYTES {
+                untested_bytes += tally.bytes();
+            } else if tally.bytes() > TEST_BLOCK as u64 {
+                tested.extend([tally.chi_square_p(), tally.correlation_p()].map(|p| Tested { file, p }));
+            }
+        }
+        let adjusted = randomness::holm(&tested.iter().map(|t| t.p).collect::<Vec<_>>());
+        let failed: Vec<&Tested> =
+            tested.iter().zip(&adjusted).filter(|(_, p)| **p < SIGNIFICANCE).map(|(t, _)| t).collect();
+        let files: BTreeSet<usize> = failed.iter().map(|t| t.file).collect();
+        Randomness {
+            tests: tested.len() as u64,
+            structured: failed.len() as u64,
+            p: adjusted.iter().copied().fold(1.0, f64::min),
+            entropy: all.entropy(),
+            repeated_blocks: self.blocks.windows(2).filter(|w| w[0] == w[1]).count() as u64,
+            untested_bytes,
+            structured_files: files
+                .iter()
+                .take(4)
+                .map(|&f| String::from_utf8_lossy(&loot.files[f].name).into_owned())
+                .collect(),
+        }
+    }
+}

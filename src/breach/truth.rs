@@ -1,0 +1,167 @@
+//! What the attacker is allowed to know in order to check the loot: the truth of simulated or labelled pictures.
+//!
+//! Owns reading `truth.jsonl` and the `captures.csv` beside it. It is loaded into memory only and written nowhere.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use serde::Deserialize;
+
+use super::BreachError;
+use crate::capture::{PlateText, RegionKind};
+use crate::geometry::Rect;
+
+/// Everything known about the pictures behind a stolen folder.
+#[derive(Default)]
+pub struct Truth {
+    /// One for each picture, in the file's order.
+    pub captures: Vec<KnownCapture>,
+}
+
+/// One picture of the truth.
+pub struct KnownCapture {
+    /// Path inside the folder of pictures, `/` between its parts.
+    pub path: String,
+    /// When it was taken.
+    pub captured_at: Option<Timestamp>,
+    /// What it shows.
+    pub regions: Vec<KnownRegion>,
+}
+
+/// One labelled region.
+pub struct KnownRegion {
+    /// Plate or face.
+    pub kind: RegionKind,
+    /// Tight box in pixels of the stored image.
+    pub bounds: Rect,
+    /// What a plate says.
+    pub text: Option<PlateText>,
+}
+
+#[derive(Deserialize)]
+struct TruthLine {
+    path: String,
+    #[serde(default)]
+    regions: Vec<TruthRegion>,
+}
+
+#[derive(Deserialize)]
+struct TruthRegion {
+    kind: String,
+    #[serde(rename = "box")]
+    bounds: [f32; 4],
+    text: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct CaptureRow {
+    file: String,
+    timestamp: Option<String>,
+}
+
+impl Truth {
+    /// Reads `truth.jsonl` at `path`, and `captures.csv` beside it when there is one.
+    pub fn read(path: &Path) -> Result<Self, BreachError> {
+        let io = |source| BreachError::Truth { path: path.to_owned(), source };
+        let times = capture_times(&path.with_file_name("captures.csv"))?;
+        let mut captures = Vec::new();
+        for (i, line) in BufReader::new(File::open(path).map_err(io)?).lines().enumerate() {
+            let line = line.map_err(io)?;
+            if line.trim().is_empty() {
+                continue;
+            }
+            let line: TruthLine = serde_json::from_str(&line).map_err(|source| BreachError::TruthLine {
+                path: path.to_owned(),
+                line: i as u64 + 1,
+                source,
+            })?;
+            let region = |r: TruthRegion| {
+                let kind = match r.kind.as_str() {
+                    "plate" => RegionKind::Plate,
+                    "face" => RegionKind::Face,
+                    _ => return None,
+                };
+                let [x, y, w, h] = r.bounds;
+                let text = r.text.as_deref().and_then(PlateText::canonical);
+                Some(KnownRegion { kind, bounds: Rect::new(x, y, w, h), text })
+            };
+            captures.push(KnownCapture {
+                captured_at: times.get(&line.path).copied(),
+                regions: line.regions.into_iter().filter_map(region).collect(),
+                path: line.path,
+            });
+        }
+        Ok(Self { captures })
+    }
+
+    /// Distinct plates, sorted.
+    pub fn plates(&self) -> Vec<PlateText> {
+        let regions = self.captures.iter().flat_map(|c| &c.regions);
+        let mut plates: Vec<PlateText> = regions.filter_map(|r| r.text.clone()).collect();
+        plates.sort_by(|a, b| a.expose().cmp(b.expose()));
+        plates.dedup();
+        plates
+    }
+
+    /// Distinct moments, sorted.
+    pub fn moments(&self) -> Vec<Timestamp> {
+        let mut moments: Vec<Timestamp> = self.captures.iter().filter_map(|c| c.captured_at).collect();
+        moments.sort();
+        moments.dedup();
+        moments
+    }
+}
+
+fn capture_times(path: &Path) -> Result<HashMap<String, Timestamp>, BreachError> {
+    if !path.exists() {
+        return Ok(HashMap::new());
+    }
+    let bad = |source| BreachError::Captures { path: path.to_owned(), source };
+    let mut times = HashMap::new();
+    for row in csv::Reader::from_path(path).map_err(bad)?.deserialize() {
+        let row: CaptureRow = row.map_err(bad)?;
+        if let Some(time) = row.timestamp.as_deref().and_then(moment) {
+            times.insert(row.file, time);
+        }
+    }
+    Ok(times)
+}
+
+/// RFC 3339, or a time without zone, taken as UTC.
+fn moment(text: &str) -> Option<Timestamp> {
+    let civil = |t: &str| t.parse::<DateTime>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|z| z.timestamp());
+    text.trim().parse().ok().or_else(|| civil(text.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn truth_and_captures_are_joined() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let truth = folder.path().join("truth.jsonl");
+        let line = r#"{"path":"a/1.jpg","width":9,"height":9,"regions":[
+            {"kind":"plate","box":[1,2,3,4],"text":"ABC 1234","vehicle_id":7},{"kind":"face","box":[0,0,1,1]}]}"#;
+        std::fs::write(&truth, line.replace('\n', "") + "\n\n").expect("write");
+        let csv = "file,site,lane,direction,timestamp,class\na/1.jpg,P,3,in,2019-05-03T14:22:05Z,visitor\n";
+        std::fs::write(folder.path().join("captures.csv"), csv).expect("write");
+        let truth = Truth::read(&truth).expect("reads");
+        assert_eq!(truth.captures[0].regions.len(), 2);
+        assert_eq!(truth.plates()[0].expose(), "ABC1234");
+        assert_eq!(truth.moments()[0].to_string(), "2019-05-03T14:22:05Z");
+        assert_eq!(moment("2019-05-03 14:22:05"), Some(truth.moments()[0]));
+    }
+
+    #[test]
+    fn a_damaged_line_is_named_by_number() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let path = folder.path().join("truth.jsonl");
+        std::fs::write(&path, "{\"path\":\"x\"}\n{\"pa").expect("write");
+        assert!(matches!(Truth::read(&path), Err(BreachError::TruthLine { line: 2, .. })));
+    }
+}
