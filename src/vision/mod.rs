@@ -1,10 +1,29 @@
 //! Finds plates and faces and reads plates.
 //!
 //! Owns detectors, readers, thresholds and redaction margins. Knows nothing about keys, vaults or files.
+//!
+//! [`Nets`] is parsed once; each worker takes [`Eyes`] from it, which share the weights and own their scratch memory.
+//! [`Detector`] and [`Reader`] are the seam at which other eyes may be fitted.
 
 use crate::capture::{Reading, RegionKind};
 use crate::frame::LumaSource;
 use crate::geometry::Rect;
+
+mod ctc;
+mod detector;
+mod eyes;
+mod grid;
+mod margins;
+mod meta;
+mod nms;
+mod reader;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use eyes::{Eyes, Nets, NetsError};
+pub use margins::{Margin, Margins};
 
 /// A candidate region with the detector's confidence.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,0 +1,139 @@
+//! What a weight file says about the use of its net (training/FORMAT.md).
+//!
+//! Owns the names and the sanity of those fields: a file whose thresholds or sizes make no sense is refused here.
+
+use serde::Deserialize;
+
+use crate::capture::RegionKind;
+
+/// The detector's grid, decoding and thresholds.
+#[derive(Clone, Debug, Deserialize)]
+pub struct DetectorMeta {
+    pub classes: Vec<ClassName>,
+    /// Grid pixels from one cell to the next.
+    pub stride: usize,
+    /// Bounds of the raw distances, which are logarithms.
+    pub raw_min: f32,
+    pub raw_max: f32,
+    pub grid: GridMeta,
+    pub threshold: Thresholds,
+    pub nms_iou: f32,
+    pub max_candidates: usize,
+    pub margin: PerClass<[f32; 4]>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum ClassName {
+    Plate,
+    Face,
+}
+
+impl From<ClassName> for RegionKind {
+    fn from(name: ClassName) -> Self {
+        match name {
+            ClassName::Plate => Self::Plate,
+            ClassName::Face => Self::Face,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct GridMeta {
+    /// Long side of the grid that a picture is brought to.
+    pub long_side: u32,
+    /// Sides are padded to multiples of this.
+    pub multiple: u32,
+    /// Luma of the padding.
+    pub pad_value: u8,
+    /// A picture more than twice as long gets a second, finer look.
+    #[serde(default = "default_tile_above")]
+    pub tile_above: u32,
+}
+
+/// Half of 1600: up to there a plate that a person can read at full size still has 12 pixels on the grid.
+const fn default_tile_above() -> u32 {
+    800
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Thresholds {
+    /// Probability from which a region is blanked.
+    pub redact: PerClass<f32>,
+    /// Probability from which a plate is read.
+    pub read: f32,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct PerClass<T> {
+    pub plate: T,
+    pub face: T,
+}
+
+impl<T: Copy> PerClass<T> {
+    pub fn of(&self, kind: RegionKind) -> T {
+        match kind {
+            RegionKind::Plate => self.plate,
+            RegionKind::Face => self.face,
+        }
+    }
+}
+
+impl DetectorMeta {
+    /// The first field that makes no sense.
+    pub fn fault(&self) -> Option<&'static str> {
+        let probability = |p: f32| p > 0.0 && p < 1.0;
+        let sides = 32..=8192;
+        [
+            (!self.classes.is_empty() && self.classes.len() <= 2, "classes"),
+            ((1..=64).contains(&self.stride), "stride"),
+            (self.raw_min.is_finite() && self.raw_max.is_finite() && self.raw_min < self.raw_max, "raw_min"),
+            // Distances are exponentials; e¹² cells are more than any picture has.
+            (self.raw_max <= 12.0, "raw_max"),
+            (sides.contains(&self.grid.long_side), "grid.long_side"),
+            ((1..=256).contains(&self.grid.multiple), "grid.multiple"),
+            (probability(self.threshold.redact.plate) && probability(self.threshold.redact.face), "threshold.redact"),
+            (probability(self.threshold.read), "threshold.read"),
+            (probability(self.nms_iou), "nms_iou"),
+            // Suppression compares all pairs.
+            ((1..=4096).contains(&self.max_candidates), "max_candidates"),
+            ([self.margin.plate, self.margin.face].iter().flatten().all(|m| (0.0..=2.0).contains(m)), "margin"),
+        ]
+        .into_iter()
+        .find_map(|(holds, field)| (!holds).then_some(field))
+    }
+}
+
+/// The reader's crop and alphabet.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ReaderMeta {
+    /// Rows, columns of the crop.
+    pub size: [usize; 2],
+    /// How far the crop reaches beyond the tight box: shares of its width and height, on each side.
+    pub grow: [f32; 2],
+    /// Rows of the output, which are read one after the other.
+    pub rows: usize,
+    /// The channel that stands for nothing.
+    pub blank: usize,
+    /// What the other channels stand for.
+    pub alphabet: String,
+    /// The best candidate's probability from which there is a reading at all.
+    pub min_probability: f32,
+}
+
+impl ReaderMeta {
+    /// The first field that makes no sense.
+    pub fn fault(&self) -> Option<&'static str> {
+        let letters = self.alphabet.bytes().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+        [
+            (self.size.iter().all(|side| (8..=1024).contains(side)), "size"),
+            (self.grow.iter().all(|share| (0.0..=2.0).contains(share)), "grow"),
+            ((1..=4).contains(&self.rows), "rows"),
+            (self.blank == 0, "blank"),
+            (letters && !self.alphabet.is_empty(), "alphabet"),
+            ((0.0..=1.0).contains(&self.min_probability), "min_probability"),
+        ]
+        .into_iter()
+        .find_map(|(holds, field)| (!holds).then_some(field))
+    }
+}

@@ -1,0 +1,145 @@
+//! The eyes with nets made by hand, whose answers are known.
+
+use serde_json::{Value, json};
+
+use super::testing::{Picture, detector, reader};
+use super::{Eyes, Nets, NetsError};
+use crate::capture::{Region, RegionKind};
+use crate::geometry::{PixelRect, Rect, Size};
+
+fn eyes() -> Eyes {
+    Nets::parse(&detector().file(), &reader().file()).expect("made by hand").eyes()
+}
+
+fn texts(region: &Region) -> Vec<String> {
+    region.reading.iter().flat_map(|r| &r.candidates).map(|c| c.text.expose().to_owned()).collect()
+}
+
+/// A dark picture with a bright square of one cell of the grid, `scale` pixels to a grid pixel, at cell (`x`, `y`).
+fn spot(size: Size, scale: u32, x: u32, y: u32) -> Picture {
+    let mut picture = Picture::flat(size, 0);
+    let side = 4 * scale;
+    picture.fill(PixelRect::new(x * side, y * side, side, side), 255);
+    picture
+}
+
+#[test]
+fn a_spot_is_found_where_it_is() {
+    for (size, scale) in [
+        (Size::new(1280, 720), 2),
+        (Size::new(640, 384), 1),
+        (Size::new(600, 200), 1),
+        // Both looks find it, at 1/4 and 1/2; each makes its own box of 16 × 8 of its grid's pixels.
+        (Size::new(1920, 1080), 4),
+    ] {
+        let picture = spot(size, scale, 11, 7);
+        let found = eyes().look(&picture);
+        assert!(!found.is_empty(), "{size:?}");
+        for region in &found {
+            assert_eq!(region.kind, RegionKind::Plate);
+            let (cx, cy) = region.bounds.center();
+            let side = (4 * scale) as f32;
+            assert!((cx - 11.5 * side).abs() <= side && (cy - 7.5 * side).abs() <= side, "{size:?}: ({cx}, {cy})");
+        }
+        let best = found[0].bounds;
+        assert!(found.iter().all(|r| r.score > 0.97));
+        assert!((best.w / best.h - 2.0).abs() < 0.01);
+    }
+}
+
+#[test]
+fn a_small_picture_is_enlarged() {
+    // At twice the size the spot of 2 × 2 pixels fills a cell.
+    let mut picture = Picture::flat(Size::new(320, 240), 0);
+    picture.fill(PixelRect::new(40, 20, 2, 2), 255);
+    let found = eyes().look(&picture);
+    assert_eq!(found.len(), 1);
+    let expected = Rect::new(41.0 - 4.0, 21.0 - 2.0, 8.0, 4.0);
+    assert!(found[0].bounds.iou(expected) > 0.9, "{:?}", found[0].bounds);
+}
+
+#[test]
+fn boxes_end_at_the_edge() {
+    let picture = spot(Size::new(640, 384), 1, 0, 0);
+    let found = eyes().look(&picture);
+    assert_eq!(found[0].bounds, Rect::new(0.0, 0.0, 10.0, 6.0));
+}
+
+#[test]
+fn a_dark_picture_shows_nothing_and_its_padding_neither() {
+    for size in [Size::new(1, 1), Size::new(33, 7), Size::new(1280, 720), Size::new(2500, 3), Size::new(3, 2500)] {
+        assert!(eyes().look(&Picture::flat(size, 0)).is_empty(), "{size:?}");
+    }
+}
+
+#[test]
+fn a_bright_field_gives_one_peak_a_neighbourhood_and_no_doubles() {
+    let found = eyes().look(&Picture::flat(Size::new(640, 384), 255));
+    assert!(found.len() <= 256);
+    for (i, a) in found.iter().enumerate() {
+        assert!(found[i + 1..].iter().all(|b| a.bounds.iou(b.bounds) <= 0.5));
+    }
+}
+
+#[test]
+fn a_plate_is_read() {
+    // The spot's plate covers 16 × 8 grid pixels; its four quarters are dark, bright and bright, dark.
+    let picture = spot(Size::new(640, 384), 1, 20, 20);
+    let found = eyes().look(&picture);
+    assert_eq!(found.len(), 1);
+    let read = texts(&found[0]);
+    assert_eq!(read[0], "ABA");
+    let candidates = &found[0].reading.as_ref().unwrap().candidates;
+    assert!(candidates.len() <= 5);
+    assert!(candidates.is_sorted_by(|a, b| a.probability >= b.probability));
+    assert!(candidates.iter().map(|c| c.probability).sum::<f32>() <= 1.0 + 1e-6);
+}
+
+#[test]
+fn what_is_unsure_is_hidden_but_not_read() {
+    let mut unsure = detector();
+    unsure.meta["threshold"]["read"] = json!(0.999);
+    let mut eyes = Nets::parse(&unsure.file(), &reader().file()).unwrap().eyes();
+    let found = eyes.look(&spot(Size::new(640, 384), 1, 20, 20));
+    assert_eq!(found.len(), 1);
+    assert!(found[0].reading.is_none());
+}
+
+#[test]
+fn one_pair_of_eyes_serves_any_order_of_images() {
+    let pictures = [
+        spot(Size::new(1280, 720), 2, 11, 7),
+        spot(Size::new(1920, 1080), 4, 3, 9),
+        Picture::flat(Size::new(5, 900), 40),
+        spot(Size::new(640, 384), 1, 20, 20),
+    ];
+    let summary = |eyes: &mut Eyes, picture: &Picture| -> Vec<(Rect, f32, Vec<String>)> {
+        eyes.look(picture).iter().map(|r| (r.bounds, r.score, texts(r))).collect()
+    };
+    let mut veteran = eyes();
+    for picture in pictures.iter().chain(pictures.iter().rev()) {
+        assert_eq!(summary(&mut veteran, picture), summary(&mut eyes(), picture));
+    }
+}
+
+fn refused(change: impl FnOnce(&mut Value, &mut Value)) -> NetsError {
+    let (mut detector, mut reader) = (detector(), reader());
+    change(&mut detector.meta, &mut reader.meta);
+    Nets::parse(&detector.file(), &reader.file()).err().expect("must be refused")
+}
+
+#[test]
+fn weights_that_contradict_themselves_are_refused() {
+    assert!(matches!(Nets::parse(b"", b""), Err(NetsError::Model { net: "detector", .. })));
+    assert!(matches!(Nets::parse(&detector().file(), b""), Err(NetsError::Model { net: "reader", .. })));
+    assert!(matches!(refused(|d, _| d["stride"] = json!("4")), NetsError::Meta { net: "detector", .. }));
+    assert!(matches!(refused(|_, r| r["size"] = json!([1])), NetsError::Meta { net: "reader", .. }));
+    assert!(matches!(refused(|d, _| d["nms_iou"] = json!(1.5)), NetsError::Field { field: "nms_iou", .. }));
+    assert!(matches!(refused(|_, r| r["alphabet"] = json!("a☃")), NetsError::Field { field: "alphabet", .. }));
+    assert!(matches!(refused(|_, r| r["size"] = json!([8, 8])), NetsError::Run { net: "reader", .. }));
+    assert!(matches!(
+        refused(|d, _| d["stride"] = json!(8)),
+        NetsError::Output { net: "detector", expected: [8, 12, 6], found: [16, 24, 6] }
+    ));
+    assert!(matches!(refused(|_, r| r["alphabet"] = json!("ABC")), NetsError::Output { net: "reader", .. }));
+}
