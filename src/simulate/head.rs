@@ -1,1 +1,263 @@
-//! Heads and faces.
+//! Heads and faces: a skull in space, painted, lit, turned and projected; with hair, headgear, glasses and masks.
+//!
+//! Owns how a [`Person`]'s head looks from any side. Knows nothing of bodies, scenes or cameras.
+
+mod face;
+pub(super) mod gear;
+mod hair;
+mod skull;
+mod worn;
+
+use crate::geometry::Rect;
+use crate::simulate::person::{Headgear, Person};
+use crate::simulate::scene::Canvas;
+use crate::simulate::sculpt::{Figure, Light, Pose, Surface, v3};
+use skull::{ARC, Skull};
+
+/// Where a head is and how it is turned.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HeadView {
+    /// Midway between crown and chin, in pixels.
+    pub center: (f32, f32),
+    /// From the skull's crown to the chin, in pixels.
+    pub height: f32,
+    /// To the picture's right, in radians; ±π/2 is a profile.
+    pub yaw: f32,
+    /// Upwards, in radians.
+    pub pitch: f32,
+    /// Clockwise, in radians.
+    pub roll: f32,
+}
+
+/// Expression: changes from picture to picture.
+#[derive(Clone, Copy)]
+pub(super) struct Mood {
+    /// -1 corners down to 1 a broad smile.
+    smile: f32,
+    /// 0 closed to 1 wide open.
+    speak: f32,
+    /// 0 shut to 1 open.
+    eyes: f32,
+    /// Where the pupils look, -1 to 1.
+    gaze: (f32, f32),
+    /// -1 a frown to 1 raised.
+    brows: f32,
+}
+
+/// A number in 0..1 that belongs to a cell of a grid.
+pub(super) fn hash(x: u32, y: u32, seed: u32) -> f32 {
+    let mut h = x.wrapping_mul(0x9E37_79B1) ^ y.wrapping_mul(0x85EB_CA77) ^ seed.wrapping_mul(0xC2B2_AE3D);
+    h = (h ^ (h >> 15)).wrapping_mul(0x2C1B_3C6D);
+    h = (h ^ (h >> 12)).wrapping_mul(0x297A_2D39);
+    ((h ^ (h >> 15)) >> 8) as f32 / 16_777_216.0
+}
+
+/// Smooth noise in 0..1, one hill or hollow a unit.
+pub(super) fn noise(x: f32, y: f32, seed: u32) -> f32 {
+    let (xf, yf) = (x.floor(), y.floor());
+    let (xi, yi) = (xf as i32 as u32, yf as i32 as u32);
+    let (fx, fy) = (x - xf, y - yf);
+    let (s, t) = (fx * fx * (3.0 - 2.0 * fx), fy * fy * (3.0 - 2.0 * fy));
+    let top = hash(xi, yi, seed) * (1.0 - s) + hash(xi.wrapping_add(1), yi, seed) * s;
+    let low = hash(xi, yi.wrapping_add(1), seed) * (1.0 - s) + hash(xi.wrapping_add(1), yi.wrapping_add(1), seed) * s;
+    top * (1.0 - t) + low * t
+}
+
+impl Mood {
+    /// What `person` looks like in this view: the same each time for the same view.
+    fn of(person: &Person, view: &HeadView) -> Self {
+        let moment =
+            view.center.0.to_bits() ^ view.center.1.to_bits().rotate_left(9) ^ view.yaw.to_bits().rotate_left(17);
+        let chance = |i: u32| hash(person.seed as u32, i, moment);
+        let smile = chance(1) * 1.5 - 0.5;
+        Self {
+            smile: if chance(2) < 0.4 { smile * 0.3 } else { smile },
+            speak: if smile > 0.6 && chance(3) < 0.6 {
+                0.3 + 0.25 * chance(4)
+            } else if chance(3) < 0.12 {
+                0.2 + 0.7 * chance(4)
+            } else {
+                0.0
+            },
+            eyes: if chance(5) < 0.06 { 0.06 } else { 0.75 + 0.3 * chance(6) },
+            gaze: ((chance(7) - 0.5) * 1.1, (chance(8) - 0.6) * 0.8),
+            brows: (chance(9) - 0.45) * 1.2,
+        }
+    }
+}
+
+/// The usual daylight: from above, to one side.
+pub(super) fn daylight(person: &Person, view: &HeadView) -> Light {
+    let side = hash(person.seed as u32, view.center.1.to_bits(), view.center.0.to_bits()) * 2.0 - 1.0;
+    Light { towards: v3(0.75 * side, 0.62, 0.75).unit(), key: 0.62, fill: 0.46 }
+}
+
+/// Draws a head without neck or shoulders, and returns the tight box of the face: from the hairline to the chin, from
+/// cheek or ear to cheek or ear; of a profile, from the nose to the ear.
+pub fn draw_head(canvas: &mut Canvas, person: &Person, view: &HeadView) -> Rect {
+    let mut figure = Figure::default();
+    let light = daylight(person, view);
+    let face = add_head(&mut figure, person, view, &light);
+    figure.paint(canvas, samples(view.height), &mut |_, _| {});
+    face
+}
+
+/// Draws a head and shoulders, and returns the tight box of the face as [`draw_head`] does.
+pub fn draw_bust(canvas: &mut Canvas, person: &Person, view: &HeadView) -> Rect {
+    let mut figure = Figure::default();
+    let light = daylight(person, view);
+    let face = add_head(&mut figure, person, view, &light);
+    super::body::add_bust(&mut figure, person, view, &light);
+    figure.paint(canvas, samples(view.height), &mut |_, _| {});
+    face
+}
+
+/// Samples a pixel and axis: small heads need more to keep their features.
+pub(super) fn samples(height: f32) -> usize {
+    if height < 44.0 { 3 } else { 2 }
+}
+
+/// Adds a head to `figure` and returns the face's box.
+pub(super) fn add_head(figure: &mut Figure, person: &Person, view: &HeadView, light: &Light) -> Rect {
+    let skull = Skull::new(person);
+    let pose = Pose::new(view.center, view.height, view.yaw, view.pitch, view.roll);
+    let fine = view.height.clamp(22.0, 360.0);
+    let mood = Mood::of(person, view);
+    let mut shell = skull.shell(view.height);
+    shade_under_headgear(&mut shell, person);
+    let face = face_box(&shell, &skull, &pose);
+    for uv in &mut shell.uv {
+        *uv = [(uv[0] + ARC) * fine, (0.5 - uv[1]) * fine];
+    }
+    let gloss = 0.10 - 0.05 * person.childlike() + 0.05 * f32::from(person.skin_tone()) / 10.0;
+    let mesh = shell.mesh(&pose, light, gloss);
+    if let Some(texture) = face::paint(person, &skull, &mood, fine) {
+        figure.add(mesh, Surface::Painted(texture));
+    }
+    for side in [-1.0, 1.0] {
+        let ear = skull.ear(side).mesh(&pose, light, gloss * 0.5);
+        figure.add_sheet(ear, Surface::Plain(crate::simulate::person::mix(person.skin, [190, 80, 70], 0.12)));
+    }
+    hair::add(figure, person, &skull, &pose, light);
+    hair::add_beard(figure, person, &skull, &pose, light);
+    worn::add_mask(figure, person, &skull, &pose, light);
+    gear::add(figure, person, &skull, &pose, light);
+    worn::add_glasses(figure, person, &skull, &pose, light);
+    face
+}
+
+/// Brims and hoods keep light from the forehead.
+fn shade_under_headgear(shell: &mut super::sculpt::Shell, person: &Person) {
+    let (depth, until) = match person.headgear {
+        Headgear::Cap { backwards: false, .. } => (0.45, -0.05),
+        Headgear::Hat { brim, .. } => (0.3 + brim, -0.15 - brim),
+        Headgear::Hood { .. } => (0.3, -0.1),
+        Headgear::Helmet { .. } => (0.4, 0.0),
+        Headgear::Hijab { .. } | Headgear::Turban { .. } | Headgear::Beanie { .. } => (0.25, 0.15),
+        Headgear::None | Headgear::Cap { .. } | Headgear::Band { .. } => return,
+    };
+    for (open, point) in shell.open.iter_mut().zip(&shell.points) {
+        let under = ((point.y - until) / 0.22).clamp(0.0, 1.0);
+        *open *= 1.0 - depth * under;
+    }
+}
+
+/// The box of what is the face's and faces the viewer. Of the back of a head, the sliver that is left, or nothing.
+fn face_box(shell: &super::sculpt::Shell, skull: &Skull, pose: &Pose) -> Rect {
+    let top = skull.levels.hairline;
+    // Angles up to the ear's front count.
+    let reach = 1.48 * skull::RADIUS;
+    let normals = shell.normals();
+    let points = (shell.points.iter().zip(&shell.uv).zip(&normals))
+        .filter(|((p, uv), n)| {
+            uv[1] <= top && uv[0].abs() <= reach && p.z > -0.08 && p.y > -0.52 && pose.turn(**n).z > -0.05
+        })
+        .map(|((p, _), _)| {
+            let [x, y, _] = pose.project(*p);
+            (x, y)
+        });
+    Rect::around(points)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::f32::consts::{FRAC_PI_2, FRAC_PI_6};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const BLANK: u8 = 0;
+
+    fn drawn(seed: u64, view: &HeadView) -> (Canvas, Rect) {
+        let mut canvas = Canvas::new(200, 200).expect("a size above zero");
+        let face = draw_head(&mut canvas, &Person::from_seed(seed), view);
+        (canvas, face)
+    }
+
+    fn share_drawn(canvas: &Canvas, area: Rect) -> f32 {
+        let size = crate::geometry::Size::new(canvas.width(), canvas.height());
+        let Some(p) = area.pixels(size) else { return 0.0 };
+        let covered = (p.y..p.bottom())
+            .flat_map(|y| (p.x..p.right()).map(move |x| (x, y)))
+            .filter(|&(x, y)| canvas.pixel(x, y).is_some_and(|c| c.alpha() != BLANK))
+            .count();
+        covered as f32 / (p.w * p.h) as f32
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn the_face_lies_on_the_drawn_head(
+            seed in any::<u64>(),
+            height in 24.0f32..120.0,
+            yaw in -FRAC_PI_2..FRAC_PI_2,
+            pitch in -FRAC_PI_6..FRAC_PI_6,
+            roll in -FRAC_PI_6..FRAC_PI_6,
+        ) {
+            let view = HeadView { center: (100.0, 100.0), height, yaw, pitch, roll };
+            let (canvas, face) = drawn(seed, &view);
+            let drawn = share_drawn(&canvas, face);
+            prop_assert!(drawn > 0.62, "{drawn} of {face:?} is drawn on");
+            prop_assert!(face.h > 0.55 * height && face.h < 1.15 * height, "{face:?} at {height}");
+            prop_assert!(face.w > 0.25 * height && face.w < 1.0 * height, "{face:?} at {height}");
+            // What lies beyond the box's sides is at most hair, ears and hats: the box is not off the face.
+            let (cx, cy) = face.center();
+            prop_assert!((cx - 100.0).hypot(cy - 100.0) < 0.45 * height, "{face:?}");
+        }
+
+        #[test]
+        fn nothing_panics_wherever_a_head_is(
+            seed in any::<u64>(),
+            x in -300.0f32..500.0,
+            y in -300.0f32..500.0,
+            height in 0.01f32..300.0,
+            yaw in -4.0f32..4.0,
+        ) {
+            let view = HeadView { center: (x, y), height, yaw, pitch: 0.3, roll: -0.3 };
+            let mut canvas = Canvas::new(120, 90).expect("a size above zero");
+            let person = Person::from_seed(seed);
+            draw_bust(&mut canvas, &person, &view);
+        }
+    }
+
+    #[test]
+    fn the_same_view_of_the_same_person_is_the_same_picture() {
+        let view = HeadView { center: (100.0, 100.0), height: 90.0, yaw: 0.4, pitch: 0.1, roll: -0.1 };
+        let ((a, first), (b, second)) = (drawn(5, &view), drawn(5, &view));
+        assert!(a.data() == b.data());
+        assert_eq!(first, second);
+    }
+
+    #[test]
+    fn a_profile_is_narrower_than_a_front_and_leans_to_where_it_looks() {
+        let at = |yaw: f32| {
+            let view = HeadView { center: (100.0, 100.0), height: 100.0, yaw, pitch: 0.0, roll: 0.0 };
+            drawn(8, &view).1
+        };
+        let (left, front, right) = (at(-1.57), at(0.0), at(1.57));
+        assert!(left.center().0 < front.center().0 - 5.0 && right.center().0 > front.center().0 + 5.0);
+        assert!(left.w < front.w && right.w < front.w);
+    }
+}

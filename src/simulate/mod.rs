@@ -10,3 +10,4 @@ pub mod booth;
 pub mod decoy;
 pub mod head;
 pub mod person;
+mod sculpt;
