@@ -1,1 +1,29 @@
-//! To come.
+//! Who holds which key.
+//!
+//! | role | file | type | can |
+//! |---|---|---|---|
+//! | custodian | keyring, behind a passphrase | [`Keyring`] | open, search, issue |
+//! | site | site pack | [`SitePack`] | seal and pseudonymise; open nothing, not even its own |
+//! | recipient | key pair of its own | [`RecipientKeys`] | open what was exported to it |
+//!
+//! Owns those files, the policy that says how long what is kept, and the issuing of buckets ahead. Knows nothing of
+//! segments or images.
+
+mod body;
+mod file;
+mod keyring;
+mod opening;
+mod pack;
+mod policy;
+mod recipient;
+mod signing;
+mod slot;
+
+pub use file::FileError;
+pub use keyring::{Keyring, KeyringError, KeyringSummary, PackRequest, SiteSummary};
+pub use opening::OpeningKeys;
+pub use pack::{JournalKey, PackError, Schedule, SealingKey, SitePack};
+pub use policy::{ClassPolicy, Month, Policy, Retention};
+pub use recipient::{RecipientError, RecipientKeys, RecipientPublicKey};
+pub use signing::{Signature, VerifyingKey};
+pub use slot::{Passphrase, PassphraseCost, PassphraseError};

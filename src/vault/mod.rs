@@ -1,3 +1,35 @@
-//! To come.
+//! A folder that is worthless to a thief.
+//!
+//! | you are | you want | use |
+//! |---|---|---|
+//! | a site | captures sealed, each exactly once, whatever happens | [`SealingVault`] |
+//! | the custodian, or a recipient | records back | [`OpeningVault`] |
+//! | anybody | to know whether it is whole | [`check`] |
+//! | an exporter | segments of the same format for another key | [`SegmentDraft`] |
+//!
+//! Two types instead of a flag: a sealing vault has no way to open. Owns segments, journals and the order in which they
+//! reach the disk; knows nothing of images. The format is docs/vault-format.md, byte for byte.
 
+mod card;
+mod check;
+mod header;
+mod journal;
+mod layout;
+mod opening;
 pub mod record;
+mod sealing;
+mod section;
+mod segment;
+mod sieve;
+mod store;
+
+pub use card::{Card, CardError, VaultKind};
+pub use check::{CheckReport, Fault, Note, check, check_deep};
+pub use header::{Entry, Header, HeaderError};
+pub use journal::JournalError;
+pub use opening::{OpenError, OpeningVault};
+pub use sealing::{SealError, SealTotals, SealingOptions, SealingVault};
+pub use section::SectionError;
+pub use segment::{SealedSegment, SegmentDraft};
+pub use sieve::Sieve;
+pub use store::{Disk, Store, StoreFile};

@@ -1,0 +1,91 @@
+//! What the keyring holds, as CBOR. Sealed before it touches a disk.
+
+use minicbor::{Decode, Encode};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use super::policy::{Month, Policy};
+
+/// All secrets of a custodian.
+#[derive(Encode, Decode, Zeroize, ZeroizeOnDrop)]
+#[cbor(map)]
+pub(super) struct Body {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub signing_key: [u8; 32],
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub pseudonym_root: [u8; 32],
+    /// Seconds since 1970 UTC, as all times here.
+    #[n(2)]
+    pub created: i64,
+    #[n(3)]
+    #[zeroize(skip)]
+    pub policy: Policy,
+    /// Oldest first; the last is the current one.
+    #[n(4)]
+    #[zeroize(skip)]
+    pub epochs: Vec<EpochBody>,
+    #[n(5)]
+    pub buckets: Vec<BucketBody>,
+    #[n(6)]
+    pub sites: Vec<SiteBody>,
+}
+
+/// A pseudonym epoch.
+#[derive(Encode, Decode)]
+#[cbor(map)]
+pub(super) struct EpochBody {
+    #[n(0)]
+    pub number: u32,
+    #[n(1)]
+    pub since: i64,
+}
+
+/// One bucket of one capability. Several may have the same class and expiry, after a rotation.
+#[derive(Encode, Decode, Zeroize, ZeroizeOnDrop)]
+#[cbor(map)]
+pub(super) struct BucketBody {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub bucket: [u8; 16],
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub key: [u8; 16],
+    #[n(2)]
+    pub class: String,
+    #[n(3)]
+    #[zeroize(skip)]
+    pub expiry: Month,
+    #[n(4)]
+    pub capability: u8,
+    #[cbor(n(5), with = "minicbor::bytes")]
+    pub private: [u8; 32],
+    #[n(6)]
+    pub created: i64,
+}
+
+/// A site that has been given a pack.
+#[derive(Encode, Decode, Zeroize, ZeroizeOnDrop)]
+#[cbor(map)]
+pub(super) struct SiteBody {
+    #[n(0)]
+    pub name: String,
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub journal: [u8; 16],
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub journal_key: [u8; 32],
+    /// Of the latest pack.
+    #[n(3)]
+    pub issued: i64,
+    #[n(4)]
+    pub until: i64,
+    #[n(5)]
+    pub packs: u32,
+}
+
+impl Body {
+    /// The encoding's length is below this, so that encoding never has to move secrets to a larger buffer.
+    pub fn capacity(&self) -> usize {
+        let names = self.buckets.iter().map(|b| b.class.len()).chain(self.sites.iter().map(|s| s.name.len()));
+        4096 + names.sum::<usize>()
+            + 160 * (self.buckets.len() + self.sites.len())
+            + 32 * self.epochs.len()
+            + 256 * self.policy.classes.len()
+    }
+}

@@ -1,0 +1,76 @@
+//! Files that hold keys: small, private, replaced whole or not at all.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+use zeroize::Zeroizing;
+
+/// No key file is larger; what is larger is something else.
+const MAX_LEN: u64 = 256 << 20;
+
+/// A key file could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {verb} {}: {source}", path.display())]
+pub struct FileError {
+    verb: &'static str,
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    pub source: io::Error,
+}
+
+impl FileError {
+    /// For `map_err`: names the file and what was to be done with it.
+    pub(super) fn on<'a>(verb: &'static str, path: &'a Path) -> impl Fn(io::Error) -> Self + 'a {
+        move |source| Self { verb, path: path.to_owned(), source }
+    }
+}
+
+/// Reads a whole key file into memory that is wiped.
+pub(super) fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    let failed = FileError::on("read", path);
+    let mut file = File::open(path).map_err(&failed)?;
+    let len = file.metadata().map_err(&failed)?.len();
+    if len > MAX_LEN {
+        return Err(failed(io::ErrorKind::FileTooLarge.into()));
+    }
+    // Exactly sized, so that growing leaves no copy behind.
+    let mut bytes = Zeroizing::new(vec![0; usize::try_from(len).unwrap_or(0)]);
+    file.read_exact(&mut bytes).map_err(&failed)?;
+    Ok(bytes)
+}
+
+/// Writes a new file that only its owner may read; fails when it exists.
+pub(super) fn create_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    // Through a temporary name: a full disk leaves nothing half written under the real one.
+    let staged = stage(path, bytes)?;
+    staged.persist_noclobber(path).map_err(|e| FileError::on("create", path)(e.error))?;
+    sync_parent(path)
+}
+
+/// Replaces a file, whole or not at all.
+pub(super) fn replace_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let staged = stage(path, bytes)?;
+    staged.persist(path).map_err(|e| FileError::on("replace", path)(e.error))?;
+    sync_parent(path)
+}
+
+/// A synced file beside `path`, mode 0600, which goes away unless it is persisted.
+fn stage(path: &Path, bytes: &[u8]) -> Result<NamedTempFile, FileError> {
+    let staged = NamedTempFile::new_in(parent(path)).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        Ok(file)
+    });
+    staged.map_err(FileError::on("write", path))
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn sync_parent(path: &Path) -> Result<(), FileError> {
+    File::open(parent(path)).and_then(|dir| dir.sync_all()).map_err(FileError::on("write", path))
+}

@@ -1,0 +1,366 @@
+//! The site pack: what a lane server needs in order to seal and to pseudonymise, and nothing with which it could open.
+//!
+//! Layout (docs/vault-format.md): magic ‖ version ‖ suite ‖ length ‖ CBOR ‖ Ed25519 signature of all before.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use minicbor::{Decode, Encode};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use super::file::{self, FileError};
+use super::policy::{ClassPolicy, Month, Policy};
+use super::signing::{Signature, SigningKey, VerifyingKey};
+use crate::pseudonym::{EpochKeys, FaceKey, PlateKey};
+use crate::seal::{BucketId, Capability, CustodyId, JournalId, PublicKey, SUITE, secret_key};
+
+const MAGIC: &[u8; 8] = b"SLPCK\r\n\x1a";
+const VERSION: u16 = 1;
+const HEAD_LEN: usize = 16;
+const SIGNATURE_LEN: usize = 64;
+const SIGNATURE_CONTEXT: &str = "safelight v1 site pack";
+
+/// A pack whose clock is behind the custodian's by no more than this is believed: clocks of lane servers drift.
+const CLOCK_TOLERANCE: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
+
+secret_key! {
+    /// Keys a site's journal: which originals it has sealed. Not usable to open anything.
+    pub struct JournalKey
+}
+
+/// A site pack cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PackError {
+    /// The file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// It is some other file.
+    #[error("this is not a site pack")]
+    NotAPack,
+    /// It was written by a later version.
+    #[error("this site pack has format {found}, and this version reads format 1")]
+    Version {
+        /// The file's format version.
+        found: u16,
+    },
+    /// It is cut or altered: the custodian did not sign these bytes.
+    #[error("this site pack was altered or cut: its signature does not hold")]
+    Damaged,
+    /// Its time is over.
+    #[error("this site pack expired on {until}")]
+    Expired {
+        /// When it expired.
+        until: Timestamp,
+    },
+    /// Its time has not begun, or this machine's clock is behind.
+    #[error("this site pack was issued on {from}, and this machine's clock says {now}")]
+    NotYetValid {
+        /// When it was issued.
+        from: Timestamp,
+        /// The machine's time.
+        now: Timestamp,
+    },
+}
+
+/// The public half of one bucket, with what the site must know of it.
+#[derive(Clone)]
+pub struct SealingKey {
+    /// What it seals.
+    pub capability: Capability,
+    /// The bucket.
+    pub bucket: BucketId,
+    /// The public key.
+    pub key: PublicKey,
+}
+
+/// What a site holds.
+pub struct SitePack {
+    verifying: VerifyingKey,
+    site: String,
+    epoch_keys: EpochKeys,
+    journal: JournalId,
+    journal_key: JournalKey,
+    schedule: Arc<Schedule>,
+}
+
+/// The part of a pack that is no secret: which public key seals what, and until when it may.
+pub struct Schedule {
+    issued: Timestamp,
+    until: Timestamp,
+    policy: Policy,
+    buckets: Vec<IssuedBucket>,
+}
+
+/// A bucket's public half in a pack.
+pub(super) struct IssuedBucket {
+    pub class: String,
+    pub expiry: Month,
+    pub sealing: SealingKey,
+}
+
+/// What the custodian puts into a pack.
+pub(super) struct PackContents {
+    pub site: String,
+    pub issued: Timestamp,
+    pub until: Timestamp,
+    pub epoch_keys: EpochKeys,
+    pub journal: JournalId,
+    pub journal_key: JournalKey,
+    pub policy: Policy,
+    pub buckets: Vec<IssuedBucket>,
+}
+
+impl SitePack {
+    /// Reads a pack and verifies the signature that it carries. Whether its custodian is the right one, the vault
+    /// tells; whether its time is right, [`Self::check_usable`].
+    pub fn read(path: &Path) -> Result<Self, PackError> {
+        Self::from_bytes(&file::read_secret(path)?)
+    }
+
+    /// Writes the pack to a file that must not exist, readable by its owner only.
+    pub(super) fn create(path: &Path, contents: PackContents, key: &SigningKey) -> Result<Self, PackError> {
+        let bytes = signed_bytes(&contents, key);
+        file::create_private(path, &bytes)?;
+        Ok(Self::from_contents(contents, key.verifying()))
+    }
+
+    fn from_contents(contents: PackContents, verifying: VerifyingKey) -> Self {
+        let PackContents { site, issued, until, epoch_keys, journal, journal_key, policy, buckets } = contents;
+        let schedule = Arc::new(Schedule { issued, until, policy, buckets });
+        Self { verifying, site, epoch_keys, journal, journal_key, schedule }
+    }
+
+    /// The pack that these bytes are.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, PackError> {
+        if !bytes.starts_with(MAGIC) {
+            return Err(PackError::NotAPack);
+        }
+        let (head, rest) = bytes.split_first_chunk::<HEAD_LEN>().ok_or(PackError::Damaged)?;
+        let [found, suite] = [8, 10].map(|at| u16::from_le_bytes([head[at], head[at + 1]]));
+        if found != VERSION || suite != SUITE {
+            return Err(PackError::Version { found });
+        }
+        let (body, signature) = rest.split_last_chunk::<SIGNATURE_LEN>().ok_or(PackError::Damaged)?;
+        let stated = u32::from_le_bytes([head[12], head[13], head[14], head[15]]);
+        if usize::try_from(stated).ok() != Some(body.len()) {
+            return Err(PackError::Damaged);
+        }
+        let body: Body = minicbor::decode(body).map_err(|_| PackError::Damaged)?;
+        let signed = &bytes[..bytes.len() - SIGNATURE_LEN];
+        let verifying = VerifyingKey(body.verifying);
+        if !verifying.verifies(SIGNATURE_CONTEXT, signed, &Signature(*signature)) {
+            return Err(PackError::Damaged);
+        }
+        let contents = body.contents().ok_or(PackError::Damaged)?;
+        Ok(Self::from_contents(contents, verifying))
+    }
+
+    /// Whether the pack may be used now.
+    pub fn check_usable(&self, now: Timestamp) -> Result<(), PackError> {
+        self.schedule.check_usable(now)
+    }
+
+    /// The site's name.
+    pub fn site(&self) -> &str {
+        &self.site
+    }
+
+    /// The custodian who issued it.
+    pub fn custody(&self) -> CustodyId {
+        self.verifying.custody()
+    }
+
+    /// The custodian's verifying key, which a vault pins on first use.
+    pub fn verifying_key(&self) -> VerifyingKey {
+        self.verifying
+    }
+
+    /// The current epoch's pseudonym keys.
+    pub fn epoch_keys(&self) -> &EpochKeys {
+        &self.epoch_keys
+    }
+
+    /// The site's journal.
+    pub fn journal(&self) -> JournalId {
+        self.journal
+    }
+
+    /// The key of the site's journal.
+    pub fn journal_key(&self) -> &JournalKey {
+        &self.journal_key
+    }
+
+    /// Which public key seals what, and until when.
+    pub fn schedule(&self) -> &Arc<Schedule> {
+        &self.schedule
+    }
+}
+
+impl Schedule {
+    /// Whether the pack may be used now.
+    pub fn check_usable(&self, now: Timestamp) -> Result<(), PackError> {
+        if now >= self.until {
+            return Err(PackError::Expired { until: self.until });
+        }
+        if now < self.issued - CLOCK_TOLERANCE {
+            return Err(PackError::NotYetValid { from: self.issued, now });
+        }
+        Ok(())
+    }
+
+    /// When it was issued.
+    pub fn issued(&self) -> Timestamp {
+        self.issued
+    }
+
+    /// When it expires.
+    pub fn until(&self) -> Timestamp {
+        self.until
+    }
+
+    /// The retention classes that may be named in `captures.csv`.
+    pub fn classes(&self) -> impl Iterator<Item = &str> {
+        self.policy.classes.iter().map(|class| class.name.as_str())
+    }
+
+    /// The terms of the named class, or of the default class when none is named.
+    pub fn class(&self, name: Option<&str>) -> Option<&ClassPolicy> {
+        self.policy.class(name)
+    }
+
+    /// The public key for one capability of a class, for records sealed at `sealed`; `None` when the custodian issued
+    /// none, which an unexpired pack does not let happen.
+    pub fn sealing_key(&self, class: &ClassPolicy, capability: Capability, sealed: Timestamp) -> Option<&SealingKey> {
+        let expiry = class.retention(capability).expiry(sealed);
+        self.buckets
+            .iter()
+            .find(|b| b.sealing.capability == capability && b.expiry == expiry && b.class == class.name)
+            .map(|b| &b.sealing)
+    }
+}
+
+#[derive(Encode, Decode, Zeroize, ZeroizeOnDrop)]
+#[cbor(map)]
+struct Body {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    verifying: [u8; 32],
+    #[n(1)]
+    site: String,
+    /// Seconds since 1970 UTC, as all times here.
+    #[n(2)]
+    issued: i64,
+    #[n(3)]
+    until: i64,
+    #[n(4)]
+    epoch: u32,
+    #[cbor(n(5), with = "minicbor::bytes")]
+    plate_key: [u8; 32],
+    #[cbor(n(6), with = "minicbor::bytes")]
+    face_key: [u8; 32],
+    #[cbor(n(7), with = "minicbor::bytes")]
+    journal: [u8; 16],
+    #[cbor(n(8), with = "minicbor::bytes")]
+    journal_key: [u8; 32],
+    #[n(9)]
+    #[zeroize(skip)]
+    policy: Policy,
+    #[n(10)]
+    #[zeroize(skip)]
+    buckets: Vec<BucketBody>,
+}
+
+#[derive(Encode, Decode)]
+#[cbor(map)]
+struct BucketBody {
+    #[n(0)]
+    class: String,
+    #[n(1)]
+    capability: u8,
+    #[n(2)]
+    expiry: Month,
+    #[cbor(n(3), with = "minicbor::bytes")]
+    bucket: [u8; 16],
+    #[cbor(n(4), with = "minicbor::bytes")]
+    public: Vec<u8>,
+}
+
+impl Body {
+    fn of(contents: &PackContents, verifying: VerifyingKey) -> Self {
+        let (epoch, plate, face) = contents.epoch_keys.parts();
+        Self {
+            verifying: verifying.0,
+            site: contents.site.clone(),
+            issued: contents.issued.as_second(),
+            until: contents.until.as_second(),
+            epoch,
+            plate_key: *plate.expose(),
+            face_key: *face.expose(),
+            journal: contents.journal.0,
+            journal_key: *contents.journal_key.expose(),
+            policy: contents.policy.clone(),
+            buckets: contents.buckets.iter().map(BucketBody::of).collect(),
+        }
+    }
+
+    /// `None` when a value is out of its range.
+    fn contents(&self) -> Option<PackContents> {
+        let buckets = self.buckets.iter().map(BucketBody::issued).collect::<Option<Vec<_>>>()?;
+        Some(PackContents {
+            site: self.site.clone(),
+            issued: Timestamp::from_second(self.issued).ok()?,
+            until: Timestamp::from_second(self.until).ok()?,
+            epoch_keys: EpochKeys::new(
+                self.epoch,
+                PlateKey::from_bytes(&self.plate_key),
+                FaceKey::from_bytes(&self.face_key),
+            ),
+            journal: JournalId(self.journal),
+            journal_key: JournalKey::from_bytes(&self.journal_key),
+            policy: self.policy.clone(),
+            buckets,
+        })
+    }
+}
+
+impl BucketBody {
+    fn of(bucket: &IssuedBucket) -> Self {
+        Self {
+            class: bucket.class.clone(),
+            capability: bucket.sealing.capability.tag(),
+            expiry: bucket.expiry,
+            bucket: bucket.sealing.bucket.0,
+            public: bucket.sealing.key.to_bytes(),
+        }
+    }
+
+    fn issued(&self) -> Option<IssuedBucket> {
+        Some(IssuedBucket {
+            class: self.class.clone(),
+            expiry: self.expiry,
+            sealing: SealingKey {
+                capability: Capability::from_tag(self.capability)?,
+                bucket: BucketId(self.bucket),
+                key: PublicKey::from_bytes(&self.public).ok()?,
+            },
+        })
+    }
+}
+
+fn signed_bytes(contents: &PackContents, key: &SigningKey) -> Zeroizing<Vec<u8>> {
+    let body = Body::of(contents, key.verifying());
+    // Large enough not to grow, which would leave copies of the keys behind.
+    let capacity = 4096 + contents.buckets.iter().map(|b| 1400 + b.class.len()).sum::<usize>() + contents.site.len();
+    let mut cbor = Zeroizing::new(Vec::with_capacity(capacity));
+    minicbor::encode(&body, &mut *cbor).expect("memory takes every write");
+    let mut bytes = Zeroizing::new(Vec::with_capacity(HEAD_LEN + cbor.len() + SIGNATURE_LEN));
+    bytes.extend_from_slice(MAGIC);
+    bytes.extend_from_slice(&VERSION.to_le_bytes());
+    bytes.extend_from_slice(&SUITE.to_le_bytes());
+    bytes.extend_from_slice(&u32::try_from(cbor.len()).expect("a pack is small").to_le_bytes());
+    bytes.extend_from_slice(&cbor);
+    let signature = key.sign(SIGNATURE_CONTEXT, &bytes);
+    bytes.extend_from_slice(&signature.0);
+    bytes
+}

@@ -1,0 +1,389 @@
+//! Whether a vault is whole: without keys by structure, hashes and journals, with keys down to every record.
+//!
+//! Without keys it finds whatever happens to a disk or a copy. Somebody who alters a segment *and* its journal on
+//! purpose is found with keys, and by the site when it next opens its journal.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read, Seek};
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::card::VaultKind;
+use super::header::TRAILER_LEN;
+use super::journal::{self, Deed, JournalError};
+use super::layout::Layout;
+use super::opening::{OpenError, OpeningVault, SegmentFile};
+use super::record::{CatalogueRecord, IdentityRecord, SceneRecord, Status};
+use crate::capture::CaptureId;
+use crate::custody::OpeningKeys;
+use crate::seal::{BucketId, Capability, JournalId, SegmentId};
+
+/// What is wrong with a vault.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// A journal says that the segment was committed, and it is not there.
+    #[error("segment {segment} is missing")]
+    Missing {
+        /// The segment.
+        segment: SegmentId,
+    },
+    /// No journal names the segment.
+    #[error("segment {segment} is named by no journal")]
+    Unjournalled {
+        /// The segment.
+        segment: SegmentId,
+    },
+    /// The segment's bytes are not those that its trailer or structure demands.
+    #[error("segment {segment} is damaged: its hash does not match")]
+    Damaged {
+        /// The segment.
+        segment: SegmentId,
+    },
+    /// The segment is whole, but not the one that was committed under this name.
+    #[error("segment {segment} is not the one that its journal committed")]
+    Replaced {
+        /// The segment.
+        segment: SegmentId,
+    },
+    /// The segment cannot be read as one.
+    #[error(transparent)]
+    Segment(OpenError),
+    /// The sections of a segment contradict each other.
+    #[error("record {id} of segment {segment} contradicts itself: {what}")]
+    Contradiction {
+        /// The segment.
+        segment: SegmentId,
+        /// The capture.
+        id: CaptureId,
+        /// What does not fit.
+        what: &'static str,
+    },
+    /// A journal cannot be trusted.
+    #[error("journal {journal}: {source}")]
+    Journal {
+        /// The journal.
+        journal: JournalId,
+        /// What is wrong with it.
+        source: JournalError,
+    },
+    /// Something lies in the vault that does not belong there.
+    #[error("{} does not belong into a vault", path.display())]
+    Stranger {
+        /// The file or folder, relative to the vault.
+        path: PathBuf,
+    },
+}
+
+/// What is worth knowing and no fault.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Note {
+    /// An ingest is running: the newest segments may come and go.
+    BeingWritten,
+    /// A run was interrupted; the next one settles it. Nothing committed is affected.
+    Interrupted {
+        /// Whose run.
+        journal: JournalId,
+    },
+    /// No key was given for a section, so that only its hash was checked: expired, or not asked for.
+    Unopened {
+        /// The segment.
+        segment: SegmentId,
+        /// Which section.
+        capability: Capability,
+        /// Its bucket.
+        bucket: BucketId,
+    },
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BeingWritten => f.write_str("an ingest is writing into this vault now"),
+            Self::Interrupted { journal } => {
+                write!(f, "a run of the site with journal {journal} was interrupted; its next ingest goes on")
+            }
+            Self::Unopened { segment, capability, bucket } => {
+                write!(f, "the {capability} section of segment {segment} was not opened: no key for bucket {bucket}")
+            }
+        }
+    }
+}
+
+/// What a check found.
+#[derive(Debug, Default)]
+pub struct CheckReport {
+    /// Segments looked at.
+    pub segments: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Journals read.
+    pub journals: u64,
+    /// Captures whose records were opened; 0 without keys.
+    pub captures: u64,
+    /// Whatever is wrong, in the order of names.
+    pub faults: Vec<Fault>,
+    /// Whatever else is worth knowing.
+    pub notes: Vec<Note>,
+}
+
+impl CheckReport {
+    /// Whether nothing is wrong.
+    pub fn is_sound(&self) -> bool {
+        self.faults.is_empty()
+    }
+}
+
+/// Checks a vault without any key.
+///
+/// # Errors
+///
+/// When the folder is not a vault or cannot be listed. What is wrong inside is in the report.
+pub fn check(folder: &Path) -> Result<CheckReport, OpenError> {
+    examine(folder, None)
+}
+
+/// Checks a vault and opens every section for which `keys` has a key: every chunk, every record, and that the records of
+/// a capture fit each other.
+///
+/// # Errors
+///
+/// As [`check`].
+pub fn check_deep(folder: &Path, keys: &OpeningKeys) -> Result<CheckReport, OpenError> {
+    examine(folder, Some(keys))
+}
+
+fn examine(folder: &Path, keys: Option<&OpeningKeys>) -> Result<CheckReport, OpenError> {
+    let vault = OpeningVault::open(folder)?;
+    let layout = Layout::new(folder);
+    let mut report = CheckReport::default();
+    // Segments first: whatever has its name by now has its intent in the journals that are read after.
+    let segments = vault.segments()?;
+    find_strangers(&layout, &mut report)?;
+    let writer_active = File::open(layout.lock()).is_ok_and(|lock| lock.try_lock_shared().is_err());
+    if writer_active {
+        report.notes.push(Note::BeingWritten);
+    }
+    let committed = match vault.card().kind {
+        VaultKind::Site => Some(read_journals(&vault, &layout, &mut report)?),
+        VaultKind::Export => None,
+    };
+    let present: HashSet<_> = segments.iter().copied().collect();
+    for (&segment, claim) in committed.iter().flatten() {
+        // Looked for again: it may have come since the listing.
+        if claim.certain && !present.contains(&segment) && !layout.segment(segment).exists() {
+            report.faults.push(Fault::Missing { segment });
+        }
+    }
+    let findings: Vec<Findings> =
+        segments.par_iter().map(|&segment| examine_segment(&vault, segment, committed.as_ref(), keys)).collect();
+    for findings in findings {
+        report.segments += 1;
+        report.bytes += findings.bytes;
+        report.captures += findings.captures;
+        report.faults.extend(findings.faults);
+        report.notes.extend(findings.notes);
+    }
+    Ok(report)
+}
+
+/// What journals say of a segment.
+struct Claim {
+    trailer: [u8; TRAILER_LEN],
+    /// False for an intent that nothing followed: its segment may never have got its name.
+    certain: bool,
+}
+
+fn read_journals(
+    vault: &OpeningVault,
+    layout: &Layout,
+    report: &mut CheckReport,
+) -> Result<HashMap<SegmentId, Claim>, OpenError> {
+    let mut claims = HashMap::new();
+    for name in names(&layout.journals())? {
+        let Some(id) = JournalId::parse(&name).filter(|id| id.to_string() == name) else { continue };
+        report.journals += 1;
+        let path = layout.journal(id);
+        let mut last_intent = None;
+        let read = File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file))).map_err(JournalError::from);
+        let end = read.and_then(|(len, file)| {
+            journal::read(BufReader::new(file), len, vault.card().vault, id, None, |frame| {
+                // Whatever follows an intent is written after the segment got its name, unless it says otherwise.
+                if let Some(before) = last_intent.take().filter(|_| frame.deed != Deed::Withdrawn) {
+                    let claim: Option<&mut Claim> = claims.get_mut(&before);
+                    claim.into_iter().for_each(|claim| claim.certain = true);
+                }
+                let claim = |certain| Claim { trailer: frame.trailer, certain };
+                match frame.deed {
+                    Deed::Intent => {
+                        last_intent = Some(frame.segment);
+                        claims.insert(frame.segment, claim(false));
+                    }
+                    Deed::Committed | Deed::Adopted => _ = claims.insert(frame.segment, claim(true)),
+                    Deed::Withdrawn => _ = claims.remove(&frame.segment),
+                }
+            })
+        });
+        match end {
+            Ok(end) if end.torn || end.pending.is_some() => report.notes.push(Note::Interrupted { journal: id }),
+            Ok(_) => {}
+            Err(source) => report.faults.push(Fault::Journal { journal: id, source }),
+        }
+    }
+    Ok(claims)
+}
+
+#[derive(Default)]
+struct Findings {
+    bytes: u64,
+    captures: u64,
+    faults: Vec<Fault>,
+    notes: Vec<Note>,
+}
+
+fn examine_segment(
+    vault: &OpeningVault,
+    segment: SegmentId,
+    committed: Option<&HashMap<SegmentId, Claim>>,
+    keys: Option<&OpeningKeys>,
+) -> Findings {
+    let mut findings = Findings::default();
+    let claim = committed.map(|claims| claims.get(&segment));
+    if matches!(claim, Some(None)) {
+        findings.faults.push(Fault::Unjournalled { segment });
+    }
+    let mut file = match vault.segment(segment) {
+        Ok(file) => file,
+        Err(error) => {
+            findings.faults.push(Fault::Segment(error));
+            return findings;
+        }
+    };
+    findings.bytes = file.header.file_len();
+    match trailer(&mut file.file, findings.bytes) {
+        Ok((computed, stored)) if computed != stored => findings.faults.push(Fault::Damaged { segment }),
+        Ok((computed, _)) => {
+            if claim.flatten().is_some_and(|claim| claim.trailer != computed) {
+                findings.faults.push(Fault::Replaced { segment });
+            }
+        }
+        Err(source) => {
+            let path = segment.to_string().into();
+            findings.faults.push(Fault::Segment(OpenError::Io { path, source }));
+        }
+    }
+    if let Some(keys) = keys {
+        findings.open(&file, keys);
+    }
+    findings
+}
+
+/// BLAKE3 of all but the last 32 bytes, and those.
+fn trailer(file: &mut File, len: u64) -> io::Result<([u8; 32], [u8; 32])> {
+    file.rewind()?;
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(file.by_ref().take(len - TRAILER_LEN as u64))?;
+    let mut stored = [0; TRAILER_LEN];
+    file.read_exact(&mut stored)?;
+    Ok((*hasher.finalize().as_bytes(), stored))
+}
+
+impl Findings {
+    /// Opens what the keys open, and compares the sections with each other.
+    fn open(&mut self, file: &SegmentFile, keys: &OpeningKeys) {
+        let segment = file.header.segment;
+        let mut catalogue: HashMap<CaptureId, CatalogueRecord> = HashMap::new();
+        let mut has_catalogue = false;
+        for entry in &file.header.entries {
+            let capability = entry.capability;
+            let mut section = match file.section(capability, keys) {
+                Ok(section) => section,
+                Err(OpenError::NoKey { capability, bucket, .. }) => {
+                    self.notes.push(Note::Unopened { segment, capability, bucket });
+                    continue;
+                }
+                Err(error) => {
+                    self.faults.push(Fault::Segment(error));
+                    continue;
+                }
+            };
+            has_catalogue |= capability == Capability::Catalogue;
+            let ids: Vec<_> = section.reader.ids().collect();
+            for (at, id) in ids.into_iter().enumerate() {
+                let contradiction = match capability {
+                    Capability::Catalogue => match section.decode::<CatalogueRecord>(at, id) {
+                        Ok(record) => {
+                            self.captures += 1;
+                            catalogue.insert(id, record).is_some().then_some("two catalogue records")
+                        }
+                        Err(error) => {
+                            self.faults.push(Fault::Segment(error));
+                            continue;
+                        }
+                    },
+                    Capability::Scene => match section.decode::<SceneRecord>(at, id) {
+                        Ok(_) => match catalogue.get(&id) {
+                            None if has_catalogue => Some("a scene without a catalogue record"),
+                            Some(record) if record.status == Status::Unreadable => Some("a scene though unreadable"),
+                            _ => None,
+                        },
+                        Err(error) => {
+                            self.faults.push(Fault::Segment(error));
+                            continue;
+                        }
+                    },
+                    Capability::Identity => match section.decode::<IdentityRecord>(at, id) {
+                        Ok(record) => match catalogue.get(&id) {
+                            None if has_catalogue => Some("an identity without a catalogue record"),
+                            _ if record.method == 0 && blake3::hash(&record.removed) != record.blake3 => {
+                                Some("the original's hash does not match")
+                            }
+                            _ => None,
+                        },
+                        Err(error) => {
+                            self.faults.push(Fault::Segment(error));
+                            continue;
+                        }
+                    },
+                };
+                self.faults.extend(contradiction.map(|what| Fault::Contradiction { segment, id, what }));
+            }
+            if let Err(source) = section.reader.check_padding() {
+                self.faults.push(Fault::Segment(OpenError::Section { segment, capability, source }));
+            }
+        }
+    }
+}
+
+/// Names everything in the folder that no vault has there.
+fn find_strangers(layout: &Layout, report: &mut CheckReport) -> Result<(), OpenError> {
+    let top = [Layout::CARD, Layout::LOCK, Layout::SEGMENTS, Layout::JOURNALS, Layout::INCOMING];
+    for name in names(layout.root())?.into_iter().filter(|name| !top.contains(&name.as_str())) {
+        report.faults.push(Fault::Stranger { path: name.into() });
+    }
+    let is_segment = |name: &str| SegmentId::parse(name).is_some_and(|id| id.to_string() == name);
+    for (folder, path) in [(Layout::SEGMENTS, layout.segments()), (Layout::JOURNALS, layout.journals())] {
+        for name in names(&path)?.into_iter().filter(|name| !is_segment(name)) {
+            report.faults.push(Fault::Stranger { path: Path::new(folder).join(name) });
+        }
+    }
+    Ok(())
+}
+
+/// Sorted names; a folder that is not there has none.
+fn names(folder: &Path) -> Result<Vec<String>, OpenError> {
+    let failed = |source| OpenError::Io { path: folder.to_owned(), source };
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(failed(source)),
+    };
+    let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    let mut names: Vec<String> = names.collect::<io::Result<_>>().map_err(failed)?;
+    names.sort_unstable();
+    Ok(names)
+}

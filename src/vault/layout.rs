@@ -1,0 +1,59 @@
+//! Names inside a vault's folder.
+
+use std::path::{Path, PathBuf};
+
+use crate::seal::{JournalId, SegmentId};
+
+/// A vault's folder: `vault` (the card), `segments/`, `journals/`, `incoming/` and `lock`.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    pub const CARD: &str = "vault";
+    pub const SEGMENTS: &str = "segments";
+    pub const JOURNALS: &str = "journals";
+    pub const INCOMING: &str = "incoming";
+    pub const LOCK: &str = "lock";
+
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub fn card(&self) -> PathBuf {
+        self.root.join(Self::CARD)
+    }
+
+    pub fn lock(&self) -> PathBuf {
+        self.root.join(Self::LOCK)
+    }
+
+    pub fn segments(&self) -> PathBuf {
+        self.root.join(Self::SEGMENTS)
+    }
+
+    pub fn journals(&self) -> PathBuf {
+        self.root.join(Self::JOURNALS)
+    }
+
+    pub fn incoming(&self) -> PathBuf {
+        self.root.join(Self::INCOMING)
+    }
+
+    pub fn segment(&self, id: SegmentId) -> PathBuf {
+        self.segments().join(id.to_string())
+    }
+
+    pub fn incoming_segment(&self, id: SegmentId) -> PathBuf {
+        self.incoming().join(id.to_string())
+    }
+
+    pub fn journal(&self, id: JournalId) -> PathBuf {
+        self.journals().join(id.to_string())
+    }
+}

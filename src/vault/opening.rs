@@ -1,0 +1,364 @@
+//! The opening vault: the custodian's and the recipient's side. It reads and cannot write.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use minicbor::Decode;
+use zeroize::Zeroizing;
+
+use super::card::{Card, CardError};
+use super::header::{FIXED_LEN, Header, HeaderError};
+use super::layout::Layout;
+use super::record::{CatalogueRecord, IdentityRecord, SceneRecord};
+use super::section::{SectionError, SectionReader};
+use crate::capture::CaptureId;
+use crate::custody::OpeningKeys;
+use crate::seal::{BodyReader, BucketId, Capability, KeyId, SegmentId};
+
+/// A vault or a record in it cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// A file or folder cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The folder holds no vault.
+    #[error("{} is not a vault", path.display())]
+    NotAVault {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The vault's card is unreadable.
+    #[error("the vault's card cannot be used: {0}")]
+    Card(#[from] CardError),
+    /// A segment's header is unreadable.
+    #[error("segment {segment}: {source}")]
+    Header {
+        /// The segment.
+        segment: SegmentId,
+        /// What is wrong with its header.
+        source: HeaderError,
+    },
+    /// A file bears the name of another segment.
+    #[error("the file named {named} is segment {segment}")]
+    Misnamed {
+        /// The file's name.
+        named: SegmentId,
+        /// What its header says.
+        segment: SegmentId,
+    },
+    /// A segment was sealed for another vault.
+    #[error("segment {segment} belongs to another vault")]
+    ForeignSegment {
+        /// The segment.
+        segment: SegmentId,
+    },
+    /// A segment is shorter or longer than its header says.
+    #[error("segment {segment} has {found} bytes instead of {expected}")]
+    Length {
+        /// The segment.
+        segment: SegmentId,
+        /// What its header says.
+        expected: u64,
+        /// The file's length.
+        found: u64,
+    },
+    /// The segment has no section for this capability.
+    #[error("segment {segment} holds no {capability} section")]
+    NoSection {
+        /// The segment.
+        segment: SegmentId,
+        /// What was asked for.
+        capability: Capability,
+    },
+    /// The key is not among those given: expired, or never this holder's.
+    #[error("no key opens the {capability} section of segment {segment}: bucket {bucket} is expired or not yours")]
+    NoKey {
+        /// The segment.
+        segment: SegmentId,
+        /// What was asked for.
+        capability: Capability,
+        /// The bucket.
+        bucket: BucketId,
+        /// The key that would open it.
+        key: KeyId,
+    },
+    /// The envelope does not open.
+    #[error("the {capability} envelope of segment {segment} is altered or was moved here")]
+    Envelope {
+        /// The segment.
+        segment: SegmentId,
+        /// Which envelope.
+        capability: Capability,
+    },
+    /// The section does not open.
+    #[error("the {capability} section of segment {segment} does not open: {source}")]
+    Section {
+        /// The segment.
+        segment: SegmentId,
+        /// Which section.
+        capability: Capability,
+        /// What is wrong with it.
+        source: SectionError,
+    },
+    /// An authentic record is not what its section should hold.
+    #[error("record {id} in the {capability} section of segment {segment} is malformed")]
+    Record {
+        /// The segment.
+        segment: SegmentId,
+        /// Which section.
+        capability: Capability,
+        /// The capture.
+        id: CaptureId,
+    },
+    /// No section that these keys open has such a record.
+    #[error("no {capability} record {id} can be found with these keys")]
+    NoRecord {
+        /// The capture.
+        id: CaptureId,
+        /// What was asked for.
+        capability: Capability,
+    },
+}
+
+/// A vault for reading.
+pub struct OpeningVault {
+    layout: Layout,
+    card: Card,
+}
+
+impl OpeningVault {
+    /// Opens the vault in `folder`.
+    pub fn open(folder: &Path) -> Result<Self, OpenError> {
+        let layout = Layout::new(folder);
+        let path = layout.card();
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(source) if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Err(OpenError::NotAVault { path: folder.to_owned() });
+            }
+            Err(source) => return Err(OpenError::Io { path, source }),
+        };
+        Ok(Self { layout, card: Card::from_bytes(&bytes)? })
+    }
+
+    /// Which vault it is.
+    pub fn card(&self) -> &Card {
+        &self.card
+    }
+
+    /// The segments' names, sorted. Files of other names are not segments.
+    pub fn segments(&self) -> Result<Vec<SegmentId>, OpenError> {
+        let path = self.layout.segments();
+        let failed = |source| OpenError::Io { path: path.clone(), source };
+        let mut segments = Vec::new();
+        for entry in fs::read_dir(&path).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            let id = name.to_str().and_then(SegmentId::parse);
+            segments.extend(id.filter(|id| *name == *id.to_string()));
+        }
+        segments.sort_unstable();
+        Ok(segments)
+    }
+
+    /// A segment's header.
+    pub fn header(&self, segment: SegmentId) -> Result<Header, OpenError> {
+        Ok(self.segment(segment)?.header)
+    }
+
+    /// All catalogue records of a segment, in the order in which they were sealed.
+    pub fn catalogue(&self, segment: SegmentId, keys: &OpeningKeys) -> Result<Vec<CatalogueRecord>, OpenError> {
+        let mut section = self.segment(segment)?.section(Capability::Catalogue, keys)?;
+        let ids: Vec<_> = section.reader.ids().collect();
+        ids.into_iter().enumerate().map(|(at, id)| section.decode(at, id)).collect()
+    }
+
+    /// A capture's redacted image, wherever it lies.
+    pub fn scene(&self, id: CaptureId, keys: &OpeningKeys) -> Result<SceneRecord, OpenError> {
+        self.find(id, Capability::Scene, keys)
+    }
+
+    /// What gives back a capture's original, wherever it lies.
+    pub fn identity(&self, id: CaptureId, keys: &OpeningKeys) -> Result<IdentityRecord, OpenError> {
+        self.find(id, Capability::Identity, keys)
+    }
+
+    /// A capture's redacted image, when its segment is known: one envelope and a few chunks are opened.
+    pub fn scene_in(&self, segment: SegmentId, id: CaptureId, keys: &OpeningKeys) -> Result<SceneRecord, OpenError> {
+        self.record_in(segment, id, Capability::Scene, keys)
+    }
+
+    /// What gives back a capture's original, when its segment is known.
+    pub fn identity_in(
+        &self,
+        segment: SegmentId,
+        id: CaptureId,
+        keys: &OpeningKeys,
+    ) -> Result<IdentityRecord, OpenError> {
+        self.record_in(segment, id, Capability::Identity, keys)
+    }
+
+    fn record_in<T: for<'b> Decode<'b, ()> + HasId>(
+        &self,
+        segment: SegmentId,
+        id: CaptureId,
+        capability: Capability,
+        keys: &OpeningKeys,
+    ) -> Result<T, OpenError> {
+        let mut section = self.segment(segment)?.section(capability, keys)?;
+        let at = section.reader.ids().position(|found| found == id);
+        section.decode(at.ok_or(OpenError::NoRecord { id, capability })?, id)
+    }
+
+    fn find<T: for<'b> Decode<'b, ()> + HasId>(
+        &self,
+        id: CaptureId,
+        capability: Capability,
+        keys: &OpeningKeys,
+    ) -> Result<T, OpenError> {
+        for segment in self.segments()? {
+            match self.record_in(segment, id, capability, keys) {
+                // Not here, or in what these keys do not open: it may be in another segment.
+                Err(OpenError::NoRecord { .. } | OpenError::NoSection { .. } | OpenError::NoKey { .. }) => {}
+                found => return found,
+            }
+        }
+        Err(OpenError::NoRecord { id, capability })
+    }
+
+    pub(super) fn segment(&self, segment: SegmentId) -> Result<SegmentFile, OpenError> {
+        SegmentFile::open(&self.layout.segment(segment), segment, &self.card)
+    }
+}
+
+/// A segment's file with its header read and its structure verified.
+pub(super) struct SegmentFile {
+    path: PathBuf,
+    pub file: File,
+    pub header: Header,
+    header_bytes: Vec<u8>,
+}
+
+impl SegmentFile {
+    pub fn open(path: &Path, segment: SegmentId, card: &Card) -> Result<Self, OpenError> {
+        let failed = |source| OpenError::Io { path: path.to_owned(), source };
+        let malformed = |source| OpenError::Header { segment, source };
+        let mut file = File::open(path).map_err(failed)?;
+        let found = file.metadata().map_err(failed)?.len();
+        let mut header_bytes = Vec::with_capacity(Header::len_with(3));
+        file.by_ref().take(FIXED_LEN as u64).read_to_end(&mut header_bytes).map_err(failed)?;
+        let rest = Header::len_from(&header_bytes).map_err(malformed)? - FIXED_LEN;
+        file.by_ref().take(rest as u64).read_to_end(&mut header_bytes).map_err(failed)?;
+        let header = Header::from_bytes(&header_bytes).map_err(malformed)?;
+        if header.segment != segment {
+            return Err(OpenError::Misnamed { named: segment, segment: header.segment });
+        }
+        if header.vault != card.vault {
+            return Err(OpenError::ForeignSegment { segment });
+        }
+        let expected = header.file_len();
+        if found != expected {
+            return Err(OpenError::Length { segment, expected, found });
+        }
+        Ok(Self { path: path.to_owned(), file, header, header_bytes })
+    }
+
+    /// Opens one section.
+    pub fn section(&self, capability: Capability, keys: &OpeningKeys) -> Result<Section, OpenError> {
+        let segment = self.header.segment;
+        let entry = self.header.entry(capability).ok_or(OpenError::NoSection { segment, capability })?;
+        let (bucket, key) = (entry.bucket, entry.key);
+        let private = keys.key(key).ok_or(OpenError::NoKey { segment, capability, bucket, key })?;
+        let info = Header::envelope_info(self.header.vault, segment, capability, bucket, key);
+        let section_key =
+            entry.envelope.open(private, &info).map_err(|_| OpenError::Envelope { segment, capability })?;
+        let file = self.file.try_clone().map_err(|source| OpenError::Io { path: self.path.clone(), source })?;
+        let window = Window { file, start: entry.offset, len: entry.length, at: 0 };
+        let context = Header::section_context(&self.header_bytes, capability);
+        let reader = BodyReader::new(&section_key, &context, window)
+            .map_err(SectionError::from)
+            .and_then(SectionReader::new)
+            .map_err(|source| OpenError::Section { segment, capability, source })?;
+        Ok(Section { segment, capability, reader })
+    }
+}
+
+/// An open section that knows where it is.
+pub(super) struct Section {
+    segment: SegmentId,
+    capability: Capability,
+    pub reader: SectionReader<Window>,
+}
+
+impl Section {
+    /// Reads and decodes one record; its own id must be the index's.
+    pub fn decode<T: for<'b> Decode<'b, ()> + HasId>(&mut self, at: usize, id: CaptureId) -> Result<T, OpenError> {
+        let Self { segment, capability, .. } = *self;
+        let failed = |source| OpenError::Section { segment, capability, source };
+        let bytes: Zeroizing<Vec<u8>> = self.reader.record_at(at).map_err(failed)?;
+        match minicbor::decode::<T>(&bytes) {
+            Ok(record) if record.id() == id => Ok(record),
+            _ => Err(OpenError::Record { segment, capability, id }),
+        }
+    }
+}
+
+/// A record says which capture it is of.
+pub(super) trait HasId {
+    fn id(&self) -> CaptureId;
+}
+
+impl HasId for CatalogueRecord {
+    fn id(&self) -> CaptureId {
+        CaptureId(self.id)
+    }
+}
+
+impl HasId for SceneRecord {
+    fn id(&self) -> CaptureId {
+        CaptureId(self.id)
+    }
+}
+
+impl HasId for IdentityRecord {
+    fn id(&self) -> CaptureId {
+        CaptureId(self.id)
+    }
+}
+
+/// A part of a file that behaves like a file of its own.
+pub(super) struct Window {
+    file: File,
+    start: u64,
+    len: u64,
+    at: u64,
+}
+
+impl Read for Window {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.len.saturating_sub(self.at);
+        let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        self.file.seek(SeekFrom::Start(self.start + self.at))?;
+        let read = self.file.read(&mut buffer[..wanted])?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for Window {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => self.len.checked_add_signed(by),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+        };
+        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
+    }
+}

@@ -1,0 +1,111 @@
+//! What a vault wants of the machine: files, folders and the time, and nothing else.
+//!
+//! All writing goes through [`Store`], so that tests can fail any operation, cut the power after any, and turn the
+//! clock back.
+
+use std::fs::{self, File, FileTimes, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+
+/// Files, folders and the clock, as a vault's writer uses them.
+pub trait Store: Send {
+    /// The present.
+    fn now(&self) -> Timestamp;
+    /// Makes a folder and those above it; that it exists is no error.
+    fn create_folder(&self, path: &Path) -> io::Result<()>;
+    /// Creates a file, which must not exist, for writing.
+    fn create(&self, path: &Path) -> io::Result<Box<dyn StoreFile>>;
+    /// Opens a file for writing at its end.
+    fn append(&self, path: &Path) -> io::Result<Box<dyn StoreFile>>;
+    /// Gives a file another name in the same file system, replacing what had it.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Makes a folder's names durable.
+    fn sync_folder(&self, path: &Path) -> io::Result<()>;
+}
+
+/// A file being written.
+pub trait StoreFile: Write + Send {
+    /// Makes the content durable.
+    fn sync(&mut self) -> io::Result<()>;
+    /// Cuts the file to `len` bytes; the next write goes there.
+    fn truncate(&mut self, len: u64) -> io::Result<()>;
+    /// Sets the times that a copy would carry along to a constant.
+    fn blank_times(&mut self) -> io::Result<()>;
+}
+
+/// The machine's own file system and clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Disk;
+
+/// 2000-01-01T00:00:00Z: what every file of a vault says it was last changed at.
+const BLANK_TIME: Duration = Duration::from_secs(946_684_800);
+
+impl Store for Disk {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    fn create_folder(&self, path: &Path) -> io::Result<()> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o750);
+        builder.create(path)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn StoreFile>> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
+        Ok(Box::new(DiskFile(options.open(path)?)))
+    }
+
+    fn append(&self, path: &Path) -> io::Result<Box<dyn StoreFile>> {
+        Ok(Box::new(DiskFile(OpenOptions::new().append(true).open(path)?)))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()
+    }
+}
+
+struct DiskFile(File);
+
+impl Write for DiskFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl StoreFile for DiskFile {
+    fn sync(&mut self) -> io::Result<()> {
+        self.0.sync_all()
+    }
+
+    fn truncate(&mut self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn blank_times(&mut self) -> io::Result<()> {
+        let time = SystemTime::UNIX_EPOCH + BLANK_TIME;
+        self.0.set_times(FileTimes::new().set_accessed(time).set_modified(time))
+    }
+}

@@ -1,0 +1,104 @@
+//! What several integration tests need: a custodian, a site and captures.
+
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::path::{Path, PathBuf};
+
+use safelight::custody::{Keyring, PackRequest, Passphrase, PassphraseCost, Policy, SitePack};
+use safelight::vault::record::{
+    CaptureRecord, CatalogueRecord, IdentityRecord, PlateRecord, PseudonymRecord, RegionRecord, SceneRecord, Status,
+};
+use tempfile::TempDir;
+
+/// Quick to compute; never used for a real keyring.
+pub const CHEAP: PassphraseCost = PassphraseCost { memory_kib: 64, passes: 1, lanes: 1 };
+pub const PASSPHRASE: &str = "correct horse battery staple";
+
+/// A custodian with one site, in a folder of their own.
+pub struct Custodian {
+    pub folder: TempDir,
+    pub keyring: Keyring,
+    pub pack: SitePack,
+}
+
+pub fn passphrase() -> Passphrase {
+    Passphrase::new(PASSPHRASE.to_owned())
+}
+
+impl Custodian {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let now = jiff::Timestamp::now();
+        let custody = folder.path().join("custody");
+        let mut keyring =
+            Keyring::create(&custody, &passphrase(), CHEAP, Policy::default(), now).expect("a keyring is made");
+        let request = PackRequest { site: "North Bridge", valid_days: 30, now };
+        let pack = keyring.issue_pack(&request, &folder.path().join("site.pack")).expect("a pack is issued");
+        Self { folder, keyring, pack }
+    }
+
+    pub fn custody(&self) -> PathBuf {
+        self.folder.path().join("custody")
+    }
+
+    pub fn vault(&self) -> PathBuf {
+        self.folder.path().join("vault")
+    }
+}
+
+/// Known plaintext that must never reach a disk.
+pub const SECRET_PLATE: &str = "SECRETPLATE7";
+pub const SECRET_NAME: &[u8] = b"lane3-secret-file-name.jpg";
+pub const SECRET_PIXELS: &[u8] = b"\xff\xd8\xff\xe0 the original's own bytes";
+
+/// A capture whose content follows from `number`.
+pub fn capture(number: u64, class: Option<&str>) -> CaptureRecord {
+    let original = [SECRET_PIXELS, &number.to_le_bytes(), &vec![number as u8; (number as usize * 37) % 5000]].concat();
+    let mut id = [0xc0; 16];
+    id[..8].copy_from_slice(&number.to_be_bytes());
+    let readable = number % 7 != 6;
+    CaptureRecord {
+        catalogue: CatalogueRecord {
+            id,
+            status: if readable { Status::Examined } else { Status::Unreadable },
+            captured_at: Some(1_700_000_000_000 + number as i64),
+            site: Some("North Bridge".to_owned()),
+            lane: Some("3".to_owned()),
+            direction: None,
+            class: class.map(str::to_owned),
+            width: 1280,
+            height: 720,
+            epoch: 1,
+            regions: vec![RegionRecord {
+                kind: 0,
+                bounds: [10, 20, 300, 80],
+                score: 97,
+                pseudonyms: vec![PseudonymRecord { value: [number as u8; 16], probability: 91 }],
+            }],
+        },
+        scene: readable.then(|| SceneRecord {
+            id,
+            media_type: "image/jpeg".to_owned(),
+            file: [b"a scene without plates ".as_slice(), &number.to_le_bytes()].concat(),
+        }),
+        identity: IdentityRecord {
+            id,
+            source_name: SECRET_NAME.to_vec(),
+            blake3: *blake3::hash(&original).as_bytes(),
+            method: 0,
+            removed: original,
+            plates: vec![PlateRecord { region: 0, texts: vec![SECRET_PLATE.to_owned()] }],
+        },
+    }
+}
+
+/// Every file below a folder.
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
+    walkdir::WalkDir::new(folder)
+        .sort_by_file_name()
+        .into_iter()
+        .map(|entry| entry.expect("a readable folder"))
+        .filter(|entry| entry.file_type().is_file())
+        .map(|entry| entry.into_path())
+        .collect()
+}

@@ -1,0 +1,158 @@
+//! A vault as its users see it: sealed, opened, checked.
+
+mod common;
+
+use std::fs;
+
+use common::{Custodian, SECRET_NAME, SECRET_PIXELS, SECRET_PLATE, capture, files_below};
+use safelight::capture::CaptureId;
+use safelight::seal::Capability;
+use safelight::vault::{OpenError, OpeningVault, SealError, SealingOptions, SealingVault, check, check_deep};
+
+const CLASSES: [Option<&str>; 4] = [None, Some("citizen"), Some("visitor"), Some("transit")];
+
+fn seal(custodian: &Custodian, numbers: std::ops::Range<u64>) -> safelight::vault::SealTotals {
+    let options = SealingOptions { segment_bytes: 40_000, ..SealingOptions::default() };
+    let mut vault = SealingVault::open(&custodian.vault(), &custodian.pack, options).expect("the vault opens");
+    for number in numbers {
+        vault.append(capture(number, CLASSES[number as usize % 4])).expect("a capture is taken");
+    }
+    vault.finish().expect("the vault closes")
+}
+
+#[test]
+fn what_a_site_seals_the_custodian_opens() {
+    let custodian = Custodian::new();
+    let totals = seal(&custodian, 0..60);
+    assert_eq!((totals.captures, totals.duplicates), (60, 0));
+    assert!(totals.segments >= 3, "three sets of buckets: {totals:?}");
+
+    let keys = custodian.keyring.opening_keys(&Capability::ALL);
+    let vault = OpeningVault::open(&custodian.vault()).expect("the vault opens");
+    let mut found = Vec::new();
+    for segment in vault.segments().expect("listed") {
+        for record in vault.catalogue(segment, &keys).expect("the catalogue opens") {
+            let number = u64::from_be_bytes(*record.id.first_chunk().expect("8 of 16 bytes"));
+            let expected = capture(number, CLASSES[number as usize % 4]);
+            assert!(record == expected.catalogue);
+            let id = CaptureId(record.id);
+            match expected.scene {
+                Some(scene) => {
+                    assert!(vault.scene(id, &keys).expect("the scene opens") == scene);
+                    assert!(vault.scene_in(segment, id, &keys).expect("the scene opens") == scene);
+                }
+                None => assert!(matches!(vault.scene(id, &keys), Err(OpenError::NoRecord { .. }))),
+            }
+            let identity = vault.identity_in(segment, id, &keys).expect("the identity opens");
+            assert_eq!(identity.removed, expected.identity.removed);
+            assert_eq!(identity.source_name, SECRET_NAME);
+            assert_eq!(identity.plates[0].texts, [SECRET_PLATE]);
+            found.push(number);
+        }
+    }
+    found.sort_unstable();
+    assert_eq!(found, (0..60).collect::<Vec<_>>());
+
+    let report = check_deep(&custodian.vault(), &keys).expect("checked");
+    assert!(report.is_sound(), "{:?}", report.faults);
+    assert_eq!((report.captures, report.notes.len()), (60, 0));
+}
+
+#[test]
+fn a_second_run_seals_only_what_is_new() {
+    let custodian = Custodian::new();
+    seal(&custodian, 0..10);
+    let totals = seal(&custodian, 5..15);
+    assert_eq!((totals.captures, totals.duplicates), (5, 5));
+    assert!(check(&custodian.vault()).expect("checked").is_sound());
+}
+
+#[test]
+fn keys_of_one_capability_open_no_other() {
+    let custodian = Custodian::new();
+    seal(&custodian, 0..3);
+    let keys = custodian.keyring.opening_keys(&[Capability::Catalogue]);
+    let vault = OpeningVault::open(&custodian.vault()).expect("the vault opens");
+    let segment = vault.segments().expect("listed")[0];
+    let id = CaptureId(vault.catalogue(segment, &keys).expect("the catalogue opens")[0].id);
+    assert!(matches!(vault.scene_in(segment, id, &keys), Err(OpenError::NoKey { .. })));
+    assert!(matches!(vault.identity_in(segment, id, &keys), Err(OpenError::NoKey { .. })));
+}
+
+#[test]
+fn nothing_plain_reaches_the_disk() {
+    let custodian = Custodian::new();
+    seal(&custodian, 0..40);
+    let plain = capture(0, None);
+    let pseudonym = [7u8; 16];
+    let needles: [&[u8]; 8] = [
+        SECRET_PLATE.as_bytes(),
+        SECRET_NAME,
+        SECRET_PIXELS,
+        b"a scene without plates",
+        b"image/jpeg",
+        b"North Bridge",
+        &pseudonym,
+        &plain.identity.blake3,
+    ];
+    let files = files_below(&custodian.vault());
+    assert!(files.len() > 5);
+    for path in files {
+        let bytes = fs::read(&path).expect("read");
+        for needle in needles {
+            assert!(!bytes.windows(needle.len()).any(|window| window == needle), "{needle:?} in {}", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_segments_length_does_not_tell_its_captures_apart() {
+    let sizes: Vec<u64> = [1, 2, 3]
+        .map(|number| {
+            let custodian = Custodian::new();
+            seal(&custodian, number..number + 1);
+            let segment = files_below(&custodian.vault().join("segments")).remove(0);
+            fs::metadata(segment).expect("metadata").len()
+        })
+        .to_vec();
+    assert_eq!(sizes[0], sizes[1]);
+    assert_eq!(sizes[0], sizes[2]);
+}
+
+#[test]
+fn two_writers_do_not_meet() {
+    let custodian = Custodian::new();
+    let first = SealingVault::open(&custodian.vault(), &custodian.pack, SealingOptions::default()).expect("opens");
+    let second = SealingVault::open(&custodian.vault(), &custodian.pack, SealingOptions::default());
+    assert!(matches!(second, Err(SealError::Locked { .. })));
+    drop(first);
+    assert!(SealingVault::open(&custodian.vault(), &custodian.pack, SealingOptions::default()).is_ok());
+}
+
+#[test]
+fn a_misspelt_class_is_refused_and_the_vault_goes_on() {
+    let custodian = Custodian::new();
+    let mut vault = SealingVault::open(&custodian.vault(), &custodian.pack, SealingOptions::default()).expect("opens");
+    let refused = vault.append(capture(1, Some("vistor")));
+    assert!(matches!(refused, Err(SealError::UnknownClass { class }) if class == "vistor"));
+    vault.append(capture(1, Some("visitor"))).expect("the right class is taken");
+    assert_eq!(vault.finish().expect("closed").captures, 1);
+}
+
+#[test]
+fn a_folder_that_is_something_else_is_left_alone() {
+    let custodian = Custodian::new();
+    fs::create_dir(custodian.vault()).expect("a folder");
+    fs::write(custodian.vault().join("holiday.jpg"), b"mine").expect("a file");
+    let refused = SealingVault::open(&custodian.vault(), &custodian.pack, SealingOptions::default());
+    assert!(matches!(refused, Err(SealError::NotAVault { .. })));
+    assert!(matches!(OpeningVault::open(&custodian.vault()), Err(OpenError::NotAVault { .. })));
+}
+
+#[test]
+fn a_pack_of_another_custodian_is_refused() {
+    let (ours, theirs) = (Custodian::new(), Custodian::new());
+    seal(&ours, 0..1);
+    let refused = SealingVault::open(&ours.vault(), &theirs.pack, SealingOptions::default());
+    assert!(matches!(refused, Err(SealError::ForeignPack { .. })));
+}
