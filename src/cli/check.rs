@@ -1,12 +1,120 @@
 //! `safelight check`.
 
+use std::io::Write;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::passphrase::PassphraseArgs;
+use super::remedies::stdout_failed;
 use super::{Context, Failure, Outcome};
+use crate::custody::Keyring;
+use crate::seal::Capability;
+use crate::vault::{CheckReport, Note, check, check_deep};
 
 /// Arguments of `check`.
 #[derive(clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// The vault, or an export
+    #[arg(long, value_name = "DIR")]
+    vault: PathBuf,
+    /// Open every section that the keyring opens, and compare the records
+    #[arg(long, requires = "custody")]
+    deep: bool,
+    /// The folder that holds the keyring, for --deep
+    #[arg(long, value_name = "DIR", requires = "deep")]
+    custody: Option<PathBuf>,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
 
 /// Runs `check`.
-pub fn run(_args: Args, _context: &Context) -> Result<Outcome, Failure> {
-    Err(Failure::usage("`check` is not built yet", "use a later version"))
+pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    let report = match &args.custody {
+        Some(custody) => {
+            let keyring = Keyring::open(custody, &args.passphrase.obtain()?)?;
+            check_deep(&args.vault, &keyring.opening_keys(&Capability::ALL))?
+        }
+        None => check(&args.vault)?,
+    };
+    let mut out = std::io::stdout().lock();
+    let printed = if context.json {
+        let summary = Summary::of(&report, args.deep);
+        serde_json::to_writer_pretty(&mut out, &summary).map_err(std::io::Error::from).and_then(|()| writeln!(out))
+    } else {
+        print(&mut out, &report, &args, context)
+    };
+    printed.map_err(stdout_failed)?;
+    if report.is_sound() {
+        return Ok(Outcome::Done);
+    }
+    let count = report.faults.len();
+    Err(Failure::integrity(
+        format!("the vault has {count} {}", if count == 1 { "fault" } else { "faults" }),
+        "restore what is named from a backup of this vault, and check again",
+    ))
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Summary {
+    sound: bool,
+    deep: bool,
+    segments: u64,
+    bytes: u64,
+    journals: u64,
+    captures: u64,
+    unopened_sections: usize,
+    faults: Vec<String>,
+    notes: Vec<String>,
+}
+
+impl Summary {
+    fn of(report: &CheckReport, deep: bool) -> Self {
+        Self {
+            sound: report.is_sound(),
+            deep,
+            segments: report.segments,
+            bytes: report.bytes,
+            journals: report.journals,
+            captures: report.captures,
+            unopened_sections: unopened(report),
+            faults: report.faults.iter().map(ToString::to_string).collect(),
+            notes: worth_telling(report).map(ToString::to_string).collect(),
+        }
+    }
+}
+
+fn print(out: &mut impl Write, report: &CheckReport, args: &Args, context: &Context) -> std::io::Result<()> {
+    for fault in &report.faults {
+        writeln!(out, "fault: {fault}")?;
+    }
+    if context.quiet {
+        return Ok(());
+    }
+    for note in worth_telling(report) {
+        writeln!(out, "note: {note}")?;
+    }
+    let unopened = unopened(report);
+    if unopened > 0 {
+        writeln!(out, "note: {unopened} sections were not opened, because their keys are expired or elsewhere")?;
+    }
+    let CheckReport { segments, bytes, journals, captures, .. } = report;
+    writeln!(out, "{segments} segments, {bytes} bytes, {journals} journals")?;
+    if args.deep {
+        writeln!(out, "{captures} captures opened")?;
+    }
+    if report.is_sound() {
+        writeln!(out, "The vault is whole.")?;
+    }
+    Ok(())
+}
+
+/// All notes but those of unopened sections, which are counted: there may be thousands.
+fn worth_telling(report: &CheckReport) -> impl Iterator<Item = &Note> {
+    report.notes.iter().filter(|note| !matches!(note, Note::Unopened { .. }))
+}
+
+fn unopened(report: &CheckReport) -> usize {
+    report.notes.len() - worth_telling(report).count()
 }

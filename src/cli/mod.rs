@@ -17,6 +17,8 @@ mod generate;
 mod ingest;
 mod inspect;
 mod open;
+mod passphrase;
+mod remedies;
 mod search;
 mod simulate;
 

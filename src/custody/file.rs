@@ -10,6 +10,10 @@ use zeroize::Zeroizing;
 /// No key file is larger; what is larger is something else.
 const MAX_LEN: u64 = 256 << 20;
 
+/// Unix permissions.
+const PRIVATE: u32 = 0o600;
+const PUBLIC: u32 = 0o644;
+
 /// A key file could not be read or written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {verb} {}: {source}", path.display())]
@@ -44,22 +48,36 @@ pub(super) fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> 
 
 /// Writes a new file that only its owner may read; fails when it exists.
 pub(super) fn create_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    create(path, bytes, PRIVATE)
+}
+
+/// Writes a new file that anybody may read; fails when it exists.
+pub(super) fn create_public(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    create(path, bytes, PUBLIC)
+}
+
+fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
     // Through a temporary name: a full disk leaves nothing half written under the real one.
-    let staged = stage(path, bytes)?;
+    let staged = stage(path, bytes, mode)?;
     staged.persist_noclobber(path).map_err(|e| FileError::on("create", path)(e.error))?;
     sync_parent(path)
 }
 
 /// Replaces a file, whole or not at all.
 pub(super) fn replace_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    let staged = stage(path, bytes)?;
+    let staged = stage(path, bytes, PRIVATE)?;
     staged.persist(path).map_err(|e| FileError::on("replace", path)(e.error))?;
     sync_parent(path)
 }
 
-/// A synced file beside `path`, mode 0600, which goes away unless it is persisted.
-fn stage(path: &Path, bytes: &[u8]) -> Result<NamedTempFile, FileError> {
-    let staged = NamedTempFile::new_in(parent(path)).and_then(|mut file| {
+/// A synced file beside `path`, which goes away unless it is persisted.
+fn stage(path: &Path, bytes: &[u8], mode: u32) -> Result<NamedTempFile, FileError> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+    #[cfg(not(unix))]
+    let _ = mode;
+    let staged = builder.tempfile_in(parent(path)).and_then(|mut file| {
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         Ok(file)

@@ -194,7 +194,11 @@ impl Keyring {
             return Err(KeyringError::Term { days: valid_days });
         }
         if to.exists() {
-            return Err(FileError::on("create", to)(std::io::ErrorKind::AlreadyExists.into()).into());
+            return Err(FileError::on("create", to)(std::io::Error::new(
+                std::io::ErrorKind::AlreadyExists,
+                "it exists already",
+            ))
+            .into());
         }
         let policy = self.body.policy.clone();
         let mut buckets = Vec::new();

@@ -92,7 +92,7 @@ impl RecipientPublicKey {
 
     /// Writes the public file, which must not exist.
     pub fn write(&self, path: &Path) -> Result<(), RecipientError> {
-        Ok(file::create_private(path, &framed(PUBLIC_MAGIC, &self.key.to_bytes()))?)
+        Ok(file::create_public(path, &framed(PUBLIC_MAGIC, &self.key.to_bytes()))?)
     }
 
     /// Reads what [`Self::write`] wrote.

@@ -1,0 +1,156 @@
+//! What to do about what went wrong with keys and vaults: one place that turns the library's errors into problem, remedy
+//! and exit code.
+
+use std::io::ErrorKind;
+
+use super::{Failure, Stop};
+use crate::custody::{FileError, KeyringError, PackError, RecipientError};
+use crate::vault::{OpenError, SealError};
+
+/// Stdout is closed or full.
+pub(super) fn stdout_failed(error: std::io::Error) -> Failure {
+    Failure::new(Stop::Internal, format!("cannot write the result: {error}"), "check where stdout goes")
+}
+
+fn file_failure(problem: String, kind: ErrorKind) -> Failure {
+    let remedy = match kind {
+        ErrorKind::NotFound => "check the path",
+        ErrorKind::AlreadyExists => "choose another name, or move the existing file away",
+        ErrorKind::PermissionDenied => "check the permissions of the file and of its folder",
+        ErrorKind::ReadOnlyFilesystem => "the file system is read-only: remount it, or choose another place",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "the disk is full: make room and run the same command again"
+        }
+        ErrorKind::NotADirectory => "a part of the path is a file: check the path",
+        _ => "check the disk and its connection, then run the same command again",
+    };
+    Failure::usage(problem, remedy)
+}
+
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        file_failure(error.to_string(), error.source.kind())
+    }
+}
+
+impl From<KeyringError> for Failure {
+    fn from(error: KeyringError) -> Self {
+        let problem = error.to_string();
+        match error {
+            KeyringError::File(error) => error.into(),
+            KeyringError::Pack(error) => error.into(),
+            KeyringError::Exists { .. } => Self::usage(
+                problem,
+                "use it, or choose another folder: a keyring that is lost takes every record with it, so it is never \
+                 replaced",
+            ),
+            KeyringError::NotAKeyring => Self::usage(problem, "name the folder that `safelight custody init` made"),
+            KeyringError::Version { .. } => Self::usage(problem, "use the version of safelight that wrote it"),
+            KeyringError::WrongPassphrase => Self::integrity(
+                problem,
+                "check the passphrase, its case and the keyboard layout; there is no way around it",
+            ),
+            KeyringError::Damaged => Self::integrity(problem, "restore the keyring from a backup"),
+            KeyringError::Passphrase(_) => Self::usage(problem, "take four or more words that nobody can guess"),
+            KeyringError::Cost => Self::usage(problem, "free some memory: opening a keyring takes 256 MiB"),
+            KeyringError::Term { .. } => Self::usage(problem, "ask for 1 to 3660 days"),
+            KeyringError::SiteName => Self::usage(problem, "give --site a short name such as a port of entry"),
+        }
+    }
+}
+
+impl From<PackError> for Failure {
+    fn from(error: PackError) -> Self {
+        let problem = error.to_string();
+        match error {
+            PackError::File(error) => error.into(),
+            PackError::NotAPack => Self::usage(problem, "name a file that `safelight custody pack` wrote"),
+            PackError::Version { .. } => Self::usage(problem, "use the version of safelight that wrote it"),
+            PackError::Damaged => {
+                Self::integrity(problem, "fetch the pack again from the custodian, over a way that you trust")
+            }
+            PackError::Expired { .. } => {
+                Self::integrity(problem, "ask the custodian for a new one: `safelight custody pack`")
+            }
+            PackError::NotYetValid { .. } => Self::integrity(problem, "set this machine's clock"),
+        }
+    }
+}
+
+impl From<RecipientError> for Failure {
+    fn from(error: RecipientError) -> Self {
+        let problem = error.to_string();
+        match error {
+            RecipientError::File(error) => error.into(),
+            RecipientError::NotAKey { expected: "public" } => {
+                Self::usage(problem, "name the .pub file that `safelight custody recipient` wrote")
+            }
+            RecipientError::NotAKey { .. } => {
+                Self::usage(problem, "name the .key file that `safelight custody recipient` wrote")
+            }
+            RecipientError::Version { .. } => Self::usage(problem, "use the version of safelight that wrote it"),
+            RecipientError::Damaged => Self::integrity(problem, "ask its owner for another copy"),
+        }
+    }
+}
+
+impl From<SealError> for Failure {
+    fn from(error: SealError) -> Self {
+        let problem = error.to_string();
+        match error {
+            SealError::Pack(error) => error.into(),
+            SealError::ForeignPack { .. } => {
+                Self::integrity(problem, "use the pack of this vault's custodian, or another folder for the vault")
+            }
+            SealError::NotAVault { .. } => Self::usage(problem, "name an empty or a new folder for the vault"),
+            SealError::Export => Self::usage(problem, "name a vault that sites seal into"),
+            SealError::Card(_) => {
+                Self::integrity(problem, "restore the file `vault` from a backup of this vault; it never changes")
+            }
+            SealError::Locked { .. } => Self::usage(problem, "wait for it to end, or use a vault of your own"),
+            SealError::Journal { .. } => Self::integrity(
+                problem,
+                "restore the journal from a backup; or move it away and use --adopt, which may seal originals twice",
+            ),
+            SealError::Unjournalled { .. } => Self::integrity(
+                problem,
+                "restore the folder `journals` from a backup; or use --adopt, which may seal originals twice",
+            ),
+            SealError::UnknownClass { .. } => {
+                Self::usage(problem, "correct the class in captures.csv, or ask the custodian for a pack that has it")
+            }
+            SealError::NoBucket { .. } => Self::integrity(problem, "ask the custodian for a new pack"),
+            SealError::Store { source, .. } => file_failure(problem, source.kind()),
+            SealError::Halted => Self::usage(problem, "see the first error, then run the same command again"),
+        }
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        let problem = error.to_string();
+        match error {
+            OpenError::Io { source, .. } => file_failure(problem, source.kind()),
+            OpenError::NotAVault { .. } => Self::usage(problem, "name the folder that holds a file `vault`"),
+            OpenError::NoRecord { .. } => Self::usage(
+                problem,
+                "check the record's id; an unreadable capture has no scene, an expired one nothing",
+            ),
+            OpenError::NoKey { .. } => Self::integrity(problem, "use the keyring or key file that it was sealed for"),
+            OpenError::NoSection { .. } => Self::usage(problem, "the view that was exported does not contain it"),
+            OpenError::Card(_) => {
+                Self::integrity(problem, "restore the file `vault` from a backup of this vault; it never changes")
+            }
+            OpenError::Header { .. }
+            | OpenError::Misnamed { .. }
+            | OpenError::ForeignSegment { .. }
+            | OpenError::Length { .. }
+            | OpenError::Envelope { .. }
+            | OpenError::Section { .. }
+            | OpenError::Record { .. } => Self::integrity(
+                problem,
+                "restore the segment from a backup; `safelight check` names every one that is damaged",
+            ),
+        }
+    }
+}
