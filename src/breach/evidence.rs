@@ -54,6 +54,21 @@ impl Attack {
             Self::Randomness => "Tell it from noise",
         }
     }
+
+    /// What it does, in a few words.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Pictures => "JPEG, PNG, WebP, TIFF and BMP anywhere in any file; counted only when they decode",
+            Self::Metadata => "when, where and with what, and the thumbnails that cameras leave",
+            Self::Text => "readable runs, JSON, tables",
+            Self::Plates => "as text, UTF-16, hex and base64, beside decoys that were never there",
+            Self::FileNames => "the photographs' names, in the same encodings",
+            Self::Moments => "when they were taken, as text and as numbers",
+            Self::PlateDigests => "MD5, SHA-1, SHA-256 and BLAKE3 of every plate, whole or cut",
+            Self::Dictionary => "every serial that plates may carry, against all that looks like a hash",
+            Self::Randomness => "chi-square, correlation and repetition, corrected for the number of tests",
+        }
+    }
 }
 
 /// What an attack achieved.

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::{Context, Failure, Outcome, Stop};
 use crate::breach::{self, Assessment, Attack, BreachError, Evidence, Plan, Sample, Truth, Verdict, counted};
+use crate::report;
 
 /// Arguments of `breach`.
 #[derive(clap::Args)]
@@ -21,6 +22,9 @@ pub struct Args {
     /// Seconds that cracking hashes may take
     #[arg(long, value_name = "N", default_value_t = 30)]
     seconds: u64,
+    /// Write a report as one HTML file; it never holds a picture
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     /// Show in full what was obtained; without it, all but first and last characters are hidden
     #[arg(long)]
     show_findings: bool,
