@@ -53,6 +53,14 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     printed.map_err(|e| {
         Failure::new(Stop::Internal, format!("cannot write the result: {e}"), "check where stdout goes")
     })?;
+    if let Some(path) = &args.report {
+        let command = format!("safelight breach{}", if truth.is_some() { " --truth" } else { "" });
+        let page = report::of_folder(assessment, args.show_findings, command).html();
+        std::fs::write(path, page).map_err(|e| {
+            let problem = format!("cannot write the report {}: {e}", path.display());
+            Failure::usage(problem, "name a file in a folder that you may write")
+        })?;
+    }
     Ok(Outcome::Done)
 }
 
