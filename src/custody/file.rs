@@ -27,7 +27,7 @@ pub struct FileError {
 
 impl FileError {
     /// For `map_err`: names the file and what was to be done with it.
-    pub(super) fn on<'a>(verb: &'static str, path: &'a Path) -> impl Fn(io::Error) -> Self + 'a {
+    pub(crate) fn on<'a>(verb: &'static str, path: &'a Path) -> impl Fn(io::Error) -> Self + 'a {
         move |source| Self { verb, path: path.to_owned(), source }
     }
 }

@@ -1,1 +1,320 @@
-//! To come.
+//! A copy for a partner: sealed to its key, in the view it was granted, under pseudonyms of a domain of its own.
+//!
+//! | view | the recipient opens | not in the copy at all |
+//! |---|---|---|
+//! | [`View::Metadata`] | when (to the hour), where, pseudonyms | boxes, sizes, lanes, pictures, texts |
+//! | [`View::Scene`] | the same, boxes, and the redacted pictures | lanes, texts, originals |
+//! | [`View::Full`] | everything, the original included | – |
+//!
+//! Ids are new, order is shuffled, and pseudonyms are derived again under a key of this export alone: two copies cannot
+//! be joined by them, nor can a copy of the plates and a copy of the faces of the same hour. What is equal by nature stays
+//! equal: two recipients of the same *scene* can compare pictures.
+//!
+//! Owns what goes into a copy. Knows nothing of how the original was made; the copy is a vault of
+//! docs/vault-format.md with a manifest beside it.
+
+mod bundle;
+mod manifest;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+use rand::seq::SliceRandom;
+
+use crate::capture::{CaptureId, RegionKind};
+use crate::custody::{FileError, Keyring, RecipientPublicKey, SealingKey};
+use crate::pseudonym::{Domain, EpochKeys, Pseudonym};
+use crate::seal::{BucketId, Capability, SegmentId};
+use crate::vault::record::{CatalogueRecord, IdentityRecord, RegionRecord};
+use crate::vault::{OpenError, OpeningVault, Query, SegmentDraft};
+
+use bundle::Bundle;
+pub use manifest::{Manifest, ManifestError};
+
+/// A segment is flushed at this many bytes: large enough that envelopes cost nothing, small enough to hold in memory.
+const SEGMENT_BYTES: u64 = 32 << 20;
+
+/// What a recipient is granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// Times, places and pseudonyms.
+    Metadata,
+    /// And the redacted pictures.
+    Scene,
+    /// And the originals.
+    Full,
+}
+
+impl View {
+    /// `metadata`, `scene` or `full`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Metadata => "metadata",
+            Self::Scene => "scene",
+            Self::Full => "full",
+        }
+    }
+
+    /// The capabilities that the copy holds, and that the exporter must open to make it.
+    pub const fn capabilities(self) -> &'static [Capability] {
+        match self {
+            Self::Metadata => &[Capability::Catalogue],
+            Self::Scene => &[Capability::Catalogue, Capability::Scene],
+            Self::Full => &Capability::ALL,
+        }
+    }
+}
+
+/// Which regions' pseudonyms a copy carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Regions {
+    /// Plates and faces.
+    All,
+    /// Plates only.
+    Plates,
+    /// Faces only.
+    Faces,
+}
+
+impl Regions {
+    const fn include(self, kind: RegionKind) -> bool {
+        match self {
+            Self::All => true,
+            Self::Plates => matches!(kind, RegionKind::Plate),
+            Self::Faces => matches!(kind, RegionKind::Face),
+        }
+    }
+}
+
+/// What to export, to whom, and why.
+pub struct Request<'a> {
+    /// The recipient's public key.
+    pub to: &'a RecipientPublicKey,
+    /// What the recipient is granted.
+    pub view: View,
+    /// Which pseudonyms it gets.
+    pub regions: Regions,
+    /// Why. It is sealed into the manifest.
+    pub purpose: &'a str,
+    /// Which captures.
+    pub query: &'a Query,
+    /// The present.
+    pub now: Timestamp,
+}
+
+/// What became of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExportTotals {
+    /// Captures in the copy.
+    pub captures: u64,
+    /// Of these, such as could not be examined and therefore have no scene.
+    pub without_scene: u64,
+    /// Captures whose scene or identity has expired, and which were therefore left out.
+    pub expired: u64,
+    /// Segments written.
+    pub segments: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// An export was not made. Nothing is left of it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExportError {
+    /// No purpose was given.
+    #[error("an export needs a purpose")]
+    NoPurpose,
+    /// The vault cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The copy cannot be written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Nothing matches the request.
+    #[error("no capture matches")]
+    Nothing,
+}
+
+/// Makes the copy in `folder`, which must not exist or be empty. It appears there whole or not at all.
+///
+/// # Errors
+///
+/// See [`ExportError`].
+pub fn export(
+    vault: &OpeningVault,
+    keyring: &Keyring,
+    request: &Request<'_>,
+    folder: &Path,
+) -> Result<ExportTotals, ExportError> {
+    if request.purpose.trim().is_empty() {
+        return Err(ExportError::NoPurpose);
+    }
+    let keys = keyring.opening_keys(request.view.capabilities());
+    let mut found = request.query.run(vault, &keys)?.hits;
+    found.retain(|hit| request.view != View::Metadata || carried(&hit.record, request.regions).next().is_some());
+    if found.is_empty() {
+        return Err(ExportError::Nothing);
+    }
+    // The order of sealing tells neighbours in time apart, and would join two copies of the same hour.
+    found.shuffle(&mut rand::rng());
+
+    let mut domain = ExportDomain { keyring, domain: Domain::random(), epochs: HashMap::new() };
+    let mut bundle = Bundle::create(folder, keyring.verifying_key(), sealing_keys(request))?;
+    let mut draft = SegmentDraft::default();
+    let mut totals = ExportTotals { captures: 0, without_scene: 0, expired: 0, segments: 0, bytes: 0 };
+    for hit in &found {
+        let id = CaptureId(Domain::random().0);
+        let Some(copy) = copy_of(vault, &keys, hit.segment, &hit.record, id, request, &mut domain)? else {
+            totals.expired += 1;
+            continue;
+        };
+        totals.captures += 1;
+        totals.without_scene += u64::from(request.view != View::Metadata && copy.scene.is_none());
+        draft.push(&copy.catalogue, copy.scene.as_ref(), copy.identity.as_ref());
+        if draft.plain_len() >= SEGMENT_BYTES {
+            bundle.write(&std::mem::take(&mut draft))?;
+        }
+    }
+    if totals.captures == 0 {
+        return Err(ExportError::Nothing);
+    }
+    if !draft.is_empty() {
+        bundle.write(&draft)?;
+    }
+    let (segments, bytes) = bundle.finish(keyring, request, &totals)?;
+    Ok(ExportTotals { segments, bytes, ..totals })
+}
+
+fn sealing_keys(request: &Request<'_>) -> Vec<SealingKey> {
+    let seal = |&capability| SealingKey { capability, bucket: BucketId::random(), key: request.to.key.clone() };
+    request.view.capabilities().iter().map(seal).collect()
+}
+
+/// Pseudonyms of one export. They derive from those of the vault and not from texts, so that a copy of pseudonyms can be
+/// made without opening a single identity.
+struct ExportDomain<'a> {
+    keyring: &'a Keyring,
+    domain: Domain,
+    epochs: HashMap<u32, EpochKeys>,
+}
+
+impl ExportDomain<'_> {
+    fn rederive(&mut self, epoch: u32, kind: RegionKind, home: [u8; 16]) -> [u8; 16] {
+        let keys = self.epochs.entry(epoch).or_insert_with(|| self.keyring.epoch_keys(self.domain, epoch));
+        keys.rederive(kind, Pseudonym(home)).0
+    }
+}
+
+/// A capture as the recipient gets it.
+struct Copy {
+    catalogue: CatalogueRecord,
+    scene: Option<crate::vault::record::SceneRecord>,
+    identity: Option<IdentityRecord>,
+}
+
+/// `None` when what the view needs has expired.
+fn copy_of(
+    vault: &OpeningVault,
+    keys: &crate::custody::OpeningKeys,
+    segment: SegmentId,
+    record: &CatalogueRecord,
+    id: CaptureId,
+    request: &Request<'_>,
+    domain: &mut ExportDomain<'_>,
+) -> Result<Option<Copy>, ExportError> {
+    let home = CaptureId(record.id);
+    let mut scene = None;
+    if request.view != View::Metadata {
+        match vault.scene_in(segment, home, keys) {
+            Ok(found) => scene = Some(found),
+            // An image that could not be examined has none.
+            Err(OpenError::NoRecord { .. }) => {}
+            Err(OpenError::NoKey { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let mut identity = None;
+    if request.view == View::Full {
+        match vault.identity_in(segment, home, keys) {
+            Ok(found) => identity = Some(found),
+            Err(OpenError::NoKey { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let catalogue = catalogue_for(record, id, request, domain, &mut identity);
+    if let Some(scene) = &mut scene {
+        scene.id = id.0;
+    }
+    if let Some(identity) = &mut identity {
+        identity.id = id.0;
+    }
+    Ok(Some(Copy { catalogue, scene, identity }))
+}
+
+/// The catalogue record as the view shows it. Leaving regions out renumbers those that `identity` speaks of.
+fn catalogue_for(
+    record: &CatalogueRecord,
+    id: CaptureId,
+    request: &Request<'_>,
+    domain: &mut ExportDomain<'_>,
+    identity: &mut Option<IdentityRecord>,
+) -> CatalogueRecord {
+    let mut numbers = HashMap::new();
+    let mut regions = Vec::new();
+    for (at, region) in carried(record, request.regions) {
+        numbers.insert(at as u32, regions.len() as u32);
+        let kind = kind_of(region);
+        let mut copy = region.clone();
+        for pseudonym in &mut copy.pseudonyms {
+            pseudonym.value = domain.rederive(record.epoch, kind, pseudonym.value);
+        }
+        if request.view == View::Metadata {
+            // A box, to the pixel, is a fingerprint of the picture.
+            (copy.bounds, copy.score) = ([0; 4], copy.score / 10 * 10);
+        }
+        regions.push(copy);
+    }
+    if let Some(identity) = identity {
+        identity.plates.retain_mut(|plate| {
+            let number = numbers.get(&plate.region);
+            plate.region = number.copied().unwrap_or_default();
+            number.is_some()
+        });
+    }
+    let mut copy = CatalogueRecord { id: id.0, regions, ..record.clone() };
+    if request.view != View::Full {
+        copy.captured_at = copy.captured_at.map(to_the_hour);
+        copy.lane = None;
+    }
+    if request.view == View::Metadata {
+        (copy.width, copy.height) = (0, 0);
+    }
+    copy
+}
+
+fn carried(record: &CatalogueRecord, regions: Regions) -> impl Iterator<Item = (usize, &RegionRecord)> {
+    record.regions.iter().enumerate().filter(move |(_, region)| regions.include(kind_of(region)))
+}
+
+fn kind_of(region: &RegionRecord) -> RegionKind {
+    if region.kind == 0 { RegionKind::Plate } else { RegionKind::Face }
+}
+
+/// Milliseconds, rounded down to the hour.
+fn to_the_hour(milliseconds: i64) -> i64 {
+    let hour = SignedDuration::from_hours(1).as_millis() as i64;
+    milliseconds.div_euclid(hour) * hour
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_rounded_down_also_before_1970() {
+        assert_eq!(to_the_hour(3_600_000 * 5 + 1), 3_600_000 * 5);
+        assert_eq!(to_the_hour(-1), -3_600_000);
+        assert_eq!(to_the_hour(0), 0);
+    }
+}

@@ -6,7 +6,7 @@ use crate::seal::{JournalId, SegmentId};
 
 /// A vault's folder: `vault` (the card), `segments/`, `journals/`, `incoming/` and `lock`.
 #[derive(Clone, Debug)]
-pub(super) struct Layout {
+pub(crate) struct Layout {
     root: PathBuf,
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | a site | captures sealed, each exactly once, whatever happens | [`SealingVault`] |
 //! | the custodian, or a recipient | records back | [`OpeningVault`] |
+//! | the same | captures of a plate, a time, a place | [`Query`] |
 //! | anybody | to know whether it is whole | [`check`] |
 //! | an exporter | segments of the same format for another key | [`SegmentDraft`] |
 //!
@@ -16,6 +17,7 @@ mod header;
 mod journal;
 mod layout;
 mod opening;
+mod query;
 pub mod record;
 mod sealing;
 mod section;
@@ -27,7 +29,9 @@ pub use card::{Card, CardError, VaultKind};
 pub use check::{CheckReport, Fault, Note, check, check_deep};
 pub use header::{Entry, Header, HeaderError};
 pub use journal::JournalError;
+pub(crate) use layout::Layout;
 pub use opening::{OpenError, OpeningVault};
+pub use query::{Found, Hit, Match, Query};
 pub use sealing::{SealError, SealTotals, SealingOptions, SealingVault};
 pub use section::SectionError;
 pub use segment::{SealedSegment, SegmentDraft};

@@ -1,0 +1,94 @@
+//! Writing a copy's folder: segments first, then the manifest, then the card, then the folder gets its name.
+//!
+//! Until then everything lies in a staging folder beside it, as ciphertext, and is removed on failure: a copy exists
+//! whole or not at all.
+
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use super::manifest::Manifest;
+use super::{ExportError, ExportTotals, Request};
+use crate::custody::{FileError, Keyring, SealingKey, VerifyingKey};
+use crate::seal::{SegmentId, VaultId};
+use crate::vault::{Card, Disk, Layout, SealedSegment, SegmentDraft, Store, VaultKind};
+
+/// A copy being written.
+pub(super) struct Bundle {
+    staging: tempfile::TempDir,
+    folder: PathBuf,
+    card: Card,
+    keys: Vec<SealingKey>,
+    segments: Vec<SealedSegment>,
+}
+
+impl Bundle {
+    /// Begins a copy that will be `folder`.
+    pub fn create(folder: &Path, custodian: VerifyingKey, keys: Vec<SealingKey>) -> Result<Self, FileError> {
+        let empty = match folder.read_dir() {
+            Ok(mut entries) => entries.next().is_none(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+            Err(error) => return Err(FileError::on("read", folder)(error)),
+        };
+        if !empty {
+            return Err(FileError::on("create", folder)(io::ErrorKind::AlreadyExists.into()));
+        }
+        let parent = match folder.parent() {
+            Some(parent) if parent != Path::new("") => parent,
+            _ => Path::new("."),
+        };
+        let staging = tempfile::Builder::new()
+            .prefix(".safelight-export-")
+            .tempdir_in(parent)
+            .map_err(FileError::on("create", folder))?;
+        let layout = Layout::new(staging.path());
+        Disk.create_folder(&layout.segments()).map_err(FileError::on("create", folder))?;
+        let card = Card { kind: VaultKind::Export, vault: VaultId::random(), custodian };
+        Ok(Self { staging, folder: folder.to_owned(), card, keys, segments: Vec::new() })
+    }
+
+    /// Seals one segment.
+    pub fn write(&mut self, draft: &SegmentDraft) -> Result<(), FileError> {
+        let id = SegmentId::random();
+        let path = Layout::new(self.staging.path()).segment(id);
+        let sealed = self.file(&path, |out| draft.seal(id, self.card.vault, &self.keys, out))?;
+        self.segments.push(sealed);
+        Ok(())
+    }
+
+    /// Writes manifest and card and gives the folder its name. Returns segments and bytes.
+    pub fn finish(
+        self,
+        keyring: &Keyring,
+        request: &Request<'_>,
+        totals: &ExportTotals,
+    ) -> Result<(u64, u64), ExportError> {
+        let layout = Layout::new(self.staging.path());
+        let segments: Vec<_> = self.segments.iter().map(|sealed| (sealed.id, sealed.trailer)).collect();
+        let manifest = Manifest::new(request, totals, segments);
+        let sealed = manifest.seal(keyring, self.card.vault, &request.to.key);
+        self.file(&layout.root().join(Manifest::FILE_NAME), |out| out.write_all(&sealed))?;
+        self.file(&layout.card(), |out| out.write_all(&self.card.to_bytes()))?;
+        let named = |error| FileError::on("create", &self.folder)(error);
+        Disk.sync_folder(&layout.segments()).and_then(|()| Disk.sync_folder(layout.root())).map_err(named)?;
+        // A rename replaces an empty folder, and fails on any other.
+        Disk.rename(layout.root(), &self.folder).map_err(named)?;
+        // The folder has moved: there is nothing left for the guard to remove.
+        let _ = self.staging.keep();
+        let bytes = self.segments.iter().map(|sealed| sealed.bytes).sum();
+        Ok((self.segments.len() as u64, bytes))
+    }
+
+    fn file<T>(&self, path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<T>) -> Result<T, FileError> {
+        let attempt = || {
+            let mut file = Disk.create(path)?;
+            let mut out = BufWriter::with_capacity(1 << 20, &mut file);
+            let value = write(&mut out)?;
+            out.flush()?;
+            drop(out);
+            file.blank_times()?;
+            file.sync()?;
+            Ok(value)
+        };
+        attempt().map_err(FileError::on("write", &self.folder))
+    }
+}

@@ -1,0 +1,113 @@
+//! Which captures of a vault match: by pseudonym, time, place.
+//!
+//! Opens catalogue sections and nothing else.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+use rayon::prelude::*;
+
+use super::opening::{OpenError, OpeningVault};
+use super::record::CatalogueRecord;
+use crate::custody::OpeningKeys;
+use crate::pseudonym::Pseudonym;
+use crate::seal::SegmentId;
+
+/// What to look for; what is `None` matches everything.
+#[derive(Default)]
+pub struct Query {
+    /// Pseudonyms by epoch; for each, how far its spelling is from the one asked for (0: the very one).
+    pub pseudonyms: Option<HashMap<u32, HashMap<Pseudonym, usize>>>,
+    /// Captured at this time or later.
+    pub from: Option<Timestamp>,
+    /// Captured before this time.
+    pub to: Option<Timestamp>,
+    /// At this site.
+    pub site: Option<String>,
+}
+
+/// A capture that matches.
+pub struct Hit {
+    /// The segment that holds it.
+    pub segment: SegmentId,
+    /// Its catalogue record.
+    pub record: CatalogueRecord,
+    /// The best match, when pseudonyms were asked for.
+    pub matched: Option<Match>,
+}
+
+/// Which of a capture's pseudonyms matched, and how well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Match {
+    /// The region, as an index into the record's.
+    pub region: usize,
+    /// Place of the matching spelling in the order of search, 0 for the very one.
+    pub rank: usize,
+    /// Probability of the reading in percent.
+    pub probability: u8,
+}
+
+/// What a query gave.
+pub struct Found {
+    /// Captures in the order of their times, then segments; such without a time come first.
+    pub hits: Vec<Hit>,
+    /// Segments whose catalogue these keys do not open: expired, or sealed for another holder.
+    pub closed: HashSet<SegmentId>,
+}
+
+impl Query {
+    /// Looks through the whole vault, segments in parallel.
+    ///
+    /// # Errors
+    ///
+    /// When a segment is damaged: what is missing from an answer must not look like an answer.
+    pub fn run(&self, vault: &OpeningVault, keys: &OpeningKeys) -> Result<Found, OpenError> {
+        let segments = vault.segments()?;
+        let by_segment: Vec<_> = segments
+            .par_iter()
+            .map(|&segment| match vault.catalogue(segment, keys) {
+                Ok(records) => {
+                    let hits = records.into_iter().filter_map(|record| self.hit(segment, record));
+                    Ok((segment, Some(hits.collect::<Vec<_>>())))
+                }
+                Err(OpenError::NoKey { .. }) => Ok((segment, None)),
+                Err(error) => Err(error),
+            })
+            .collect::<Result<_, _>>()?;
+        let mut found = Found { hits: Vec::new(), closed: HashSet::new() };
+        for (segment, hits) in by_segment {
+            match hits {
+                Some(hits) => found.hits.extend(hits),
+                None => _ = found.closed.insert(segment),
+            }
+        }
+        // Stable: equal times keep the order of sealing.
+        found.hits.sort_by_key(|hit| hit.record.captured_at);
+        Ok(found)
+    }
+
+    fn hit(&self, segment: SegmentId, record: CatalogueRecord) -> Option<Hit> {
+        let at = record.captured_at;
+        let in_time = self.from.is_none_or(|from| at.is_some_and(|at| at >= from.as_millisecond()))
+            && self.to.is_none_or(|to| at.is_some_and(|at| at < to.as_millisecond()));
+        let in_place = self.site.is_none() || self.site == record.site;
+        if !(in_time && in_place) {
+            return None;
+        }
+        let matched = match &self.pseudonyms {
+            None => None,
+            Some(epochs) => Some(best_match(&record, epochs.get(&record.epoch)?)?),
+        };
+        Some(Hit { segment, record, matched })
+    }
+}
+
+fn best_match(record: &CatalogueRecord, wanted: &HashMap<Pseudonym, usize>) -> Option<Match> {
+    let matches = record.regions.iter().enumerate().flat_map(|(region, found)| {
+        found.pseudonyms.iter().filter_map(move |pseudonym| {
+            let rank = *wanted.get(&Pseudonym(pseudonym.value))?;
+            Some(Match { region, rank, probability: pseudonym.probability })
+        })
+    });
+    matches.min_by_key(|found| (found.rank, u8::MAX - found.probability))
+}
