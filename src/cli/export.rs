@@ -1,12 +1,140 @@
 //! `safelight export`.
 
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use super::passphrase::PassphraseArgs;
+use super::remedies::stdout_failed;
+use super::search::SpanArgs;
 use super::{Context, Failure, Outcome};
+use crate::custody::{Keyring, RecipientPublicKey};
+use crate::export::{ExportError, Regions, Request, View, export};
+use crate::vault::OpeningVault;
 
 /// Arguments of `export`.
 #[derive(clap::Args)]
-pub struct Args {}
+#[command(after_help = "\
+The copy opens with the recipient's private key alone. It has ids, an order and pseudonyms of its own, so that two
+recipients cannot join their copies; times are rounded to the hour unless the view is full. The recipient makes its key
+pair with `safelight custody recipient` and opens the copy with `safelight search` and `safelight open --key`.
+
+Example: safelight export --vault V --custody C --to partner.pub --view scene --purpose \"case 7\" -o copy")]
+pub struct Args {
+    /// The vault
+    #[arg(long, value_name = "DIR")]
+    vault: PathBuf,
+    /// The folder that holds the keyring
+    #[arg(long, value_name = "DIR")]
+    custody: PathBuf,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+    /// The recipient's public key
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
+    /// What the recipient may open
+    #[arg(long)]
+    view: ViewArg,
+    /// Whose pseudonyms the copy carries
+    #[arg(long, default_value = "all")]
+    regions: RegionsArg,
+    /// Why; it is sealed into the copy
+    #[arg(long, value_name = "TEXT")]
+    purpose: String,
+    #[command(flatten)]
+    span: SpanArgs,
+    /// The folder to make; it must not exist or be empty
+    #[arg(long, short, value_name = "DIR")]
+    output: PathBuf,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ViewArg {
+    /// Times, places and pseudonyms
+    Metadata,
+    /// And the redacted pictures
+    Scene,
+    /// And the originals
+    Full,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum RegionsArg {
+    /// Plates and faces
+    All,
+    /// Plates only
+    Plates,
+    /// Faces only
+    Faces,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Summary {
+    captures: u64,
+    without_scene: u64,
+    expired: u64,
+    segments: u64,
+    bytes: u64,
+    recipient: String,
+}
 
 /// Runs `export`.
-pub fn run(_args: Args, _context: &Context) -> Result<Outcome, Failure> {
-    Err(Failure::usage("`export` is not built yet", "use a later version"))
+pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    let to = RecipientPublicKey::read(&args.to)?;
+    let keyring = Keyring::open(&args.custody, &args.passphrase.obtain()?)?;
+    let vault = OpeningVault::open(&args.vault)?;
+    let request = Request {
+        to: &to,
+        view: match args.view {
+            ViewArg::Metadata => View::Metadata,
+            ViewArg::Scene => View::Scene,
+            ViewArg::Full => View::Full,
+        },
+        regions: match args.regions {
+            RegionsArg::All => Regions::All,
+            RegionsArg::Plates => Regions::Plates,
+            RegionsArg::Faces => Regions::Faces,
+        },
+        purpose: &args.purpose,
+        query: &args.span.into_query(),
+        now: jiff::Timestamp::now(),
+    };
+    let totals = export(&vault, &keyring, &request, &args.output)?;
+    if context.json {
+        let summary = Summary {
+            captures: totals.captures,
+            without_scene: totals.without_scene,
+            expired: totals.expired,
+            segments: totals.segments,
+            bytes: totals.bytes,
+            recipient: to.id().to_string(),
+        };
+        let mut out = std::io::stdout().lock();
+        serde_json::to_writer_pretty(&mut out, &summary)
+            .map_err(std::io::Error::from)
+            .and_then(|()| writeln!(out))
+            .map_err(stdout_failed)?;
+    } else if !context.quiet {
+        eprintln!("{} captures for the key {}", totals.captures, to.id());
+        eprintln!("{} segments, {} bytes in {}", totals.segments, totals.bytes, args.output.display());
+        if totals.expired > 0 {
+            eprintln!("{} captures were left out: their keys have expired", totals.expired);
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+impl From<ExportError> for Failure {
+    fn from(error: ExportError) -> Self {
+        let problem = error.to_string();
+        match error {
+            ExportError::NoPurpose => Self::usage(problem, "say with --purpose why the copy is made"),
+            ExportError::Nothing => Self::usage(problem, "widen --from, --to, --site or --regions"),
+            ExportError::Open(error) => error.into(),
+            ExportError::File(error) => error.into(),
+        }
+    }
 }

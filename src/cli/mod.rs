@@ -14,6 +14,7 @@ mod custody;
 mod demo;
 mod export;
 mod generate;
+mod holder;
 mod ingest;
 mod inspect;
 mod open;

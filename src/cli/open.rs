@@ -1,12 +1,120 @@
 //! `safelight open`.
 
-use super::{Context, Failure, Outcome};
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::holder::{HolderArgs, open_vault};
+use super::remedies::stdout_failed;
+use super::{Context, Failure, Outcome, Stop};
+use crate::capture::CaptureId;
+use crate::redact::{RestoreError, restore};
+use crate::seal::Capability;
 
 /// Arguments of `open`.
 #[derive(clap::Args)]
-pub struct Args {}
+#[command(after_help = "\
+Without --identity the redacted picture is written; it needs the scene key only. With --identity the original file is
+restored byte for byte, which is verified by its BLAKE3.
+
+Example: safelight open 3CQ9… --vault V --custody C -o scene.jpg")]
+pub struct Args {
+    /// The record, as `search` shows it
+    #[arg(value_name = "RECORD")]
+    record: String,
+    /// The vault, or an export
+    #[arg(long, value_name = "DIR")]
+    vault: PathBuf,
+    #[command(flatten)]
+    holder: HolderArgs,
+    /// Restore the original, with plates and faces
+    #[arg(long)]
+    identity: bool,
+    /// Write the picture to FILE, which must not exist; - for stdout
+    #[arg(long, short, value_name = "FILE")]
+    output: PathBuf,
+}
+
+/// What `--json` prints. With `--json` the picture cannot go to stdout.
+#[derive(Serialize)]
+struct Opened {
+    record: String,
+    bytes: usize,
+    blake3: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plates: Option<Vec<String>>,
+}
 
 /// Runs `open`.
-pub fn run(_args: Args, _context: &Context) -> Result<Outcome, Failure> {
-    Err(Failure::usage("`open` is not built yet", "use a later version"))
+pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    let id = CaptureId::parse(&args.record)
+        .ok_or_else(|| Failure::usage("this is no record's id", "copy all 26 characters that `search` shows"))?;
+    let to_stdout = args.output == Path::new("-");
+    if to_stdout && (context.json || std::io::stdout().is_terminal()) {
+        return Err(Failure::usage("a picture cannot be written here", "name a file after -o, or redirect stdout"));
+    }
+    let capability = if args.identity { Capability::Identity } else { Capability::Scene };
+    let holder = args.holder.unlock(&[capability])?;
+    let vault = open_vault(&args.vault, &holder, context)?;
+
+    let mut opened =
+        Opened { record: id.to_string(), bytes: 0, blake3: String::new(), source_name: None, plates: None };
+    let file = if args.identity {
+        let mut identity = vault.identity(id, &holder.keys)?;
+        opened.source_name = Some(String::from_utf8_lossy(&identity.source_name).into_owned());
+        opened.plates = Some(identity.plates.iter().filter_map(|plate| plate.texts.first().cloned()).collect());
+        let removed = std::mem::take(&mut identity.removed);
+        restore(identity.method, removed, &identity.blake3)?
+    } else {
+        vault.scene(id, &holder.keys)?.file
+    };
+    opened.bytes = file.len();
+    opened.blake3 = blake3::hash(&file).to_string();
+
+    if to_stdout {
+        std::io::stdout().write_all(&file).map_err(stdout_failed)?;
+    } else {
+        write_new(&args.output, &file)?;
+    }
+    if context.json {
+        let mut out = std::io::stdout().lock();
+        serde_json::to_writer_pretty(&mut out, &opened)
+            .map_err(std::io::Error::from)
+            .and_then(|()| writeln!(out))
+            .map_err(stdout_failed)?;
+    } else if !context.quiet && !to_stdout {
+        eprintln!("{} bytes written to {}", opened.bytes, args.output.display());
+        if let (Some(name), Some(plates)) = (&opened.source_name, &opened.plates) {
+            eprintln!(
+                "original {name}; plates read: {}",
+                if plates.is_empty() { "none".to_owned() } else { plates.join(", ") }
+            );
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+/// A new file that only its owner may read: it shows what the vault hides.
+fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(path).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
+    written.map_err(|error| {
+        let remedy = match error.kind() {
+            std::io::ErrorKind::AlreadyExists => "choose another name: nothing is overwritten",
+            _ => "name a file in a folder that you may write to",
+        };
+        Failure::usage(format!("{} cannot be written: {error}", path.display()), remedy)
+    })
+}
+
+impl From<RestoreError> for Failure {
+    fn from(error: RestoreError) -> Self {
+        Self::new(Stop::Integrity, error.to_string(), "check the vault: safelight check --deep")
+    }
 }

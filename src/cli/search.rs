@@ -1,12 +1,250 @@
 //! `safelight search`.
 
+use std::collections::{HashMap, HashSet};
+use std::io::Write;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::holder::{HolderArgs, open_vault};
+use super::remedies::stdout_failed;
 use super::{Context, Failure, Outcome};
+use crate::capture::{CaptureId, PlateText, RegionKind};
+use crate::custody::Keyring;
+use crate::pseudonym::{Domain, Pseudonym, spellings};
+use crate::seal::Capability;
+use crate::vault::record::{CatalogueRecord, Status};
+use crate::vault::{Found, Hit, Query};
 
 /// Arguments of `search`.
 #[derive(clap::Args)]
-pub struct Args {}
+#[command(after_help = "\
+Opens the catalogue and nothing else: neither pictures nor texts. Spellings that a reader confuses (O and 0, B and 8 …)
+are tried too, and the exact one is listed first. A recipient has no plate key and searches by pseudonym.
+
+Example: safelight search --vault V --custody C --plate \"ABC 1234\" --from 2026-11-01")]
+pub struct Args {
+    /// The vault, or an export
+    #[arg(long, value_name = "DIR")]
+    vault: PathBuf,
+    #[command(flatten)]
+    holder: HolderArgs,
+    /// Captures of this plate
+    #[arg(long, value_name = "TEXT", requires = "custody")]
+    plate: Option<String>,
+    /// The exact spelling only
+    #[arg(long, requires = "plate")]
+    exact: bool,
+    /// Captures with this pseudonym, PL-… or FC-…
+    #[arg(long, value_name = "PSEUDONYM", conflicts_with = "plate")]
+    pseudonym: Option<String>,
+    #[command(flatten)]
+    span: SpanArgs,
+}
+
+/// Which captures, by time and place.
+#[derive(clap::Args)]
+pub(super) struct SpanArgs {
+    /// Captured at this time or later: 2026-11-01 or 2026-11-01T06:30:00Z
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    from: Option<Timestamp>,
+    /// Captured before this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    to: Option<Timestamp>,
+    /// Captured at this site
+    #[arg(long, value_name = "NAME")]
+    site: Option<String>,
+}
+
+impl SpanArgs {
+    pub(super) fn into_query(self) -> Query {
+        Query { pseudonyms: None, from: self.from, to: self.to, site: self.site }
+    }
+}
+
+/// A timestamp, or a day, which begins at midnight UTC.
+fn time(text: &str) -> Result<Timestamp, String> {
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Ok(time);
+    }
+    let day: Result<jiff::civil::Date, _> = text.parse();
+    day.and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC))
+        .map(|zoned| zoned.timestamp())
+        .map_err(|_| "write 2026-11-01 or 2026-11-01T06:30:00Z".to_owned())
+}
 
 /// Runs `search`.
-pub fn run(_args: Args, _context: &Context) -> Result<Outcome, Failure> {
-    Err(Failure::usage("`search` is not built yet", "use a later version"))
+pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    let Args { vault, holder, plate, exact, pseudonym, span } = args;
+    let plate = plate.as_deref().map(parse_plate).transpose()?;
+    let pseudonym = pseudonym.as_deref().map(parse_pseudonym).transpose()?;
+    let holder = holder.unlock(&[Capability::Catalogue])?;
+    let vault = open_vault(&vault, &holder, context)?;
+
+    let mut query = span.into_query();
+    let mut tried = Vec::new();
+    if let (Some(plate), Some(keyring)) = (&plate, &holder.keyring) {
+        tried = spellings(plate);
+        tried.truncate(if exact { 1 } else { usize::MAX });
+        query.pseudonyms = Some(pseudonyms_of(&tried, keyring));
+    }
+    let Found { mut hits, closed } = query.run(&vault, &holder.keys)?;
+    if let Some((kind, wanted)) = pseudonym {
+        hits.retain(|hit| has_pseudonym(&hit.record, kind, wanted));
+    }
+    // The exact spelling first; within a spelling by time.
+    hits.sort_by_key(|hit| hit.matched.map_or(0, |matched| matched.rank));
+
+    let mut out = std::io::stdout().lock();
+    let printed = if context.json {
+        let answer =
+            Answer { closed_segments: closed.len(), hits: hits.iter().map(|hit| Row::of(hit, &tried)).collect() };
+        serde_json::to_writer_pretty(&mut out, &answer).map_err(std::io::Error::from).and_then(|()| writeln!(out))
+    } else {
+        print(&mut out, &hits, &tried, &closed.into_iter().collect(), context)
+    };
+    printed.map_err(stdout_failed)?;
+    Ok(Outcome::Done)
+}
+
+pub(super) fn parse_plate(text: &str) -> Result<PlateText, Failure> {
+    PlateText::canonical(text)
+        .ok_or_else(|| Failure::usage("this is no plate", "give 1 to 16 Latin letters and digits; signs do not count"))
+}
+
+fn parse_pseudonym(text: &str) -> Result<(RegionKind, Pseudonym), Failure> {
+    let (kind, rest) = match text.split_at_checked(3) {
+        Some(("PL-" | "pl-", rest)) => (RegionKind::Plate, rest),
+        Some(("FC-" | "fc-", rest)) => (RegionKind::Face, rest),
+        _ => return Err(Failure::usage("a pseudonym begins with PL- or FC-", "copy it from a search's output")),
+    };
+    let value = crate::capture::from_base32(rest)
+        .ok_or_else(|| Failure::usage("this is no pseudonym", "copy all 29 characters of it"))?;
+    Ok((kind, Pseudonym(value)))
+}
+
+/// The pseudonyms of all spellings in all epochs.
+fn pseudonyms_of(texts: &[PlateText], keyring: &Keyring) -> HashMap<u32, HashMap<Pseudonym, usize>> {
+    let of_epoch = |epoch| {
+        let keys = keyring.epoch_keys(Domain::HOME, epoch);
+        (epoch, texts.iter().enumerate().map(|(rank, text)| (keys.plate(text), rank)).collect())
+    };
+    keyring.epochs().map(of_epoch).collect()
+}
+
+fn has_pseudonym(record: &CatalogueRecord, kind: RegionKind, wanted: Pseudonym) -> bool {
+    let code = u8::from(kind == RegionKind::Face);
+    record.regions.iter().any(|r| r.kind == code && r.pseudonyms.iter().any(|p| p.value == wanted.0))
+}
+
+#[derive(Serialize)]
+struct Answer {
+    /// Segments that these keys do not open: expired, or sealed for another holder.
+    closed_segments: usize,
+    hits: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    record: String,
+    captured_at: Option<String>,
+    site: Option<String>,
+    lane: Option<String>,
+    direction: Option<String>,
+    class: Option<String>,
+    readable: bool,
+    regions: Vec<RegionRow>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matched: Option<MatchRow>,
+}
+
+#[derive(Serialize)]
+struct RegionRow {
+    kind: &'static str,
+    #[serde(rename = "box")]
+    bounds: [i32; 4],
+    pseudonyms: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct MatchRow {
+    exact: bool,
+    spelling: String,
+    probability: f32,
+    region: usize,
+}
+
+impl Row {
+    fn of(hit: &Hit, tried: &[PlateText]) -> Self {
+        let record = &hit.record;
+        let region = |region: &crate::vault::record::RegionRecord| {
+            let kind = if region.kind == 0 { RegionKind::Plate } else { RegionKind::Face };
+            let pseudonyms = region.pseudonyms.iter().map(|p| Pseudonym(p.value).show(kind).to_string()).collect();
+            RegionRow { kind: kind.name(), bounds: region.bounds, pseudonyms }
+        };
+        Self {
+            record: CaptureId(record.id).to_string(),
+            captured_at: record.captured_at.map(shown_time),
+            site: record.site.clone(),
+            lane: record.lane.clone(),
+            direction: record.direction.clone(),
+            class: record.class.clone(),
+            readable: record.status == Status::Examined,
+            regions: record.regions.iter().map(region).collect(),
+            matched: hit.matched.map(|matched| MatchRow {
+                exact: matched.rank == 0,
+                spelling: tried.get(matched.rank).map(|text| text.expose().to_owned()).unwrap_or_default(),
+                probability: f32::from(matched.probability) / 100.0,
+                region: matched.region,
+            }),
+        }
+    }
+}
+
+fn shown_time(milliseconds: i64) -> String {
+    Timestamp::from_millisecond(milliseconds)
+        .map(|time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+        .unwrap_or_default()
+}
+
+fn print(
+    out: &mut impl Write,
+    hits: &[Hit],
+    tried: &[PlateText],
+    closed: &HashSet<crate::seal::SegmentId>,
+    context: &Context,
+) -> std::io::Result<()> {
+    if !hits.is_empty() {
+        writeln!(out, "{:26}  {:20}  {:14}  {:6}  {:3}  FOUND", "RECORD", "CAPTURED", "SITE", "LANE", "DIR")?;
+    }
+    for hit in hits {
+        let row = Row::of(hit, tried);
+        let word = |word: &Option<String>| word.clone().unwrap_or_else(|| "-".to_owned());
+        let found = match &row.matched {
+            Some(matched) if matched.exact => format!("read as asked, {:.0} %", matched.probability * 100.0),
+            Some(matched) => format!("read as {}, {:.0} %", matched.spelling, matched.probability * 100.0),
+            None if !row.readable => "unreadable".to_owned(),
+            None => {
+                let count = |kind| row.regions.iter().filter(|region| region.kind == kind).count();
+                format!("{} plates, {} faces", count("plate"), count("face"))
+            }
+        };
+        writeln!(
+            out,
+            "{:26}  {:20}  {:14}  {:6}  {:3}  {found}",
+            row.record,
+            word(&row.captured_at),
+            word(&row.site),
+            word(&row.lane),
+            word(&row.direction)
+        )?;
+    }
+    if !context.quiet {
+        eprintln!("{} captures", hits.len());
+        if !closed.is_empty() {
+            eprintln!("{} segments were not searched: their keys are expired or elsewhere", closed.len());
+        }
+    }
+    Ok(())
 }

@@ -3,6 +3,7 @@
 //! Layout (docs/vault-format.md): magic ‖ version ‖ suite ‖ vault id ‖ key id ‖ HPKE enc ‖ wrapped key ‖ sealed body. The
 //! body is a signature of 64 bytes, then CBOR, then zeroes up to the padded length.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -15,6 +16,7 @@ use crate::seal::{
     BodyReader, BodyWriter, ENC_LEN, Envelope, KeyId, PublicKey, SUITE, SectionKey, SegmentId, VaultId, WRAPPED_LEN,
     padded_len,
 };
+use crate::vault::{Layout, OpenError, OpeningVault};
 
 const MAGIC: &[u8; 8] = b"SLMAN\r\n\x1a";
 const VERSION: u16 = 1;
@@ -47,6 +49,15 @@ pub enum ManifestError {
     /// It is cut or altered, or its custodian did not sign it.
     #[error("the manifest is damaged, or its custodian did not sign it")]
     Damaged,
+    /// The copy is not what the manifest lists.
+    #[error("segment {segment} is missing, exchanged or one too many")]
+    Incomplete {
+        /// The first such segment.
+        segment: SegmentId,
+    },
+    /// The copy's segments cannot be read.
+    #[error(transparent)]
+    Vault(#[from] OpenError),
 }
 
 /// What a copy is, as its recipient reads it.
@@ -87,7 +98,7 @@ pub struct ListedSegment {
 
 impl Manifest {
     /// Its name in the copy's folder.
-    pub const FILE_NAME: &str = "manifest";
+    pub const FILE_NAME: &str = Layout::MANIFEST;
 
     pub(super) fn new(
         request: &Request<'_>,
@@ -113,6 +124,24 @@ impl Manifest {
     /// When the copy was made.
     pub fn created(&self) -> Timestamp {
         Timestamp::from_second(self.created).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
+    /// Compares the copy's segments, by name and trailer, with those listed.
+    ///
+    /// # Errors
+    ///
+    /// [`ManifestError::Incomplete`] names the first that differs.
+    pub fn check(&self, copy: &OpeningVault) -> Result<(), ManifestError> {
+        let mut listed: HashMap<_, _> = self.segments.iter().map(|s| (SegmentId(s.id), s.trailer)).collect();
+        for segment in copy.segments()? {
+            if listed.remove(&segment) != Some(copy.trailer(segment)?) {
+                return Err(ManifestError::Incomplete { segment });
+            }
+        }
+        match listed.into_keys().min() {
+            Some(segment) => Err(ManifestError::Incomplete { segment }),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn seal(&self, keyring: &Keyring, vault: VaultId, to: &PublicKey) -> Vec<u8> {

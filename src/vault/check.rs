@@ -163,7 +163,7 @@ fn examine(folder: &Path, keys: Option<&OpeningKeys>) -> Result<CheckReport, Ope
     let mut report = CheckReport::default();
     // Segments first: whatever has its name by now has its intent in the journals that are read after.
     let segments = vault.segments()?;
-    find_strangers(&layout, &mut report)?;
+    find_strangers(&layout, vault.card().kind, &mut report)?;
     let writer_active = File::open(layout.lock()).is_ok_and(|lock| lock.try_lock_shared().is_err());
     if writer_active {
         report.notes.push(Note::BeingWritten);
@@ -360,8 +360,13 @@ impl Findings {
 }
 
 /// Names everything in the folder that no vault has there.
-fn find_strangers(layout: &Layout, report: &mut CheckReport) -> Result<(), OpenError> {
-    let top = [Layout::CARD, Layout::LOCK, Layout::SEGMENTS, Layout::JOURNALS, Layout::INCOMING];
+fn find_strangers(layout: &Layout, kind: VaultKind, report: &mut CheckReport) -> Result<(), OpenError> {
+    let site = [Layout::CARD, Layout::LOCK, Layout::SEGMENTS, Layout::JOURNALS, Layout::INCOMING];
+    let export = [Layout::CARD, Layout::SEGMENTS, Layout::MANIFEST];
+    let top = match kind {
+        VaultKind::Site => site.as_slice(),
+        VaultKind::Export => &export,
+    };
     for name in names(layout.root())?.into_iter().filter(|name| !top.contains(&name.as_str())) {
         report.faults.push(Fault::Stranger { path: name.into() });
     }

@@ -16,6 +16,8 @@ impl Layout {
     pub const JOURNALS: &str = "journals";
     pub const INCOMING: &str = "incoming";
     pub const LOCK: &str = "lock";
+    /// Beside an export's card: what it is, for whom and why.
+    pub const MANIFEST: &str = "manifest";
 
     pub fn new(root: &Path) -> Self {
         Self { root: root.to_owned() }

@@ -8,7 +8,7 @@ use minicbor::Decode;
 use zeroize::Zeroizing;
 
 use super::card::{Card, CardError};
-use super::header::{FIXED_LEN, Header, HeaderError};
+use super::header::{FIXED_LEN, Header, HeaderError, TRAILER_LEN};
 use super::layout::Layout;
 use super::record::{CatalogueRecord, IdentityRecord, SceneRecord};
 use super::section::{SectionError, SectionReader};
@@ -170,6 +170,16 @@ impl OpeningVault {
     /// A segment's header.
     pub fn header(&self, segment: SegmentId) -> Result<Header, OpenError> {
         Ok(self.segment(segment)?.header)
+    }
+
+    /// A segment's last 32 bytes, which should be the BLAKE3 of all before; [`super::check`] tells whether they are.
+    pub fn trailer(&self, segment: SegmentId) -> Result<[u8; TRAILER_LEN], OpenError> {
+        let SegmentFile { path, mut file, .. } = self.segment(segment)?;
+        let mut trailer = [0; TRAILER_LEN];
+        file.seek(SeekFrom::End(-(TRAILER_LEN as i64)))
+            .and_then(|_| file.read_exact(&mut trailer))
+            .map_err(|source| OpenError::Io { path, source })?;
+        Ok(trailer)
     }
 
     /// All catalogue records of a segment, in the order in which they were sealed.
