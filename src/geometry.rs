@@ -103,12 +103,14 @@ impl Rect {
         Self::new(self.x + dx, self.y + dy, self.w, self.h)
     }
 
-    /// The part inside an image of `size`; empty when nothing is.
+    /// The part inside an image of `size`; empty when nothing is, or when a coordinate is not a number.
     pub fn clipped(self, size: Size) -> Self {
-        let x = self.x.clamp(0.0, size.width as f32);
-        let y = self.y.clamp(0.0, size.height as f32);
-        let right = self.right().clamp(x, size.width as f32);
-        let bottom = self.bottom().clamp(y, size.height as f32);
+        // Not `clamp`, which panics at bounds that are not numbers; `max` and `min` pass them over.
+        let (width, height) = (size.width as f32, size.height as f32);
+        let x = self.x.max(0.0).min(width);
+        let y = self.y.max(0.0).min(height);
+        let right = self.right().max(x).min(width);
+        let bottom = self.bottom().max(y).min(height);
         Self::new(x, y, right - x, bottom - y)
     }
 
@@ -198,6 +200,13 @@ mod tests {
 
     #[test]
     fn a_box_that_is_not_a_number_touches_nothing() {
-        assert_eq!(Rect::new(0.0, 0.0, f32::NAN, 5.0).pixels(Size::new(10, 10)), None);
+        let size = Size::new(10, 10);
+        for place in 0..4 {
+            let mut sides = [1.0, 1.0, 5.0, 5.0];
+            sides[place] = f32::NAN;
+            let [x, y, w, h] = sides;
+            assert_eq!(Rect::new(x, y, w, h).clipped(size).pixels(size), None);
+            assert_eq!(Rect::new(x, y, w, h).pixels(size), None);
+        }
     }
 }

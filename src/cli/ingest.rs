@@ -1,12 +1,191 @@
 //! `safelight ingest`.
 
-use super::{Context, Failure, Outcome};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::eyes::EyesArgs;
+use super::terminal::{Voice, bytes, chain, count, grouped, say, shown};
+use super::{Context, Failure, Outcome, Stop, interrupt};
+use crate::custody::SitePack;
+use crate::pipeline::{
+    CapturesError, Ingest, IngestError, Options, Source, SourceError, Summary, TrainedEyes, peak_rss_bytes,
+};
+use crate::vault::{SealTotals, SealingOptions, SealingVault};
 
 /// Arguments of `ingest`.
 #[derive(clap::Args)]
-pub struct Args {}
+#[command(after_help = "\
+Every image is looked at in memory, its plates and faces are replaced by keyed pseudonyms and blanked, and all of it is \
+sealed for the custodian before it touches the vault's disk. What cannot be decoded is sealed whole and has no scene. \
+An image that the vault holds already is skipped: an interrupted run is resumed by running it again.
+
+Exit codes: 0 all images are sealed; 1 some could not be examined or read, and are named; 2 the command line, a file or \
+the configuration is wrong; 3 the site pack or the vault is damaged; 130 interrupted, and what was taken is sealed.")]
+pub struct Args {
+    /// Folder of photographs, walked with all its folders, or one photograph
+    folder: PathBuf,
+    /// Vault to add to; it is made when it does not exist
+    #[arg(long, value_name = "DIR")]
+    vault: PathBuf,
+    /// Site pack from the custodian
+    #[arg(long, value_name = "FILE")]
+    pack: PathBuf,
+    /// Table with the columns file, site, lane, direction, timestamp, class [default: FOLDER/captures.csv, if there]
+    #[arg(long, value_name = "FILE")]
+    captures: Option<PathBuf>,
+    /// Threads that look at images [default: one for each processor]
+    #[arg(long, short, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// Delete each photograph after it is sealed and durable
+    #[arg(long)]
+    consume: bool,
+    /// Seal photographs that the vault holds already once more
+    #[arg(long)]
+    allow_duplicates: bool,
+    /// Go on in a vault of which a journal was lost; what its segments hold may be sealed twice
+    #[arg(long)]
+    adopt: bool,
+    #[command(flatten)]
+    eyes: EyesArgs,
+}
 
 /// Runs `ingest`.
-pub fn run(_args: Args, _context: &Context) -> Result<Outcome, Failure> {
-    Err(Failure::usage("`ingest` is not built yet", "use a later version"))
+pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    let stop = interrupt::stop_flag()?;
+    let pack = SitePack::read(&args.pack)?;
+    pack.check_usable(jiff::Timestamp::now())?;
+    let mut source = Source::open(&args.folder, args.captures.as_deref()).map_err(source_failure)?;
+    check_classes(&source, &pack)?;
+    let nets = args.eyes.nets()?;
+    let sealing = SealingOptions {
+        // The pipeline says when to flush: it must know what is durable before it deletes anything.
+        segment_bytes: u64::MAX,
+        flush_after: std::time::Duration::MAX,
+        allow_duplicates: args.allow_duplicates,
+        adopt_unjournalled: args.adopt,
+    };
+    let mut vault = SealingVault::open(&args.vault, &pack, sealing)?;
+
+    let defaults = Options::default();
+    let options = Options {
+        workers: args.jobs.unwrap_or(defaults.workers),
+        allow_duplicates: args.allow_duplicates,
+        consume: args.consume,
+        ..defaults
+    };
+    let voice = Voice::new(context, &args.folder);
+    let eyes = || -> Box<dyn crate::pipeline::Look> { Box::new(TrainedEyes::new(&nets)) };
+    let ingest = Ingest {
+        keys: pack.epoch_keys(),
+        site: pack.site(),
+        eyes: &eyes,
+        options: &options,
+        progress: &voice,
+        stop: &stop,
+    };
+    let summary = ingest.run(&mut source, &mut vault);
+    voice.finish();
+    let summary = summary.map_err(|IngestError::Seal { committed, source }| {
+        let mut failure = Failure::from(source);
+        failure.problem = format!("{} ({} sealed before)", failure.problem, count(committed, "image"));
+        failure
+    })?;
+    let totals = vault.finish()?;
+    report(&summary, &totals, context, &args)?;
+    if summary.interrupted {
+        return Err(Failure::new(
+            Stop::Interrupted,
+            format!("interrupted; {} sealed and durable", count(summary.sealed, "image")),
+            "run the same command again: it skips what is sealed and goes on with the rest",
+        ));
+    }
+    Ok(if summary.all_went_well() { Outcome::Done } else { Outcome::SomeFailed })
+}
+
+/// A class that the custodian does not know would have no key to be sealed for: better known before the first image.
+fn check_classes(source: &Source, pack: &SitePack) -> Result<(), Failure> {
+    let schedule = pack.schedule();
+    let Some(unknown) = source.captures().classes().find(|class| schedule.class(Some(class)).is_none()) else {
+        return Ok(());
+    };
+    let known = schedule.classes().collect::<Vec<_>>().join(", ");
+    Err(Failure::usage(
+        format!("the table of captures names a class {unknown:?} that the custodian's policy does not have"),
+        format!("use one of: {known}; or ask the custodian for a pack with that class"),
+    ))
+}
+
+fn report(summary: &Summary, totals: &SealTotals, context: &Context, args: &Args) -> Result<(), Failure> {
+    if context.json {
+        let stages: serde_json::Map<_, _> =
+            summary.stages.all().into_iter().map(|(name, time)| (name.to_owned(), json!(time.as_secs_f64()))).collect();
+        let object = json!({
+            "images": summary.images,
+            "sealed": summary.sealed,
+            "skipped": summary.skipped,
+            "unreadable": summary.unreadable,
+            "failed": summary.failed,
+            "ignored": summary.ignored,
+            "consumed": summary.consumed,
+            "not_consumed": summary.not_consumed,
+            "regions": summary.regions,
+            "seconds": summary.elapsed.as_secs_f64(),
+            "images_per_second": summary.images_per_second(),
+            "images_per_day": summary.images_per_day(),
+            "bytes_in": summary.bytes_in,
+            "bytes_sealed": totals.bytes,
+            "segments": totals.segments,
+            "peak_rss_bytes": peak_rss_bytes(),
+            "stages": stages,
+            "interrupted": summary.interrupted,
+        });
+        context.print(&format!("{object}\n"))?;
+    }
+    if context.quiet {
+        return Ok(());
+    }
+    if summary.images == 0 {
+        say(&format!("no images in {}: nothing was sealed", shown(&args.folder)));
+        return Ok(());
+    }
+    let seconds = summary.elapsed.as_secs_f64();
+    let (rate, day) = (summary.images_per_second(), summary.images_per_day() / 1e6);
+    say(&format!("{} in {seconds:.1} s: {rate:.1} images/s, {day:.1} million a day", count(summary.images, "image")));
+    let mut parts =
+        vec![format!("{} sealed", grouped(summary.sealed)), format!("{} blanked", count(summary.regions, "region"))];
+    let rare = [
+        (summary.skipped, "sealed before, skipped"),
+        (summary.unreadable, "unreadable, sealed whole without a scene"),
+        (summary.failed, "could not be read, not sealed"),
+        (summary.ignored, "not images, ignored"),
+        (summary.consumed, "deleted from the source"),
+        (summary.not_consumed, "not deleted from the source"),
+    ];
+    parts.extend(
+        rare.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{} {what}", grouped(*number))),
+    );
+    say(&format!("  {}", parts.join(" · ")));
+    let memory = peak_rss_bytes().map(|peak| format!(" · peak memory {}", bytes(peak))).unwrap_or_default();
+    say(&format!("  {} in · {} sealed{memory}", bytes(summary.bytes_in), bytes(totals.bytes)));
+    let stages =
+        summary.stages.all().map(|(name, time)| format!("{} {:.2} s", name.replace('_', " "), time.as_secs_f64()));
+    say(&format!("  time by stage, all threads: {}", stages.join(" · ")));
+    if summary.consumed > 0 && args.folder.join(crate::pipeline::CAPTURES_FILE).is_file() {
+        say("  note: captures.csv is still in the folder; delete it when nothing writes to it any more");
+    }
+    Ok(())
+}
+
+/// What to do about a source that cannot be walked.
+pub fn source_failure(error: SourceError) -> Failure {
+    let problem = chain(&error);
+    match error {
+        SourceError::Open { .. } => Failure::usage(problem, "give a folder that exists and that you may read"),
+        SourceError::Captures(CapturesError::Open { .. }) => {
+            Failure::usage(problem, "give a table that exists with --captures, or none")
+        }
+        _ => Failure::usage(problem, "mend the table; nothing was sealed yet"),
+    }
 }

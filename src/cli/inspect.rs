@@ -1,12 +1,219 @@
 //! `safelight inspect`.
 
-use super::{Context, Failure, Outcome};
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+use serde_json::json;
+
+use super::eyes::EyesArgs;
+use super::ingest::source_failure;
+use super::overlay::{Overlay, OverlayError};
+use super::terminal::{chain, count, say, say_note, shown};
+use super::{Context, Failure, Outcome, Stop, interrupt};
+use crate::capture::{Region, RegionKind};
+use crate::frame::LumaSource;
+use crate::geometry::{PixelRect, Size};
+use crate::pipeline::{
+    Examined, Inspected, Look, Note, Options, Source, SourceFault, SourceImage, TrainedEyes, inspect,
+};
 
 /// Arguments of `inspect`.
 #[derive(clap::Args)]
-pub struct Args {}
+#[command(after_help = "\
+Nothing is sealed and nothing is kept, but what you ask for: the table and the JSON lines show plates in clear, and the \
+overlay format writes copies of the photographs that show people and plates. They are for your eyes only; delete them \
+when you have looked.
+
+Exit codes: 0 all images could be examined; 1 some could not, and are named; 2 the command line is wrong; 130 interrupted.")]
+pub struct Args {
+    /// Photographs, or folders of them
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    /// How to show what was found [default: table, or jsonl with --json]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Folder for the copies of --format overlay; must not be one of the folders inspected
+    #[arg(long, value_name = "DIR", required_if_eq("format", "overlay"))]
+    out: Option<PathBuf>,
+    /// Threads that look at images [default: one for each processor]
+    #[arg(long, short, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    #[command(flatten)]
+    eyes: EyesArgs,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// A line of text for each image
+    Table,
+    /// A JSON object for each image
+    Jsonl,
+    /// A copy of each image with boxes, texts and blanked areas drawn on it
+    Overlay,
+}
+
+/// What one image's line needs, made on a worker.
+struct Shown {
+    name: PathBuf,
+    size: Size,
+    regions: Vec<Region>,
+    areas: Vec<PixelRect>,
+    /// How drawing went, where a copy was asked for.
+    drawn: Result<(), OverlayError>,
+}
 
 /// Runs `inspect`.
-pub fn run(_args: Args, _context: &Context) -> Result<Outcome, Failure> {
-    Err(Failure::usage("`inspect` is not built yet", "use a later version"))
+pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    let stop = interrupt::stop_flag()?;
+    let nets = args.eyes.nets()?;
+    let defaults = Options::default();
+    let options = Options { workers: args.jobs.unwrap_or(defaults.workers), ..defaults };
+    let format = args.format.unwrap_or(if context.json { Format::Jsonl } else { Format::Table });
+    let overlay = match (format, &args.out) {
+        (Format::Overlay, Some(out)) => Some(make_overlay(out, &args.paths)?),
+        _ => None,
+    };
+    if format == Format::Table && !context.quiet {
+        context.print(&row(["PATH", "PIXELS", "BLANKED", "FACES", "PLATES"]))?;
+    }
+    let eyes = || -> Box<dyn Look> { Box::new(TrainedEyes::new(&nets)) };
+    let mut tally = Tally { format, context, images: 0, failures: 0 };
+    for path in &args.paths {
+        let mut source = Source::open(path, None).map_err(source_failure)?;
+        let show = |image: &SourceImage, examined: Examined| show(image, examined, path, overlay.as_ref());
+        inspect(&mut source, &eyes, &options, &stop, show, |inspected| tally.receive(inspected))?;
+    }
+    if stop.load(Ordering::Relaxed) {
+        return Err(Failure::new(Stop::Interrupted, "interrupted", "run the same command again"));
+    }
+    if let (Some(_), Some(out), false) = (overlay, &args.out, context.quiet) {
+        say(&format!(
+            "{} drawn into {}; they show people: delete them when you have looked",
+            count(tally.images, "overlay"),
+            shown(out)
+        ));
+    }
+    if tally.images == 0 && tally.failures == 0 && !context.quiet {
+        say("no images there");
+    }
+    Ok(if tally.failures == 0 { Outcome::Done } else { Outcome::SomeFailed })
+}
+
+/// A folder for copies that no later ingest will take for photographs.
+fn make_overlay(out: &Path, sources: &[PathBuf]) -> Result<Overlay, Failure> {
+    fs::create_dir_all(out).map_err(|error| {
+        Failure::usage(
+            format!("{} cannot be made: {error}", shown(out)),
+            "give a folder that you may write to with --out",
+        )
+    })?;
+    let place = |path: &Path| fs::canonicalize(path).ok();
+    let inside =
+        |source: &PathBuf| matches!((place(out), place(source)), (Some(out), Some(source)) if out.starts_with(&source));
+    if let Some(source) = sources.iter().find(|source| inside(source)) {
+        return Err(Failure::usage(
+            format!("--out lies in {}, which is inspected: the copies would be taken for photographs", shown(source)),
+            "give a folder elsewhere",
+        ));
+    }
+    Ok(Overlay::new(out))
+}
+
+fn show(image: &SourceImage, examined: Examined, given: &Path, overlay: Option<&Overlay>) -> Shown {
+    let Examined { frame, regions, areas } = examined;
+    // A file that was given by itself keeps the name by which it was given.
+    let name = if image.path == given { given.to_owned() } else { image.name.clone() };
+    let size = frame.size();
+    let drawn = overlay.map_or(Ok(()), |overlay| overlay.draw(&image.name, frame, &regions, &areas));
+    Shown { name, size, regions, areas, drawn }
+}
+
+/// The receiving end: prints and counts.
+struct Tally<'c> {
+    format: Format,
+    context: &'c Context,
+    images: u64,
+    failures: u64,
+}
+
+impl Tally<'_> {
+    fn receive(&mut self, inspected: Inspected<Shown>) -> Result<(), Failure> {
+        let Inspected { path, result } = inspected;
+        let shown = match result {
+            Ok(shown) => shown,
+            Err(note) => {
+                self.failures += u64::from(!matches!(note, Note::Skipped(SourceFault::Loop | SourceFault::NotAFile)));
+                say_note(self.context, &path, &note);
+                return Ok(());
+            }
+        };
+        if let Err(error) = &shown.drawn {
+            return Err(Failure::usage(chain(error), "give a folder with room that you may write to with --out"));
+        }
+        self.images += 1;
+        match self.format {
+            Format::Table => self.context.print(&table_row(&shown)),
+            Format::Jsonl => self.context.print(&json_line(&shown)),
+            Format::Overlay => Ok(()),
+        }
+    }
+}
+
+fn table_row(seen: &Shown) -> String {
+    let Shown { name, size, regions, areas, .. } = seen;
+    let blanked: u64 = areas.iter().map(|area| u64::from(area.w) * u64::from(area.h)).sum();
+    // Areas may overlap: the sum may exceed the image.
+    let share = (blanked as f64 / size.pixels() as f64 * 100.0).min(100.0);
+    let faces = regions.iter().filter(|region| region.kind == RegionKind::Face).count();
+    let plates: Vec<String> =
+        regions.iter().filter(|region| region.kind == RegionKind::Plate).map(plate_words).collect();
+    let pixels = format!("{}x{}", size.width, size.height);
+    let plates = if plates.is_empty() { "-".to_owned() } else { plates.join(", ") };
+    row([&shown(name), &pixels, &format!("{share:.1} %"), &faces.to_string(), &plates])
+}
+
+fn row([path, pixels, blanked, faces, plates]: [&str; 5]) -> String {
+    format!("{path:<40}  {pixels:>11}  {blanked:>7}  {faces:>5}  {plates}\n")
+}
+
+/// What a plate says and how sure that is, or that there is one.
+pub fn plate_words(region: &Region) -> String {
+    let percent = |share: f32| (share * 100.0).round();
+    match region.reading.as_ref().and_then(|reading| reading.candidates.first()) {
+        Some(best) => format!("{} ({} %)", best.text.expose(), percent(best.probability)),
+        None => format!("unread ({} %)", percent(region.score)),
+    }
+}
+
+fn json_line(seen: &Shown) -> String {
+    let Shown { name, size, regions, areas, .. } = seen;
+    // Two decimals of a pixel, four of a share: all that there is in them.
+    let rounded = |value: f32, unit: f64| (f64::from(value) * unit).round() / unit;
+    let regions: Vec<_> = regions
+        .iter()
+        .map(|region| {
+            let b = region.bounds;
+            let bounds = [b.x, b.y, b.w, b.h].map(|v| rounded(v, 100.0));
+            let mut object = json!({
+                "kind": region.kind.name(),
+                "box": bounds,
+                "score": rounded(region.score, 1e4),
+            });
+            if let Some(best) = region.reading.as_ref().and_then(|reading| reading.candidates.first()) {
+                object["text"] = json!(best.text.expose());
+                object["text_score"] = json!(rounded(best.probability, 1e4));
+            }
+            object
+        })
+        .collect();
+    let line = json!({
+        "path": name.to_string_lossy(),
+        "width": size.width,
+        "height": size.height,
+        "regions": regions,
+        "redacted": areas.iter().map(|area| [area.x, area.y, area.w, area.h]).collect::<Vec<_>>(),
+    });
+    format!("{line}\n")
 }

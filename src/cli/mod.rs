@@ -13,15 +13,19 @@ mod check;
 mod custody;
 mod demo;
 mod export;
+mod eyes;
 mod generate;
 mod holder;
 mod ingest;
 mod inspect;
+mod interrupt;
 mod open;
+mod overlay;
 mod passphrase;
 mod remedies;
 mod search;
 mod simulate;
+mod terminal;
 
 /// Finds plates and faces in photographs, replaces them by keyed pseudonyms, blanks the pixels, and seals every byte
 /// before it touches a disk.
@@ -125,13 +129,49 @@ impl Context {
     pub fn shows_progress(&self) -> bool {
         !self.quiet && std::io::stderr().is_terminal()
     }
+
+    /// Writes data to stdout.
+    ///
+    /// # Errors
+    ///
+    /// When stdout is closed or full.
+    pub fn print(&self, data: &str) -> Result<(), Failure> {
+        let mut stdout = std::io::stdout().lock();
+        stdout.write_all(data.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| {
+            Failure::new(Stop::Internal, format!("the result cannot be written: {error}"), "keep stdout open")
+        })
+    }
 }
 
 /// Runs the command line and returns the process's exit code.
 pub fn main() -> ExitCode {
+    // What a panic says may hold a part of an image or a plate: its place must do.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
+        terminal::say(&format!("internal fault{place}"));
+    }));
+    let failure = |_| Failure::new(Stop::Internal, "the program broke down", "please report the place named above");
+    let result = std::panic::catch_unwind(run).unwrap_or_else(|panic| Err(failure(panic)));
+    match result {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::SomeFailed) => ExitCode::from(1),
+        Err(Failure { stop, problem, remedy }) => {
+            // The exit code still tells when stderr is closed.
+            terminal::say(&format!("error: {problem}\nremedy: {remedy}"));
+            ExitCode::from(match stop {
+                Stop::Usage => 2,
+                Stop::Integrity => 3,
+                Stop::Interrupted => 130,
+                Stop::Internal => 255,
+            })
+        }
+    }
+}
+
+fn run() -> Result<Outcome, Failure> {
     let Cli { verb, json, quiet } = Cli::parse();
     let context = Context { json, quiet };
-    let result = match verb {
+    match verb {
         Verb::Demo(args) => demo::run(args, &context),
         Verb::Simulate(args) => simulate::run(args, &context),
         Verb::Custody(args) => custody::run(args, &context),
@@ -143,20 +183,5 @@ pub fn main() -> ExitCode {
         Verb::Check(args) => check::run(args, &context),
         Verb::Breach(args) => breach::run(args, &context),
         Verb::Generate(args) => generate::run(args, &context),
-    };
-    match result {
-        Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::SomeFailed) => ExitCode::from(1),
-        Err(failure) => {
-            let Failure { stop, problem, remedy } = failure;
-            // The exit code still tells when stderr is closed.
-            let _ = writeln!(std::io::stderr(), "error: {problem}\nremedy: {remedy}");
-            ExitCode::from(match stop {
-                Stop::Usage => 2,
-                Stop::Integrity => 3,
-                Stop::Interrupted => 130,
-                Stop::Internal => 255,
-            })
-        }
     }
 }

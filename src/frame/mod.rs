@@ -8,6 +8,7 @@
 
 use std::borrow::Cow;
 
+use image::RgbImage;
 use thiserror::Error;
 
 use crate::geometry::{PixelRect, Size};
@@ -253,6 +254,28 @@ impl Frame {
 
     pub(crate) fn pixels(&self) -> &Pixels {
         &self.pixels
+    }
+
+    /// The picture in colour, for showing.
+    pub(crate) fn into_rgb(self) -> RgbImage {
+        let Size { width, height } = self.size;
+        let samples = match self.pixels {
+            Pixels::Gray(gray) => gray.iter().flat_map(|&v| [v, v, v]).collect(),
+            Pixels::Rgb(samples) => samples,
+            Pixels::Ycbcr(mut samples) => {
+                for pixel in samples.chunks_exact_mut(3) {
+                    let [y, cb, cr] = [0, 1, 2].map(|i| i32::from(pixel[i]));
+                    let (cb, cr) = (cb - 128, cr - 128);
+                    // JPEG's inverse (BT.601, full range) in 1/65536.
+                    let rgb = [91_881 * cr, -22_554 * cb - 46_802 * cr, 116_130 * cb];
+                    for (sample, delta) in pixel.iter_mut().zip(rgb) {
+                        *sample = (y + ((delta + 32_768) >> 16)).clamp(0, 255) as u8;
+                    }
+                }
+                samples
+            }
+        };
+        RgbImage::from_raw(width, height, samples).expect("as many samples as pixels")
     }
 
     /// Makes `area` one flat grey.

@@ -159,6 +159,16 @@ fn our_luma_is_the_decoders_luma() {
 }
 
 #[test]
+fn our_colours_are_the_decoders_colours() {
+    for (name, file, _) in zoo().into_iter().filter(|(name, ..)| *name != "palette.png") {
+        let theirs = image::load_from_memory(&file).unwrap().into_rgb8();
+        let ours = decode(&file).unwrap().into_rgb();
+        let difference = mean_difference(ours.as_raw(), theirs.as_raw());
+        assert!(difference < 1.0, "{name}: {difference}");
+    }
+}
+
+#[test]
 fn what_ends_early_is_refused_at_every_length() {
     for (name, file, _) in zoo() {
         // All lengths near both ends, and every 5 %.

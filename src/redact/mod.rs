@@ -1,19 +1,20 @@
-//! Regions become blanked pixels, and what was removed gives the original back.
+//! Areas become blank, and what was removed gives the original back.
 //!
-//! Owns which pixels go, what takes their place, and how a scene is coded. Knows nothing of keys, vaults or files, nor
-//! of how regions were found.
+//! Owns what takes the place of blanked pixels, the grid to which areas keep, and how a scene is coded. Knows nothing of
+//! keys, vaults or files, nor of how areas were found.
 //!
 //! This is the pixel path: decode, fill, encode. A scene is always a JPEG without any metadata segment, whatever the
 //! original was: it is for looking at, and the original lies whole in [`Redaction::removed`]. A scene of a JPEG is
 //! coded with the original's own quantisation tables and chroma sampling, which loses next to nothing; others are coded
 //! at quality 95 with full chroma, which is visually lossless at a tenth of a PNG's size and time.
 
+use std::borrow::Cow;
+
 use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, EncodingError, QuantizationTableType, SamplingFactor};
 use thiserror::Error;
 
-use crate::capture::{Region, RegionKind};
 use crate::frame::{Frame, JpegCoding, LumaSource, Pixels};
-use crate::geometry::{PixelRect, Size};
+use crate::geometry::{PixelRect, Rect, Size};
 
 /// What takes the place of blanked pixels: middle grey, whose blocks are all zero in every JPEG table, and which is
 /// told apart from both night and glare.
@@ -26,37 +27,9 @@ pub const GRID: u32 = 16;
 /// Quality of scenes whose original was not a JPEG.
 const LOSSLESS_SOURCE_QUALITY: u8 = 95;
 
-/// How far the blanked area reaches beyond a region's tight box, on each side, as fractions of its width and height.
-struct Margin {
-    x: f32,
-    y: f32,
-}
-
-impl Margin {
-    const fn of(kind: RegionKind) -> Self {
-        match kind {
-            // A plate is flat and low: an error of few pixels is a large part of its height, and a tilt of 5° moves its
-            // corners by a fifth of the height.
-            RegionKind::Plate => Self { x: 0.10, y: 0.30 },
-            // A face box ends at brow and chin; hair, ears and neck tell a person too.
-            RegionKind::Face => Self { x: 0.20, y: 0.25 },
-        }
-    }
-
-    /// Least margin in pixels: what a box found at a half or a quarter of the size may be off.
-    const LEAST: f32 = 4.0;
-}
-
-/// The pixels to blank for `regions` on an image of `size`: each box with its margin, widened to [`GRID`]. One area for
-/// each region that touches the image, in the regions' order; areas may overlap.
-pub fn redaction_areas(regions: &[Region], size: Size) -> Vec<PixelRect> {
-    regions.iter().filter_map(|region| redaction_area(region, size)).collect()
-}
-
-fn redaction_area(region: &Region, size: Size) -> Option<PixelRect> {
-    let tight = region.bounds;
-    let margin = Margin::of(region.kind);
-    let wide = tight.grown((tight.w * margin.x).max(Margin::LEAST), (tight.h * margin.y).max(Margin::LEAST));
+/// The pixels to blank on an image of `size` for a box that reaches as far as must be hidden, margins included: widened
+/// to [`GRID`]. `None` when the box touches no pixel.
+pub fn redaction_area(wide: Rect, size: Size) -> Option<PixelRect> {
     let PixelRect { x, y, w, h } = wide.pixels(size)?;
     let left = x / GRID * GRID;
     let top = y / GRID * GRID;
@@ -66,15 +39,15 @@ fn redaction_area(region: &Region, size: Size) -> Option<PixelRect> {
 }
 
 /// A redacted image and what was taken from it.
-pub struct Redaction {
+pub struct Redaction<'o> {
     /// The scene: a file of its own, without metadata.
     pub scene: Vec<u8>,
     /// The scene's media type.
     pub media_type: &'static str,
     /// How `removed` gives the original back.
     pub method: Method,
-    /// What the scene does not show.
-    pub removed: Vec<u8>,
+    /// What the scene does not show; borrowed where it is the original itself.
+    pub removed: Cow<'o, [u8]>,
 }
 
 /// How the original is restored. The numbers are part of the vault's format.
@@ -112,17 +85,16 @@ pub enum RedactError {
     TooLong(Size),
 }
 
-/// Blanks `areas` of `frame` and encodes what is left. `original` is the file that `frame` was decoded from; it is kept
-/// whole.
+/// Blanks `areas` of `frame` and encodes what is left. `original` is the file that `frame` was decoded from.
 ///
 /// # Errors
 ///
 /// When the scene cannot be encoded; then nothing may be shown of the image.
-pub fn redact(mut frame: Frame, original: Vec<u8>, areas: &[PixelRect]) -> Result<Redaction, RedactError> {
+pub fn redact<'o>(mut frame: Frame, original: &'o [u8], areas: &[PixelRect]) -> Result<Redaction<'o>, RedactError> {
     for &area in areas {
         frame.fill(area, FILL);
     }
-    Ok(Redaction { scene: encode(&frame)?, media_type: "image/jpeg", method: Method::Whole, removed: original })
+    Ok(Redaction { scene: encode(&frame)?, media_type: "image/jpeg", method: Method::Whole, removed: original.into() })
 }
 
 fn encode(frame: &Frame) -> Result<Vec<u8>, RedactError> {

@@ -8,7 +8,7 @@ use super::detector::NetDetector;
 use super::margins::Margins;
 use super::meta::{DetectorMeta, ReaderMeta};
 use super::reader::NetReader;
-use super::{Detector, Reader};
+use super::{Detection, Detector, Reader};
 use crate::capture::{Region, RegionKind};
 use crate::frame::LumaSource;
 use crate::nn::{Model, ModelError, RunError, Session};
@@ -126,15 +126,21 @@ impl Eyes {
 
     /// All plates and faces on `image`, best first, boxes in its pixels; plates with what they say, where it can be read.
     pub fn look(&mut self, image: &dyn LumaSource) -> Vec<Region> {
-        let found = self.detector.detect(image);
-        found
-            .into_iter()
-            .map(|detection| {
-                let legible = detection.kind == RegionKind::Plate && detection.score >= self.read_from;
-                let reading = if legible { self.reader.read(image, detection.bounds) } else { None };
-                Region { kind: detection.kind, bounds: detection.bounds, score: detection.score, reading }
-            })
-            .collect()
+        let found = self.find(image);
+        found.into_iter().map(|detection| self.read(image, detection)).collect()
+    }
+
+    /// The first half of [`Eyes::look`]: everything that must be blanked, best first.
+    pub fn find(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
+        self.detector.detect(image)
+    }
+
+    /// The second half of [`Eyes::look`]: what was found, with what it says where that can be read.
+    pub fn read(&mut self, image: &dyn LumaSource, found: Detection) -> Region {
+        let Detection { kind, bounds, score } = found;
+        let legible = kind == RegionKind::Plate && score >= self.read_from;
+        let reading = if legible { self.reader.read(image, bounds) } else { None };
+        Region { kind, bounds, score, reading }
     }
 }
 

@@ -1,0 +1,112 @@
+//! Bytes of a file become a decoded image and the regions on it, or the reason why nothing of it may be shown.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use thiserror::Error;
+
+use super::lanes::{Budget, Held};
+use super::summary::{Stages, timed};
+use crate::capture::Region;
+use crate::frame::{DecodeError, Frame, Header, Limits, LumaSource, Upright};
+use crate::geometry::{PixelRect, Rect, Size};
+use crate::redact::{RedactError, redaction_area};
+
+/// Eyes: find plates and faces, and read plates. One instance serves one thread.
+pub trait Look {
+    /// Every region that must be blanked, in pixels of `image`, the plates among them read where that is possible. Adds
+    /// the time it took to `stages`.
+    fn look(&mut self, image: &dyn LumaSource, stages: &mut Stages) -> Vec<Region>;
+
+    /// The box that must be blanked so that nothing of `region` is left on an image of `size`: its own, and whatever
+    /// these eyes may have missed of it.
+    fn cover(&self, region: &Region, size: Size) -> Rect;
+}
+
+/// Makes a thread's own eyes.
+pub type EyesFactory<'e> = dyn Fn() -> Box<dyn Look + 'e> + Sync + 'e;
+
+/// An image that was looked at.
+pub struct Examined {
+    /// The image.
+    pub frame: Frame,
+    /// What was found on it, inside the stored image.
+    pub regions: Vec<Region>,
+    /// What must be blanked, one area for each region, in their order.
+    pub areas: Vec<PixelRect>,
+}
+
+/// Why nothing of an image may be shown.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Unreadable {
+    /// It cannot be decoded.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// Its scene cannot be made.
+    #[error(transparent)]
+    Redact(#[from] RedactError),
+    /// A stage broke down on it.
+    #[error("examining it hit a fault of this program; please report it, with the file if you may")]
+    Fault,
+}
+
+/// A worker's eyes, renewed after a breakdown.
+pub(super) struct Observer<'e> {
+    factory: &'e EyesFactory<'e>,
+    eyes: Option<Box<dyn Look + 'e>>,
+}
+
+impl<'e> Observer<'e> {
+    pub(super) fn new(factory: &'e EyesFactory<'e>) -> Self {
+        Self { factory, eyes: None }
+    }
+
+    /// Decodes and looks at `file`, then lets `then` make something of it, all within `budget`. A panic in any of it,
+    /// decoders and eyes included, ends as [`Unreadable::Fault`].
+    pub(super) fn examine<T>(
+        &mut self,
+        file: &[u8],
+        limits: &Limits,
+        budget: &Budget,
+        stages: &mut Stages,
+        then: impl FnOnce(Examined, &mut Stages) -> Result<T, Unreadable>,
+    ) -> Result<T, Unreadable> {
+        // Nothing that the closure borrows is looked at after a panic, but `stages`, which is only numbers.
+        let examined = catch_unwind(AssertUnwindSafe(|| {
+            let eyes = self.eyes.get_or_insert_with(self.factory);
+            let (examined, held) = look(file, eyes.as_mut(), limits, budget, stages)?;
+            let result = then(examined, stages);
+            drop(held);
+            result
+        }));
+        examined.unwrap_or_else(|_panic| {
+            self.eyes = None;
+            Err(Unreadable::Fault)
+        })
+    }
+}
+
+fn look<'b>(
+    file: &[u8],
+    eyes: &mut dyn Look,
+    limits: &Limits,
+    budget: &'b Budget,
+    stages: &mut Stages,
+) -> Result<(Examined, Held<'b>), Unreadable> {
+    let header = timed(&mut stages.decode, || Header::read(file, limits))?;
+    let held = timed(&mut stages.hand_over, || budget.hold(header.decoded_bytes()));
+    let frame = timed(&mut stages.decode, || header.decode(file, limits))?;
+    let upright = Upright::new(&frame);
+    let size = frame.size();
+    let (mut regions, mut areas) = (Vec::new(), Vec::new());
+    for mut region in eyes.look(&upright, stages) {
+        let wide = upright.to_stored(eyes.cover(&region, upright.size()));
+        region.bounds = upright.to_stored(region.bounds).clipped(size);
+        // Eyes may guess at what lies outside. There is nothing to blank there, but what reaches inside is blanked.
+        if let Some(area) = redaction_area(wide, size) {
+            regions.push(region);
+            areas.push(area);
+        }
+    }
+    Ok((Examined { frame, regions, areas }, held))
+}

@@ -1,0 +1,374 @@
+//! Every image of a source is examined, redacted, pseudonymised and handed to a sink, once.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use thiserror::Error;
+
+use super::Options;
+use super::examine::{EyesFactory, Observer, Unreadable};
+use super::lanes::{self, Arrival, Bounds, Budget, lock};
+use super::record::Clerk;
+use super::sink::{Known, RecordSink};
+use super::source::{LoadError, Loaded, Source, SourceFault, SourceImage, Stamp, load};
+use super::summary::{Stages, Summary, timed};
+use crate::pseudonym::EpochKeys;
+use crate::vault::record::CaptureRecord;
+
+/// Hears how a run goes. All methods are called on the thread that called [`Ingest::run`], in the source's order.
+pub trait Progress: Sync {
+    /// One image more is done, in whatever way.
+    fn image(&self) {}
+
+    /// Something about the file or folder at `path` that the operator should know.
+    fn note(&self, path: &Path, note: &Note);
+}
+
+/// What an operator should know about a file or folder.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Note {
+    /// An image of which nothing may be shown. An ingest seals it whole.
+    #[error("cannot be examined")]
+    Unreadable(#[source] Unreadable),
+    /// An image that is not in the vault.
+    #[error("not sealed")]
+    NotLoaded(#[source] LoadError),
+    /// Something that the walk met.
+    #[error("skipped")]
+    Skipped(#[source] SourceFault),
+    /// A file that was sealed but could not be deleted.
+    #[error("sealed, but not deleted")]
+    NotConsumed(#[source] ConsumeError),
+}
+
+/// Why a sealed file was not deleted.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConsumeError {
+    /// It is no longer the file that was read.
+    #[error("it was changed after it was read")]
+    Changed,
+    /// The system refused.
+    #[error("it cannot be deleted")]
+    Io(#[from] io::Error),
+}
+
+/// Why a run ended early.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum IngestError<E: std::error::Error + 'static> {
+    /// The sink refused a record or a commit. What was committed before is safe, and the rest is untouched.
+    #[error("sealing failed after {committed} captures were committed")]
+    Seal {
+        /// Captures of this run that are durable.
+        committed: u64,
+        /// What the sink says.
+        #[source]
+        source: E,
+    },
+}
+
+/// All that a run needs beside its source and its sink.
+pub struct Ingest<'i> {
+    /// The epoch's pseudonym keys.
+    pub keys: &'i EpochKeys,
+    /// Where images were taken whose circumstances do not say.
+    pub site: &'i str,
+    /// Makes each worker's eyes.
+    pub eyes: &'i EyesFactory<'i>,
+    /// How.
+    pub options: &'i Options,
+    /// Who hears.
+    pub progress: &'i dyn Progress,
+    /// When this becomes true, no further image is taken; what is under way is committed.
+    pub stop: &'i AtomicBool,
+}
+
+/// What one worker keeps from image to image.
+struct Worker<'e> {
+    observer: Observer<'e>,
+    /// When the last image was handed over.
+    free_since: Instant,
+}
+
+/// What became of an image.
+struct Done {
+    path: PathBuf,
+    end: End,
+    stages: Stages,
+    bytes_in: u64,
+}
+
+enum End {
+    Record {
+        turn: u64,
+        digest: [u8; 32],
+        stamp: Stamp,
+        record: Box<CaptureRecord>,
+        regions: u64,
+        fault: Option<Unreadable>,
+    },
+    Duplicate {
+        stamp: Stamp,
+    },
+    NotLoaded(LoadError),
+}
+
+impl Done {
+    /// Bytes that wait for being sealed.
+    fn weight(&self) -> u64 {
+        match &self.end {
+            End::Record { record, .. } => {
+                let scene = record.scene.as_ref().map_or(0, |scene| scene.file.len());
+                (scene + record.identity.removed.len()) as u64
+            }
+            End::Duplicate { .. } | End::NotLoaded(_) => 0,
+        }
+    }
+}
+
+/// Originals that are under way, each with the first place in the order at which it was met. Spares the work on
+/// duplicates; that only the first is sealed, the receiving end makes sure of.
+#[derive(Default)]
+struct Claims(Mutex<HashMap<[u8; 32], u64>>);
+
+impl Claims {
+    /// Claims an original for `turn`; false when an earlier one has it.
+    fn claim(&self, digest: [u8; 32], turn: u64) -> bool {
+        match lock(&self.0).entry(digest) {
+            Entry::Vacant(free) => {
+                free.insert(turn);
+                true
+            }
+            // Workers overtake each other; the order of names decides all the same.
+            Entry::Occupied(mut claimed) => {
+                let first = turn <= *claimed.get();
+                if first {
+                    claimed.insert(turn);
+                }
+                first
+            }
+        }
+    }
+
+    /// Ends what was claimed for `turn`.
+    fn release(&self, digest: &[u8; 32], turn: u64) {
+        let mut claims = lock(&self.0);
+        if claims.get(digest) == Some(&turn) {
+            claims.remove(digest);
+        }
+    }
+}
+
+impl Ingest<'_> {
+    /// Runs until `source` is exhausted or [`Ingest::stop`] is set; all that was taken is then committed to `sink`.
+    ///
+    /// # Errors
+    ///
+    /// When the sink fails. Images that cannot be read or examined are no errors: they are counted and noted.
+    pub fn run<S: RecordSink>(&self, source: &mut Source, sink: &mut S) -> Result<Summary, IngestError<S::Error>> {
+        let start = Instant::now();
+        let known = sink.known();
+        let claims = Claims::default();
+        let budget = Budget::new(self.options.decoded_bytes);
+        let bounds = Bounds { workers: self.options.workers, window: self.options.window_bytes };
+        let mut sealing = Sealing::new(self, sink, &known, &claims);
+        let received = lanes::run(
+            source,
+            &bounds,
+            self.stop,
+            || Worker { observer: Observer::new(self.eyes), free_since: Instant::now() },
+            |worker, turn, image| self.process(worker, turn, image, &known, &claims, &budget),
+            Done::weight,
+            |arrival| sealing.receive(arrival),
+        )
+        .and_then(|()| sealing.commit());
+        let mut summary = sealing.summary;
+        if let Err(source) = received {
+            return Err(IngestError::Seal { committed: summary.sealed, source });
+        }
+        summary.ignored = source.ignored();
+        summary.elapsed = start.elapsed();
+        summary.interrupted = self.stop.load(Ordering::Relaxed);
+        Ok(summary)
+    }
+
+    /// One image, from file to record, on one worker.
+    fn process(
+        &self,
+        worker: &mut Worker,
+        turn: u64,
+        image: SourceImage,
+        known: &impl Known,
+        claims: &Claims,
+        budget: &Budget,
+    ) -> Done {
+        let mut stages = Stages { hand_over: worker.free_since.elapsed(), ..Stages::default() };
+        let path = image.path.clone();
+        let loaded = timed(&mut stages.read, || {
+            let loaded = load(&image.path, self.options.max_file_bytes)?;
+            let digest = *blake3::hash(&loaded.bytes).as_bytes();
+            Ok((loaded, digest))
+        });
+        let (end, bytes_in) = match loaded {
+            Err(error) => (End::NotLoaded(error), 0),
+            Ok((Loaded { bytes, stamp }, digest)) => {
+                let length = bytes.len() as u64;
+                let wanted = self.options.allow_duplicates || (!known.knows(&digest) && claims.claim(digest, turn));
+                let end = if wanted {
+                    self.capture(worker, turn, image, bytes, digest, stamp, budget, &mut stages)
+                } else {
+                    End::Duplicate { stamp }
+                };
+                (end, length)
+            }
+        };
+        worker.free_since = Instant::now();
+        Done { path, end, stages, bytes_in }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one image's belongings on their way, used once")]
+    fn capture(
+        &self,
+        worker: &mut Worker,
+        turn: u64,
+        image: SourceImage,
+        bytes: Vec<u8>,
+        digest: [u8; 32],
+        stamp: Stamp,
+        budget: &Budget,
+        stages: &mut Stages,
+    ) -> End {
+        let clerk = Clerk { keys: self.keys, site: self.site };
+        let sight = worker.observer.examine(&bytes, &self.options.limits, budget, stages, |examined, stages| {
+            clerk.sight(examined, &bytes, stages)
+        });
+        let (sight, fault) = match sight {
+            Ok(sight) => (Some(sight), None),
+            Err(unreadable) => (None, Some(unreadable)),
+        };
+        let regions = sight.as_ref().map_or(0, |sight| sight.regions());
+        let record = Box::new(clerk.record(image, bytes, digest, sight));
+        End::Record { turn, digest, stamp, record, regions, fault }
+    }
+}
+
+/// The receiving end: one thread appends, commits, deletes and counts.
+struct Sealing<'s, S: RecordSink> {
+    options: &'s Options,
+    progress: &'s dyn Progress,
+    sink: &'s mut S,
+    known: &'s S::Known,
+    claims: &'s Claims,
+    summary: Summary,
+    /// Captures, bytes and files since the last commit.
+    captures: u64,
+    bytes: u64,
+    since: Option<Instant>,
+    files: Vec<(PathBuf, Stamp)>,
+}
+
+impl<'s, S: RecordSink> Sealing<'s, S> {
+    fn new(ingest: &'s Ingest<'_>, sink: &'s mut S, known: &'s S::Known, claims: &'s Claims) -> Self {
+        let Ingest { options, progress, .. } = *ingest;
+        let summary = Summary::default();
+        Self { options, progress, sink, known, claims, summary, captures: 0, bytes: 0, since: None, files: Vec::new() }
+    }
+
+    fn receive(&mut self, arrival: Arrival<Done>) -> Result<(), S::Error> {
+        match arrival {
+            Arrival::Idle => {}
+            Arrival::Fault(path, fault) => {
+                // A loop or a FIFO holds no image that could be lost.
+                self.summary.failed += u64::from(matches!(fault, SourceFault::Io(_)));
+                self.progress.note(&path, &Note::Skipped(fault));
+            }
+            Arrival::Image(done) => {
+                self.image(done)?;
+                self.progress.image();
+            }
+        }
+        let options = self.options;
+        if self.bytes >= options.commit_bytes
+            || self.since.is_some_and(|since| since.elapsed() >= options.commit_interval)
+        {
+            self.commit()?;
+        }
+        Ok(())
+    }
+
+    fn image(&mut self, done: Done) -> Result<(), S::Error> {
+        let weight = done.weight();
+        let Done { path, end, stages, bytes_in } = done;
+        self.summary.images += 1;
+        self.summary.bytes_in += bytes_in;
+        self.summary.stages.add(&stages);
+        let stamp = match end {
+            End::NotLoaded(error) => {
+                self.summary.failed += 1;
+                self.progress.note(&path, &Note::NotLoaded(error));
+                return Ok(());
+            }
+            End::Duplicate { stamp } => {
+                self.summary.skipped += 1;
+                stamp
+            }
+            End::Record { turn, digest, stamp, record, regions, fault } => {
+                let wanted = self.options.allow_duplicates || !self.known.knows(&digest);
+                if wanted {
+                    timed(&mut self.summary.stages.seal, || self.sink.append(*record))?;
+                    self.captures += 1;
+                    self.bytes += weight;
+                    self.summary.regions += regions;
+                    if let Some(fault) = fault {
+                        self.summary.unreadable += 1;
+                        self.progress.note(&path, &Note::Unreadable(fault));
+                    }
+                } else {
+                    self.summary.skipped += 1;
+                }
+                self.claims.release(&digest, turn);
+                stamp
+            }
+        };
+        if self.options.consume {
+            self.files.push((path, stamp));
+        }
+        self.since.get_or_insert_with(Instant::now);
+        Ok(())
+    }
+
+    /// Makes durable what was appended, and only then deletes the files that it came from.
+    fn commit(&mut self) -> Result<(), S::Error> {
+        if self.captures > 0 {
+            timed(&mut self.summary.stages.seal, || self.sink.commit())?;
+        }
+        self.summary.sealed += self.captures;
+        (self.captures, self.bytes, self.since) = (0, 0, None);
+        for (path, stamp) in self.files.drain(..) {
+            match consume(&path, &stamp) {
+                Ok(()) => self.summary.consumed += 1,
+                Err(error) => {
+                    self.summary.not_consumed += 1;
+                    self.progress.note(&path, &Note::NotConsumed(error));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Deletes the file at `path` when it is still the one that was read. Of a symbolic link, the link is deleted.
+fn consume(path: &Path, stamp: &Stamp) -> Result<(), ConsumeError> {
+    if Stamp::of(&fs::metadata(path)?) != *stamp {
+        return Err(ConsumeError::Changed);
+    }
+    Ok(fs::remove_file(path)?)
+}

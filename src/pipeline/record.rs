@@ -1,0 +1,175 @@
+//! An examined image becomes the three records of a capture.
+
+use std::borrow::Cow;
+
+use super::examine::{Examined, Unreadable};
+use super::source::SourceImage;
+use super::summary::{Stages, timed};
+use crate::capture::{Region, RegionKind};
+use crate::frame::LumaSource;
+use crate::pseudonym::EpochKeys;
+use crate::redact::{Method, redact};
+use crate::vault::record::{
+    CaptureRecord, CatalogueRecord, IdentityRecord, PlateRecord, PseudonymRecord, RegionRecord, SceneRecord, Status,
+};
+
+/// Under which keys and for which site records are made.
+pub(super) struct Clerk<'k> {
+    pub(super) keys: &'k EpochKeys,
+    pub(super) site: &'k str,
+}
+
+/// A scene and the catalogue's and identity's share of what was seen. The original's bytes are added by
+/// [`Clerk::record`], so that they outlive a breakdown here.
+pub(super) struct Sight {
+    width: u32,
+    height: u32,
+    regions: Vec<RegionRecord>,
+    plates: Vec<PlateRecord>,
+    scene: Vec<u8>,
+    media_type: &'static str,
+    method: Method,
+    /// `None` when it is the original itself.
+    removed: Option<Vec<u8>>,
+}
+
+impl Sight {
+    pub(super) fn regions(&self) -> u64 {
+        self.regions.len() as u64
+    }
+}
+
+impl Clerk<'_> {
+    /// Pseudonymises and redacts.
+    pub(super) fn sight(&self, examined: Examined, file: &[u8], stages: &mut Stages) -> Result<Sight, Unreadable> {
+        let Examined { frame, regions, areas } = examined;
+        let size = frame.size();
+        let (records, plates) = timed(&mut stages.pseudonym, || self.regions(&frame, &regions));
+        let redaction = timed(&mut stages.redact, || redact(frame, file, &areas))?;
+        Ok(Sight {
+            width: size.width,
+            height: size.height,
+            regions: records,
+            plates,
+            scene: redaction.scene,
+            media_type: redaction.media_type,
+            method: redaction.method,
+            removed: match redaction.removed {
+                Cow::Borrowed(_) => None,
+                Cow::Owned(removed) => Some(removed),
+            },
+        })
+    }
+
+    fn regions(&self, image: &dyn LumaSource, regions: &[Region]) -> (Vec<RegionRecord>, Vec<PlateRecord>) {
+        let mut plates = Vec::new();
+        let records = (0u32..)
+            .zip(regions)
+            .map(|(index, region)| {
+                let candidates = region.reading.iter().flat_map(|reading| &reading.candidates);
+                let pseudonyms = match region.kind {
+                    RegionKind::Face => face_crop(image, region)
+                        .map(|crop| PseudonymRecord { value: self.keys.face(&crop).0, probability: 100 })
+                        .into_iter()
+                        .collect(),
+                    RegionKind::Plate => candidates
+                        .clone()
+                        .map(|candidate| PseudonymRecord {
+                            value: self.keys.plate(&candidate.text).0,
+                            probability: percent(candidate.probability),
+                        })
+                        .collect(),
+                };
+                if region.reading.is_some() {
+                    let texts = candidates.map(|candidate| candidate.text.expose().to_owned()).collect();
+                    plates.push(PlateRecord { region: index, texts });
+                }
+                RegionRecord {
+                    kind: kind_code(region.kind),
+                    bounds: bounds(image, region),
+                    score: percent(region.score),
+                    pseudonyms,
+                }
+            })
+            .collect();
+        (records, plates)
+    }
+
+    /// The capture of `file`, whose BLAKE3 is `digest`: as seen, or whole and unseen.
+    pub(super) fn record(
+        &self,
+        image: SourceImage,
+        file: Vec<u8>,
+        digest: [u8; 32],
+        sight: Option<Sight>,
+    ) -> CaptureRecord {
+        let id = crate::seal::random();
+        let SourceImage { name, circumstances, .. } = image;
+        let (status, width, height) = match &sight {
+            Some(sight) => (Status::Examined, sight.width, sight.height),
+            None => (Status::Unreadable, 0, 0),
+        };
+        let (regions, plates, scene, method, removed) = match sight {
+            Some(sight) => {
+                let scene = SceneRecord { id, media_type: sight.media_type.to_owned(), file: sight.scene };
+                (sight.regions, sight.plates, Some(scene), sight.method, sight.removed.unwrap_or(file))
+            }
+            None => (Vec::new(), Vec::new(), None, Method::Whole, file),
+        };
+        CaptureRecord {
+            catalogue: CatalogueRecord {
+                id,
+                status,
+                captured_at: circumstances.captured_at.map(|time| time.as_millisecond()),
+                site: Some(circumstances.site.unwrap_or_else(|| self.site.to_owned())),
+                lane: circumstances.lane,
+                direction: circumstances.direction,
+                class: circumstances.class,
+                width,
+                height,
+                epoch: self.keys.epoch(),
+                regions,
+            },
+            scene,
+            identity: IdentityRecord {
+                id,
+                source_name: name.into_os_string().into_encoded_bytes(),
+                blake3: digest,
+                method: method.code(),
+                removed,
+                plates,
+            },
+        }
+    }
+}
+
+/// What a face token is the keyed hash of: width and height of the whole pixels that the tight box touches (as 32-bit
+/// little-endian integers), then their luma at full size, rows top down. It links exact copies of a picture that were
+/// looked at by the same eyes, and nothing else: not a second photograph, not the same one compressed again.
+///
+/// `None` when the box touches no pixel.
+pub fn face_crop(image: &dyn LumaSource, region: &Region) -> Option<Vec<u8>> {
+    let area = region.bounds.pixels(image.size())?;
+    let mut crop = Vec::with_capacity(8 + area.w as usize * area.h as usize);
+    crop.extend(area.w.to_le_bytes());
+    crop.extend(area.h.to_le_bytes());
+    crop.extend(image.crop(area).data);
+    Some(crop)
+}
+
+fn bounds(image: &dyn LumaSource, region: &Region) -> [i32; 4] {
+    // Sides are at most 65,535.
+    region.bounds.pixels(image.size()).map_or([0; 4], |area| [area.x, area.y, area.w, area.h].map(|v| v as i32))
+}
+
+/// The format's number of a kind.
+const fn kind_code(kind: RegionKind) -> u8 {
+    match kind {
+        RegionKind::Plate => 0,
+        RegionKind::Face => 1,
+    }
+}
+
+fn percent(probability: f32) -> u8 {
+    (probability.clamp(0.0, 1.0) * 100.0).round() as u8
+}

@@ -1,0 +1,251 @@
+//! A folder becomes a sequence of image files, always in the same order.
+//!
+//! Owns which files are images: those whose name says so, whatever they hold, and those whose first bytes say so. Opens
+//! nothing that is not a regular file.
+
+use std::collections::HashSet;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use thiserror::Error;
+use walkdir::WalkDir;
+
+use super::captures::{CAPTURES_FILE, Captures, CapturesError};
+use crate::capture::Circumstances;
+use crate::frame::Format;
+
+/// An image file that was found.
+pub struct SourceImage {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its path relative to the folder.
+    pub name: PathBuf,
+    /// What the folder's table says of it.
+    pub circumstances: Circumstances,
+    /// Its length when it was found.
+    pub length: u64,
+}
+
+/// What a walk meets that is no image and that the operator should hear of.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SourceFault {
+    /// A link back to a folder that is being walked: its images are found without it.
+    #[error("a symbolic link to a folder above it: not followed")]
+    Loop,
+    /// A FIFO, a socket or a device that is named like an image.
+    #[error("not a regular file: not opened")]
+    NotAFile,
+    /// A file or a folder that cannot be looked at.
+    #[error("cannot be read")]
+    Io(#[source] io::Error),
+}
+
+/// One step of the walk.
+pub(super) enum Found {
+    Image(SourceImage),
+    Fault(PathBuf, SourceFault),
+}
+
+/// Why a source cannot be walked at all.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// The folder is not there, or may not be looked at.
+    #[error("{} cannot be opened", path.display())]
+    Open {
+        /// As given.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// Its table of captures is unusable.
+    #[error(transparent)]
+    Captures(#[from] CapturesError),
+}
+
+/// Walks a folder, or takes one file, in the order of names. Links are followed, each folder at most once at a time.
+pub struct Source {
+    root: PathBuf,
+    walk: walkdir::IntoIter,
+    captures: Captures,
+    /// Files that are not images.
+    ignored: u64,
+    /// The table itself, and what else is no concern of the operator's.
+    known: HashSet<PathBuf>,
+}
+
+impl Source {
+    /// A source of all images under `root`. Circumstances come from the table at `captures`, or else from `root`'s own
+    /// `captures.csv` when there is one.
+    ///
+    /// # Errors
+    ///
+    /// When `root` cannot be opened or the table is unusable.
+    pub fn open(root: &Path, captures: Option<&Path>) -> Result<Self, SourceError> {
+        fs::metadata(root).map_err(|source| SourceError::Open { path: root.to_owned(), source })?;
+        let own = root.join(CAPTURES_FILE);
+        let table = captures.or_else(|| own.is_file().then_some(own.as_path()));
+        let walk = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
+        Ok(Self {
+            root: root.to_owned(),
+            walk,
+            captures: table.map(Captures::read).transpose()?.unwrap_or_default(),
+            ignored: 0,
+            known: HashSet::from([own, root.join("truth.jsonl")]),
+        })
+    }
+
+    /// The folder's table.
+    pub fn captures(&self) -> &Captures {
+        &self.captures
+    }
+
+    /// Files met so far that are not images, the folder's own tables not counted.
+    pub fn ignored(&self) -> u64 {
+        self.ignored
+    }
+
+    /// How many files under `root` are named like images: a cheap first guess for a progress bar.
+    pub fn count(root: &Path) -> u64 {
+        let walk = WalkDir::new(root).follow_links(true).into_iter().filter_map(Result::ok);
+        walk.filter(|entry| entry.file_type().is_file() && is_named_like_an_image(entry.path())).count() as u64
+    }
+
+    pub(super) fn next(&mut self) -> Option<Found> {
+        loop {
+            let entry = match self.walk.next()? {
+                Ok(entry) => entry,
+                Err(error) => {
+                    let path = error.path().unwrap_or(&self.root).to_owned();
+                    let fault = if error.loop_ancestor().is_some() {
+                        SourceFault::Loop
+                    } else {
+                        SourceFault::Io(error.into_io_error().unwrap_or_else(|| io::Error::from(io::ErrorKind::Other)))
+                    };
+                    return Some(Found::Fault(path, fault));
+                }
+            };
+            let kind = entry.file_type();
+            if kind.is_dir() || self.known.contains(entry.path()) {
+                continue;
+            }
+            let named = is_named_like_an_image(entry.path());
+            if !kind.is_file() {
+                if named {
+                    return Some(Found::Fault(entry.into_path(), SourceFault::NotAFile));
+                }
+                self.ignored += 1;
+                continue;
+            }
+            if !named {
+                match begins_like_an_image(entry.path()) {
+                    Ok(true) => {}
+                    // What cannot be read and is not named like an image is not known to be one.
+                    Ok(false) | Err(_) => {
+                        self.ignored += 1;
+                        continue;
+                    }
+                }
+            }
+            let length = match entry.metadata() {
+                Ok(metadata) => metadata.len(),
+                Err(error) => {
+                    let error = error.into_io_error().unwrap_or_else(|| io::Error::from(io::ErrorKind::Other));
+                    return Some(Found::Fault(entry.into_path(), SourceFault::Io(error)));
+                }
+            };
+            let path = entry.into_path();
+            let name = match path.strip_prefix(&self.root) {
+                Ok(relative) if relative.components().next().is_some() => relative.to_owned(),
+                // The root is the image.
+                _ => path.file_name().map_or_else(|| path.clone(), PathBuf::from),
+            };
+            let circumstances = self.captures.of(&name);
+            return Some(Found::Image(SourceImage { path, name, circumstances, length }));
+        }
+    }
+}
+
+fn is_named_like_an_image(path: &Path) -> bool {
+    path.extension().and_then(|extension| extension.to_str()).is_some_and(Format::claims)
+}
+
+fn begins_like_an_image(path: &Path) -> io::Result<bool> {
+    let mut head = Vec::with_capacity(Format::SNIFFED_BYTES);
+    File::open(path)?.take(Format::SNIFFED_BYTES as u64).read_to_end(&mut head)?;
+    Ok(Format::sniff(&head).is_some())
+}
+
+/// A file's bytes, and how to tell whether it is still the same file.
+pub(super) struct Loaded {
+    pub(super) bytes: Vec<u8>,
+    pub(super) stamp: Stamp,
+}
+
+/// What changes when a file is replaced or written to.
+#[derive(PartialEq, Eq)]
+pub(super) struct Stamp {
+    length: u64,
+    modified: Option<SystemTime>,
+    #[cfg(unix)]
+    inode: (u64, u64),
+}
+
+impl Stamp {
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        Self {
+            length: metadata.len(),
+            modified: metadata.modified().ok(),
+            #[cfg(unix)]
+            inode: {
+                use std::os::unix::fs::MetadataExt;
+                (metadata.dev(), metadata.ino())
+            },
+        }
+    }
+}
+
+/// Why an image file gave no bytes.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// Gone, forbidden, or failing.
+    #[error("cannot be read")]
+    Io(#[from] io::Error),
+    /// It became something else after it was found.
+    #[error("no longer a regular file")]
+    NotAFile,
+    /// More bytes than are taken into memory.
+    #[error("{length} bytes long; the limit is {limit}")]
+    TooLong {
+        /// Of the file.
+        length: u64,
+        /// [`super::Options::max_file_bytes`].
+        limit: u64,
+    },
+}
+
+/// Reads the file at `path` whole, up to `limit` bytes.
+pub(super) fn load(path: &Path, limit: u64) -> Result<Loaded, LoadError> {
+    let mut file = File::open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(LoadError::NotAFile);
+    }
+    let length = metadata.len();
+    if length > limit {
+        return Err(LoadError::TooLong { length, limit });
+    }
+    let mut bytes = Vec::with_capacity(length as usize + 1);
+    // It may grow while it is read: then it is longer than its stamp says and will not be consumed.
+    file.by_ref().take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        return Err(LoadError::TooLong { length: bytes.len() as u64, limit });
+    }
+    let stamp = Stamp { length: bytes.len() as u64, ..Stamp::of(&metadata) };
+    Ok(Loaded { bytes, stamp })
+}

@@ -1,0 +1,115 @@
+//! What a run did and what it took.
+
+use std::time::{Duration, Instant};
+
+/// Time spent in each stage, summed over all threads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stages {
+    /// Reading files and hashing them.
+    pub read: Duration,
+    /// Headers and pixels.
+    pub decode: Duration,
+    /// Finding regions.
+    pub detect: Duration,
+    /// Reading plates.
+    pub read_plates: Duration,
+    /// Deriving pseudonyms.
+    pub pseudonym: Duration,
+    /// Blanking and encoding scenes.
+    pub redact: Duration,
+    /// Waiting for the next image or for room.
+    pub hand_over: Duration,
+    /// Sealing and committing.
+    pub seal: Duration,
+}
+
+impl Stages {
+    /// All stages with their names, in the order in which an image passes them.
+    pub fn all(&self) -> [(&'static str, Duration); 8] {
+        [
+            ("read", self.read),
+            ("decode", self.decode),
+            ("detect", self.detect),
+            ("read_plates", self.read_plates),
+            ("pseudonym", self.pseudonym),
+            ("redact", self.redact),
+            ("hand_over", self.hand_over),
+            ("seal", self.seal),
+        ]
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.read += other.read;
+        self.decode += other.decode;
+        self.detect += other.detect;
+        self.read_plates += other.read_plates;
+        self.pseudonym += other.pseudonym;
+        self.redact += other.redact;
+        self.hand_over += other.hand_over;
+        self.seal += other.seal;
+    }
+}
+
+/// Runs `work` and adds its time to `stage`.
+pub(super) fn timed<T>(stage: &mut Duration, work: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let result = work();
+    *stage += start.elapsed();
+    result
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Image files met.
+    pub images: u64,
+    /// Captures committed, unreadable ones among them.
+    pub sealed: u64,
+    /// Images that the vault held already, or that the run had met already.
+    pub skipped: u64,
+    /// Captures sealed whole because they could not be examined.
+    pub unreadable: u64,
+    /// Files and folders that could not be read from disk. They are not in the vault.
+    pub failed: u64,
+    /// Files that are no images.
+    pub ignored: u64,
+    /// Files deleted after their records were committed.
+    pub consumed: u64,
+    /// Files that should have been deleted and were not.
+    pub not_consumed: u64,
+    /// Regions blanked.
+    pub regions: u64,
+    /// Bytes of all image files that were read.
+    pub bytes_in: u64,
+    /// Wall-clock time.
+    pub elapsed: Duration,
+    /// Time by stage, over all threads.
+    pub stages: Stages,
+    /// Whether the run was stopped before its source was exhausted.
+    pub interrupted: bool,
+}
+
+impl Summary {
+    /// Images dealt with in a second.
+    pub fn images_per_second(&self) -> f64 {
+        let seconds = self.elapsed.as_secs_f64();
+        if seconds > 0.0 { self.images as f64 / seconds } else { 0.0 }
+    }
+
+    /// The same rate over a day.
+    pub fn images_per_day(&self) -> f64 {
+        self.images_per_second() * 86_400.0
+    }
+
+    /// Whether everything that was met is in the vault, examined, and gone from the source if it should be.
+    pub fn all_went_well(&self) -> bool {
+        self.unreadable == 0 && self.failed == 0 && self.not_consumed == 0
+    }
+}
+
+/// The most memory that this process has held, in bytes, where the system tells (Linux).
+pub fn peak_rss_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix("kB")?;
+    kilobytes.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+}
