@@ -14,6 +14,7 @@ import torch
 from export import OPERATING
 from eyes import Eyes, overlap
 from pack import Pack
+from scenes import LONG_SIDE
 
 GRID = [0.05, 0.08, 0.1, 0.12, 0.15, 0.18, 0.2, 0.22, 0.25, 0.28, 0.3, 0.33, 0.36, 0.4, 0.45, 0.5, 0.55, 0.6]
 
@@ -23,7 +24,7 @@ def main() -> None:
     parser.add_argument("--packs", type=pathlib.Path, nargs="+", required=True)
     parser.add_argument("--models", type=pathlib.Path, required=True)
     parser.add_argument("--false", type=float, default=0.35)
-    parser.add_argument("--side", type=float, default=0.985, help="share of found boxes whose side the margin covers")
+    parser.add_argument("--side", type=float, default=0.98, help="share of found boxes whose side the margin covers")
     parser.add_argument("--most", type=int, default=120, help="held-out pictures of each set")
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
@@ -50,8 +51,9 @@ def main() -> None:
                     best = max(got, key=lambda d: overlap(edges(d[2]), edges(box)), default=None)
                     hit = best is not None and overlap(edges(best[2]), edges(box)) >= 0.5
                     wanted.append((best[1] if hit else 0.0, name))
-                    if best is not None and overlap(edges(best[2]), edges(box)) >= 0.3 and best[1] >= 0.2:
-                        found.append(shortfall(best[2], box))
+                    if best is not None and overlap(edges(best[2]), edges(box)) >= 0.4 and best[1] >= 0.2:
+                        # One grid pixel is added to every side anyway.
+                        found.append(shortfall(best[2], box, max(entry["w"], entry["h"]) / LONG_SIDE))
                 for d in got:
                     if not any(touches(d[2], b) for b in truth + entry["ignore"]):
                         where[2].append(d[1])
@@ -84,10 +86,10 @@ def touches(a, b) -> bool:
     return min(a[0] + a[2], b[0] + b[2]) > max(a[0], b[0]) and min(a[1] + a[3], b[1] + b[3]) > max(a[1], b[1])
 
 
-def shortfall(got, truth) -> list[float]:
-    """How far the truth reaches beyond the found box on each side, as shares of the found box."""
+def shortfall(got, truth, spare: float) -> list[float]:
+    """How far the truth reaches beyond the found box and `spare` pixels on each side, as shares of the found box."""
     (l, t, r, b), (tl, tt, tr, tb) = edges(got), edges(truth)
-    return [(l - tl) / got[2], (t - tt) / got[3], (tr - r) / got[2], (tb - b) / got[3]]
+    return [(l - tl - spare) / got[2], (t - tt - spare) / got[3], (tr - r - spare) / got[2], (tb - b - spare) / got[3]]
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def main() -> None:
         net.load_state_dict(state["net"])
         optimizer.load_state_dict(state["optimizer"])
         average.state, average.steps, step, seen = state["average"], state["steps"], state["step"], state["seen"]
-    crops = Crops(args.data, args.seed * 1_000_003 + step, args.batch, args.fonts, args.simulated, args.share)
+    crops = Crops(args.data, args.seed * 1_000_003 + step, step, args.batch, args.fonts, args.simulated, args.share)
     loader = iter(torch.utils.data.DataLoader(crops, batch_size=None, num_workers=args.workers, prefetch_factor=4))
     clock, first = Clock(args.steps, args.until, step), step
     total, counted, told, saved = 0.0, 0, time.time(), time.time()
