@@ -44,6 +44,9 @@ pub struct Args {
     /// Seal photographs that the vault holds already once more
     #[arg(long)]
     allow_duplicates: bool,
+    /// Seal and sync whenever this many bytes have come in; less is lost time in a crash, more is fewer segments
+    #[arg(long, value_name = "BYTES", default_value_t = Options::default().commit_bytes)]
+    commit_bytes: u64,
     /// Go on in a vault of which a journal was lost; what its segments hold may be sealed twice
     #[arg(long)]
     adopt: bool,
@@ -73,6 +76,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         workers: args.jobs.unwrap_or(defaults.workers),
         allow_duplicates: args.allow_duplicates,
         consume: args.consume,
+        commit_bytes: args.commit_bytes,
         ..defaults
     };
     let voice = Voice::new(context, &args.folder);

@@ -89,6 +89,8 @@ pub enum Stop {
     Interrupted,
     /// Exit code 255: a fault of the program or the machine.
     Internal,
+    /// Exit code 0: whoever reads stdout has seen enough, as `head` does.
+    ReaderGone,
 }
 
 /// What went wrong and what to do about it.
@@ -137,9 +139,7 @@ impl Context {
     /// When stdout is closed or full.
     pub fn print(&self, data: &str) -> Result<(), Failure> {
         let mut stdout = std::io::stdout().lock();
-        stdout.write_all(data.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| {
-            Failure::new(Stop::Internal, format!("the result cannot be written: {error}"), "keep stdout open")
-        })
+        stdout.write_all(data.as_bytes()).and_then(|()| stdout.flush()).map_err(remedies::stdout_failed)
     }
 }
 
@@ -155,6 +155,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::SomeFailed) => ExitCode::from(1),
+        Err(Failure { stop: Stop::ReaderGone, .. }) => ExitCode::SUCCESS,
         Err(Failure { stop, problem, remedy }) => {
             // The exit code still tells when stderr is closed.
             terminal::say(&format!("error: {problem}\nremedy: {remedy}"));
@@ -162,7 +163,7 @@ pub fn main() -> ExitCode {
                 Stop::Usage => 2,
                 Stop::Integrity => 3,
                 Stop::Interrupted => 130,
-                Stop::Internal => 255,
+                Stop::Internal | Stop::ReaderGone => 255,
             })
         }
     }

@@ -9,7 +9,8 @@ use crate::vault::{OpenError, SealError};
 
 /// Stdout is closed or full.
 pub(super) fn stdout_failed(error: std::io::Error) -> Failure {
-    Failure::new(Stop::Internal, format!("cannot write the result: {error}"), "check where stdout goes")
+    let stop = if error.kind() == ErrorKind::BrokenPipe { Stop::ReaderGone } else { Stop::Internal };
+    Failure::new(stop, format!("cannot write the result: {error}"), "check where stdout goes")
 }
 
 fn file_failure(problem: String, kind: ErrorKind) -> Failure {
