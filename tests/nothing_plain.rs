@@ -76,8 +76,19 @@ fn nothing_plain_is_left_on_any_disk() {
     safelight(at, &["custody", "recipient", "-o", "partner.key"]);
     safelight(at, &["ingest", "pictures", "--vault", "vault", "--pack", "site.pack", "--commit-bytes", "300000"]);
     let export = [
-        "export", "--vault", "vault", "--custody", "custody", "--to", "partner.pub", "--view", "full", "--purpose",
-        "a test", "-o", "copy",
+        "export",
+        "--vault",
+        "vault",
+        "--custody",
+        "custody",
+        "--to",
+        "partner.pub",
+        "--view",
+        "full",
+        "--purpose",
+        "a test",
+        "-o",
+        "copy",
     ];
     safelight(at, &export);
     safelight(at, &["search", "--vault", "vault", "--custody", "custody"]);

@@ -19,7 +19,7 @@ impl EyesArgs {
     /// Reads the nets.
     pub fn nets(&self) -> Result<Nets, Failure> {
         let Some(folder) = &self.models else {
-            return Err(Failure::usage("no nets are built in", "give a folder of nets with --models"));
+            return Ok(Nets::builtin());
         };
         let read = |name| {
             let path = folder.join(name);

@@ -73,6 +73,16 @@ pub struct Nets {
 }
 
 impl Nets {
+    /// The nets that come with the program; `models/` says what they were trained on and what they are worth.
+    ///
+    /// # Panics
+    ///
+    /// When the program was built with weights of another format, which every test would have seen.
+    pub fn builtin() -> Self {
+        Self::parse(include_bytes!("../../models/detector.slnn"), include_bytes!("../../models/reader.slnn"))
+            .expect("the program's own weights")
+    }
+
     /// Reads two weight files and tries each net on an input, so that looking cannot fail later.
     pub fn parse(detector: &[u8], reader: &[u8]) -> Result<Self, NetsError> {
         let (detector, reader) = (model("detector", detector)?, model("reader", reader)?);
