@@ -94,7 +94,8 @@ fn a_kill_at_any_moment_loses_nothing_and_doubles_nothing() {
                 assert!(report.is_sound(), "after kill {kills}: {:?}", report.faults);
             }
             if status.signal().is_none() {
-                assert_eq!(status.code(), Some(1));
+                // 0 when an earlier run has sealed the unreadable one.
+                assert!(matches!(status.code(), Some(0 | 1)), "{status}");
                 survived += 1;
                 break;
             }

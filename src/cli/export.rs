@@ -4,15 +4,16 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::passphrase::PassphraseArgs;
 use super::remedies::stdout_failed;
-use super::search::SpanArgs;
+use super::search::time;
 use super::{Context, Failure, Outcome};
 use crate::custody::{Keyring, RecipientPublicKey};
 use crate::export::{ExportError, Regions, Request, View, export};
-use crate::vault::OpeningVault;
+use crate::vault::{OpeningVault, Query};
 
 /// Arguments of `export`.
 #[derive(clap::Args)]
@@ -43,8 +44,15 @@ pub struct Args {
     /// Why; it is sealed into the copy
     #[arg(long, value_name = "TEXT")]
     purpose: String,
-    #[command(flatten)]
-    span: SpanArgs,
+    /// Only captures of this time or later: 2026-11-01 or 2026-11-01T06:30:00Z
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    from: Option<Timestamp>,
+    /// Only captures before this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    until: Option<Timestamp>,
+    /// Only captures of this site
+    #[arg(long, value_name = "NAME")]
+    site: Option<String>,
     /// The folder to make; it must not exist or be empty
     #[arg(long, short, value_name = "DIR")]
     output: PathBuf,
@@ -99,8 +107,8 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             RegionsArg::Faces => Regions::Faces,
         },
         purpose: &args.purpose,
-        query: &args.span.into_query(),
-        now: jiff::Timestamp::now(),
+        query: &Query { pseudonyms: None, from: args.from, to: args.until, site: args.site },
+        now: Timestamp::now(),
     };
     let totals = export(&vault, &keyring, &request, &args.output)?;
     if context.json {
@@ -132,7 +140,7 @@ impl From<ExportError> for Failure {
         let problem = error.to_string();
         match error {
             ExportError::NoPurpose => Self::usage(problem, "say with --purpose why the copy is made"),
-            ExportError::Nothing => Self::usage(problem, "widen --from, --to, --site or --regions"),
+            ExportError::Nothing => Self::usage(problem, "widen --from, --until, --site or --regions"),
             ExportError::Open(error) => error.into(),
             ExportError::File(error) => error.into(),
         }

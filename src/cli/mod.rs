@@ -186,3 +186,13 @@ fn run() -> Result<Outcome, Failure> {
         Verb::Generate(args) => generate::run(args, &context),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn arguments_do_not_contradict_each_other() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -39,13 +39,6 @@ pub struct Args {
     /// Captures with this pseudonym, PL-… or FC-…
     #[arg(long, value_name = "PSEUDONYM", conflicts_with = "plate")]
     pseudonym: Option<String>,
-    #[command(flatten)]
-    span: SpanArgs,
-}
-
-/// Which captures, by time and place.
-#[derive(clap::Args)]
-pub(super) struct SpanArgs {
     /// Captured at this time or later: 2026-11-01 or 2026-11-01T06:30:00Z
     #[arg(long, value_name = "TIME", value_parser = time)]
     from: Option<Timestamp>,
@@ -57,14 +50,8 @@ pub(super) struct SpanArgs {
     site: Option<String>,
 }
 
-impl SpanArgs {
-    pub(super) fn into_query(self) -> Query {
-        Query { pseudonyms: None, from: self.from, to: self.to, site: self.site }
-    }
-}
-
 /// A timestamp, or a day, which begins at midnight UTC.
-fn time(text: &str) -> Result<Timestamp, String> {
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(time);
     }
@@ -76,13 +63,13 @@ fn time(text: &str) -> Result<Timestamp, String> {
 
 /// Runs `search`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    let Args { vault, holder, plate, exact, pseudonym, span } = args;
+    let Args { vault, holder, plate, exact, pseudonym, from, to, site } = args;
     let plate = plate.as_deref().map(parse_plate).transpose()?;
     let pseudonym = pseudonym.as_deref().map(parse_pseudonym).transpose()?;
     let holder = holder.unlock(&[Capability::Catalogue])?;
     let vault = open_vault(&vault, &holder, context)?;
 
-    let mut query = span.into_query();
+    let mut query = Query { pseudonyms: None, from, to, site };
     let mut tried = Vec::new();
     if let (Some(plate), Some(keyring)) = (&plate, &holder.keyring) {
         tried = spellings(plate);
@@ -108,7 +95,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
-pub(super) fn parse_plate(text: &str) -> Result<PlateText, Failure> {
+fn parse_plate(text: &str) -> Result<PlateText, Failure> {
     PlateText::canonical(text)
         .ok_or_else(|| Failure::usage("this is no plate", "give 1 to 16 Latin letters and digits; signs do not count"))
 }
