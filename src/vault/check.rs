@@ -224,7 +224,7 @@ fn read_journals(
                         claims.insert(frame.segment, claim(false));
                     }
                     Deed::Committed | Deed::Adopted => _ = claims.insert(frame.segment, claim(true)),
-                    Deed::Withdrawn => _ = claims.remove(&frame.segment),
+                    Deed::Withdrawn | Deed::Expired => _ = claims.remove(&frame.segment),
                 }
             })
         });

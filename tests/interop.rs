@@ -1,0 +1,149 @@
+//! A stranger's tool opens our vaults: `tests/interop/reader.py`, in Python on other implementations of the same public
+//! building blocks, must see exactly what the opening vault gives.
+//!
+//! Needs a Python with `tests/interop/requirements.txt` installed: the one named by `SAFELIGHT_INTEROP_PYTHON`, or a
+//! virtual environment at `target/interop-venv`. Without one the tests say so and pass.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::{Custodian, PASSPHRASE, capture};
+use safelight::capture::{CaptureId, to_base32};
+use safelight::custody::OpeningKeys;
+use safelight::seal::Capability;
+use safelight::vault::{OpeningVault, SealingOptions, SealingVault};
+use serde_json::{Value, json};
+
+fn python() -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let candidate = match std::env::var_os("SAFELIGHT_INTEROP_PYTHON") {
+        Some(named) => PathBuf::from(named),
+        None => root.join("target/interop-venv/bin/python"),
+    };
+    let able = Command::new(&candidate)
+        .args(["-c", "import cryptography.cobblestone, blake3"])
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !able {
+        // Asked for by name and not usable is an error, not a reason to skip.
+        assert!(std::env::var_os("SAFELIGHT_INTEROP_PYTHON").is_none(), "{} is not able", candidate.display());
+        eprintln!("skipped: no Python with tests/interop/requirements.txt installed");
+    }
+    able.then_some(candidate)
+}
+
+/// Runs the reader; its lines, or what it complained about.
+fn read(python: &Path, args: &[&Path]) -> Result<Vec<Value>, String> {
+    let reader = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/reader.py");
+    let output = Command::new(python).arg(reader).args(args).output().expect("the reader runs");
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    let lines = String::from_utf8(output.stdout).expect("text");
+    Ok(lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect())
+}
+
+/// What the opening vault gives, in the reader's words.
+fn ours(vault: &Path, keys: &OpeningKeys) -> Vec<Value> {
+    let digest = |bytes: &[u8]| (bytes.len(), blake3::hash(bytes).to_hex().to_string());
+    let vault = OpeningVault::open(vault).expect("the vault opens");
+    let mut lines = Vec::new();
+    for segment in vault.segments().expect("listed") {
+        for record in vault.catalogue(segment, keys).expect("the catalogue opens") {
+            let id = CaptureId(record.id);
+            let regions: Vec<Value> = record
+                .regions
+                .iter()
+                .map(|region| {
+                    let pseudonyms: Vec<_> =
+                        region.pseudonyms.iter().map(|p| json!([to_base32(&p.value), p.probability])).collect();
+                    json!({"kind": region.kind, "bounds": region.bounds, "score": region.score, "pseudonyms": pseudonyms})
+                })
+                .collect();
+            let mut line = json!({
+                "id": id.to_string(),
+                "segment": segment.to_string(),
+                "catalogue": {
+                    "status": u8::from(record.status == safelight::vault::record::Status::Unreadable),
+                    "captured_at": record.captured_at,
+                    "site": record.site,
+                    "lane": record.lane,
+                    "direction": record.direction,
+                    "class": record.class,
+                    "width": record.width,
+                    "height": record.height,
+                    "epoch": record.epoch,
+                    "regions": regions,
+                },
+            });
+            if let Ok(scene) = vault.scene_in(segment, id, keys) {
+                let (bytes, hash) = digest(&scene.file);
+                line["scene"] = json!({"media_type": scene.media_type, "bytes": bytes, "blake3": hash});
+            }
+            if let Ok(identity) = vault.identity_in(segment, id, keys) {
+                let (bytes, hash) = digest(&identity.removed);
+                let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
+                let plates: Vec<_> = identity.plates.iter().map(|p| json!([p.region, p.texts])).collect();
+                line["identity"] = json!({
+                    "bytes": bytes, "blake3": hash, "source_name": hex(&identity.source_name),
+                    "original_blake3": hex(&identity.blake3), "method": identity.method, "plates": plates,
+                });
+            }
+            lines.push(line);
+        }
+    }
+    lines
+}
+
+fn sealed(custodian: &Custodian) -> PathBuf {
+    let folder = custodian.vault();
+    let options = SealingOptions { segment_bytes: 30_000, ..SealingOptions::default() };
+    let mut vault = SealingVault::open(&folder, &custodian.pack, options).expect("the vault opens");
+    for number in 0..25 {
+        let class = ["citizen", "visitor"][number as usize % 2];
+        vault.append(capture(number, Some(class))).expect("a capture is taken");
+    }
+    vault.finish().expect("the vault closes");
+    folder
+}
+
+#[test]
+fn python_sees_what_the_opening_vault_gives() {
+    let Some(python) = python() else { return };
+    let custodian = Custodian::new();
+    let vault = sealed(&custodian);
+    let passphrase = custodian.folder.path().join("passphrase");
+    fs::write(&passphrase, format!("{PASSPHRASE}\n")).expect("written");
+    let custody = custodian.custody();
+    let args = [&*vault, Path::new("--custody"), &custody, Path::new("--passphrase-file"), &passphrase];
+    let theirs = read(&python, &args).expect("the reader opens the vault");
+    assert_eq!(theirs.len(), 25);
+    assert_eq!(theirs, ours(&vault, &custodian.keyring.opening_keys(&Capability::ALL)));
+}
+
+#[test]
+fn python_refuses_a_damaged_segment() {
+    let Some(python) = python() else { return };
+    let custodian = Custodian::new();
+    let vault = sealed(&custodian);
+    let passphrase = custodian.folder.path().join("passphrase");
+    fs::write(&passphrase, PASSPHRASE).expect("written");
+    let custody = custodian.custody();
+    let args = [&*vault, Path::new("--custody"), &custody, Path::new("--passphrase-file"), &passphrase];
+    let segment = common::files_below(&vault.join("segments")).remove(0);
+    let mut bytes = fs::read(&segment).expect("read");
+    bytes[5000] ^= 1;
+    fs::write(&segment, &bytes).expect("written");
+    let complaint = read(&python, &args).expect_err("a damaged segment is refused");
+    assert!(complaint.contains("malformed: segment's trailer"), "{complaint}");
+
+    // Somebody who mends the trailer too is found by the chunks' own tags.
+    let content = bytes.len() - 32;
+    let hash = blake3::hash(&bytes[..content]);
+    bytes[content..].copy_from_slice(hash.as_bytes());
+    fs::write(&segment, &bytes).expect("written");
+    assert!(read(&python, &args).is_err());
+}

@@ -1,0 +1,308 @@
+#!/usr/bin/env python3
+"""A stranger's reader of Safelight vaults, written from docs/vault-format.md alone.
+
+    reader.py VAULT --custody DIR --passphrase-file FILE
+    reader.py EXPORT --recipient partner.key
+
+Prints one JSON object a capture: its catalogue record, and length and BLAKE3 of what the scene and the identity hold.
+It verifies everything that the format lets a reader verify, and stops at the first thing that is wrong.
+"""
+
+import argparse
+import hashlib
+import json
+import struct
+import sys
+from pathlib import Path
+
+from blake3 import blake3
+from cryptography.cobblestone import Cobblestone256Decryptor
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519PrivateKey, Suite
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+CAPABILITIES = ["catalogue", "scene", "identity"]
+SUITE = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+FIXED, ENTRY, TRAILER = 48, 1224, 32
+
+
+class Malformed(Exception):
+    pass
+
+
+def must(condition, what):
+    if not condition:
+        raise Malformed(what)
+
+
+# --- CBOR (RFC 8949), the part that the format uses ---------------------------------------------------------------
+
+
+def cbor(data):
+    value, rest = cbor_item(memoryview(data))
+    return value
+
+
+def cbor_item(data):
+    must(len(data) > 0, "CBOR ends early")
+    major, low = data[0] >> 5, data[0] & 31
+    data = data[1:]
+    if major == 7:
+        must(low in (20, 21, 22), "CBOR simple value")
+        return {20: False, 21: True, 22: None}[low], data
+    if low < 24:
+        number = low
+    else:
+        must(low <= 27, "CBOR of indefinite length")
+        size = 1 << (low - 24)
+        number, data = int.from_bytes(data[:size], "big"), data[size:]
+    if major == 0:
+        return number, data
+    if major == 1:
+        return -1 - number, data
+    if major in (2, 3):
+        must(len(data) >= number, "CBOR string ends early")
+        raw, data = bytes(data[:number]), data[number:]
+        return (raw if major == 2 else raw.decode("utf-8")), data
+    if major == 4:
+        items = []
+        for _ in range(number):
+            item, data = cbor_item(data)
+            items.append(item)
+        return items, data
+    must(major == 5, "CBOR tag")
+    pairs = {}
+    for _ in range(number):
+        key, data = cbor_item(data)
+        pairs[key], data = cbor_item(data)
+    return pairs, data
+
+
+# --- Primitives -----------------------------------------------------------------------------------------------------
+
+
+def opened(key, context, ciphertext):
+    """Cobblestone-256 (c2sp.org/chunked-encryption)."""
+    decryptor = Cobblestone256Decryptor(key, context)
+    plain = decryptor.update(ciphertext)
+    return plain + decryptor.finalize()
+
+
+def x_wing(seed):
+    """An X-Wing private key from its 32-byte seed: SHAKE256 to ML-KEM's 64-byte seed and X25519's 32 bytes."""
+    expanded = hashlib.shake_256(seed).digest(96)
+    return MLKEM768X25519PrivateKey(
+        MLKEM768PrivateKey.from_seed_bytes(expanded[:64]), X25519PrivateKey.from_private_bytes(expanded[64:])
+    )
+
+
+def public_bytes(private):
+    expanded = hashlib.shake_256(private).digest(96)
+    ml_kem = MLKEM768PrivateKey.from_seed_bytes(expanded[:64]).public_key().public_bytes_raw()
+    return ml_kem + X25519PrivateKey.from_private_bytes(expanded[64:]).public_key().public_bytes_raw()
+
+
+def key_id(private):
+    return blake3(public_bytes(private), derive_key_context="safelight v1 key id").digest(16)
+
+
+def padded_len(length):
+    length = max(length, 1)
+    if length >= 2:
+        exponent = length.bit_length() - 1
+        shown = exponent.bit_length()  # floor(log2(exponent)) + 1, and 0 for exponent 0
+        step = 1 << max(exponent - shown, 0)
+        length = -(-length // step) * step
+    return -(-length // 65536) * 65536
+
+
+def base32(sixteen):
+    number = int.from_bytes(sixteen, "big") << 2
+    return "".join("0123456789ABCDEFGHJKMNPQRSTVWXYZ"[(number >> shift) & 31] for shift in range(125, -1, -5))
+
+
+# --- Key files ------------------------------------------------------------------------------------------------------
+
+
+def keyring_keys(folder, passphrase):
+    """All private keys of a keyring, by key id."""
+    data = (Path(folder) / "keyring").read_bytes()
+    must(data[:8] == b"SLKEY\r\n\x1a", "not a keyring")
+    version, suite, slots_len = struct.unpack_from("<HHI", data, 8)
+    must((version, suite) == (1, 1), "keyring of another version")
+    custody = data[16:32]
+    head, sealed = data[: 40 + slots_len], data[40 + slots_len :]
+    for slot in cbor(head[40:]):
+        kind, slot_id, parameters, wrapped = (slot[n] for n in range(4))
+        if kind != 1:
+            continue
+        stretch = cbor(parameters)
+        cost = stretch[0]
+        argon = Argon2id(salt=stretch[1], length=32, iterations=cost[1], lanes=cost[2], memory_cost=cost[0])
+        context = b"safelight v1 keyring slot\0" + custody + struct.pack("<I", kind) + slot_id + parameters
+        keyring_key = opened(argon.derive(passphrase), context, wrapped)
+        body = cbor(opened(keyring_key, b"safelight v1 keyring body\0" + blake3(head).digest(), sealed))
+        verifying = Ed25519PrivateKey.from_private_bytes(body[0]).public_key().public_bytes_raw()
+        must(custody == blake3(verifying, derive_key_context="safelight v1 custody id").digest(16), "custody id")
+        keys = {bucket[1]: bucket[5] for bucket in body[5]}
+        must(all(key_id(private) == name for name, private in keys.items()), "key id")
+        return keys
+    raise Malformed("no passphrase slot")
+
+
+def recipient_keys(path):
+    data = Path(path).read_bytes()
+    must(data[:12] == b"SLSEC\r\n\x1a\x01\0\x01\0" and len(data) == 76, "not a recipient's private key")
+    must(blake3(data[:-32]).digest() == data[-32:], "key file damaged")
+    private = data[12:44]
+    return {key_id(private): private}
+
+
+# --- The vault ------------------------------------------------------------------------------------------------------
+
+
+def card(vault):
+    data = (vault / "vault").read_bytes()
+    must(data[:8] == b"SLVLT\r\n\x1a" and len(data) == 96, "not a vault")
+    must(struct.unpack_from("<HHHH", data, 8) in [(1, 1, 0, 0), (1, 1, 1, 0)], "vault of another version")
+    must(blake3(data[:64]).digest() == data[64:], "vault's card damaged")
+    return data[16:32], data[12] == 1
+
+
+def segment_sections(path, vault_id, keys):
+    """The open sections of a segment, by capability."""
+    data = path.read_bytes()
+    must(data[:8] == b"SLSEG\r\n\x1a", "not a segment")
+    version, suite, header_len, count, zero = struct.unpack_from("<HHHBB", data, 8)
+    must((version, suite, zero) == (1, 1, 0), "segment of another version")
+    must(1 <= count <= 3 and header_len == FIXED + count * ENTRY, "header length")
+    header, segment_id = data[:header_len], data[32:48]
+    must(data[16:32] == vault_id, "segment of another vault")
+    must(base32(segment_id) == path.name, "segment's name")
+    must(blake3(data[:-TRAILER]).digest() == data[-TRAILER:], "segment's trailer")
+    sections, end, last = {}, header_len, -1
+    for at in range(FIXED, header_len, ENTRY):
+        capability, reserved, bucket, key = struct.unpack_from("<B7s16s16s", header, at)
+        enc, wrapped, offset, length = struct.unpack_from("<1120s48sQQ", header, at + 40)
+        must(last < capability < 3 and reserved == bytes(7), "header entry")
+        must(offset == end, "section's offset")
+        last, end = capability, offset + length
+        if key not in keys:
+            continue
+        info = b"safelight v1 envelope\0" + struct.pack("<H", suite) + vault_id + segment_id
+        info += bytes([capability]) + bucket + key
+        section_key = SUITE.decrypt(enc + wrapped, x_wing(keys[key]), info=info)
+        context = b"safelight v1 section\0" + bytes([capability]) + blake3(header).digest()
+        sections[CAPABILITIES[capability]] = records(opened(section_key, context, data[offset:end]))
+    must(end + TRAILER == len(data), "segment's length")
+    return sections
+
+
+def records(section):
+    """A section's records, by capture id, in order."""
+    count, zero = struct.unpack_from("<II", section)
+    end = 8 + 32 * count
+    must(zero == 0 and end <= len(section), "section's index")
+    found = {}
+    for at in range(8, end, 32):
+        capture, offset, length = struct.unpack_from("<16sQQ", section, at)
+        must(offset == sum(map(len, found.values())) + 8 + 32 * count, "record's offset")
+        must(capture not in found, "two records of one capture")
+        found[capture] = section[offset : offset + length]
+        must(len(found[capture]) == length, "record's length")
+    used = 8 + 32 * count + sum(map(len, found.values()))
+    must(len(section) == padded_len(used) and not any(section[used:]), "padding")
+    decoded = {capture: cbor(record) for capture, record in found.items()}
+    must(all(record[0] == capture for capture, record in decoded.items()), "record's id")
+    return decoded
+
+
+def journal_segments(path, vault_id):
+    """Segments that a journal says are committed. Needs no key: the chain is a plain hash."""
+    data = path.read_bytes()
+    must(data[:16] == b"SLJRN\r\n\x1a\x01\0\x01\0" + bytes(4), "not a journal")
+    must(data[16:32] == vault_id and base32(data[32:48]) == path.name, "journal's name")
+    must(blake3(data[:48]).digest() == data[48:80], "journal's header")
+    chain, at, committed, pending = blake3(data[:80]).digest(), 80, {}, None
+    while at < len(data):
+        kind, count = struct.unpack_from("<II", data, at)
+        end = at + 56 + 16 * count
+        segment, trailer = data[at + 8 : at + 24], data[at + 24 : at + 56]
+        chain = blake3(chain + data[at:end]).digest()
+        must(chain == data[end : end + 32], "journal's chain")
+        if pending and kind != 3:
+            committed[pending[0]] = pending[1]
+        pending = (segment, trailer) if kind == 1 else None
+        if kind in (2, 4):
+            committed[segment] = trailer
+        elif kind == 5:
+            committed.pop(segment, None)
+        at = end + 64
+    return committed
+
+
+# --- Output ---------------------------------------------------------------------------------------------------------
+
+
+def shown(catalogue):
+    regions = [
+        {
+            "kind": region[0],
+            "bounds": region[1],
+            "score": region[2],
+            "pseudonyms": [[base32(p[0]), p[1]] for p in region[3]],
+        }
+        for region in catalogue[10]
+    ]
+    names = {1: "status", 2: "captured_at", 3: "site", 4: "lane", 5: "direction", 6: "class", 7: "width", 8: "height", 9: "epoch"}
+    return {name: catalogue.get(number) for number, name in names.items()} | {"regions": regions}
+
+
+def digest(data):
+    return {"bytes": len(data), "blake3": blake3(data).hexdigest()}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("vault", type=Path)
+    parser.add_argument("--custody")
+    parser.add_argument("--passphrase-file")
+    parser.add_argument("--recipient")
+    args = parser.parse_args()
+    if args.recipient:
+        keys = recipient_keys(args.recipient)
+    else:
+        keys = keyring_keys(args.custody, Path(args.passphrase_file).read_bytes().rstrip(b"\r\n"))
+    vault_id, is_export = card(args.vault)
+    committed = {}
+    if not is_export:
+        for path in sorted((args.vault / "journals").iterdir()):
+            committed |= journal_segments(path, vault_id)
+        missing = [base32(s) for s in committed if not (args.vault / "segments" / base32(s)).exists()]
+        must(not missing, f"missing segments {missing}")
+    for path in sorted((args.vault / "segments").iterdir()):
+        sections = segment_sections(path, vault_id, keys)
+        trailer = path.read_bytes()[-TRAILER:]
+        must(is_export or trailer in committed.values(), "segment without an entry in a journal")
+        for capture, catalogue in sections.get("catalogue", {}).items():
+            line = {"id": base32(capture), "segment": path.name, "catalogue": shown(catalogue)}
+            if scene := sections.get("scene", {}).get(capture):
+                line["scene"] = {"media_type": scene[1]} | digest(scene[2])
+            if identity := sections.get("identity", {}).get(capture):
+                must(identity[3] != 0 or blake3(identity[4]).digest() == identity[2], "original's hash")
+                line["identity"] = digest(identity[4]) | {
+                    "source_name": identity[1].hex(),
+                    "original_blake3": identity[2].hex(),
+                    "method": identity[3],
+                    "plates": [[plate[0], plate[1]] for plate in identity[5]],
+                }
+            print(json.dumps(line))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Malformed as malformed:
+        sys.exit(f"malformed: {malformed}")
