@@ -173,12 +173,12 @@ fn examine(folder: &Path, keys: Option<&OpeningKeys>) -> Result<CheckReport, Ope
         VaultKind::Export => None,
     };
     let present: HashSet<_> = segments.iter().copied().collect();
-    for (&segment, claim) in committed.iter().flatten() {
-        // Looked for again: it may have come since the listing.
-        if claim.certain && !present.contains(&segment) && !layout.segment(segment).exists() {
-            report.faults.push(Fault::Missing { segment });
-        }
-    }
+    let named = committed.iter().flatten().filter(|(_, claim)| claim.certain).map(|(&segment, _)| segment);
+    // Looked for again: it may have come since the listing.
+    let mut missing: Vec<_> =
+        named.filter(|segment| !present.contains(segment) && !layout.segment(*segment).exists()).collect();
+    missing.sort_unstable();
+    report.faults.extend(missing.into_iter().map(|segment| Fault::Missing { segment }));
     let findings: Vec<Findings> =
         segments.par_iter().map(|&segment| examine_segment(&vault, segment, committed.as_ref(), keys)).collect();
     for findings in findings {

@@ -319,6 +319,10 @@ impl SealingVault {
     }
 }
 
+/// For how long a lock that is held is taken for a check's, and not for a writer's.
+const LOCK_ATTEMPTS: u32 = 5;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
 /// The vault's files, and the words for what goes wrong with them.
 struct Files {
     store: Box<dyn Store>,
@@ -348,11 +352,15 @@ impl Files {
     fn lock(&self) -> Result<File, SealError> {
         let path = self.layout.lock();
         let file = File::options().create(true).append(true).open(&path).map_err(failed("write", &path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => Err(SealError::Locked { path: self.layout.root().to_owned() }),
-            Err(TryLockError::Error(source)) => Err(failed("lock", &path)(source)),
+        // A check that looks whether a writer is active holds the lock for an instant.
+        for _ in 0..LOCK_ATTEMPTS {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+                Err(TryLockError::Error(source)) => return Err(failed("lock", &path)(source)),
+            }
         }
+        Err(SealError::Locked { path: self.layout.root().to_owned() })
     }
 
     /// Reads the vault's card, or makes a vault of an empty folder.
@@ -401,6 +409,9 @@ impl Files {
         let path = self.layout.card();
         self.store.rename(&staged, &path).map_err(failed("create", &path))?;
         self.sync_folder(root)?;
+        // The vault's own name, when it is new.
+        let parent = root.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        self.sync_folder(parent)?;
         Ok(card)
     }
 

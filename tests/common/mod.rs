@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod store;
+
 use std::path::{Path, PathBuf};
 
 use safelight::custody::{Keyring, PackRequest, Passphrase, PassphraseCost, Policy, SitePack};

@@ -1,0 +1,241 @@
+//! A site's process, disk or power may die at any moment: nothing is lost that was committed, nothing is sealed twice,
+//! nothing plain is left, and `check` tells the truth.
+//!
+//! The store counts its operations; each run strikes at another one, before, in the middle of, or after it.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use common::store::{Blow, Fate, FatedStore};
+use common::{Custodian, SECRET_NAME, SECRET_PIXELS, SECRET_PLATE, capture, files_below};
+use jiff::SignedDuration;
+use safelight::custody::{OpeningKeys, PackError};
+use safelight::seal::Capability;
+use safelight::vault::{
+    OpenError, OpeningVault, SealError, SealTotals, SealingOptions, SealingVault, check, check_deep,
+};
+
+const CAPTURES: u64 = 9;
+
+/// One ingest: all captures, two classes, a commit in between. Says how many captures were committed for certain.
+fn ingest(
+    folder: &Path,
+    custodian: &Custodian,
+    fate: &std::sync::Arc<Fate>,
+    safe: &mut u64,
+) -> Result<SealTotals, SealError> {
+    let options = SealingOptions { segment_bytes: 12_000, ..SealingOptions::default() };
+    let store = Box::new(FatedStore(std::sync::Arc::clone(fate)));
+    let mut vault = SealingVault::open_on(store, folder, &custodian.pack, options)?;
+    for number in 0..CAPTURES {
+        vault.append(capture(number, [None, Some("visitor")][number as usize % 2]))?;
+        if number == CAPTURES / 2 {
+            vault.commit()?;
+            *safe = number + 1;
+        }
+    }
+    let totals = vault.finish()?;
+    *safe = CAPTURES;
+    Ok(totals)
+}
+
+/// How often each capture lies in the vault.
+fn sealed(folder: &Path, keys: &OpeningKeys) -> BTreeMap<u64, usize> {
+    let vault = OpeningVault::open(folder).expect("the vault opens");
+    let mut found = BTreeMap::new();
+    for segment in vault.segments().expect("listed") {
+        for record in vault.catalogue(segment, keys).expect("the catalogue opens") {
+            *found.entry(u64::from_be_bytes(*record.id.first_chunk().expect("8 of 16 bytes"))).or_default() += 1;
+        }
+    }
+    found
+}
+
+fn assert_nothing_plain(folder: &Path, context: &str) {
+    for path in files_below(folder) {
+        let bytes = fs::read(&path).expect("read");
+        for needle in [SECRET_PLATE.as_bytes(), SECRET_NAME, SECRET_PIXELS] {
+            assert!(!bytes.windows(needle.len()).any(|window| window == needle), "{context}: {}", path.display());
+        }
+    }
+}
+
+/// Strikes at every operation and looks at what is left, then lets a healthy run go on.
+fn campaign(blow: Blow, power_cut: bool) {
+    let custodian = Custodian::new();
+    let keys = custodian.keyring.opening_keys(&Capability::ALL);
+    let healthy = Fate::kind();
+    let reference = custodian.folder.path().join("reference");
+    ingest(&reference, &custodian, &healthy, &mut 0).expect("a healthy run ends");
+    assert_eq!(sealed(&reference, &keys).len() as u64, CAPTURES);
+    assert!(healthy.operations() > 40);
+
+    for at in 0..healthy.operations() {
+        let context = format!("{blow:?} operation {at}, power cut: {power_cut}");
+        let folder = custodian.folder.path().join(format!("vault-{at}"));
+        let fate = Fate::strike(at, blow);
+        let mut safe = 0;
+        let died = ingest(&folder, &custodian, &fate, &mut safe);
+        assert!(died.is_err() && fate.struck(), "{context}");
+        if power_cut {
+            fate.cut_power();
+        }
+        assert_nothing_plain(custodian.folder.path(), &context);
+
+        match check_deep(&folder, &keys) {
+            Ok(report) => {
+                assert!(report.is_sound(), "{context}: {:?}", report.faults);
+                let left = sealed(&folder, &keys);
+                assert!((0..safe).all(|number| left.get(&number) == Some(&1)), "{context}: {safe} safe, {left:?}");
+                assert!(left.values().all(|&times| times == 1), "{context}: {left:?}");
+            }
+            // It died before there was a vault.
+            Err(OpenError::NotAVault { .. } | OpenError::Io { .. }) => assert_eq!(safe, 0, "{context}"),
+            Err(error) => panic!("{context}: {error}"),
+        }
+
+        ingest(&folder, &custodian, &Fate::kind(), &mut 0).unwrap_or_else(|error| panic!("{context}: {error}"));
+        let left = sealed(&folder, &keys);
+        assert!(left.len() as u64 == CAPTURES && left.values().all(|&times| times == 1), "{context}: {left:?}");
+        let report = check(&folder).expect("checked");
+        assert!(report.is_sound() && report.notes.is_empty(), "{context}: {report:?}");
+        assert!(files_below(&folder.join("incoming")).is_empty(), "{context}");
+        fs::remove_dir_all(&folder).expect("removed");
+    }
+}
+
+#[test]
+fn killed_before_any_operation() {
+    campaign(Blow::Before, false);
+}
+
+#[test]
+fn killed_in_the_middle_of_any_operation() {
+    campaign(Blow::Halfway, false);
+}
+
+#[test]
+fn killed_after_any_operation() {
+    campaign(Blow::After, false);
+}
+
+#[test]
+fn power_cut_before_any_operation() {
+    campaign(Blow::Before, true);
+}
+
+#[test]
+fn power_cut_after_any_operation() {
+    campaign(Blow::After, true);
+}
+
+#[test]
+fn a_run_that_recovers_may_die_too() {
+    let custodian = Custodian::new();
+    let keys = custodian.keyring.opening_keys(&Capability::ALL);
+    // First deaths around a commit: after the intent, after the rename, after the folder's sync.
+    let healthy = Fate::kind();
+    let reference = custodian.folder.path().join("reference");
+    ingest(&reference, &custodian, &healthy, &mut 0).expect("a healthy run ends");
+    for first in (20..healthy.operations()).step_by(7) {
+        for second in (0..20).step_by(3) {
+            let folder = custodian.folder.path().join(format!("vault-{first}-{second}"));
+            for (at, blow) in [(first, Blow::After), (second, Blow::Halfway)] {
+                let fate = Fate::strike(at, blow);
+                let ended = ingest(&folder, &custodian, &fate, &mut 0);
+                // A second run that had next to nothing to do may end before its time.
+                assert_eq!(ended.is_err(), fate.struck(), "{first}, {second}");
+                fate.cut_power();
+            }
+            ingest(&folder, &custodian, &Fate::kind(), &mut 0).expect("the third run ends");
+            let left = sealed(&folder, &keys);
+            assert!(left.len() as u64 == CAPTURES && left.values().all(|&times| times == 1), "{first}, {second}");
+            fs::remove_dir_all(&folder).expect("removed");
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_says_so_and_the_vault_stays_valid() {
+    let custodian = Custodian::new();
+    let healthy = Fate::kind();
+    ingest(&custodian.folder.path().join("reference"), &custodian, &healthy, &mut 0).expect("a healthy run ends");
+    for at in (0..healthy.operations()).step_by(5) {
+        let folder = custodian.folder.path().join(format!("vault-{at}"));
+        let fate = Fate::with_kind(at, Blow::Halfway, io::ErrorKind::StorageFull);
+        let error = ingest(&folder, &custodian, &fate, &mut 0).expect_err("the disk is full");
+        assert!(
+            matches!(&error, SealError::Store { source, .. } if source.kind() == io::ErrorKind::StorageFull),
+            "{error}"
+        );
+        ingest(&folder, &custodian, &Fate::kind(), &mut 0).expect("there is room again");
+        assert!(check(&folder).expect("checked").is_sound());
+    }
+}
+
+#[test]
+fn after_a_failed_write_nothing_more_is_sealed_in_this_run() {
+    let custodian = Custodian::new();
+    let fate = Fate::strike(30, Blow::Before);
+    let store = Box::new(FatedStore(std::sync::Arc::clone(&fate)));
+    let options = SealingOptions { segment_bytes: 1, ..SealingOptions::default() };
+    let mut vault =
+        SealingVault::open_on(store, &custodian.vault(), &custodian.pack, options).expect("the vault opens");
+    let mut number = 0;
+    let first = loop {
+        number += 1;
+        if let Err(error) = vault.append(capture(number, None)) {
+            break error;
+        }
+    };
+    assert!(matches!(first, SealError::Store { .. }));
+    assert!(matches!(vault.append(capture(99, None)), Err(SealError::Halted)));
+    assert!(matches!(vault.commit(), Err(SealError::Halted)));
+    assert!(matches!(vault.finish(), Err(SealError::Halted)));
+}
+
+#[test]
+fn a_pack_that_expires_during_a_run_stops_it_and_a_clock_that_jumps_back_does_too() {
+    let custodian = Custodian::new();
+    let fate = Fate::kind();
+    let store = Box::new(FatedStore(std::sync::Arc::clone(&fate)));
+    let mut vault = SealingVault::open_on(store, &custodian.vault(), &custodian.pack, SealingOptions::default())
+        .expect("the vault opens");
+    vault.append(capture(1, None)).expect("taken");
+    fate.turn_clock(SignedDuration::from_hours(24 * 31));
+    assert!(matches!(vault.append(capture(2, None)), Err(SealError::Pack(PackError::Expired { .. }))));
+    fate.turn_clock(-SignedDuration::from_hours(24 * 3));
+    assert!(matches!(vault.append(capture(2, None)), Err(SealError::Pack(PackError::NotYetValid { .. }))));
+    fate.turn_clock(-SignedDuration::from_hours(20));
+    vault.append(capture(2, None)).expect("clocks drift");
+    assert_eq!(vault.finish().expect("closed").captures, 2, "what was taken before is sealed");
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_named() {
+    let custodian = Custodian::new();
+    let file = custodian.folder.path().join("a-file");
+    fs::write(&file, b"").expect("written");
+    let below = SealingVault::open(&file.join("vault"), &custodian.pack, SealingOptions::default());
+    assert!(matches!(below, Err(SealError::Store { .. })));
+
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = custodian.folder.path().join("read-only");
+        fs::create_dir(&folder).expect("a folder");
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o555)).expect("read-only");
+        if fs::write(folder.join("probe"), b"").is_ok() {
+            eprintln!("skipped: permissions do not bind this user");
+            return;
+        }
+        let refused = SealingVault::open(&folder.join("vault"), &custodian.pack, SealingOptions::default());
+        assert!(
+            matches!(refused, Err(SealError::Store { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied)
+        );
+    }
+}
