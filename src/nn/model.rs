@@ -37,14 +37,14 @@ pub struct Tensor {
 pub enum Step {
     Dense { conv: DenseConv, window: Window, input: TensorId, output: TensorId, residual: Option<Addend> },
     Depthwise { conv: DepthwiseConv, window: Window, input: TensorId, output: TensorId },
-    Add { inputs: [TensorId; 2], output: TensorId, relu: bool },
+    Add { input: TensorId, addend: Addend, output: TensorId, relu: bool },
     Upsample2 { input: TensorId, output: TensorId },
     DepthToSpace2 { input: TensorId, output: TensorId },
     Concat { inputs: Vec<TensorId>, output: TensorId },
     MaxPool { window: Window, input: TensorId, output: TensorId },
 }
 
-/// What a convolution adds before its activation.
+/// What is added before an activation.
 #[derive(Clone, Copy, Debug)]
 pub struct Addend {
     pub tensor: TensorId,
@@ -107,7 +107,7 @@ impl Model {
         let steps_of = |id: TensorId| cell_step(id, input, channels[id], lanes, &ops, &uses);
         let mut tensors: Vec<Tensor> =
             (0..channels.len()).map(|id| Tensor { channels: channels[id], step: steps_of(id), slot: 0 }).collect();
-        let steps: Vec<Step> = fuse(ops, &uses).into_iter().map(|fused| fused.pack(lanes, &tensors)).collect();
+        let steps: Vec<Step> = fuse(ops, &uses).into_iter().map(|fused| fused.pack(isa, &tensors)).collect();
         let slots = assign_slots(&steps, input, &outputs, &mut tensors);
         Self { name, meta, isa, normalise, input, outputs, steps, tensors, slots }
     }
@@ -143,29 +143,33 @@ fn cell_step(id: TensorId, input: TensorId, channels: usize, lanes: usize, ops: 
     if luma || heads { channels } else { channels.next_multiple_of(lanes) }
 }
 
-/// A node, and what an addition after it contributes.
+/// A node, and what it adds: for an addition the enlarged form of its second operand, for a convolution the other operand
+/// of the addition that it swallowed.
 struct Fused {
     op: Op,
     residual: Option<Addend>,
 }
 
 impl Fused {
-    fn pack(self, lanes: usize, tensors: &[Tensor]) -> Step {
+    fn pack(self, isa: Isa, tensors: &[Tensor]) -> Step {
         match self.op {
             Op::Conv(conv) if conv.depthwise => Step::Depthwise {
                 window: Window::of(&conv),
                 input: conv.input,
                 output: conv.output,
-                conv: DepthwiseConv::pack(&conv, lanes),
+                conv: DepthwiseConv::pack(&conv, isa.lanes()),
             },
             Op::Conv(conv) => Step::Dense {
                 window: Window::of(&conv),
                 input: conv.input,
                 output: conv.output,
                 residual: self.residual,
-                conv: DenseConv::pack(&conv, lanes, tensors[conv.input].step),
+                conv: DenseConv::pack(&conv, isa, tensors[conv.input].step),
             },
-            Op::Add { inputs, output, relu } => Step::Add { inputs, output, relu },
+            Op::Add { inputs: [input, other], output, relu } => {
+                let addend = self.residual.unwrap_or(Addend { tensor: other, shift: 0 });
+                Step::Add { input, addend, output, relu }
+            }
             Op::Upsample2 { input, output } => Step::Upsample2 { input, output },
             Op::DepthToSpace2 { input, output } => Step::DepthToSpace2 { input, output },
             Op::Concat { inputs, output } => Step::Concat { inputs, output },
@@ -176,53 +180,59 @@ impl Fused {
     }
 }
 
-/// Additions move into the dense convolution that feeds them, with an enlargement of the other operand: both then cost
-/// one read instead of a pass over memory each.
+/// Additions move into the dense convolution that feeds them, and enlargements into the addition that reads them: each
+/// then costs one read instead of a pass over memory.
 fn fuse(ops: Vec<Op>, uses: &Uses) -> Vec<Fused> {
     let mut fused: Vec<Option<Fused>> = Vec::with_capacity(ops.len());
     for op in ops {
         let op = match op {
-            Op::Add { inputs, output, relu } => {
-                let writer = |id: TensorId, fused: &[Option<Fused>]| {
-                    fused.iter().position(|f| f.as_ref().is_some_and(|f| f.op.output() == id))
-                };
-                // Of two candidates the later one: the earlier operand is then surely there.
-                let candidate = inputs
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, id)| uses.once(**id))
-                    .filter_map(|(side, id)| Some((writer(*id, &fused)?, side)))
-                    .filter(|(at, _)| {
-                        matches!(&fused[*at], Some(Fused { op: Op::Conv(conv), residual: None })
-                            if !conv.depthwise && !conv.relu)
-                    })
-                    .max();
-                match candidate.and_then(|(at, side)| Some((fused[at].take()?, side))) {
-                    Some((Fused { op: Op::Conv(conv), .. }, side)) => {
-                        let other = inputs[1 - side];
-                        let enlarged =
-                            writer(other, &fused).filter(|_| uses.once(other)).and_then(|at| match &fused[at] {
-                                Some(Fused { op: Op::Upsample2 { input, .. }, .. }) => Some((at, *input)),
-                                _ => None,
-                            });
-                        let residual = match enlarged {
-                            Some((at, input)) => {
-                                fused[at] = None;
-                                Addend { tensor: input, shift: 1 }
-                            }
-                            None => Addend { tensor: other, shift: 0 },
-                        };
-                        Fused { op: Op::Conv(Conv { output, relu, ..conv }), residual: Some(residual) }
-                    }
-                    // Unreachable by the filter above; the addition stands for itself.
-                    _ => Fused { op: Op::Add { inputs, output, relu }, residual: None },
-                }
-            }
+            Op::Add { inputs, output, relu } => fuse_add(&mut fused, inputs, output, relu, uses),
             op => Fused { op, residual: None },
         };
         fused.push(Some(op));
     }
     fused.into_iter().flatten().collect()
+}
+
+fn fuse_add(fused: &mut [Option<Fused>], inputs: [TensorId; 2], output: TensorId, relu: bool, uses: &Uses) -> Fused {
+    // The node that writes an operand, if nobody else reads it.
+    let sole_writer = |id: TensorId, fused: &[Option<Fused>]| {
+        fused.iter().position(|f| f.as_ref().is_some_and(|f| f.op.output() == id)).filter(|_| uses.once(id))
+    };
+    let takes_sum = |node: &Option<Fused>| matches!(node, Some(Fused { op: Op::Conv(conv), residual: None }) if !conv.depthwise && !conv.relu);
+    // Of two convolutions the later one swallows: the earlier operand is then surely there.
+    let conv = [0, 1]
+        .into_iter()
+        .filter_map(|side| Some((sole_writer(inputs[side], fused).filter(|at| takes_sum(&fused[*at]))?, side)))
+        .max()
+        .and_then(|(at, side)| match fused[at].take()?.op {
+            Op::Conv(conv) => Some((conv, side)),
+            _ => None,
+        });
+    let mut enlarged = |id: TensorId| {
+        let at = sole_writer(id, fused)?;
+        let Some(Fused { op: Op::Upsample2 { input, .. }, .. }) = fused[at] else { return None };
+        fused[at] = None;
+        Some(Addend { tensor: input, shift: 1 })
+    };
+    match conv {
+        Some((conv, side)) => {
+            let other = inputs[1 - side];
+            let residual = enlarged(other).unwrap_or(Addend { tensor: other, shift: 0 });
+            Fused { op: Op::Conv(Conv { output, relu, ..conv }), residual: Some(residual) }
+        }
+        None => {
+            let [a, b] = inputs;
+            // Of two enlargements one goes: a sum at the smaller size would be better still, and does not occur.
+            match enlarged(b) {
+                Some(residual) => Fused { op: Op::Add { inputs, output, relu }, residual: Some(residual) },
+                None => {
+                    let residual = enlarged(a);
+                    Fused { op: Op::Add { inputs: [b, a], output, relu }, residual }
+                }
+            }
+        }
+    }
 }
 
 impl Step {
@@ -231,7 +241,7 @@ impl Step {
             Self::Dense { input, residual, .. } => {
                 std::iter::once(*input).chain(residual.map(|addend| addend.tensor)).collect()
             }
-            Self::Add { inputs, .. } => inputs.to_vec(),
+            Self::Add { input, addend, .. } => vec![*input, addend.tensor],
             Self::Concat { inputs, .. } => inputs.clone(),
             Self::Depthwise { input, .. }
             | Self::Upsample2 { input, .. }

@@ -6,8 +6,8 @@
 /// Vectors begin on cache lines, or every load would touch two.
 const ALIGNMENT: usize = 64;
 
-/// Elements that a kernel may read past the last row: it takes four at a time.
-const SLACK: usize = 4;
+/// Elements that a kernel may read past the last row: it takes up to six at a time.
+const SLACK: usize = 6;
 
 /// Zeros kept around a tensor, in cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

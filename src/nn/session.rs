@@ -199,11 +199,12 @@ fn layouts(model: &Model, width: usize, height: usize) -> Result<Vec<Layout>, Ru
                 let (h, w) = size(*input);
                 window.output(h, w).ok_or_else(wrong)?
             }
-            Step::Add { inputs: [a, b], .. } => {
-                if size(*a) != size(*b) {
+            Step::Add { input, addend, .. } => {
+                let (h, w) = size(addend.tensor);
+                if size(*input) != (h << addend.shift, w << addend.shift) {
                     return Err(wrong());
                 }
-                size(*a)
+                size(*input)
             }
             Step::Concat { inputs, .. } => {
                 if inputs.iter().any(|id| size(*id) != size(inputs[0])) {
@@ -294,9 +295,9 @@ impl Workspace<'_> {
                 let (input, input_layout) = tensors.source(*input);
                 isa.run(depthwise::Job { conv, input, input_layout, output, output_layout });
             }
-            Step::Add { inputs: [a, b], relu, .. } => {
-                let (a, b) = (tensors.source(*a), tensors.source(*b));
-                isa.run(|| pointwise::add(a, b, *relu, output, output_layout));
+            Step::Add { input, addend, relu, .. } => {
+                let (a, b) = (tensors.source(*input), tensors.source(addend.tensor));
+                isa.run(|| pointwise::add(a, b, addend.shift, *relu, output, output_layout));
             }
             Step::Upsample2 { input, .. } => {
                 let input = tensors.source(*input);

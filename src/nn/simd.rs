@@ -70,6 +70,19 @@ impl Isa {
         }
     }
 
+    /// Vector registers.
+    pub const fn registers(self) -> usize {
+        match self {
+            Self::Portable => <Scalar128b as Simd>::REGISTER_COUNT,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => <V3 as Simd>::REGISTER_COUNT,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) => <V4 as Simd>::REGISTER_COUNT,
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(_) => <Neon as Simd>::REGISTER_COUNT,
+        }
+    }
+
     /// Runs `job` compiled for this set.
     pub fn run<J: WithSimd>(self, job: J) -> J::Output {
         match self {

@@ -217,6 +217,23 @@ fn a_pyramid_is_right_and_its_additions_are_gone() {
 }
 
 #[test]
+fn an_enlargement_is_added_to_what_others_read_too() {
+    // As the detector does: the sum of a shortcut and an enlarged convolution, neither of which can take the sum.
+    for order in [["s2", "up"], ["up", "s2"]] {
+        let mut builder = FileBuilder::new();
+        let down = ConvShape { stride: [2, 2], relu: true, ..ConvShape::same(3, [1, 20]) };
+        add_conv(&mut builder, "x", "s2", &down, 1);
+        add_conv(&mut builder, "s2", "s4", &ConvShape { channels: [20, 20], relu: false, ..down }, 2);
+        builder.nodes.push(json!({"op": "upsample2", "in": "s4", "out": "up"}));
+        builder.nodes.push(json!({"op": "add", "in": order, "out": "sum", "act": "relu"}));
+        builder.output("sum");
+        builder.output("s2");
+        assert_right(&builder.file(), 48, 32, 9);
+        assert_eq!(Model::parse(&builder.file()).unwrap().steps.len(), 3);
+    }
+}
+
+#[test]
 fn the_input_is_standardised() {
     let mut builder = FileBuilder::new();
     builder.normalise = json!({"normalise": "standard", "floor": 8.0});

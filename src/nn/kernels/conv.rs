@@ -8,13 +8,16 @@ use pulp::{Simd, WithSimd};
 
 use crate::nn::format::Conv;
 use crate::nn::plane::{Buffer, Layout};
-use crate::nn::simd::multiply_add;
+use crate::nn::simd::{Isa, multiply_add};
 
 /// Input elements that the innermost loop takes at once: one bounds check for each cell and this many.
 const CHUNK: usize = 4;
 
-/// Vectors of output channels that a tile holds. With two, each broadcast of an input serves two multiplications.
-const VECTORS: usize = 2;
+/// The same where it divides the stretch better: luma's is as short as the kernel is wide, and six taps are common.
+const LONG_CHUNK: usize = 6;
+
+/// Registers from which on a tile may have three vectors of output channels.
+const MANY_REGISTERS: usize = 32;
 
 /// A convolution's weights in the order in which the kernel reads them.
 pub struct DenseConv {
@@ -24,10 +27,12 @@ pub struct DenseConv {
     relu: bool,
     /// Contiguous stretches of input in each kernel row: one when taps lie side by side without gaps.
     stretches: usize,
-    /// Elements of a stretch, a multiple of [`CHUNK`]; what goes beyond the real channels has weight zero.
+    /// Elements of a stretch, a multiple of `chunk`; what goes beyond the real channels has weight zero.
     stretch: usize,
-    /// Vectors of output channels.
-    vectors: usize,
+    /// [`CHUNK`] or [`LONG_CHUNK`].
+    chunk: usize,
+    /// How the vectors of output channels are split: the first of each block, and how many it has.
+    blocks: Vec<(usize, usize)>,
     /// Block of output channels → kernel row → stretch → element → lanes.
     weights: Buffer,
     bias: Buffer,
@@ -43,18 +48,22 @@ pub struct Residual<'a> {
 }
 
 impl DenseConv {
-    /// Packs `conv` for vectors of `lanes` and an input whose cells are `in_step` elements apart.
-    pub fn pack(conv: &Conv, lanes: usize, in_step: usize) -> Self {
+    /// Packs `conv` for `isa` and an input whose cells are `in_step` elements apart.
+    pub fn pack(conv: &Conv, isa: Isa, in_step: usize) -> Self {
+        let lanes = isa.lanes();
         let [kh, kw] = conv.kernel;
         let [cin, cout] = conv.channels;
         let used = if in_step < CHUNK { in_step } else { cin.next_multiple_of(CHUNK) };
         let (stretches, taps) = if used == in_step { (1, kw) } else { (kw, 1) };
-        let stretch = (taps * used).next_multiple_of(CHUNK);
+        let rounded = |chunk| (taps * used).next_multiple_of(chunk);
+        let chunk = if rounded(LONG_CHUNK) < rounded(CHUNK) { LONG_CHUNK } else { CHUNK };
+        let stretch = rounded(chunk);
 
         let vectors = cout.div_ceil(lanes);
+        let blocks = blocks(vectors, isa.registers());
         let mut weights = Vec::with_capacity(kh * stretches * stretch * vectors * lanes);
-        for first in (0..vectors).step_by(VECTORS) {
-            let block = VECTORS.min(vectors - first) * lanes;
+        for &(first, count) in &blocks {
+            let block = count * lanes;
             for ky in 0..kh {
                 for s in 0..stretches {
                     for e in 0..stretch {
@@ -78,11 +87,25 @@ impl DenseConv {
             relu: conv.relu,
             stretches,
             stretch,
-            vectors,
+            chunk,
+            blocks,
             weights: Buffer::from_values(&weights),
             bias: Buffer::from_values(&bias),
         }
     }
+}
+
+/// Splits vectors into blocks of two, whose tiles fill the registers best; where one would be left over, into three.
+fn blocks(vectors: usize, registers: usize) -> Vec<(usize, usize)> {
+    let mut blocks = Vec::new();
+    let mut first = 0;
+    while first < vectors {
+        let left = vectors - first;
+        let count = if left % 2 == 1 && left >= 3 && registers >= MANY_REGISTERS { 3 } else { left.min(2) };
+        blocks.push((first, count));
+        first += count;
+    }
+    blocks
 }
 
 /// One convolution of one image.
@@ -107,7 +130,7 @@ impl WithSimd for Job<'_> {
         for y in 0..output_layout.height {
             let top = input_layout.border.top - conv.pad[0] + y * conv.stride[0];
             // Rows outside, channels inside: the input rows stay in the nearest cache, the weights in the second.
-            for first in (0..conv.vectors).step_by(VECTORS) {
+            for &(first, count) in &conv.blocks {
                 let row = Row {
                     conv,
                     input: &input[top * input_layout.row() + left..],
@@ -125,10 +148,13 @@ impl WithSimd for Job<'_> {
                         shift: r.shift,
                     }),
                 };
-                if conv.vectors - first >= VECTORS {
-                    simd.vectorize(Block::<VECTORS>(row));
-                } else {
-                    simd.vectorize(Block::<1>(row));
+                match (count, conv.chunk) {
+                    (1, CHUNK) => simd.vectorize(Block::<1, CHUNK>(row)),
+                    (2, CHUNK) => simd.vectorize(Block::<2, CHUNK>(row)),
+                    (3, CHUNK) => simd.vectorize(Block::<3, CHUNK>(row)),
+                    (1, _) => simd.vectorize(Block::<1, LONG_CHUNK>(row)),
+                    (2, _) => simd.vectorize(Block::<2, LONG_CHUNK>(row)),
+                    _ => simd.vectorize(Block::<3, LONG_CHUNK>(row)),
                 }
             }
         }
@@ -159,10 +185,10 @@ struct Row<'a> {
     residual: Option<ResidualRow<'a>>,
 }
 
-/// A row whose block has `N` vectors of output channels.
-struct Block<'a, const N: usize>(Row<'a>);
+/// A row whose block has `N` vectors of output channels, taking `C` input elements at once.
+struct Block<'a, const N: usize, const C: usize>(Row<'a>);
 
-impl<const N: usize> WithSimd for Block<'_, N> {
+impl<const N: usize, const C: usize> WithSimd for Block<'_, N, C> {
     type Output = ();
 
     #[inline(always)]
@@ -170,30 +196,30 @@ impl<const N: usize> WithSimd for Block<'_, N> {
         let mut row = self.0;
         // As many cells as registers hold, with room left for the weights and a broadcast.
         let mut x = 0;
-        if S::REGISTER_COUNT >= 32 {
-            x = row.tiles::<S, N, 8>(simd, x);
+        if S::REGISTER_COUNT >= MANY_REGISTERS {
+            x = row.tiles::<S, N, C, 8>(simd, x);
         } else {
-            x = row.tiles::<S, N, 6>(simd, x);
+            x = row.tiles::<S, N, C, 6>(simd, x);
         }
-        x = row.tiles::<S, N, 4>(simd, x);
-        x = row.tiles::<S, N, 2>(simd, x);
-        row.tiles::<S, N, 1>(simd, x);
+        x = row.tiles::<S, N, C, 4>(simd, x);
+        x = row.tiles::<S, N, C, 2>(simd, x);
+        row.tiles::<S, N, C, 1>(simd, x);
     }
 }
 
 impl Row<'_> {
     /// Computes cells from `x` on while `M` of them are left; returns the first that is not done.
     #[inline(always)]
-    fn tiles<S: Simd, const N: usize, const M: usize>(&mut self, simd: S, mut x: usize) -> usize {
+    fn tiles<S: Simd, const N: usize, const C: usize, const M: usize>(&mut self, simd: S, mut x: usize) -> usize {
         while self.width - x >= M {
-            self.tile::<S, N, M>(simd, x);
+            self.tile::<S, N, C, M>(simd, x);
             x += M;
         }
         x
     }
 
     #[inline(always)]
-    fn tile<S: Simd, const N: usize, const M: usize>(&mut self, simd: S, x: usize) {
+    fn tile<S: Simd, const N: usize, const C: usize, const M: usize>(&mut self, simd: S, x: usize) {
         let bias = &S::as_simd_f32s(self.bias).0[..N];
         let mut sums: [[S::f32s; N]; M] = [std::array::from_fn(|v| bias[v]); M];
         if let Some(residual) = self.residual {
@@ -212,11 +238,11 @@ impl Row<'_> {
         for ky in 0..kernel[0] {
             for s in 0..stretches {
                 let input = &self.input[ky * self.input_row + s * self.tap_step + x * step..];
-                for e in (0..stretch).step_by(CHUNK) {
-                    let cells: [&[f32]; M] = std::array::from_fn(|i| &input[i * step + e..][..CHUNK]);
-                    let (chunk, rest) = weights.split_at(CHUNK * N);
+                for e in (0..stretch).step_by(C) {
+                    let cells: [&[f32]; M] = std::array::from_fn(|i| &input[i * step + e..][..C]);
+                    let (chunk, rest) = weights.split_at(C * N);
                     weights = rest;
-                    for c in 0..CHUNK {
+                    for c in 0..C {
                         let w: [S::f32s; N] = std::array::from_fn(|v| chunk[c * N + v]);
                         for i in 0..M {
                             let value = simd.splat_f32s(cells[i][c]);

@@ -14,14 +14,26 @@ fn row_mut<'a>(data: &'a mut [f32], layout: &Layout, y: usize) -> &'a mut [f32] 
     &mut data[layout.at(y)..][..layout.width * layout.step]
 }
 
-/// `a + b`, then the activation.
+/// `a + b`, then the activation. With a `shift` of 1 each cell of `b` stands for 2×2.
 #[inline(always)]
-pub fn add(a: Source<'_>, b: Source<'_>, relu: bool, output: &mut [f32], layout: &Layout) {
-    for y in 0..layout.height {
-        let sums = row_mut(output, layout, y);
-        for ((sum, &a), &b) in sums.iter_mut().zip(row(a, y)).zip(row(b, y)) {
+pub fn add(a: Source<'_>, b: Source<'_>, shift: u32, relu: bool, output: &mut [f32], layout: &Layout) {
+    let sum = |sums: &mut [f32], a: &[f32], b: &[f32]| {
+        for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
             let value = a + b;
             *sum = if relu && value < 0.0 { 0.0 } else { value };
+        }
+    };
+    for y in 0..layout.height {
+        let sums = row_mut(output, layout, y);
+        let (a, b) = (row(a, y), row(b, y >> shift));
+        if shift == 0 {
+            sum(sums, a, b);
+            continue;
+        }
+        let step = layout.step;
+        for ((pair, a), b) in sums.chunks_exact_mut(2 * step).zip(a.chunks_exact(2 * step)).zip(b.chunks_exact(step)) {
+            sum(&mut pair[..step], &a[..step], b);
+            sum(&mut pair[step..], &a[step..], b);
         }
     }
 }
