@@ -87,13 +87,9 @@ impl Grid {
         let multiple = meta.multiple as usize;
         self.width = width.next_multiple_of(multiple);
         self.height = height.next_multiple_of(multiple);
-        let stored = image.size();
-        self.scale = if plane.size == look.size {
-            // A reduced edge that did not divide is a narrower pixel; all others are whole.
-            (look.denominator as f32, look.denominator as f32)
-        } else {
-            (stored.width as f32 / width as f32, stored.height as f32 / height as f32)
-        };
+        // From the reduced plane, not from the image: where an edge did not divide, its last pixel alone is narrower.
+        let across = |from: u32, to: usize| (f64::from(from) * f64::from(look.denominator) / to as f64) as f32;
+        self.scale = (across(plane.size.width, width), across(plane.size.height, height));
         self.luma.resize(self.width * self.height, meta.pad_value);
         if plane.size == look.size {
             for (to, from) in self.luma.chunks_exact_mut(self.width).zip(plane.data.chunks_exact(width)) {

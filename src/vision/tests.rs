@@ -24,6 +24,16 @@ fn spot(size: Size, scale: u32, x: u32, y: u32) -> Picture {
 }
 
 #[test]
+fn the_built_in_nets_look_at_anything() {
+    let mut eyes = Nets::builtin().eyes();
+    for size in [Size::new(1, 1), Size::new(1280, 720), Size::new(40, 2000)] {
+        for region in eyes.look(&Picture::gradient(size)) {
+            assert!(region.bounds.right() <= size.width as f32 && region.bounds.bottom() <= size.height as f32);
+        }
+    }
+}
+
+#[test]
 fn a_spot_is_found_where_it_is() {
     for (size, scale) in [
         (Size::new(1280, 720), 2),
