@@ -1,5 +1,6 @@
 //! `safelight ingest`.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -123,8 +124,6 @@ fn check_classes(source: &Source, pack: &SitePack) -> Result<(), Failure> {
 
 fn report(summary: &Summary, totals: &SealTotals, context: &Context, args: &Args) -> Result<(), Failure> {
     if context.json {
-        let stages: serde_json::Map<_, _> =
-            summary.stages.all().into_iter().map(|(name, time)| (name.to_owned(), json!(time.as_secs_f64()))).collect();
         let object = json!({
             "images": summary.images,
             "sealed": summary.sealed,
@@ -142,7 +141,7 @@ fn report(summary: &Summary, totals: &SealTotals, context: &Context, args: &Args
             "bytes_sealed": totals.bytes,
             "segments": totals.segments,
             "peak_rss_bytes": peak_rss_bytes(),
-            "stages": stages,
+            "stages": summary.stages.all().map(|(name, time)| (name, time.as_secs_f64())).into_iter().collect::<BTreeMap<_, _>>(),
             "interrupted": summary.interrupted,
         });
         context.print(&format!("{object}\n"))?;

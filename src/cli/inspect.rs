@@ -1,11 +1,12 @@
 //! `safelight inspect`.
 
+use std::borrow::Cow;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
-use serde_json::json;
+use serde::Serialize;
 
 use super::eyes::EyesArgs;
 use super::ingest::source_failure;
@@ -67,6 +68,13 @@ struct Shown {
 /// Runs `inspect`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let stop = interrupt::stop_flag()?;
+    // All of them, before the first is looked at.
+    let mut sources = args
+        .paths
+        .iter()
+        .map(|path| Source::open(path, None))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(source_failure)?;
     let nets = args.eyes.nets()?;
     let defaults = Options::default();
     let options = Options { workers: args.jobs.unwrap_or(defaults.workers), ..defaults };
@@ -80,10 +88,9 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     }
     let eyes = || -> Box<dyn Look> { Box::new(TrainedEyes::new(&nets)) };
     let mut tally = Tally { format, context, images: 0, failures: 0 };
-    for path in &args.paths {
-        let mut source = Source::open(path, None).map_err(source_failure)?;
+    for (path, source) in args.paths.iter().zip(&mut sources) {
         let show = |image: &SourceImage, examined: Examined| show(image, examined, path, overlay.as_ref());
-        inspect(&mut source, &eyes, &options, &stop, show, |inspected| tally.receive(inspected))?;
+        inspect(source, &eyes, &options, &stop, show, |inspected| tally.receive(inspected))?;
     }
     if stop.load(Ordering::Relaxed) {
         return Err(Failure::new(Stop::Interrupted, "interrupted", "run the same command again"));
@@ -175,7 +182,7 @@ fn table_row(seen: &Shown) -> String {
 }
 
 fn row([path, pixels, blanked, faces, plates]: [&str; 5]) -> String {
-    format!("{path:<40}  {pixels:>11}  {blanked:>7}  {faces:>5}  {plates}\n")
+    format!("{path:<46}  {pixels:>11}  {blanked:>7}  {faces:>5}  {plates}\n")
 }
 
 /// What a plate says and how sure that is, or that there is one.
@@ -187,33 +194,53 @@ pub fn plate_words(region: &Region) -> String {
     }
 }
 
+/// One image of `--format jsonl`.
+#[derive(Serialize)]
+struct ImageLine<'s> {
+    path: Cow<'s, str>,
+    width: u32,
+    height: u32,
+    regions: Vec<RegionLine<'s>>,
+    redacted: Vec<[u32; 4]>,
+}
+
+#[derive(Serialize)]
+struct RegionLine<'s> {
+    kind: &'static str,
+    #[serde(rename = "box")]
+    bounds: [f64; 4],
+    score: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text_score: Option<f64>,
+}
+
 fn json_line(seen: &Shown) -> String {
     let Shown { name, size, regions, areas, .. } = seen;
     // Two decimals of a pixel, four of a share: all that there is in them.
     let rounded = |value: f32, unit: f64| (f64::from(value) * unit).round() / unit;
-    let regions: Vec<_> = regions
+    let regions = regions
         .iter()
         .map(|region| {
             let b = region.bounds;
-            let bounds = [b.x, b.y, b.w, b.h].map(|v| rounded(v, 100.0));
-            let mut object = json!({
-                "kind": region.kind.name(),
-                "box": bounds,
-                "score": rounded(region.score, 1e4),
-            });
-            if let Some(best) = region.reading.as_ref().and_then(|reading| reading.candidates.first()) {
-                object["text"] = json!(best.text.expose());
-                object["text_score"] = json!(rounded(best.probability, 1e4));
+            let best = region.reading.as_ref().and_then(|reading| reading.candidates.first());
+            RegionLine {
+                kind: region.kind.name(),
+                bounds: [b.x, b.y, b.w, b.h].map(|v| rounded(v, 100.0)),
+                score: rounded(region.score, 1e4),
+                text: best.map(|best| best.text.expose()),
+                text_score: best.map(|best| rounded(best.probability, 1e4)),
             }
-            object
         })
         .collect();
-    let line = json!({
-        "path": name.to_string_lossy(),
-        "width": size.width,
-        "height": size.height,
-        "regions": regions,
-        "redacted": areas.iter().map(|area| [area.x, area.y, area.w, area.h]).collect::<Vec<_>>(),
-    });
+    let line = ImageLine {
+        path: name.to_string_lossy(),
+        width: size.width,
+        height: size.height,
+        regions,
+        redacted: areas.iter().map(|area| [area.x, area.y, area.w, area.h]).collect(),
+    };
+    let line = serde_json::to_string(&line).expect("strings and finite numbers");
     format!("{line}\n")
 }

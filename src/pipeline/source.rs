@@ -3,7 +3,6 @@
 //! Owns which files are images: those whose name says so, whatever they hold, and those whose first bytes say so. Opens
 //! nothing that is not a regular file.
 
-use std::collections::HashSet;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -74,8 +73,8 @@ pub struct Source {
     captures: Captures,
     /// Files that are not images.
     ignored: u64,
-    /// The table itself, and what else is no concern of the operator's.
-    known: HashSet<PathBuf>,
+    /// Tables that this product writes beside images.
+    known: [PathBuf; 3],
 }
 
 impl Source {
@@ -95,7 +94,7 @@ impl Source {
             walk,
             captures: table.map(Captures::read).transpose()?.unwrap_or_default(),
             ignored: 0,
-            known: HashSet::from([own, root.join("truth.jsonl")]),
+            known: [own, root.join("truth.jsonl"), root.join("simulation.json")],
         })
     }
 
@@ -130,7 +129,7 @@ impl Source {
                 }
             };
             let kind = entry.file_type();
-            if kind.is_dir() || self.known.contains(entry.path()) {
+            if kind.is_dir() || self.known.iter().any(|known| known == entry.path()) {
                 continue;
             }
             let named = is_named_like_an_image(entry.path());

@@ -153,3 +153,16 @@ fn weights_that_contradict_themselves_are_refused() {
     ));
     assert!(matches!(refused(|_, r| r["alphabet"] = json!("ABC")), NetsError::Output { net: "reader", .. }));
 }
+
+/// The command line's tests look at pictures through these same nets, from files. `SAFELIGHT_REGENERATE=1` writes them.
+#[test]
+fn the_tiny_nets_in_fixtures_are_these() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tiny-nets");
+    for (name, file) in [("detector.slnn", detector().file()), ("reader.slnn", reader().file())] {
+        let path = folder.join(name);
+        if std::env::var_os("SAFELIGHT_REGENERATE").is_some() {
+            std::fs::write(&path, &file).expect("the fixtures are writable");
+        }
+        assert!(std::fs::read(&path).expect("a fixture") == file, "{name} differs: see this test's comment");
+    }
+}

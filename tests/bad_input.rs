@@ -1,0 +1,277 @@
+//! Whatever a folder may hold and whatever may befall a run: a clear message with a remedy, the right exit code,
+//! nothing lost, nothing shown.
+
+mod common;
+
+use std::fs;
+use std::io::Cursor;
+use std::path::Path;
+
+use common::site::{Ended, Site, jpeg, photo, picture, tiny_nets};
+use common::{Custodian, files_below};
+use image::{DynamicImage, ImageBuffer, ImageFormat, Rgb};
+use jpeg_encoder::{ColorType, Encoder};
+use safelight::custody::{Keyring, PackRequest, Policy};
+use safelight::vault::record::Status;
+use safelight::vault::{SealingOptions, SealingVault};
+
+/// A PNG whose header claims 60,000 × 60,000 pixels.
+fn bomb() -> Vec<u8> {
+    let mut file = Cursor::new(Vec::new());
+    DynamicImage::new_rgb8(1, 1).write_to(&mut file, ImageFormat::Png).expect("encoded");
+    let mut file = file.into_inner();
+    // signature ‖ length ‖ "IHDR" ‖ width ‖ height …
+    for side in [16, 20] {
+        file[side..side + 4].copy_from_slice(&60_000u32.to_be_bytes());
+    }
+    let crc = file[12..29].iter().fold(!0u32, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 })
+    });
+    file[29..33].copy_from_slice(&(!crc).to_be_bytes());
+    file
+}
+
+#[test]
+fn unreadable_images_are_sealed_whole_and_named() {
+    let site = Site::new();
+    let good = photo(0);
+    let mut files = vec![
+        ("bomb.png".to_owned(), bomb()),
+        ("letter.jpg".to_owned(), b"Dear traveller, this is a text file.".to_vec()),
+        ("nothing.jpg".to_owned(), Vec::new()),
+    ];
+    for part in 1..20 {
+        files.push((format!("cut-{:02}.jpg", 5 * part), good[..good.len() * part / 20].to_vec()));
+    }
+    for (name, bytes) in &files {
+        site.put(name, bytes);
+    }
+    site.put("whole.jpg", &good);
+    let run = site.ingest(&[]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert_eq!((run.number("sealed"), run.number("unreadable")), (files.len() as u64 + 1, files.len() as u64));
+    for (name, why) in [
+        ("bomb.png", "60000x60000"),
+        ("letter.jpg", "not a JPEG"),
+        ("nothing.jpg", "empty"),
+        ("cut-50.jpg", "ends early"),
+    ] {
+        let said = |line: &str| line.contains(name) && line.contains(why);
+        assert!(run.stderr.lines().any(said), "{name}: {}", run.stderr);
+    }
+    for opened in site.opened() {
+        let name = String::from_utf8(opened.name).expect("a name");
+        assert!(opened.original == fs::read(site.photos.path().join(&name)).expect("the file"), "{name}");
+        let whole = name == "whole.jpg";
+        assert_eq!((opened.catalogue.status == Status::Examined, opened.scene.is_some()), (whole, whole), "{name}");
+    }
+}
+
+#[test]
+fn odd_but_sound_images_are_examined() {
+    let site = Site::new();
+    let deep: ImageBuffer<Rgb<u16>, _> =
+        ImageBuffer::from_fn(320, 192, |x, y| Rgb([(x * 200) as u16, (y * 300) as u16, 0]));
+    let mut sixteen = Cursor::new(Vec::new());
+    DynamicImage::ImageRgb16(deep).write_to(&mut sixteen, ImageFormat::Png).expect("encoded");
+    let mut cmyk = Vec::new();
+    Encoder::new(&mut cmyk, 90).encode(&[90; 4 * 64 * 64], 64, 64, ColorType::Cmyk).expect("encoded");
+    site.put("16-bit.png", sixteen.get_ref());
+    site.put("cmyk.jpg", &cmyk);
+    site.put("pixel.jpg", &jpeg(&picture(1, 1, 0)));
+    site.put("wrong-extension.tiff", &photo(1));
+    site.put("without-extension", &photo(2));
+    let run = site.ingest(&[]);
+    assert_eq!((run.code, run.number("sealed"), run.number("unreadable")), (Some(0), 5, 0), "{run:?}");
+    assert!(site.opened().iter().all(|opened| opened.scene.is_some()));
+}
+
+#[test]
+fn a_picture_of_108_megapixels_is_examined() {
+    let site = Site::new();
+    let (width, height) = (12_000u16, 9_000u16);
+    let mut file = Vec::new();
+    Encoder::new(&mut file, 50)
+        .encode(&vec![40; usize::from(width) * usize::from(height)], width, height, ColorType::Luma)
+        .expect("encoded");
+    site.put("large.jpg", &file);
+    let run = site.ingest(&[]);
+    assert_eq!((run.code, run.number("sealed"), run.number("unreadable")), (Some(0), 1, 0), "{run:?}");
+    let opened = site.opened();
+    assert_eq!((opened[0].catalogue.width, opened[0].catalogue.height), (12_000, 9_000));
+}
+
+#[test]
+fn no_images_is_no_error_and_is_said() {
+    let site = Site::new();
+    site.put("readme.txt", b"nothing here");
+    let run = site.ingest(&[]);
+    assert_eq!((run.code, run.number("images"), run.number("ignored")), (Some(0), 0, 1));
+    assert!(run.stderr.contains("no images in"), "{run:?}");
+}
+
+#[test]
+fn a_folder_or_table_that_is_not_as_it_should_be_stops_the_run_at_once() {
+    let site = Site::new();
+    site.put("a.jpg", &photo(0));
+    let elsewhere = site.custodian.folder.path().join("no-such-folder");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_safelight"));
+    command.arg("ingest").arg(&elsewhere).arg("--vault").arg(site.custodian.vault());
+    command.arg("--pack").arg(site.custodian.folder.path().join("site.pack")).arg("--models").arg(tiny_nets());
+    Ended::of(command.output().expect("runs")).failed(2, "cannot be opened", "a folder that exists");
+
+    site.put("captures.csv", b"file,timestamp\na.jpg,yesterday\n");
+    site.ingest(&[]).failed(2, "`timestamp` at line 2", "mend the table");
+    site.put("captures.csv", b"file,class\na.jpg,diplomat\n");
+    site.ingest(&[]).failed(2, "diplomat", "citizen");
+    assert!(!site.custodian.vault().join("segments").is_dir() || site.names().is_empty());
+}
+
+#[test]
+fn a_pack_that_is_expired_foreign_damaged_or_none_is_refused() {
+    let site = Site::new();
+    site.put("a.jpg", &photo(0));
+    let folder = site.custodian.folder.path();
+    let vault = site.custodian.vault();
+    let with = |pack: &Path| Ended::of(site.command_with(pack, &vault).output().expect("runs"));
+
+    let old = folder.join("old.pack");
+    let then = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * 60);
+    let custody = folder.join("old-custody");
+    let mut keyring =
+        Keyring::create(&custody, &common::passphrase(), common::CHEAP, Policy::default(), then).expect("a keyring");
+    keyring.issue_pack(&PackRequest { site: "S", valid_days: 30, now: then }, &old).expect("a pack");
+    with(&old).failed(3, "expired", "ask the custodian");
+
+    let good = folder.join("site.pack");
+    let mut bytes = fs::read(&good).expect("the pack");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let damaged = folder.join("damaged.pack");
+    fs::write(&damaged, bytes).expect("written");
+    with(&damaged).failed(3, "altered or cut", "fetch the pack again");
+
+    with(&tiny_nets().join("reader.slnn")).failed(2, "not a site pack", "custody pack");
+    with(&folder.join("missing.pack")).failed(2, "missing.pack", "check the path");
+
+    assert_eq!(with(&good).code, Some(0));
+    let other = Custodian::new();
+    with(&other.folder.path().join("site.pack")).failed(3, "belongs to custodian", "this vault's custodian");
+    assert_eq!(site.names(), ["a.jpg"]);
+}
+
+#[test]
+fn two_ingests_at_once_are_one_too_many() {
+    let site = Site::new();
+    site.put("a.jpg", &photo(0));
+    let held =
+        SealingVault::open(&site.custodian.vault(), &site.custodian.pack, SealingOptions::default()).expect("opens");
+    site.ingest(&[]).failed(2, "another ingest", "wait");
+    held.finish().expect("closes");
+    assert_eq!(site.ingest(&[]).code, Some(0));
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::process::Command;
+
+    use super::*;
+
+    fn succeeds(program: &str, args: &[&OsStr]) -> bool {
+        Command::new(program).args(args).output().is_ok_and(|output| output.status.success())
+    }
+
+    #[test]
+    fn folders_loops_fifos_and_odd_names() {
+        let site = Site::new();
+        let photos = site.photos.path();
+        site.put("folder.jpg/inside.jpg", &photo(0));
+        symlink("..", photos.join("folder.jpg/loop")).expect("a link");
+        symlink(photos.join("nowhere.jpg"), photos.join("broken.jpg")).expect("a link");
+        fs::write(photos.join(OsStr::from_bytes(b"odd-\xFF\n.jpg")), photo(1)).expect("written");
+        assert!(succeeds("mkfifo", &[photos.join("fifo.jpg").as_os_str()]), "mkfifo");
+        let run = site.ingest(&[]);
+        // The broken link is named like an image that is not there.
+        assert_eq!((run.code, run.number("sealed"), run.number("failed")), (Some(1), 2, 1), "{run:?}");
+        for said in ["loop: skipped: a symbolic link", "broken.jpg: skipped", "fifo.jpg: skipped: not a regular file"] {
+            assert!(run.stderr.contains(said), "{said}: {}", run.stderr);
+        }
+        assert_eq!(
+            site.opened().iter().map(|o| o.name.as_slice()).collect::<Vec<_>>(),
+            [b"folder.jpg/inside.jpg".as_slice(), b"odd-\xFF\n.jpg"]
+        );
+    }
+
+    #[test]
+    fn a_file_that_may_not_be_read_is_named_and_kept() {
+        let site = Site::new();
+        let secret = site.put("secret.jpg", &photo(0));
+        site.put("open.jpg", &photo(1));
+        fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).expect("permissions");
+        if fs::File::open(&secret).is_ok() {
+            eprintln!("skipped: this user may read everything");
+            return;
+        }
+        let run = site.ingest(&["--consume"]);
+        assert_eq!((run.code, run.number("sealed"), run.number("failed")), (Some(1), 1, 1), "{run:?}");
+        assert!(run.stderr.contains("secret.jpg: not sealed"), "{run:?}");
+        assert_eq!(files_below(site.photos.path()), [secret]);
+    }
+
+    #[test]
+    fn a_vault_that_may_not_be_written_is_refused_and_nothing_is_consumed() {
+        let site = Site::new();
+        let photo = site.put("a.jpg", &photo(0));
+        // Nobody may write there, not even root, where it exists.
+        let vault = if Path::new("/sys/kernel").is_dir() {
+            Path::new("/sys/kernel/vault").to_owned()
+        } else {
+            let folder = site.custodian.folder.path().join("closed");
+            fs::create_dir(&folder).expect("a folder");
+            fs::set_permissions(&folder, fs::Permissions::from_mode(0o500)).expect("permissions");
+            folder.join("vault")
+        };
+        let pack = site.custodian.folder.path().join("site.pack");
+        let run = Ended::of(site.command_with(&pack, &vault).arg("--consume").output().expect("runs"));
+        assert_eq!(run.code, Some(2), "{run:?}");
+        assert!(run.stderr.contains("error: cannot create") && run.stderr.contains("remedy: "), "{run:?}");
+        assert!(photo.is_file());
+    }
+
+    #[test]
+    fn a_full_disk_ends_the_run_and_loses_nothing() {
+        let site = Site::new();
+        let disk = site.custodian.folder.path().join("disk");
+        fs::create_dir(&disk).expect("a folder");
+        let mount = ["-t", "tmpfs", "-o", "size=2m", "tmpfs"].map(OsStr::new);
+        if !succeeds("mount", &[&mount[..], &[disk.as_os_str()]].concat()) {
+            eprintln!("skipped: this user may not mount");
+            return;
+        }
+        /// Unmounts whatever happens.
+        struct Mounted<'p>(&'p Path);
+        impl Drop for Mounted<'_> {
+            fn drop(&mut self) {
+                succeeds("umount", &[self.0.as_os_str()]);
+            }
+        }
+        let _mounted = Mounted(&disk);
+        let vault = disk.join("vault");
+        let pack = site.custodian.folder.path().join("site.pack");
+        let noise: Vec<u8> = (0..400_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        for number in 0..8 {
+            site.put(&format!("{number}.jpg"), &[photo(number), noise.clone()].concat());
+        }
+        let run = Ended::of(site.command_with(&pack, &vault).arg("--consume").output().expect("runs"));
+        run.failed(2, "No space left", "make room");
+        assert!(safelight::vault::check(&vault).expect("checked").is_sound());
+        // What is not in the vault is still in the folder, and a disk with room takes it.
+        assert_eq!(files_below(site.photos.path()).len(), 8);
+        assert_eq!(site.ingest(&["--consume"]).code, Some(0));
+        assert_eq!(site.opened().len(), 8);
+        assert!(files_below(site.photos.path()).is_empty());
+    }
+}
