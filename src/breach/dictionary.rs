@@ -207,7 +207,6 @@ impl Run<'_> {
 
 /// Hashes `count` serials from number `start` on.
 fn block(job: Job<'_>, start: u64, count: u64, targets: &Targets, hashes: &[HashLike]) -> Recovered {
-    let Some(mut odometer) = Odometer::at(job.pattern, job.spelling, start) else { return Vec::new() };
     let mut found = Vec::new();
     let mut check = |message: &[u8], head: u64| {
         let Some(candidates) = targets.by_head.get(&head) else { return };
@@ -219,40 +218,48 @@ fn block(job: Job<'_>, start: u64, count: u64, targets: &Targets, hashes: &[Hash
             }
         }
     };
-    if job.algorithm != Algorithm::Md5 {
-        for _ in 0..count {
-            let digest = job.algorithm.digest(odometer.message());
-            let head = head(&digest);
-            if targets.may_hold(head as u32) {
-                check(odometer.message(), head);
-            }
-            odometer.advance();
-        }
+    if job.algorithm == Algorithm::Md5 {
+        // Compiled once for each set of vector instructions; the widest that this processor has is taken.
+        pulp::Arch::new().dispatch(|| md5_block(job, start, count, targets, &mut check));
         return found;
     }
+    let Some(mut odometer) = Odometer::at(job.pattern, job.spelling, start) else { return found };
+    for _ in 0..count {
+        let digest = job.algorithm.digest(odometer.message());
+        let head = head(&digest);
+        if targets.may_hold(head as u32) {
+            check(odometer.message(), head);
+        }
+        odometer.advance();
+    }
+    found
+}
+
+#[inline(always)]
+fn md5_block(job: Job<'_>, start: u64, count: u64, targets: &Targets, check: &mut impl FnMut(&[u8], u64)) {
+    let Some(mut odometer) = Odometer::at(job.pattern, job.spelling, start) else { return };
     let length = odometer.message().len();
-    let mut left = count;
-    while left > 0 {
-        let lanes = left.min(LANES as u64) as usize;
+    let padding = 0x80u128 << (8 * length);
+    let mut done = 0;
+    while done < count {
         let mut message = [[0u32; LANES]; MESSAGE_WORDS];
-        let mut texts = [[0u8; 16]; LANES];
-        for (lane, text) in texts.iter_mut().enumerate().take(lanes) {
-            *text = *odometer.block();
-            let mut padded = *text;
-            padded[length] = 0x80;
-            for (w, word) in message.iter_mut().enumerate() {
-                word[lane] =
-                    u32::from_le_bytes([padded[4 * w], padded[4 * w + 1], padded[4 * w + 2], padded[4 * w + 3]]);
+        // Lanes beyond `count` hash serials that belong to the next block, or wrap around; they are not looked at.
+        for lane in 0..LANES {
+            let block = u128::from_le_bytes(*odometer.block()) | padding;
+            for (w, words) in message.iter_mut().enumerate() {
+                words[lane] = (block >> (32 * w)) as u32;
             }
             odometer.advance();
         }
         let [low, high] = digest::md5_lanes(&message, length);
+        let lanes = (count - done).min(LANES as u64) as usize;
         for lane in (0..lanes).filter(|&l| targets.may_hold(low[l])) {
-            check(&texts[lane][..length], u64::from(high[lane]) << 32 | u64::from(low[lane]));
+            if let Some(hit) = Odometer::at(job.pattern, job.spelling, start + done + lane as u64) {
+                check(hit.message(), u64::from(high[lane]) << 32 | u64::from(low[lane]));
+            }
         }
-        left -= lanes as u64;
+        done += LANES as u64;
     }
-    found
 }
 
 #[cfg(test)]

@@ -54,9 +54,9 @@ impl Algorithm {
     }
 }
 
-/// Messages hashed side by side. Sixteen fill four SSE2 or two AVX2 registers for each word of the state, enough to
-/// hide the latency of MD5's one long chain of dependent additions.
-pub const LANES: usize = 16;
+/// Messages hashed side by side. Two AVX-512 or four AVX2 registers for each word of the state hide the latency of MD5's
+/// one long chain of dependent additions.
+pub const LANES: usize = 32;
 
 /// Words of a message that may differ between lanes: 16 bytes, no plate has more.
 pub const MESSAGE_WORDS: usize = 4;
@@ -66,6 +66,7 @@ type Words = [u32; LANES];
 /// `LANES` MD5 digests at once of messages of one common length ≤ 15 bytes. `message[w][lane]` holds the
 /// little-endian words with RFC 1321's 0x80 already appended. Returns the first two words of each digest: 64 bits are
 /// enough to look up, and the few that match are hashed again in full.
+#[inline(always)]
 pub fn md5_lanes(message: &[Words; MESSAGE_WORDS], length: usize) -> [Words; 2] {
     const START: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
     let bits = (length as u32) * 8;
