@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::digest::{self, Algorithm, LANES, MESSAGE_WORDS};
@@ -220,7 +221,10 @@ fn block(job: Job<'_>, start: u64, count: u64, targets: &Targets, hashes: &[Hash
     };
     if job.algorithm == Algorithm::Md5 {
         // Compiled once for each set of vector instructions; the widest that this processor has is taken.
-        pulp::Arch::new().dispatch(|| md5_block(job, start, count, targets, &mut check));
+        let run = Md5Run { job, start, count, targets };
+        for (hit, head) in pulp::Arch::new().dispatch(run) {
+            check(hit.message(), head);
+        }
         return found;
     }
     let Some(mut odometer) = Odometer::at(job.pattern, job.spelling, start) else { return found };
@@ -235,30 +239,44 @@ fn block(job: Job<'_>, start: u64, count: u64, targets: &Targets, hashes: &[Hash
     found
 }
 
-#[inline(always)]
-fn md5_block(job: Job<'_>, start: u64, count: u64, targets: &Targets, check: &mut impl FnMut(&[u8], u64)) {
-    let Some(mut odometer) = Odometer::at(job.pattern, job.spelling, start) else { return };
-    let length = odometer.message().len();
-    let padding = 0x80u128 << (8 * length);
-    let mut done = 0;
-    while done < count {
-        let mut message = [[0u32; LANES]; MESSAGE_WORDS];
-        // Lanes beyond `count` hash serials that belong to the next block, or wrap around; they are not looked at.
-        for lane in 0..LANES {
-            let block = u128::from_le_bytes(*odometer.block()) | padding;
-            for (w, words) in message.iter_mut().enumerate() {
-                words[lane] = (block >> (32 * w)) as u32;
+/// The serials `start..start + count` of a job whose hash is MD5.
+struct Md5Run<'a> {
+    job: Job<'a>,
+    start: u64,
+    count: u64,
+    targets: &'a Targets,
+}
+
+impl WithSimd for Md5Run<'_> {
+    /// Serials that passed the filter, with the first 64 bits of their digests.
+    type Output = Vec<(Odometer, u64)>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
+        let Self { job, start, count, targets } = self;
+        let mut passed = Vec::new();
+        let at = |index| Odometer::at(job.pattern, job.spelling, index);
+        let Some(mut odometer) = at(start) else { return passed };
+        let length = odometer.message().len();
+        let padding = 0x80u128 << (8 * length);
+        for done in (0..count).step_by(LANES) {
+            let mut message = [[0u32; LANES]; MESSAGE_WORDS];
+            // Lanes beyond `count` hash serials of the next block, or wrap around; they are not looked at.
+            for lane in 0..LANES {
+                let block = u128::from_le_bytes(*odometer.block()) | padding;
+                for (w, words) in message.iter_mut().enumerate() {
+                    words[lane] = (block >> (32 * w)) as u32;
+                }
+                odometer.advance();
             }
-            odometer.advance();
-        }
-        let [low, high] = digest::md5_lanes(&message, length);
-        let lanes = (count - done).min(LANES as u64) as usize;
-        for lane in (0..lanes).filter(|&l| targets.may_hold(low[l])) {
-            if let Some(hit) = Odometer::at(job.pattern, job.spelling, start + done + lane as u64) {
-                check(hit.message(), u64::from(high[lane]) << 32 | u64::from(low[lane]));
+            let [low, high] = digest::md5_lanes(simd, &message, length);
+            let lanes = (count - done).min(LANES as u64) as usize;
+            for lane in (0..lanes).filter(|&l| targets.may_hold(low[l])) {
+                let head = u64::from(high[lane]) << 32 | u64::from(low[lane]);
+                passed.extend(at(start + done + lane as u64).map(|hit| (hit, head)));
             }
         }
-        done += LANES as u64;
+        passed
     }
 }
 

@@ -3,6 +3,7 @@
 //! Owns the list of unkeyed digests that the lab tries. Nothing here protects anything.
 
 use md5::Digest as _;
+use pulp::Simd;
 
 /// An unkeyed hash function that people put plates through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
@@ -54,55 +55,73 @@ impl Algorithm {
     }
 }
 
-/// Messages hashed side by side. Two AVX-512 or four AVX2 registers for each word of the state hide the latency of MD5's
+/// Messages hashed side by side: two AVX-512 or four AVX2 registers for each word, enough to hide the latency of MD5's
 /// one long chain of dependent additions.
 pub const LANES: usize = 32;
 
 /// Words of a message that may differ between lanes: 16 bytes, no plate has more.
 pub const MESSAGE_WORDS: usize = 4;
 
-type Words = [u32; LANES];
+/// One word of each lane.
+pub type Words = [u32; LANES];
 
 /// `LANES` MD5 digests at once of messages of one common length ≤ 15 bytes. `message[w][lane]` holds the
 /// little-endian words with RFC 1321's 0x80 already appended. Returns the first two words of each digest: 64 bits are
 /// enough to look up, and the few that match are hashed again in full.
 #[inline(always)]
-pub fn md5_lanes(message: &[Words; MESSAGE_WORDS], length: usize) -> [Words; 2] {
+pub fn md5_lanes<S: Simd>(simd: S, message: &[Words; MESSAGE_WORDS], length: usize) -> [Words; 2] {
+    let words = message.each_ref().map(|words| S::as_simd_u32s(words).0);
+    let mut digests = [[0; LANES]; 2];
+    let [low, high] = digests.each_mut().map(|words| S::as_mut_simd_u32s(words).0);
+    let bits = simd.splat_u32s(length as u32 * 8);
+    for register in (0..words[0].len()).step_by(2) {
+        // Two independent chains in turn; a lone last register is done twice.
+        let pair = [register, (register + 1).min(words[0].len() - 1)];
+        let [first, second] = md5_pair(simd, words.map(|words| pair.map(|at| words[at])), bits);
+        for (at, [a, b]) in pair.into_iter().zip([first, second]) {
+            (low[at], high[at]) = (a, b);
+        }
+    }
+    digests
+}
+
+/// First two words of the digests in two registers.
+#[inline(always)]
+fn md5_pair<S: Simd>(simd: S, words: [[S::u32s; 2]; MESSAGE_WORDS], bits: S::u32s) -> [[S::u32s; 2]; 2] {
     const START: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
-    let bits = (length as u32) * 8;
-    let (mut a, mut b, mut c, mut d) = ([START[0]; LANES], [START[1]; LANES], [START[2]; LANES], [START[3]; LANES]);
-
-    // One step for all lanes; the loops are what the compiler turns into vector instructions.
-    macro_rules! step {
-        ($f:expr, $a:ident, $b:ident, $c:ident, $d:ident, $word:expr, $shift:expr, $sine:expr) => {
-            for lane in 0..LANES {
-                let word = message.get($word).map_or(if $word == 14 { bits } else { 0 }, |words| words[lane]);
-                let mixed: u32 = $f($b[lane], $c[lane], $d[lane]);
-                let sum = $a[lane].wrapping_add(mixed).wrapping_add(word).wrapping_add($sine);
-                $a[lane] = $b[lane].wrapping_add(sum.rotate_left($shift));
+    const SHIFTS: [[u32; 4]; 4] = [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]];
+    let (add, and, or, xor) = (S::add_u32s, S::and_u32s, S::or_u32s, S::xor_u32s);
+    let start = START.map(|word| simd.splat_u32s(word));
+    let mut state = [start; 2];
+    for step in 0..64 {
+        let round = step / 16;
+        let word = match round {
+            0 => step,
+            1 => 5 * step + 1,
+            2 => 3 * step + 5,
+            _ => 7 * step,
+        } % 16;
+        let shift = SHIFTS[round][step % 4];
+        let (left, right) = (simd.splat_u32s(shift), simd.splat_u32s(32 - shift));
+        for (chain, [a, b, c, d]) in state.iter_mut().enumerate() {
+            let mixed = match round {
+                0 => xor(simd, *d, and(simd, *b, xor(simd, *c, *d))),
+                1 => xor(simd, *c, and(simd, *d, xor(simd, *b, *c))),
+                2 => xor(simd, *b, xor(simd, *c, *d)),
+                _ => xor(simd, *c, or(simd, *b, simd.not_u32s(*d))),
+            };
+            let mut sum = add(simd, add(simd, *a, mixed), simd.splat_u32s(SINES[step]));
+            // Words beyond the message are zero, but for its length in bits.
+            if let Some(words) = words.get(word) {
+                sum = add(simd, sum, words[chain]);
+            } else if word == 14 {
+                sum = add(simd, sum, bits);
             }
-        };
+            let turned = or(simd, simd.wrapping_dyn_shl_u32s(sum, left), simd.wrapping_dyn_shr_u32s(sum, right));
+            (*a, *d, *c, *b) = (*d, *c, *b, add(simd, *b, turned));
+        }
     }
-    macro_rules! round {
-        ($f:expr, $multiplier:expr, $offset:expr, $shifts:expr, $base:expr; $($i:literal)*) => {
-            $(
-                step!($f, a, b, c, d, ($multiplier * (4 * $i) + $offset) % 16, $shifts[0], SINES[$base + 4 * $i]);
-                step!($f, d, a, b, c, ($multiplier * (4 * $i + 1) + $offset) % 16, $shifts[1], SINES[$base + 4 * $i + 1]);
-                step!($f, c, d, a, b, ($multiplier * (4 * $i + 2) + $offset) % 16, $shifts[2], SINES[$base + 4 * $i + 2]);
-                step!($f, b, c, d, a, ($multiplier * (4 * $i + 3) + $offset) % 16, $shifts[3], SINES[$base + 4 * $i + 3]);
-            )*
-        };
-    }
-    round!(|x: u32, y: u32, z: u32| z ^ (x & (y ^ z)), 1, 0, [7, 12, 17, 22], 0; 0 1 2 3);
-    round!(|x: u32, y: u32, z: u32| y ^ (z & (x ^ y)), 5, 1, [5, 9, 14, 20], 16; 0 1 2 3);
-    round!(|x: u32, y: u32, z: u32| x ^ y ^ z, 3, 5, [4, 11, 16, 23], 32; 0 1 2 3);
-    round!(|x: u32, y: u32, z: u32| y ^ (x | !z), 7, 0, [6, 10, 15, 21], 48; 0 1 2 3);
-
-    for lane in 0..LANES {
-        a[lane] = a[lane].wrapping_add(START[0]);
-        b[lane] = b[lane].wrapping_add(START[1]);
-    }
-    [a, b]
+    state.map(|[a, b, _, _]| [add(simd, a, start[0]), add(simd, b, start[1])])
 }
 
 /// RFC 1321's table: ⌊2³² · |sin(i + 1)|⌋.
@@ -191,7 +210,16 @@ mod tests {
                     message[w][lane] = u32::from_le_bytes(word.try_into().expect("four"));
                 }
             }
-            let [a, b] = md5_lanes(&message, length);
+            struct Job<'a>(&'a [Words; MESSAGE_WORDS], usize);
+            impl pulp::WithSimd for Job<'_> {
+                type Output = [Words; 2];
+                #[inline(always)]
+                fn with_simd<S: Simd>(self, simd: S) -> [Words; 2] {
+                    md5_lanes(simd, self.0, self.1)
+                }
+            }
+            let [a, b] = pulp::Arch::new().dispatch(Job(&message, length));
+            assert_eq!(pulp::Scalar.vectorize(Job(&message, length)), [a, b]);
             for (lane, text) in texts.iter().enumerate() {
                 let full = Algorithm::Md5.digest(text);
                 assert_eq!(full[..4], a[lane].to_le_bytes());

@@ -35,6 +35,8 @@ pub enum Attack {
     PlateDigests,
     /// Enumerating plates against everything that looks like a hash.
     Dictionary,
+    /// Searching the pseudonyms of known plates with the key of a stolen site pack.
+    Pseudonyms,
     /// Telling the bytes from random ones.
     Randomness,
 }
@@ -51,6 +53,7 @@ impl Attack {
             Self::Moments => "Search known times",
             Self::PlateDigests => "Search hashes of known plates",
             Self::Dictionary => "Crack hashed plates",
+            Self::Pseudonyms => "Use the stolen site pack",
             Self::Randomness => "Tell it from noise",
         }
     }
@@ -66,6 +69,7 @@ impl Attack {
             Self::Moments => "when they were taken, as text and as numbers",
             Self::PlateDigests => "MD5, SHA-1, SHA-256 and BLAKE3 of every plate, whole or cut",
             Self::Dictionary => "every serial that plates may carry, against all that looks like a hash",
+            Self::Pseudonyms => "its key turns each known plate into its pseudonym: is one of them anywhere?",
             Self::Randomness => "chi-square, correlation and repetition, corrected for the number of tests",
         }
     }
@@ -312,6 +316,7 @@ impl fmt::Display for Evidence {
                 counted(t.json, "JSON value"),
                 approx(t.by_chance)
             ),
+            Self::Known(k) if k.searched == 0 && k.kind == SecretKind::Pseudonym => f.write_str("no site pack with it"),
             Self::Known(k) if k.searched == 0 => f.write_str("no truth to search for"),
             Self::Known(k) => write!(
                 f,

@@ -18,6 +18,8 @@ use super::evidence::Known;
 use super::pattern::Pattern;
 use super::randomness;
 use super::truth::Truth;
+use crate::capture::{self, PlateText};
+use crate::pseudonym::EpochKeys;
 
 /// Secrets of one kind that are searched at most; more are sampled evenly. Keeps the automaton within about 200 MB.
 const MAX_SECRETS: usize = 4000;
@@ -40,6 +42,8 @@ pub enum SecretKind {
     FileName,
     /// When a picture was taken.
     Moment,
+    /// Pseudonym of a plate under the key of a stolen site pack.
+    Pseudonym,
 }
 
 /// The encoding in which a secret was found.
@@ -58,8 +62,10 @@ pub enum Form {
     Base64,
     /// A 64-bit count of seconds or milliseconds, either byte order.
     Binary,
-    /// The raw digest.
-    RawDigest,
+    /// Crockford's base32, either case.
+    Base32,
+    /// The raw digest or pseudonym.
+    Raw,
 }
 
 impl Form {
@@ -72,7 +78,8 @@ impl Form {
             Self::Hex => "hex",
             Self::Base64 => "base64",
             Self::Binary => "binary",
-            Self::RawDigest => "raw digest",
+            Self::Base32 => "base32",
+            Self::Raw => "raw bytes",
         }
     }
 }
@@ -102,8 +109,8 @@ pub struct Needles {
 }
 
 impl Needles {
-    /// Compiles everything that `truth` names, and decoys drawn with `seed`.
-    pub fn compile(truth: &Truth, seed: u64) -> Result<Self, BreachError> {
+    /// Compiles everything that `truth` names, with decoys drawn with `seed`; pseudonyms under the `stolen` keys.
+    pub fn compile(truth: &Truth, stolen: &[&EpochKeys], seed: u64) -> Result<Self, BreachError> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut builder = Builder::default();
 
@@ -116,6 +123,9 @@ impl Needles {
         let decoys: Vec<String> = (0..decoys_for(plates.len())).filter_map(|i| decoy(&mut rng, i)).collect();
         builder.add(SecretKind::Plate, &plates, &decoys, String::clone, |p| plate_patterns(p));
         builder.add(SecretKind::PlateDigest, &plates, &decoys, String::clone, |p| digest_patterns(p));
+        if !stolen.is_empty() {
+            builder.add(SecretKind::Pseudonym, &plates, &decoys, String::clone, |p| pseudonym_patterns(p, stolen));
+        }
 
         let mut names: Vec<String> = truth.captures.iter().map(|c| c.path.clone()).collect();
         names.sort();
@@ -295,13 +305,32 @@ fn digest_patterns(plate: &str) -> Vec<(Form, Vec<u8>)> {
         let digest = algorithm.digest(plate.as_bytes());
         let head = &digest[..8];
         [
-            (Form::RawDigest, head.to_vec()),
+            (Form::Raw, head.to_vec()),
             (Form::Hex, HEXLOWER.encode(head).into_bytes()),
             (Form::Hex, HEXUPPER.encode(head).into_bytes()),
             (Form::Base64, BASE64_NOPAD.encode(head).into_bytes()[..10].to_vec()),
         ]
     };
     Algorithm::ALL.into_iter().flat_map(of).collect()
+}
+
+fn pseudonym_patterns(plate: &str, keys: &[&EpochKeys]) -> Vec<(Form, Vec<u8>)> {
+    let Some(plate) = PlateText::canonical(plate) else { return Vec::new() };
+    let of = |keys: &&EpochKeys| {
+        let pseudonym = keys.plate(&plate).0;
+        let head = &pseudonym[..8];
+        // Twelve characters are the first 60 bits.
+        let base32 = capture::to_base32(&pseudonym)[..12].to_owned();
+        [
+            (Form::Raw, head.to_vec()),
+            (Form::Hex, HEXLOWER.encode(head).into_bytes()),
+            (Form::Hex, HEXUPPER.encode(head).into_bytes()),
+            (Form::Base64, BASE64_NOPAD.encode(head).into_bytes()[..10].to_vec()),
+            (Form::Base32, base32.to_lowercase().into_bytes()),
+            (Form::Base32, base32.into_bytes()),
+        ]
+    };
+    keys.iter().flat_map(of).collect()
 }
 
 fn base_name(path: &str) -> &str {
@@ -381,8 +410,9 @@ fn base64_core(bytes: &[u8], before: usize) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::breach::truth::{KnownCapture, KnownRegion};
-    use crate::capture::{PlateText, RegionKind};
+    use crate::capture::RegionKind;
     use crate::geometry::Rect;
+    use crate::pseudonym::{Domain, PseudonymRoot};
 
     fn truth(plates: &[&str]) -> Truth {
         let capture = |(i, plate): (usize, &&str)| KnownCapture {
@@ -422,7 +452,7 @@ mod tests {
                 .push((Form::Base64, BASE64_NOPAD.encode(format!("{before}KLM4821 and more").as_bytes()).into_bytes()));
         }
         for (form, bytes) in planted {
-            let needles = Needles::compile(&truth, 1).expect("compiles");
+            let needles = Needles::compile(&truth, &[], 1).expect("compiles");
             let mut haystack = noise(100_000, 2);
             haystack.splice(50_000..50_000, bytes.iter().copied());
             needles.search(&haystack, 0);
@@ -436,7 +466,7 @@ mod tests {
 
     #[test]
     fn names_moments_and_digests_are_found() {
-        let needles = Needles::compile(&truth(&["KLM4821", "QRS9003"]), 1).expect("compiles");
+        let needles = Needles::compile(&truth(&["KLM4821", "QRS9003"]), &[], 1).expect("compiles");
         let mut haystack = b"capture-00001.jpg taken 2019-05-03T16:13:20Z and ".to_vec();
         haystack.extend(1_556_900_061_000i64.to_be_bytes());
         haystack.extend(HEXLOWER.encode(&Algorithm::Md5.digest(b"QRS9003")[..16]).into_bytes());
@@ -451,13 +481,28 @@ mod tests {
     }
 
     #[test]
+    fn pseudonyms_are_found_with_the_stolen_key_and_with_no_other() {
+        let keys = |seed: u8| PseudonymRoot::from_bytes(&[seed; 32]).keys(Domain::HOME, 3);
+        let plate = PlateText::canonical("QRS9003").expect("canonical");
+        let pseudonym = keys(1).plate(&plate);
+        let shown = pseudonym.show(RegionKind::Plate).to_string();
+        for haystack in [pseudonym.0.to_vec(), shown.clone().into_bytes(), shown.to_lowercase().into_bytes()] {
+            for (seed, found) in [(1, 1), (2, 0)] {
+                let needles = Needles::compile(&truth(&["KLM4821", "QRS9003"]), &[&keys(seed)], 1).expect("compiles");
+                needles.search(&haystack, 0);
+                assert_eq!(needles.result(SecretKind::Pseudonym, haystack.len() as u64, 9).0.found, found);
+            }
+        }
+    }
+
+    #[test]
     fn short_plates_in_noise_are_told_to_be_chance() {
         // 2,000 plates of four characters: 16 MiB of noise hold some of them by chance alone.
         let mut rng = ChaCha8Rng::seed_from_u64(4);
         let pattern = Pattern::parse("LLDD").expect("mask");
         let plates: HashSet<String> = (0..2000).map(|_| pattern.draw(&mut rng)).collect();
         let plates: Vec<&str> = plates.iter().map(String::as_str).collect();
-        let needles = Needles::compile(&truth(&plates), 5).expect("compiles");
+        let needles = Needles::compile(&truth(&plates), &[], 5).expect("compiles");
         let haystack = noise(16 << 20, 6);
         needles.search(&haystack, 0);
         let (known, _) = needles.result(SecretKind::Plate, haystack.len() as u64, 0);
@@ -467,7 +512,7 @@ mod tests {
 
     #[test]
     fn a_match_is_counted_in_one_window_only() {
-        let needles = Needles::compile(&truth(&["KLM4821"]), 1).expect("compiles");
+        let needles = Needles::compile(&truth(&["KLM4821"]), &[], 1).expect("compiles");
         let text = b"....KLM4821....";
         needles.search(&text[..11], 0);
         needles.search(text, 11);

@@ -1,7 +1,7 @@
 //! Attacks on a stolen folder, whatever it holds: the claim that a copied disk is worth nothing, put to the test.
 //!
 //! Owns the attacks, the figures that they yield beside their chance level, and the two baselines on which they must
-//! succeed. Knows no key: it gets what a thief gets, and, to keep score, optionally the truth behind the pictures.
+//! succeed. Knows no key but those that lie in the loot: it gets what a thief gets, and, to keep score, optionally the truth behind the pictures.
 //!
 //! Files are read in windows, all threads at once; memory stays at a few windows for each thread, whatever was stolen.
 
@@ -42,6 +42,9 @@ use loot::Loot;
 use pattern::Pattern;
 use scan::Scanner;
 use text::HashLike;
+
+use crate::custody::SitePack;
+use crate::pseudonym::EpochKeys;
 
 /// Why an attack could not be carried out.
 #[derive(Debug, Error)]
@@ -156,7 +159,9 @@ pub fn attack(stolen: &Path, plan: &Plan<'_>, progress: &(dyn Fn(u64, u64) + Syn
     let loot = Loot::survey(stolen)?;
     let no_truth = Truth::default();
     let truth = plan.truth.unwrap_or(&no_truth);
-    let needles = Needles::compile(truth, plan.seed)?;
+    let packs = site_packs(&loot);
+    let keys: Vec<&EpochKeys> = packs.iter().map(SitePack::epoch_keys).collect();
+    let needles = Needles::compile(truth, &keys, plan.seed)?;
     for file in &loot.files {
         needles.search_name(&file.name);
     }
@@ -174,7 +179,7 @@ pub fn attack(stolen: &Path, plan: &Plan<'_>, progress: &(dyn Fn(u64, u64) + Syn
     };
     let pictures = scan.pictures(plan.samples, &loot);
     let readable = (Evidence::Text(scan.text.clone()), scan.readable(plan.samples));
-    let evidence: [(Attack, (Evidence, Vec<Sample>)); 9] = [
+    let evidence: [(Attack, (Evidence, Vec<Sample>)); 10] = [
         (Attack::Pictures, pictures),
         (Attack::Metadata, (Evidence::Metadata(scan.metadata.clone()), scan.places(plan.samples))),
         (Attack::Text, readable),
@@ -183,6 +188,7 @@ pub fn attack(stolen: &Path, plan: &Plan<'_>, progress: &(dyn Fn(u64, u64) + Syn
         (Attack::Moments, known(SecretKind::Moment)),
         (Attack::PlateDigests, known(SecretKind::PlateDigest)),
         (Attack::Dictionary, (Evidence::Dictionary(dictionary), cracked)),
+        (Attack::Pseudonyms, known(SecretKind::Pseudonym)),
         (Attack::Randomness, (Evidence::Randomness(scan.randomness(&loot)), Vec::new())),
     ];
     let findings = evidence.into_iter().map(|(attack, (evidence, samples))| Finding {
@@ -198,6 +204,17 @@ pub fn attack(stolen: &Path, plan: &Plan<'_>, progress: &(dyn Fn(u64, u64) + Syn
         findings: findings.collect(),
         seconds: started.elapsed().as_secs_f64(),
     })
+}
+
+/// Site packs among the loot: signed, unencrypted, and therefore as good as keys in the thief's hand.
+fn site_packs(loot: &Loot) -> Vec<SitePack> {
+    // Longer than any pack: a bucket takes some 1.3 kB, and a pack of ten years and four classes has 1,500 of them.
+    const MAX_PACK: u64 = 4 << 20;
+    let read = |f: &loot::StolenFile| {
+        let bytes = f.open().and_then(|mut open| open.read_at(0, f.len)).ok()?;
+        SitePack::from_bytes(&bytes).ok()
+    };
+    loot.files.iter().filter(|f| f.len <= MAX_PACK).filter_map(read).collect()
 }
 
 /// Serial patterns to enumerate: those of the region in question first, which everybody who has stood at a road there

@@ -1,12 +1,141 @@
 //! `safelight demo`.
 
+use std::path::PathBuf;
+use std::time::Instant;
+
+use serde_json::json;
+
+use super::eyes::EyesArgs;
+use super::terminal::{count, grouped, say, shown};
 use super::{Context, Failure, Outcome};
+use crate::report::Measure;
+
+mod stage;
+mod story;
+
+use stage::Stage;
+use story::{Loot, Robbery};
 
 /// Arguments of `demo`.
 #[derive(clap::Args)]
-pub struct Args {}
+#[command(after_help = "\
+Draws photographs, seals them, makes a copy for a partner, and lets a thief carry away the vault, the site pack and the \
+copy. Beside them stand two stores as people really build them: photographs named by plate and time, and blurred \
+photographs with hashed plates. The same attacks run on all four; the report shows what came of it.
+
+Everything in it is drawn: no vehicle and no person in the report exists. The keyring's passphrase is made at random and \
+thrown away with the keyring, so that nobody can open the vault afterwards; keep both with --keep-keys to try `search`, \
+`open` and `export` on it.")]
+pub struct Args {
+    /// Folder for all of it; new, empty, or an earlier demo's
+    #[arg(long, value_name = "DIR", default_value = "safelight-demo")]
+    out: PathBuf,
+    /// How many photographs
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 240, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    count: u64,
+    /// Decides what is drawn
+    #[arg(long, value_name = "S", default_value_t = 2019)]
+    seed: u64,
+    /// Keep the keyring, its passphrase and the partner's private key in the folder
+    #[arg(long)]
+    keep_keys: bool,
+    #[command(flatten)]
+    eyes: EyesArgs,
+}
 
 /// Runs `demo`.
-pub fn run(_args: Args, _context: &Context) -> Result<Outcome, Failure> {
-    Err(Failure::usage("`demo` is not built yet", "use a later version"))
+pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    let nets = args.eyes.nets()?;
+    let stage = Stage::set(&args.out)?;
+    let mut clock = Clock { context, began: Instant::now(), measures: Vec::new() };
+
+    let drawn = clock.step("Draw photographs", || stage.draw(args.count, args.seed), |d| d.images)?;
+    clock.say(&format!("  {} plates and {} faces on them", grouped(drawn.plates), grouped(drawn.faces)));
+    let truth = stage.truth()?;
+    let keys = clock.step("Make a keyring and a site pack", || stage.keys(), |_| 0)?;
+    let sealed = clock.step("Find, blank and seal", || stage.ingest(&nets, context), |s| s.images)?;
+    clock.say(&format!("  {} blanked; {} unreadable", count(sealed.regions, "region"), grouped(sealed.unreadable)));
+    clock.step("Make a copy for a partner", || stage.export(&keys), |copied| *copied)?;
+    let stores = clock.step("Build what others build", || stage.baselines(&truth), |_| 0)?;
+    clock.step("Steal all four", || stage.steal(), |_| 0)?;
+    if args.keep_keys {
+        stage.keep(&keys)?;
+    } else {
+        stage.forget()?;
+    }
+    drop(keys);
+
+    let attack = |name: &'static str| stage.attack(name, &truth);
+    let loot = Loot {
+        plain: clock.step("Attack the plain folder", || attack("plain"), |_| 0)?,
+        naive: clock.step("Attack the blurred folder", || attack("naive"), |_| 0)?,
+        vault: clock.step("Attack the vault", || attack("vault"), |_| 0)?,
+        export: clock.step("Attack the partner's copy", || attack("export"), |_| 0)?,
+    };
+    let lines = loot.lines();
+    let breached = loot.vault.is_breached() || loot.export.is_breached();
+    let seconds = clock.began.elapsed().as_secs_f64();
+    let robbery = Robbery {
+        stage: &stage,
+        truth: &truth,
+        stores: &stores,
+        loot,
+        measures: clock.measures,
+        count: args.count,
+        seed: args.seed,
+        seconds,
+    };
+    let summary = robbery.summary();
+    let report = stage.write_report(&robbery.story().html())?;
+
+    if context.json {
+        let object = json!({
+            "report": report.to_string_lossy(),
+            "images": args.count,
+            "seconds": seconds,
+            "breached": breached,
+            "stores": summary,
+        });
+        context.print(&format!("{object}\n"))?;
+    } else {
+        context.print(&format!("{}\nReport: {}\n", lines.join("\n"), shown(&report)))?;
+        if args.keep_keys && !context.quiet {
+            let folder = shown(&args.out);
+            say(&format!("the keyring is in {folder}/custody, its passphrase in {folder}/passphrase"));
+        }
+    }
+    Ok(if breached { Outcome::SomeFailed } else { Outcome::Done })
+}
+
+/// Says each step with its time, and remembers the time for the report.
+struct Clock<'c> {
+    context: &'c Context,
+    began: Instant,
+    measures: Vec<Measure>,
+}
+
+impl Clock<'_> {
+    /// Takes one step; `images` says how many went through it, 0 when that is not what it works on.
+    fn step<T>(
+        &mut self,
+        name: &str,
+        work: impl FnOnce() -> Result<T, Failure>,
+        images: impl FnOnce(&T) -> u64,
+    ) -> Result<T, Failure> {
+        let began = Instant::now();
+        let done = work()?;
+        let seconds = began.elapsed().as_secs_f64();
+        let images = images(&done);
+        let rate =
+            if images > 0 { format!("  {:.0} images/s", images as f64 / seconds.max(1e-9)) } else { String::new() };
+        self.say(&format!("{name:<30} {seconds:>6.2} s{rate}"));
+        self.measures.push(Measure { step: name.to_owned(), images, seconds });
+        Ok(done)
+    }
+
+    fn say(&self, line: &str) {
+        if !self.context.quiet {
+            say(line);
+        }
+    }
 }

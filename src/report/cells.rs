@@ -1,6 +1,6 @@
 //! How figures and verdicts read in the table: a word, a number, and beside it what chance would give.
 
-use crate::breach::{Evidence, Finding, Verdict, approx, counted, grouped};
+use crate::breach::{Evidence, Finding, SecretKind, Verdict, approx, counted, grouped};
 
 /// A table cell.
 pub struct Cell {
@@ -37,11 +37,7 @@ fn detail(finding: &Finding) -> String {
         Evidence::Text(t) if taken => listed([(t.rows, "table row"), (t.json, "JSON value")]),
         Evidence::Text(t) => format!("{}, {} by chance", counted(t.runs, "readable run"), approx(t.by_chance)),
         Evidence::Known(k) if finding.verdict == Verdict::NotTried => {
-            if k.total == 0 {
-                "the truth names none".to_owned()
-            } else {
-                String::new()
-            }
+            if k.kind == SecretKind::Pseudonym { "there is none" } else { "the truth names none" }.to_owned()
         }
         Evidence::Known(k) => {
             let sample =

@@ -1,0 +1,246 @@
+//! The demo's folder, and each act on it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use zeroize::Zeroizing;
+
+use crate::breach::baselines::{self, BaselineError};
+use crate::breach::{self, Assessment, Budget, Plan, Truth};
+use crate::capture::to_base32;
+use crate::cli::breach::failure as breach_failure;
+use crate::cli::ingest::source_failure;
+use crate::cli::terminal::{Voice, chain, shown};
+use crate::cli::{Context, Failure, Stop};
+use crate::custody::{Keyring, PackRequest, Passphrase, PassphraseCost, Policy, RecipientKeys, SitePack};
+use crate::export::{self, Regions, Request, View};
+use crate::geometry::Size;
+use crate::pipeline::{Ingest, IngestError, Options, Source, Summary, TrainedEyes};
+use crate::simulate::produce::{self, Content, Order, Produced};
+use crate::simulate::world::Scenario;
+use crate::vault::{OpeningVault, Query, SealingOptions, SealingVault};
+use crate::vision::Nets;
+
+/// Names a folder as a demo's, so that the next demo may empty it.
+const MARK: &str = "safelight-demo";
+
+/// Everything that a demo makes in its folder.
+const FOLDERS: [&str; 7] = ["photographs", "custody", "plain", "naive", "vault", "export", "stolen"];
+const FILES: [&str; 5] = ["site.pack", "passphrase", "partner.key", "partner.pub", "report.html"];
+
+/// The stores that the thief carries away.
+pub const STORES: [&str; 4] = ["plain", "naive", "vault", "export"];
+
+/// Things that each attack keeps for the report, and captures among which the report's example is chosen.
+pub const SAMPLES: usize = 200;
+
+/// What cracking the blurred folder's hashes may take: on two cores, most of the border's serials.
+const CRACKING: Duration = Duration::from_secs(8);
+
+/// The first of the simulated six weeks.
+const START: jiff::civil::Date = jiff::civil::date(2019, 4, 1);
+
+/// A demo's folder.
+pub struct Stage {
+    out: PathBuf,
+}
+
+/// What the custodian and the partner hold. It lives in memory; the passphrase is written down by
+/// [`Stage::keep`] only.
+pub struct Keys {
+    keyring: Keyring,
+    passphrase: Zeroizing<String>,
+    partner: RecipientKeys,
+}
+
+/// File names in the two baselines, in the order of the truth.
+pub struct Stores {
+    /// In `plain`.
+    pub plain: Vec<String>,
+    /// In `naive`.
+    pub naive: Vec<String>,
+}
+
+impl Stage {
+    /// Makes the folder, or empties an earlier demo's; refuses one that holds anything else.
+    pub fn set(out: &Path) -> Result<Self, Failure> {
+        fs::create_dir_all(out).map_err(|e| unwritable(out, &e))?;
+        let mark = out.join(MARK);
+        let occupied = fs::read_dir(out).map_err(|e| unwritable(out, &e))?.next().is_some();
+        if occupied && !mark.is_file() {
+            return Err(Failure::usage(
+                format!("{} is not empty and holds no earlier demo", shown(out)),
+                "name a new folder with --out, or empty this one",
+            ));
+        }
+        fs::write(&mark, "Made by `safelight demo`, which empties this folder when it runs again.\n")
+            .map_err(|e| unwritable(&mark, &e))?;
+        for name in FOLDERS {
+            absent_is_fine(fs::remove_dir_all(out.join(name))).map_err(|e| unwritable(&out.join(name), &e))?;
+        }
+        for name in FILES {
+            absent_is_fine(fs::remove_file(out.join(name))).map_err(|e| unwritable(&out.join(name), &e))?;
+        }
+        Ok(Self { out: out.to_owned() })
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.out.join(name)
+    }
+
+    /// Where the thief keeps `store`.
+    pub fn stolen(&self, store: &str) -> PathBuf {
+        self.at("stolen").join(store)
+    }
+
+    /// Draws the photographs.
+    pub fn draw(&self, count: u64, seed: u64) -> Result<Produced, Failure> {
+        let content = Content::Pictures(Scenario::SixWeeks);
+        let order = Order { count, seed, content, size: Size::new(1280, 720), start: START };
+        let folder = self.at("photographs");
+        let failed = |error| Failure::usage(chain(&error), "check that the disk has room, then run the demo again");
+        produce::prepare(&folder).map_err(failed)?;
+        produce::produce(&order, &folder, &|| {}).map_err(failed)
+    }
+
+    /// The truth behind the photographs.
+    pub fn truth(&self) -> Result<Truth, Failure> {
+        Truth::read(&self.at("photographs").join(produce::TRUTH)).map_err(breach_failure)
+    }
+
+    /// Makes a keyring behind a random passphrase, a site pack, and a partner's key pair.
+    pub fn keys(&self) -> Result<Keys, Failure> {
+        let mut bits = Zeroizing::new([0u8; 16]);
+        getrandom::fill(bits.as_mut()).map_err(|error| {
+            Failure::new(Stop::Internal, format!("the system gives no random bytes: {error}"), "check /dev/urandom")
+        })?;
+        let passphrase = Zeroizing::new(to_base32(&bits));
+        let now = Timestamp::now();
+        let typed = Passphrase::new(passphrase.to_string());
+        let custody = self.at("custody");
+        let mut keyring = Keyring::create(&custody, &typed, PassphraseCost::default(), Policy::default(), now)?;
+        keyring.issue_pack(&PackRequest { site: "south-gate", valid_days: 90, now }, &self.at("site.pack"))?;
+        Ok(Keys { keyring, passphrase, partner: RecipientKeys::generate() })
+    }
+
+    /// Seals the photographs with nothing but the site pack.
+    pub fn ingest(&self, nets: &Nets, context: &Context) -> Result<Summary, Failure> {
+        let pack = SitePack::read(&self.at("site.pack"))?;
+        let folder = self.at("photographs");
+        let mut source = Source::open(&folder, None).map_err(source_failure)?;
+        let sealing =
+            SealingOptions { segment_bytes: u64::MAX, flush_after: Duration::MAX, ..SealingOptions::default() };
+        let mut vault = SealingVault::open(&self.at("vault"), &pack, sealing)?;
+        let voice = Voice::new(context, &folder);
+        let eyes = || -> Box<dyn crate::pipeline::Look> { Box::new(TrainedEyes::new(nets)) };
+        let ingest = Ingest {
+            keys: pack.epoch_keys(),
+            site: pack.site(),
+            eyes: &eyes,
+            options: &Options::default(),
+            progress: &voice,
+            stop: &AtomicBool::new(false),
+        };
+        let summary = ingest.run(&mut source, &mut vault);
+        voice.finish();
+        let summary = summary.map_err(|IngestError::Seal { source, .. }| Failure::from(source))?;
+        vault.finish()?;
+        Ok(summary)
+    }
+
+    /// Makes the partner's copy: redacted pictures under pseudonyms of its own. Returns how many captures it holds.
+    pub fn export(&self, keys: &Keys) -> Result<u64, Failure> {
+        let vault = OpeningVault::open(&self.at("vault"))?;
+        let request = Request {
+            to: &keys.partner.public(),
+            view: View::Scene,
+            regions: Regions::All,
+            purpose: "Demonstration",
+            query: &Query::default(),
+            now: Timestamp::now(),
+        };
+        Ok(export::export(&vault, &keys.keyring, &request, &self.at("export"))?.captures)
+    }
+
+    /// Builds what others build from the same photographs.
+    pub fn baselines(&self, truth: &Truth) -> Result<Stores, Failure> {
+        let failed = |error: BaselineError| {
+            Failure::usage(chain(&error), "check that the disk has room, then run the demo again")
+        };
+        let photographs = self.at("photographs");
+        let plain = baselines::plain(&photographs, truth, &self.at("plain")).map_err(failed)?;
+        let naive = baselines::naive(&photographs, truth, &self.at("naive")).map_err(failed)?;
+        Ok(Stores { plain, naive })
+    }
+
+    /// Copies all stores, and the site pack beside the vault.
+    pub fn steal(&self) -> Result<(), Failure> {
+        let stolen = self.at("stolen");
+        for store in STORES {
+            let to = if store == "vault" { stolen.join(store).join(store) } else { stolen.join(store) };
+            copy(&self.at(store), &to)?;
+        }
+        let pack = stolen.join("vault").join("site.pack");
+        fs::copy(self.at("site.pack"), &pack).map_err(|e| unwritable(&pack, &e))?;
+        Ok(())
+    }
+
+    /// Writes down the passphrase and the partner's private key.
+    pub fn keep(&self, keys: &Keys) -> Result<(), Failure> {
+        let path = self.at("passphrase");
+        fs::write(&path, format!("{}\n", *keys.passphrase)).map_err(|e| unwritable(&path, &e))?;
+        keys.partner.write(&self.at("partner.key"))?;
+        keys.partner.public().write(&self.at("partner.pub"))?;
+        Ok(())
+    }
+
+    /// Throws the keyring away: without it nobody opens the vault again.
+    pub fn forget(&self) -> Result<(), Failure> {
+        fs::remove_dir_all(self.at("custody")).map_err(|e| unwritable(&self.at("custody"), &e))
+    }
+
+    /// Tries everything on the stolen copy of `store`.
+    pub fn attack(&self, store: &str, truth: &Truth) -> Result<Assessment, Failure> {
+        let budget = Budget { time: CRACKING, ..Budget::default() };
+        let plan = Plan { truth: Some(truth), budget, samples: SAMPLES, ..Plan::default() };
+        breach::attack(&self.stolen(store), &plan, &|_, _| {}).map_err(breach_failure)
+    }
+
+    /// Writes the report and returns where it is.
+    pub fn write_report(&self, page: &str) -> Result<PathBuf, Failure> {
+        let path = self.at("report.html");
+        fs::write(&path, page).map_err(|e| unwritable(&path, &e))?;
+        Ok(path)
+    }
+}
+
+fn absent_is_fine(removed: io::Result<()>) -> io::Result<()> {
+    removed.or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) })
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    Failure::usage(
+        format!("cannot write {}: {error}", shown(path)),
+        "check that the folder may be written and the disk has room",
+    )
+}
+
+/// Copies a folder with all that is in it.
+fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
+    for entry in walkdir::WalkDir::new(from) {
+        let entry = entry.map_err(|e| unwritable(from, &e.into()))?;
+        let inside = entry.path().strip_prefix(from).unwrap_or(entry.path());
+        let target = to.join(inside);
+        let copied = if entry.file_type().is_dir() {
+            fs::create_dir_all(&target)
+        } else {
+            fs::copy(entry.path(), &target).map(|_| ())
+        };
+        copied.map_err(|e| unwritable(&target, &e))?;
+    }
+    Ok(())
+}

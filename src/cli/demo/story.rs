@@ -1,0 +1,299 @@
+//! What the demo's report tells, and the three lines that matter.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use walkdir::WalkDir;
+
+use super::stage::{SAMPLES, STORES, Stage, Stores};
+use crate::breach::{
+    Algorithm, Assessment, Attack, Evidence, Format, KnownCapture, KnownRegion, Sample, Truth, counted, grouped,
+};
+use crate::capture::RegionKind;
+use crate::cli::terminal::bytes;
+use crate::report::{self, Figure, Illustration, Measure, Store, Story};
+
+/// What came of each store.
+pub struct Loot {
+    /// Photographs named by plate and time.
+    pub plain: Assessment,
+    /// Blurred photographs and hashed plates.
+    pub naive: Assessment,
+    /// The vault and the site pack.
+    pub vault: Assessment,
+    /// The partner's copy.
+    pub export: Assessment,
+}
+
+/// Everything that the report is made from.
+pub struct Robbery<'a> {
+    /// The folder.
+    pub stage: &'a Stage,
+    /// The truth behind the photographs.
+    pub truth: &'a Truth,
+    /// File names in the baselines.
+    pub stores: &'a Stores,
+    /// What was found.
+    pub loot: Loot,
+    /// What took how long.
+    pub measures: Vec<Measure>,
+    /// How many photographs were drawn.
+    pub count: u64,
+    /// From which seed.
+    pub seed: u64,
+    /// All of it took this long.
+    pub seconds: f64,
+}
+
+impl Loot {
+    fn all(&self) -> [&Assessment; 4] {
+        [&self.plain, &self.naive, &self.vault, &self.export]
+    }
+
+    /// The three lines that matter.
+    pub fn lines(&self) -> [String; 3] {
+        let took = |a: &Assessment| {
+            let parts = [(a.pictures(), "picture"), (a.thumbnails(), "thumbnail"), (a.plates(), "plate")];
+            let parts: Vec<String> = parts.into_iter().filter(|p| p.0 > 0).map(|(n, what)| counted(n, what)).collect();
+            if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
+        };
+        let sealed = match (self.vault.is_breached(), self.export.is_breached()) {
+            (false, false) => "nothing".to_owned(),
+            _ => format!("BREACHED: vault {}, copy {}", took(&self.vault), took(&self.export)),
+        };
+        [
+            format!("plain folder:         {}", took(&self.plain)),
+            format!("blurred and hashed:   {}", took(&self.naive)),
+            format!("vault, pack and copy: {sealed}"),
+        ]
+    }
+}
+
+impl Robbery<'_> {
+    /// Figures for `--json`.
+    pub fn summary(&self) -> Value {
+        let store = |(name, a): (&str, &Assessment)| {
+            json!({
+                "store": name,
+                "breached": a.is_breached(),
+                "pictures": a.pictures(),
+                "thumbnails": a.thumbnails(),
+                "plates": a.plates(),
+                "bytes": a.bytes,
+                "seconds": a.seconds,
+            })
+        };
+        STORES.into_iter().zip(self.loot.all()).map(store).collect()
+    }
+
+    /// The report.
+    pub fn story(self) -> Story {
+        let breached = self.loot.vault.is_breached() || self.loot.export.is_breached();
+        let headline = if breached {
+            "The vault gave something away: see what was taken below".to_owned()
+        } else {
+            format!(
+                "The same {} photographs, stolen four ways: two stores gave up everyone, the sealed ones nobody",
+                grouped(self.count)
+            )
+        };
+        let lead = "In 2019 a contractor of a border agency copied photographs of travellers and plates onto its own \
+                    network, and a thief copied them from there. Here the same photographs lie in four stores, a thief \
+                    has copied each of them whole, and the same attacks have been run on all four."
+            .to_owned();
+        let seconds = self.seconds;
+        let made = vec![
+            ("Made with".to_owned(), format!("safelight demo -n {} --seed {}", self.count, self.seed)),
+            ("Version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+            (
+                "Machine".to_owned(),
+                format!(
+                    "{}, {} threads, {seconds:.1} seconds in all",
+                    std::env::consts::ARCH,
+                    std::thread::available_parallelism().map_or(1, usize::from)
+                ),
+            ),
+        ];
+        let example = example(self.truth);
+        let (plain, naive) = (self.plain_view(example), self.naive_view(example));
+        let (vault, export) = (self.sealed_view("vault"), self.sealed_view("export"));
+        let Self { loot, measures, .. } = self;
+        let store = |name: &str, what: &str, view: View, assessment| Store {
+            name: name.to_owned(),
+            what: what.to_owned(),
+            figure: view.figure,
+            pair: view.pair,
+            listing: view.listing,
+            assessment,
+        };
+        let stores = vec![
+            store(
+                "Plain folder",
+                "Photographs named by plate and time, as they were in 2019. Nothing has to be attacked.",
+                plain,
+                loot.plain,
+            ),
+            store(
+                "Blurred and hashed",
+                "Plates and faces blurred, plates replaced by their MD5. The metadata still holds a thumbnail taken before \
+                 the blurring, and plates are few enough to try them all.",
+                naive,
+                loot.naive,
+            ),
+            store(
+                "Safelight vault",
+                "The whole disk of a site, its site pack included. This picture is drawn from the stolen bytes: one byte, \
+                 one pixel.",
+                vault,
+                loot.vault,
+            ),
+            store(
+                "Safelight copy for a partner",
+                "Redacted pictures under the partner's own pseudonyms, sealed to the partner's key, which the thief does \
+                 not have.",
+                export,
+                loot.export,
+            ),
+        ];
+        Story {
+            headline,
+            lead,
+            note: "Every vehicle and person here is drawn. None exists.".to_owned(),
+            stores,
+            measures,
+            limits: report::limits(),
+            made,
+        }
+    }
+
+    fn plain_view(&self, example: Option<usize>) -> View {
+        let folder = self.stage.stolen("plain");
+        let picture = example.and_then(|i| self.stores.plain.get(i)).and_then(|name| {
+            let picture = report::photograph(&std::fs::read(folder.join(name)).ok()?)?;
+            Some(figure(picture, "A vehicle at a border crossing, its plate in full view", name))
+        });
+        let names = self.stores.plain.iter().filter(|n| !n.starts_with("NOPLATE")).take(4).cloned();
+        View { figure: picture, pair: Vec::new(), listing: names.collect() }
+    }
+
+    fn naive_view(&self, example: Option<usize>) -> View {
+        let folder = self.stage.stolen("naive");
+        let mut view = View { figure: None, pair: Vec::new(), listing: self.cracked() };
+        let Some((capture, name)) =
+            example.and_then(|i| Some((self.truth.captures.get(i)?, self.stores.naive.get(i)?)))
+        else {
+            return view;
+        };
+        let Ok(file) = std::fs::read(folder.join(name)) else { return view };
+        view.figure = report::photograph(&file)
+            .map(|picture| figure(picture, "The same photograph with its plate and faces blurred", name));
+        let region = closest_look(capture);
+        let thumbnail = self.loot.naive.finding(Attack::Pictures).and_then(|f| thumbnail_of(&f.samples, name));
+        if let Some(details) = region.zip(thumbnail).and_then(|(r, t)| report::closeup(&file, t, r.bounds)) {
+            view.pair = vec![
+                figure(details.blurred, "A blurred detail of the photograph", "what the tool blurred"),
+                figure(details.recovered, "The same detail, recognisable", "what it left in the metadata"),
+            ];
+        }
+        view
+    }
+
+    /// Hashes with the plates that they were turned into.
+    fn cracked(&self) -> Vec<String> {
+        let Some(finding) = self.loot.naive.finding(Attack::Dictionary) else { return Vec::new() };
+        let plates =
+            finding.samples.iter().filter_map(|s| if let Sample::Text(plate) = s { Some(plate) } else { None });
+        let line = |plate: &String| {
+            let digest = Algorithm::Md5.digest(plate.as_bytes());
+            format!("{}… = {plate}", data_encoding::HEXLOWER.encode(&digest[..12]))
+        };
+        let mut lines: Vec<String> = plates.take(3).map(line).collect();
+        if let Evidence::Dictionary(d) = &finding.evidence {
+            lines.push(format!("{} of {} in {:.1} s", grouped(d.recovered), grouped(d.hash_likes), d.seconds));
+        }
+        lines
+    }
+
+    fn sealed_view(&self, store: &str) -> View {
+        let root = self.stage.stolen(store);
+        let files = files_of(&root);
+        let bytes_shown = files.iter().max_by_key(|f| f.1).and_then(|(path, len)| {
+            let middle = len.saturating_sub(report::visible_bytes()) / 2;
+            report::bytes_as_picture(&read_some(path, middle, report::visible_bytes())?)
+        });
+        let caption = files.iter().max_by_key(|f| f.1).map_or_else(String::new, |(path, _)| inside(&root, path));
+        let picture = bytes_shown.map(|picture| {
+            let mut figure = figure(picture, "Grey noise without any structure", &caption);
+            figure.is_bytes = true;
+            figure
+        });
+        let mut listing: Vec<String> = files
+            .iter()
+            .take(4)
+            .map(|(path, len)| format!("{:>8}  {}", bytes(*len).to_string(), inside(&root, path)))
+            .collect();
+        if files.len() > 4 {
+            listing.push(format!("{:>8}  and {} more", "", grouped(files.len() as u64 - 4)));
+        }
+        View { figure: picture, pair: Vec::new(), listing }
+    }
+}
+
+/// What is shown of one store.
+struct View {
+    figure: Option<Figure>,
+    pair: Vec<Figure>,
+    listing: Vec<String>,
+}
+
+fn figure(picture: Illustration, alt: &str, caption: &str) -> Figure {
+    Figure { picture, alt: alt.to_owned(), caption: caption.to_owned(), is_bytes: false }
+}
+
+/// The capture that shows best what is at stake: a legible plate and a face, both large.
+fn example(truth: &Truth) -> Option<usize> {
+    let tallest = |capture: &KnownCapture, kind| {
+        capture.regions.iter().filter(|r| r.kind == kind).map(|r| r.bounds.h).fold(0.0, f32::max)
+    };
+    let score = |capture: &KnownCapture| {
+        (tallest(capture, RegionKind::Plate) / 50.0).min(1.0) + (tallest(capture, RegionKind::Face) / 90.0).min(1.0)
+    };
+    let captures = truth.captures.iter().take(SAMPLES).map(score).enumerate();
+    captures.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(i, _)| i)
+}
+
+/// The region whose detail is shown: the largest face, or else the largest plate.
+fn closest_look(capture: &KnownCapture) -> Option<&KnownRegion> {
+    let by_kind = |r: &&KnownRegion| (u8::from(r.kind == RegionKind::Face), r.bounds.area() as u64);
+    capture.regions.iter().max_by_key(by_kind)
+}
+
+/// The thumbnail carved out of the stolen file `name`.
+fn thumbnail_of<'s>(samples: &'s [Sample], name: &str) -> Option<&'s [u8]> {
+    samples.iter().find_map(|sample| match sample {
+        Sample::Picture { file, format: Format::Jpeg, embedded: true, from } if from == name.as_bytes() => {
+            Some(file.as_slice())
+        }
+        _ => None,
+    })
+}
+
+/// Files of a folder with their lengths, sorted by name.
+fn files_of(root: &Path) -> Vec<(PathBuf, u64)> {
+    let entries = WalkDir::new(root).sort_by_file_name().into_iter().filter_map(Result::ok);
+    let files = entries.filter(|e| e.file_type().is_file());
+    files.filter_map(|e| Some((e.path().to_owned(), e.metadata().ok()?.len()))).collect()
+}
+
+fn inside(root: &Path, path: &Path) -> String {
+    path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned()
+}
+
+fn read_some(path: &Path, from: u64, len: u64) -> Option<Vec<u8>> {
+    use std::io::{Read, Seek, SeekFrom};
+    let mut file = std::fs::File::open(path).ok()?;
+    file.seek(SeekFrom::Start(from)).ok()?;
+    let mut bytes = Vec::new();
+    file.take(len).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
