@@ -1,0 +1,56 @@
+//! What the first version wrote, today's code opens: `fixtures/compat-v1` is never regenerated.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use safelight::capture::CaptureId;
+use safelight::custody::{Keyring, OpeningKeys, Passphrase, RecipientKeys};
+use safelight::export::Manifest;
+use safelight::redact::restore;
+use safelight::seal::Capability;
+use safelight::vault::{OpeningVault, Query, check_deep};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/compat-v1").join(name)
+}
+
+fn originals() -> BTreeSet<String> {
+    let listed = fs::read_to_string(fixture("originals.txt")).expect("the list of originals");
+    listed.lines().map(str::to_owned).collect()
+}
+
+/// Restores everything in a vault and returns the digests.
+fn restored(folder: &Path, keys: &OpeningKeys) -> BTreeSet<String> {
+    let vault = OpeningVault::open(folder).expect("the vault opens");
+    let restore_one = |hit: &safelight::vault::Hit| {
+        let id = CaptureId(hit.record.id);
+        let scene = vault.scene_in(hit.segment, id, keys).expect("the scene opens");
+        assert!(scene.file.starts_with(&[0xff, 0xd8]));
+        let mut identity = vault.identity_in(hit.segment, id, keys).expect("the identity opens");
+        let removed = std::mem::take(&mut identity.removed);
+        blake3::hash(&restore(identity.method, removed, &identity.blake3).expect("the original comes back")).to_string()
+    };
+    Query::default().run(&vault, keys).expect("the catalogue opens").hits.iter().map(restore_one).collect()
+}
+
+#[test]
+fn a_vault_of_the_first_version_opens() {
+    let passphrase = Passphrase::new("correct horse battery staple".to_owned());
+    let keyring = Keyring::open(&fixture("custody"), &passphrase).expect("the keyring opens");
+    let keys = keyring.opening_keys(&Capability::ALL);
+    assert_eq!(restored(&fixture("vault"), &keys), originals());
+    let report = check_deep(&fixture("vault"), &keys).expect("checked");
+    assert!(report.is_sound(), "{:?}", report.faults);
+}
+
+#[test]
+fn an_export_of_the_first_version_opens() {
+    let keys = RecipientKeys::read(&fixture("partner.key")).expect("the key is read").into_opening_keys();
+    let copy = OpeningVault::open(&fixture("copy")).expect("the copy opens");
+    let card = copy.card();
+    let manifest = Manifest::read(&fixture("copy"), card.vault, card.custodian, &keys).expect("the manifest opens");
+    manifest.check(&copy).expect("nothing is missing");
+    assert_eq!(manifest.purpose, "compatibility");
+    assert_eq!(restored(&fixture("copy"), &keys), originals());
+}
