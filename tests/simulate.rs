@@ -45,6 +45,21 @@ fn one_thread_and_four_draw_the_same_bytes() {
 }
 
 #[test]
+fn pictures_may_have_any_shape() {
+    for (width, height) in [(64, 64), (97, 601), (1500, 80), (333, 222)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let order = Order { size: Size::new(width, height), ..order(Content::Pictures(Scenario::Mixed), 12) };
+        produce_with(2, &order, folder.path());
+        for (name, bytes) in contents(folder.path()) {
+            if name.ends_with("jpg") || name.ends_with("png") {
+                let image = image::load_from_memory(&bytes).expect("decodable");
+                assert_eq!((image.width(), image.height()), (width, height), "{name}");
+            }
+        }
+    }
+}
+
+#[test]
 fn truth_and_manifest_name_every_picture_in_order() {
     let folder = tempfile::tempdir().expect("a folder");
     produce_with(2, &order(Content::Pictures(Scenario::Mixed), 40), folder.path());

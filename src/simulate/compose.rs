@@ -367,8 +367,8 @@ impl Legibility {
                 let readable = shown
                     && inside > 0.985
                     && sight.hidden < 0.06
-                    && *letters > 8.5
-                    && settings.smear() < 0.24 * letters
+                    && *letters > 9.5
+                    && settings.smear() < 0.2 * letters
                     && contrast > 26.0 + 2.2 * noise;
                 Self { shown, readable }
             }

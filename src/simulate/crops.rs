@@ -64,15 +64,15 @@ fn attempt_one(rng: &mut Rng) -> Option<Crop> {
     let mut settings = Settings::random(rng, conditions, 1.0);
     settings.lens = None;
     let smear = settings.smear();
-    if smear > 0.26 * letters {
-        let factor = 0.26 * letters / smear;
+    if smear > 0.2 * letters {
+        let factor = 0.2 * letters / smear;
         settings.blur *= factor;
         settings.motion = (settings.motion.0 * factor, settings.motion.1 * factor);
     }
     let reflector = Reflector { quad, gain: rng.between(0.45, 1.6) };
     let exposure = settings.expose(&mut canvas, &[], &[reflector]);
     let bounds = around(&quad).clipped(size);
-    let clear = letters > 7.0 && contrast(&exposure, bounds) > 22.0 + 2.0 * settings.tone.noise;
+    let clear = letters > 7.0 && contrast(&exposure, bounds) > 26.0 + 2.4 * settings.tone.noise;
     clear.then(|| Crop { exposure, text: plate.text(), bounds, quad })
 }
 

@@ -2,11 +2,13 @@
 //!
 //! Owns ground, sky and everything built. Knows nothing of vehicles.
 
-use super::brush::{Rgb, bar, ellipse, fill, flat, gradient, polygon};
+use super::brush::{Rgb, ellipse, flat};
 use super::chance::Chance;
+use super::decoy::{draw_poster, draw_sign};
 use super::grain::Grain;
 use super::scene::{Canvas, Conditions, Rng, Weather};
 use super::view::{Easel, Place, Point3, View, slab};
+use crate::geometry::Rect;
 
 /// What kind of place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +40,29 @@ pub fn draw(canvas: &mut Canvas, view: &View, ground: Ground, conditions: Condit
         Ground::CarPark => car_park(&mut easel, rng),
         Ground::Highway => highway(&mut easel, rng),
     }
+    boards(&mut easel, rng);
+}
+
+/// Signs and posters on posts: lettered rectangles that are no plates, faces that are no faces.
+fn boards(easel: &mut Easel, rng: &mut Rng) {
+    for _ in 0..*rng.weighted(&[(0, 0.3), (1, 0.35), (2, 0.25), (4, 0.1)]) {
+        let z = easel.view.position[2] + rng.between(7.0, 30.0);
+        let side = if rng.odds(0.5) { -1.0 } else { 1.0 };
+        let (x, y) = (side * rng.between(2.6, 3.0 + 0.3 * z), rng.between(0.5, 2.8));
+        let (w, h) = (rng.between(0.4, 1.5), rng.between(0.3, 1.0));
+        easel.line([x + w / 2.0, 0.0, z], [x + w / 2.0, y, z], Rgb(96, 98, 102), 1.0, 0.07);
+        let (Some(a), Some(b)) = (easel.at([x, y + h, z]), easel.at([x + w, y, z])) else { continue };
+        let area = Rect::new(a.0, a.1, b.0 - a.0, b.1 - a.1);
+        let on_canvas = area.overlap(Rect::new(0.0, 0.0, easel.canvas.width() as f32, easel.canvas.height() as f32));
+        if area.w < 10.0 || area.h < 8.0 || area.w > 700.0 || on_canvas <= 0.0 {
+            continue;
+        }
+        if rng.odds(0.75) {
+            draw_sign(easel.canvas, area, rng);
+        } else {
+            draw_poster(easel.canvas, area, rng);
+        }
+    }
 }
 
 fn sky(canvas: &mut Canvas, view: &View, wet: bool, rng: &mut Rng) {
@@ -53,8 +78,15 @@ fn sky(canvas: &mut Canvas, view: &View, wet: bool, rng: &mut Rng) {
             (Rgb(188, 194, 200), Rgb(226, 228, 230)),
         ])
     };
-    let paint = gradient((0.0, horizon - 0.7 * h), (0.0, horizon), &[(0.0, high, 1.0), (1.0, low, 1.0)]);
-    bar(canvas, 0.0, 0.0, w, h, &paint);
+    // The horizon tilts with the camera; below it the ground will cover.
+    let lowest = (horizon + view.roll.abs() * w / 2.0 + 2.0).clamp(0.0, h) as usize;
+    for (y, row) in canvas.data_mut().chunks_exact_mut(w as usize * 4).take(lowest).enumerate() {
+        let t = ((y as f32 - horizon) / (0.7 * h) + 1.0).clamp(0.0, 1.0);
+        let c = high.mixed(low, t);
+        for p in row.chunks_exact_mut(4) {
+            p.copy_from_slice(&[c.0, c.1, c.2, 255]);
+        }
+    }
     if horizon > 40.0 && rng.odds(0.5) {
         for _ in 0..6 {
             let p = (rng.between(0.0, w), rng.between(0.0, horizon * 0.8));
@@ -129,37 +161,48 @@ fn surface(canvas: &mut Canvas, view: &View, ground: Ground, wet: bool, rng: &mu
     let (ox, oz) = (rng.unit() * 200.0, rng.unit() * 200.0);
     let w = canvas.width() as usize;
     const STEP: usize = 16;
-    let lit: Vec<[u8; 3]> = (0..256)
-        .map(|n| {
-            let c = base.times(1.0 + (n as f32 - 128.0) / 128.0 * strength);
-            [c.0, c.1, c.2]
+    // The ground's colour for each value of the grain, fading into haze in eight steps.
+    let lit: Vec<[[u8; 4]; 256]> = (0..8)
+        .map(|haze| {
+            std::array::from_fn(|n| {
+                let c = base.times(1.0 + (n as f32 - 128.0) / 128.0 * strength);
+                let c = c.mixed(Rgb::grey(176), haze as f32 * 0.08);
+                [c.0, c.1, c.2, 255]
+            })
         })
         .collect();
+    let eye = (view.position[0], view.position[2]);
     for (y, row) in canvas.data_mut().chunks_exact_mut(w * 4).enumerate() {
         let mut left = ray(view, 0.5, y as f32 + 0.5);
         for start in (0..w).step_by(STEP) {
             let end = (start + STEP).min(w);
             let right = ray(view, end as f32 + 0.5, y as f32 + 0.5);
-            let hit = |r: Point3| {
-                // Beyond 400 m it is haze.
-                let t = view.position[1] / (-r[1]).max(view.position[1] / 400.0);
-                (view.position[0] + r[0] * t, view.position[2] + r[2] * t)
-            };
             if left[1] < 0.0 || right[1] < 0.0 {
-                let ((x0, z0), (x1, z1)) = (hit(left), hit(right));
-                let n = (end - start) as f32;
+                let hit = |r: Point3| {
+                    // Beyond 400 m it is haze.
+                    let t = view.position[1] / (-r[1]).max(view.position[1] / 400.0);
+                    (eye.0 + r[0] * t, eye.1 + r[2] * t)
+                };
+                let (from, to) = (hit(left), hit(right));
+                let away = (from.0 - eye.0).hypot(from.1 - eye.1);
                 // Grain of about 2 cm near by; coarser far away, where it would only flicker.
-                let scale = 55.0 / (1.0 + ((x0 - view.position[0]).hypot(z0 - view.position[2]) / 9.0).floor());
-                let far = ((z0 - view.position[2]) / 90.0).clamp(0.0, 0.6);
-                for (i, p) in row[start * 4..end * 4].chunks_exact_mut(4).enumerate() {
-                    let t = i as f32 / n;
-                    let (x, z) = (x0 + (x1 - x0) * t + ox + 1000.0, z0 + (z1 - z0) * t + oz + 1000.0);
-                    let fine = grain.at((x * scale) as usize, (z * scale) as usize);
-                    let broad = grain.at((x * 6.0) as usize, (z * 6.0) as usize);
-                    let c = lit[(usize::from(fine) + usize::from(broad)) / 2];
-                    for (v, c) in p.iter_mut().zip(c) {
-                        *v = (f32::from(c) + (176.0 - f32::from(c)) * far) as u8;
-                    }
+                let scale = 55.0 / (1.0 + (away / 9.0).floor());
+                let colors = &lit[((away / 13.0) as usize).min(7)];
+                let fixed = |v: f32| (v * 65536.0) as i64;
+                let n = (end - start) as i64;
+                let step = |a: f32, b: f32, scale: f32| (fixed(a * scale), (fixed(b * scale) - fixed(a * scale)) / n);
+                let (x0, x1) = (from.0 + ox, to.0 + ox);
+                let (z0, z1) = (from.1 + oz, to.1 + oz);
+                let ((mut fx, dfx), (mut fz, dfz)) = (step(x0, x1, scale), step(z0, z1, scale));
+                let ((mut bx, dbx), (mut bz, dbz)) = (step(x0, x1, 6.0), step(z0, z1, 6.0));
+                for p in row[start * 4..end * 4].chunks_exact_mut(4) {
+                    let fine = grain.at((fx >> 16) as usize, (fz >> 16) as usize);
+                    let broad = grain.at((bx >> 16) as usize, (bz >> 16) as usize);
+                    p.copy_from_slice(&colors[(usize::from(fine) + usize::from(broad)) / 2]);
+                    fx += dfx;
+                    fz += dfz;
+                    bx += dbx;
+                    bz += dbz;
                 }
             }
             left = right;
@@ -385,16 +428,4 @@ fn highway(easel: &mut Easel, rng: &mut Rng) {
         easel.fill(&slab(-3.0, 6.0, 5.5, 2.2, z - 0.1), 0.03, Rgb(24, 100, 66), 1.0);
         easel.edge(&slab(-2.9, 6.1, 5.3, 2.0, z - 0.11), 0.03, Rgb(232, 234, 232), 0.9, 0.08);
     }
-}
-
-/// A triangle or board of light on a wet ground below a lamp.
-pub fn wet_streak(canvas: &mut Canvas, from: (f32, f32), length: f32, width: f32, color: Rgb) {
-    let points = [
-        (from.0 - width, from.1),
-        (from.0 + width, from.1),
-        (from.0 + width * 1.6, from.1 + length),
-        (from.0 - width * 1.6, from.1 + length),
-    ];
-    let paint = gradient(from, (from.0, from.1 + length), &[(0.0, color, 0.35), (1.0, color, 0.0)]);
-    fill(canvas, polygon(&points).as_ref(), &paint);
 }

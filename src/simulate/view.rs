@@ -136,6 +136,12 @@ impl Easel<'_> {
         self.fill(&ring, 1.0, color, alpha);
     }
 
+    /// A disc on a vehicle's end, which bends away towards its sides; `half` is half of the vehicle's width.
+    pub fn wrapped_disc(&mut self, [u, y, d]: Point3, rx: f32, ry: f32, half: f32, color: Rgb, alpha: f32) {
+        let ring: Vec<Point3> = ring([u, y, d], rx, ry).map(|[u, y, d]| [u, y, d + bend(u, half)]).collect();
+        self.fill(&ring, 1.0, color, alpha);
+    }
+
     /// A wheel seen from its side: a circle along the vehicle.
     pub fn wheel(&mut self, [u, y, d]: Point3, radius: f32, color: Rgb) {
         let ring: Vec<Point3> = (0..14)
@@ -159,6 +165,12 @@ impl Easel<'_> {
         let (w, h) = (w / 2.0, h / 2.0);
         Some([corner(-w, h)?, corner(w, h)?, corner(w, -h)?, corner(-w, -h)?])
     }
+}
+
+/// How far a vehicle's end lies back at `u`, `half` of its width from the middle at the corner.
+pub fn bend(u: f32, half: f32) -> f32 {
+    let t = ((u.abs() / half - 0.55) / 0.45).clamp(0.0, 1.2);
+    0.34 * t * t
 }
 
 /// Ten points of an ellipse that faces along the vehicle.

@@ -91,7 +91,10 @@ const HOURS: [f32; 24] = [
 ];
 
 /// Households over pictures: makes distinct travellers over pictures come out as in 2019.
-const HOUSEHOLDS_PER_PICTURE: f64 = 0.72;
+const HOUSEHOLDS_PER_PICTURE: f64 = 0.36;
+
+/// The same where variety is wanted: most come once.
+const HOUSEHOLDS_PER_MIXED_PICTURE: f64 = 4.0;
 
 /// A world of so many pictures.
 #[derive(Clone, Debug)]
@@ -150,8 +153,7 @@ impl World {
             Scenario::Mixed => rng.pick(&["south-gate", "harbour", "north-road"]),
         };
         // Few come often, many come once.
-        let households = (self.count as f64 * HOUSEHOLDS_PER_PICTURE).max(1.0);
-        let household = (households * f64::from(rng.unit()).powf(1.35)) as u64;
+        let household = (self.households() * f64::from(rng.unit()).powf(1.35)) as u64;
         let class = {
             let mut who = dice(self.seed, "class", household);
             *who.weighted(&[("citizen", 0.55), ("visitor", 0.35), ("transit", 0.1)])
@@ -205,7 +207,15 @@ impl World {
 
     /// Households that happen to be there too: for the next lane, the queue, the crowd.
     pub fn bystander(&self, rng: &mut Rng) -> u64 {
-        (self.count as f64 * HOUSEHOLDS_PER_PICTURE * f64::from(rng.unit())) as u64
+        (self.households() * f64::from(rng.unit())) as u64
+    }
+
+    fn households(&self) -> f64 {
+        let share = match self.scenario {
+            Scenario::SixWeeks => HOUSEHOLDS_PER_PICTURE,
+            Scenario::Mixed => HOUSEHOLDS_PER_MIXED_PICTURE,
+        };
+        (self.count as f64 * share).max(1.0)
     }
 }
 
@@ -236,6 +246,18 @@ mod tests {
         assert!(taken.is_sorted());
         let lasted = taken[2999].duration_since(taken[0]);
         assert!(lasted > SignedDuration::from_hours(24 * 41) && lasted < SignedDuration::from_hours(24 * 42));
+    }
+
+    #[test]
+    fn travellers_come_back_as_in_2019() {
+        // 184,000 pictures of somewhat under 100,000 travellers, whatever the number of pictures.
+        for count in [2000, 12_000] {
+            let world = world(count);
+            let people: std::collections::HashSet<u64> =
+                (0..count).flat_map(|i| world.members(world.plan(i).household).collect::<Vec<_>>()).collect();
+            let share = people.len() as f64 / count as f64;
+            assert!((0.47..0.58).contains(&share), "{} travellers in {count} pictures", people.len());
+        }
     }
 
     #[test]

@@ -35,6 +35,8 @@ impl Tone {
             Illumination::Night => (rng.between(1.0, 2.2), rng.between(3.0, 15.0)),
             Illumination::Infrared => (rng.between(0.9, 1.5), rng.between(2.0, 11.0)),
         };
+        // Automatic exposure errs.
+        let gain = if rng.odds(0.07) { gain * rng.pick(&[0.55, 0.7, 1.45, 1.8]) } else { gain };
         let hazy = conditions.weather != Weather::Clear;
         Self {
             gain,
@@ -71,35 +73,37 @@ pub fn develop(canvas: &Canvas, tone: &Tone, rng: &mut Rng) -> Exposure {
     let (w, h) = (canvas.width() as usize, canvas.height() as usize);
     let curves = [tone.curve(tone.warmth), tone.curve(1.0), tone.curve(1.0 / tone.warmth)];
     let saturation = (tone.saturation * 256.0) as i32;
-    let noise: Vec<i16> = bell_table().iter().map(|&n| (f32::from(n) * tone.noise / 32.0 * 16.0) as i16).collect();
-    let mask = noise.len() - 1;
-    // Loss of light towards the corners, of 65536, as a sum of a column's and a row's share.
+    // Noise in sixteenths, a value for each of a pixel's three channels, repeated so that a row may begin anywhere.
+    let bells = bell_table();
+    let spread = if tone.colored { [0, 7919, 15_101] } else { [0; 3] };
+    let scale = tone.noise / 32.0 * 16.0;
+    let scaled: Vec<i16> = bells.iter().map(|&n| (f32::from(n) * scale) as i16).collect();
+    let period = 1 << 13;
+    let noise: Vec<i16> =
+        (0..period + w).flat_map(|i| spread.map(|s| scaled[((i % period) * 5 + s) % scaled.len()])).collect();
+    // Loss of light towards the corners, of 32768, as a sum of a column's and a row's share.
     let loss = |i: usize, n: usize| {
         let t = 2.0 * i as f32 / n as f32 - 1.0;
-        (t * t * 0.5 * tone.vignette * 65536.0) as i32
+        (t * t * 0.5 * tone.vignette * 32768.0) as i32
     };
-    let columns: Vec<i32> = (0..w).map(|x| loss(x, w)).collect();
+    let columns: Vec<i32> = (0..w).flat_map(|x| [32768 - loss(x, w); 3]).collect();
     let mut data = vec![0u8; w * h * 3];
+    let mut curved = vec![0i32; w * 3];
     for (y, (row, out)) in canvas.data().chunks_exact(w * 4).zip(data.chunks_exact_mut(w * 3)).enumerate() {
-        let row_loss = loss(y, h);
-        let first = rng.below(1 << 16);
-        let chroma = if tone.colored { (7919, 15_101) } else { (0, 0) };
-        let pixels = row.chunks_exact(4).zip(out.chunks_exact_mut(3)).zip(&columns);
-        for (at, ((p, out), &column)) in (first..).zip(pixels) {
-            let light = 65536 - column - row_loss;
-            let (r, g, b) = (
-                i32::from(curves[0][usize::from(p[0])]),
-                i32::from(curves[1][usize::from(p[1])]),
-                i32::from(curves[2][usize::from(p[2])]),
-            );
-            let grey = (77 * r + 150 * g + 29 * b) >> 8;
-            let n = [noise[at & mask], noise[(at + chroma.0) & mask], noise[(at + chroma.1) & mask]];
-            for ((o, v), n) in out.iter_mut().zip([r, g, b]).zip(n) {
-                let v = grey + (((v - grey) * saturation) >> 8);
-                // Noise in sixteenths; shot noise grows with the light, but less than the light.
-                let shot = 160 + (v >> 1);
-                *o = (((v * light) >> 16) + ((i32::from(n) * shot) >> 12)).clamp(0, 255) as u8;
+        for (p, v) in row.chunks_exact(4).zip(curved.chunks_exact_mut(3)) {
+            let rgb: [i32; 3] = std::array::from_fn(|c| i32::from(curves[c][usize::from(p[c])]));
+            let grey = (77 * rgb[0] + 150 * rgb[1] + 29 * rgb[2]) >> 8;
+            for (v, c) in v.iter_mut().zip(rgb) {
+                *v = grey + (((c - grey) * saturation) >> 8);
             }
+        }
+        let dark = loss(y, h);
+        let first = rng.below(period) * 3;
+        // Straight lines of arithmetic without a table: the compiler makes vectors of it.
+        for (((o, &v), &light), &n) in out.iter_mut().zip(&curved).zip(&columns).zip(&noise[first..first + w * 3]) {
+            // Shot noise grows with the light, but less than the light.
+            let shot = 160 + (v >> 1);
+            *o = (((v * (light - dark)) >> 15) + ((i32::from(n) * shot) >> 12)).clamp(0, 255) as u8;
         }
     }
     Exposure { width: w, height: h, data }

@@ -163,7 +163,7 @@ impl Plate {
         let two = self.serial.contains('\n');
         let american = self.size.1 > 140.0 && self.size.1 < 155.0 || self.size.1 < 105.0;
         match self.design.trim {
-            Trim::Mercosur(_) if two => (0.26, 0.31, 0.86),
+            Trim::Mercosur(_) if two => (0.27, 0.29, 0.86),
             Trim::Mercosur(_) => (0.34, 0.52, 0.9),
             Trim::Town if two => (0.22, 0.34, 0.86),
             Trim::Town => (0.31, 0.52, 0.92),

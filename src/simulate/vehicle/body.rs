@@ -98,14 +98,11 @@ impl Shape {
 /// The dark under and around the vehicle.
 pub fn shadow(easel: &mut Easel, shape: &Shape) {
     let (w, l) = (shape.half_width, shape.length);
-    for (grow, alpha) in [(0.42, 0.10), (0.28, 0.14), (0.14, 0.2), (0.0, 0.35)] {
-        let (a, b) = (w * 0.92 + grow, l + grow * 0.5);
-        easel.fill(
-            &[[-a, 0.0, -grow * 0.8], [a, 0.0, -grow * 0.8], [a, 0.0, b], [-a, 0.0, b]],
-            0.25,
-            Rgb(12, 13, 16),
-            alpha,
-        );
+    for i in 0..9 {
+        let grow = 0.5 - 0.075 * i as f32;
+        let (a, b) = (w * 0.9 + grow, l + grow * 0.5);
+        let corners = [[-a, 0.0, -grow * 0.8], [a, 0.0, -grow * 0.8], [a, 0.0, b], [-a, 0.0, b]];
+        easel.fill(&corners, 0.25, Rgb(12, 13, 16), 0.06 + 0.014 * i as f32);
     }
 }
 
@@ -116,12 +113,6 @@ pub fn draw(vehicle: &Vehicle, easel: &mut Easel, facing: Facing, glare: f32, se
     let paint = vehicle.paint;
     let w = shape.half_width;
     near_wheels(easel, shape);
-    let (viewer, _) = easel.viewer();
-    for side in [-1.0, 1.0] {
-        if viewer * side > w {
-            draw_side(vehicle, easel, side, &near, &far);
-        }
-    }
     let glass = glass_outline(shape, &near);
     let (low, high) = ([0.0, near.base.1, near.base.0], [0.0, shape.roof, near.top]);
     easel.shade(&glass, 0.08, high, low, &[(0.0, Rgb(18, 22, 27), 1.0), (1.0, Rgb(44, 52, 60), 1.0)]);
@@ -133,8 +124,18 @@ pub fn draw(vehicle: &Vehicle, easel: &mut Easel, facing: Facing, glare: f32, se
     } else {
         backs_of_seats(easel, shape, &near);
     }
+    vehicle.extras.on_glass(easel, shape, &near);
+    easel.fill(&glass, 0.08, Rgb(8, 10, 12), vehicle.extras.tint * 0.6);
     reflections(easel, shape, &near, &glass, glare);
+    // The sides hide what of the people inside would stick out beside the glass.
+    let (viewer, _) = easel.viewer();
+    for side in [-1.0, 1.0] {
+        if viewer * side > w {
+            draw_side(vehicle, easel, side, &near, &far);
+        }
+    }
     // Roof.
+    let roof = vehicle.extras.roof.unwrap_or(paint);
     let r = w * shape.taper;
     let far_top = shape.length - far.top;
     easel.shade(
@@ -147,8 +148,9 @@ pub fn draw(vehicle: &Vehicle, easel: &mut Easel, facing: Facing, glare: f32, se
         0.1,
         [0.0, shape.roof, near.top],
         [0.0, shape.roof, far_top],
-        &[(0.0, paint.times(1.0), 1.0), (1.0, paint.times(1.18), 1.0)],
+        &[(0.0, roof, 1.0), (1.0, roof.times(1.18), 1.0)],
     );
+    vehicle.extras.on_roof(easel, shape, &near, &far);
     pillars(easel, shape, &near, &glass, paint);
     mirrors(easel, shape, facing, &near, paint);
     deck(easel, shape, &near, paint);
@@ -498,4 +500,14 @@ fn panel(easel: &mut Easel, shape: &Shape, near: &End, paint: Rgb, clean: f32) {
             (1.0, low, 1.0),
         ],
     );
+    // Round corners turn away from the light; the upper edge catches it.
+    let dark = Rgb(6, 7, 9);
+    easel.shade(
+        &outline,
+        0.2,
+        [-w, t, 0.2],
+        [w, t, 0.2],
+        &[(0.0, dark, 0.34), (0.18, dark, 0.0), (0.82, dark, 0.0), (1.0, dark, 0.34)],
+    );
+    easel.line([-w * 0.8, t - 0.03, 0.02], [w * 0.8, t - 0.03, 0.02], Rgb(255, 255, 255), 0.16, 0.025);
 }

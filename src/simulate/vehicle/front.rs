@@ -98,13 +98,14 @@ pub fn draw(vehicle: &Vehicle, easel: &mut Easel, rng: &mut Rng, marks: &mut Mar
         easel.line([-w * 0.5, y, 0.0], [w * 0.5, y, 0.0], Rgb(60, 60, 62), 0.8, 0.01);
     }
     for side in [-1.0, 1.0] {
-        let at = [side * w * 0.74, intake + intake_height * 0.7, 0.05];
-        easel.disc(at, 0.11, 0.065, Rgb(24, 24, 25), 1.0);
+        let at = [side * w * 0.74, intake + intake_height * 0.7, 0.0];
         if face.fogs {
-            easel.disc(at, 0.05, 0.05, Rgb(176, 182, 188), 1.0);
-            easel.disc(at, 0.03, 0.03, Rgb(230, 234, 238), 1.0);
+            easel.wrapped_disc(at, 0.1, 0.06, w, Rgb(24, 24, 25), 1.0);
+            easel.wrapped_disc(at, 0.05, 0.05, w, Rgb(176, 182, 188), 1.0);
+            easel.wrapped_disc(at, 0.03, 0.03, w, Rgb(230, 234, 238), 1.0);
         }
     }
+    vehicle.extras.on_nose(easel, &vehicle.shape);
     // The plate and its holder's shade.
     let y = match vehicle.kind {
         Kind::BoxTruck | Kind::Semitrailer => nose.bottom + 0.18,
@@ -194,9 +195,10 @@ fn lamps(vehicle: &Vehicle, easel: &mut Easel, face: &Face, w: f32, top: f32, ma
     for side in [-1.0f32, 1.0] {
         let middle = [side * w * (inner + 0.97) * 0.5, top - height * 0.45, 0.06];
         if face.round_lamps {
-            easel.disc(middle, 0.12, 0.12, Rgb(60, 62, 66), 1.0);
-            easel.disc(middle, 0.105, 0.105, Rgb(206, 212, 218), 1.0);
-            easel.disc([middle[0], middle[1] + 0.02, middle[2]], 0.06, 0.05, Rgb(244, 247, 250), 1.0);
+            let middle = [middle[0], middle[1], 0.0];
+            easel.wrapped_disc(middle, 0.12, 0.12, w, Rgb(60, 62, 66), 1.0);
+            easel.wrapped_disc(middle, 0.105, 0.105, w, Rgb(206, 212, 218), 1.0);
+            easel.wrapped_disc([middle[0], middle[1] + 0.02, 0.0], 0.06, 0.05, w, Rgb(244, 247, 250), 1.0);
         } else {
             let u = |f: f32| side * w * f;
             let outline = [
@@ -215,10 +217,17 @@ fn lamps(vehicle: &Vehicle, easel: &mut Easel, face: &Face, w: f32, top: f32, ma
                 &[(0.0, Rgb(120, 126, 132), 1.0), (0.5, Rgb(214, 219, 224), 1.0), (1.0, Rgb(136, 142, 148), 1.0)],
             );
             for f in [inner + 0.12, inner + 0.27] {
-                let at = [u(f), top - height * 0.48, 0.03];
-                easel.disc(at, height * 0.36, height * 0.36, Rgb(78, 82, 88), 1.0);
-                easel.disc(at, height * 0.26, height * 0.26, Rgb(222, 228, 234), 1.0);
-                easel.disc([at[0] - 0.01, at[1] + 0.015, at[2]], height * 0.1, height * 0.1, Rgb(255, 255, 255), 1.0);
+                let at = [u(f), top - height * 0.48, 0.0];
+                easel.wrapped_disc(at, height * 0.36, height * 0.36, w, Rgb(78, 82, 88), 1.0);
+                easel.wrapped_disc(at, height * 0.26, height * 0.26, w, Rgb(222, 228, 234), 1.0);
+                easel.wrapped_disc(
+                    [at[0] - 0.01, at[1] + 0.015, 0.0],
+                    height * 0.1,
+                    height * 0.1,
+                    w,
+                    Rgb(255, 255, 255),
+                    1.0,
+                );
             }
             let amber = [
                 [u(0.9), top + slant * 0.6 - 0.01, 0.2],

@@ -3,6 +3,7 @@
 //! Owns bodies, lamps, glass and where plates and people sit. Knows nothing of roads or cameras' defects.
 
 mod body;
+mod extras;
 mod front;
 mod motorcycle;
 mod rear;
@@ -47,6 +48,7 @@ pub struct Vehicle {
     shape: body::Shape,
     front: front::Face,
     tail: rear::Tail,
+    extras: extras::Extras,
     freight: truck::Freight,
     front_plate: Option<Plate>,
     rear_plate: Plate,
@@ -127,6 +129,7 @@ impl Vehicle {
             shape: body::Shape::random(&mut rng, kind),
             front: front::Face::random(&mut rng, kind),
             tail: rear::Tail::random(&mut rng, kind),
+            extras: extras::Extras::random(&mut rng, kind),
             freight: truck::Freight::random(&mut rng),
             front_plate,
             rear_plate,

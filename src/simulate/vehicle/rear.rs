@@ -119,6 +119,7 @@ pub fn draw(vehicle: &Vehicle, easel: &mut Easel, rng: &mut Rng, marks: &mut Mar
         easel.line([side * w * 0.72, bumper, 0.0], [side * w * 0.76, top, 0.05], Rgb(8, 8, 9), 0.45, 0.01);
     }
     lamps(vehicle, easel, w, top, bumper, marks);
+    let aside = vehicle.extras.on_tail(easel, &vehicle.shape);
     let y = if tail.low_plate { (low + bumper) * 0.5 } else { bumper + (top - bumper) * 0.44 };
     let d = if tail.low_plate { -0.06 } else { -0.01 };
     let (pw, ph) = vehicle.rear_plate.size();
@@ -128,6 +129,7 @@ pub fn draw(vehicle: &Vehicle, easel: &mut Easel, rng: &mut Rng, marks: &mut Mar
         [pw / 2.0 + 0.07, y - ph / 2.0 - 0.03, d + 0.005],
         [0.0, y - ph / 2.0 - 0.035, d + 0.005],
     ]);
+    let recess: Vec<_> = recess.into_iter().map(|[u, y, d]| [u + aside, y, d]).collect();
     easel.shade(
         &recess,
         0.12,
@@ -151,7 +153,7 @@ pub fn draw(vehicle: &Vehicle, easel: &mut Easel, rng: &mut Rng, marks: &mut Mar
     words(vehicle, easel, tail.name, [w * 0.62, top - 0.07, -0.005], 0.05, Rgb(190, 192, 196));
     easel.disc([0.0, top - 0.05, -0.005], 0.05, 0.045, Rgb(196, 198, 204), 1.0);
     stickers(vehicle, easel, w, bumper, low, rng);
-    vehicle.hang_plate(easel, Facing::Rear, [0.0, y, d - 0.01], 0.0, rng, marks);
+    vehicle.hang_plate(easel, Facing::Rear, [aside, y, d - 0.01], 0.0, rng, marks);
 }
 
 fn lamps(vehicle: &Vehicle, easel: &mut Easel, w: f32, top: f32, bumper: f32, marks: &mut Marks) {
@@ -222,8 +224,8 @@ fn lamps(vehicle: &Vehicle, easel: &mut Easel, w: f32, top: f32, bumper: f32, ma
             }
             Lamps::Round => {
                 for f in [0.62, 0.84] {
-                    easel.disc([u(f), top - 0.13, 0.0], 0.09, 0.09, Rgb(30, 12, 12), 1.0);
-                    easel.disc([u(f), top - 0.13, -0.005], 0.078, 0.078, RED, 1.0);
+                    easel.wrapped_disc([u(f), top - 0.13, 0.0], 0.09, 0.09, w, Rgb(30, 12, 12), 1.0);
+                    easel.wrapped_disc([u(f), top - 0.13, 0.0], 0.078, 0.078, w, RED, 1.0);
                     easel.disc([u(f), top - 0.12, -0.01], 0.03, 0.03, Rgb(240, 150, 140), 0.8);
                 }
                 [u(0.73), top - 0.13, 0.0]
