@@ -50,6 +50,7 @@ pub struct Vehicle {
     tail: rear::Tail,
     extras: extras::Extras,
     freight: truck::Freight,
+    rider: motorcycle::Rider,
     front_plate: Option<Plate>,
     rear_plate: Plate,
     /// How the plate hangs: right, up (metres), turned (radians).
@@ -131,6 +132,7 @@ impl Vehicle {
             tail: rear::Tail::random(&mut rng, kind),
             extras: extras::Extras::random(&mut rng, kind),
             freight: truck::Freight::random(&mut rng),
+            rider: motorcycle::Rider::random(&mut rng),
             front_plate,
             rear_plate,
             hang: (

@@ -6,25 +6,30 @@ use crate::simulate::chance::Chance;
 use crate::simulate::scene::Rng;
 use crate::simulate::view::{Easel, mirrored, slab};
 
+/// What a rider wears.
+#[derive(Clone, Copy, Debug)]
+pub struct Rider {
+    jacket: Rgb,
+    trousers: Rgb,
+    helmet: Rgb,
+}
+
+impl Rider {
+    /// Some rider.
+    pub fn random(rng: &mut Rng) -> Self {
+        const JACKETS: [Rgb; 6] =
+            [Rgb(30, 30, 34), Rgb(52, 60, 80), Rgb(120, 40, 36), Rgb(90, 90, 84), Rgb(60, 84, 60), Rgb(190, 188, 180)];
+        const TROUSERS: [Rgb; 3] = [Rgb(40, 46, 66), Rgb(26, 26, 28), Rgb(84, 76, 60)];
+        const HELMETS: [Rgb; 5] =
+            [Rgb(20, 20, 22), Rgb(220, 220, 218), Rgb(160, 30, 32), Rgb(40, 60, 120), Rgb(180, 182, 186)];
+        Self { jacket: *rng.pick(&JACKETS), trousers: *rng.pick(&TROUSERS), helmet: *rng.pick(&HELMETS) }
+    }
+}
+
 /// Draws machine and rider.
 pub fn draw(vehicle: &Vehicle, easel: &mut Easel, facing: Facing, rng: &mut Rng, marks: &mut Marks) {
     let paint = vehicle.paint;
-    let mut dress = super::dice(
-        vehicle.rear_plate.letter_height().to_bits().into(),
-        "rider",
-        u64::from(paint.0) << 16 | u64::from(paint.1) << 8 | u64::from(paint.2),
-    );
-    let jacket = *dress.pick(&[
-        Rgb(30, 30, 34),
-        Rgb(52, 60, 80),
-        Rgb(120, 40, 36),
-        Rgb(90, 90, 84),
-        Rgb(60, 84, 60),
-        Rgb(190, 188, 180),
-    ]);
-    let trousers = *dress.pick(&[Rgb(40, 46, 66), Rgb(26, 26, 28), Rgb(84, 76, 60)]);
-    let helmet =
-        *dress.pick(&[Rgb(20, 20, 22), Rgb(220, 220, 218), Rgb(160, 30, 32), Rgb(40, 60, 120), Rgb(180, 182, 186)]);
+    let Rider { jacket, trousers, helmet } = vehicle.rider;
     // Far wheel, near wheel.
     easel.fill(&slab(-0.06, 0.0, 0.12, 0.6, 1.5), 0.5, Rgb(18, 18, 19), 1.0);
     // Legs and boots on their pegs.
