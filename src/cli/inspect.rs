@@ -110,21 +110,22 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
 
 /// A folder for copies that no later ingest will take for photographs.
 fn make_overlay(out: &Path, sources: &[PathBuf]) -> Result<Overlay, Failure> {
+    // Nothing is made before it is known to be elsewhere; what does not exist yet lies where its nearest folder does.
+    let place =
+        |path: &Path| std::path::absolute(path).ok()?.ancestors().find_map(|folder| fs::canonicalize(folder).ok());
+    let inside = |source: &&PathBuf| matches!((place(out), place(source)), (Some(out), Some(source)) if out.starts_with(&source));
+    if let Some(source) = sources.iter().find(inside) {
+        return Err(Failure::usage(
+            format!("--out lies in {}, which is inspected: the copies would be taken for photographs", shown(source)),
+            "give a folder elsewhere",
+        ));
+    }
     fs::create_dir_all(out).map_err(|error| {
         Failure::usage(
             format!("{} cannot be made: {error}", shown(out)),
             "give a folder that you may write to with --out",
         )
     })?;
-    let place = |path: &Path| fs::canonicalize(path).ok();
-    let inside =
-        |source: &PathBuf| matches!((place(out), place(source)), (Some(out), Some(source)) if out.starts_with(&source));
-    if let Some(source) = sources.iter().find(|source| inside(source)) {
-        return Err(Failure::usage(
-            format!("--out lies in {}, which is inspected: the copies would be taken for photographs", shown(source)),
-            "give a folder elsewhere",
-        ));
-    }
     Ok(Overlay::new(out))
 }
 

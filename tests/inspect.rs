@@ -1,0 +1,73 @@
+//! `safelight inspect`, as an operator runs it.
+
+mod common;
+
+use std::path::Path;
+use std::process::Command;
+
+use common::files_below;
+use common::site::{Ended, Site, photo, tiny_nets};
+use serde_json::Value;
+
+fn inspect(args: &[&Path], more: &[&str]) -> Ended {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
+    command.arg("inspect").args(args).arg("--models").arg(tiny_nets()).args(more);
+    Ended::of(command.output().expect("the command runs"))
+}
+
+#[test]
+fn json_lines_come_in_order_with_boxes_and_blanked_areas() {
+    let site = Site::new();
+    for number in 0..6 {
+        site.put(&format!("lane/{number}.jpg"), &photo(number));
+    }
+    let run = inspect(&[site.photos.path()], &["--json", "--jobs", "3"]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let lines: Vec<Value> = run.stdout.lines().map(|line| serde_json::from_str(line).expect("an object")).collect();
+    let paths: Vec<&str> = lines.iter().filter_map(|line| line["path"].as_str()).collect();
+    assert_eq!(paths, [0, 1, 2, 3, 4, 5].map(|number| format!("lane/{number}.jpg")));
+    for line in &lines {
+        assert_eq!((line["width"].as_u64(), line["height"].as_u64()), (Some(320), Some(192)));
+        let (regions, areas) =
+            (line["regions"].as_array().expect("regions"), line["redacted"].as_array().expect("areas"));
+        assert!(!regions.is_empty() && regions.len() == areas.len());
+        let sides =
+            |value: &Value| value.as_array().expect("four").iter().filter_map(Value::as_f64).collect::<Vec<_>>();
+        for (region, area) in regions.iter().zip(areas) {
+            assert_eq!(region["kind"], "plate");
+            let (tight, blank) = (sides(&region["box"]), sides(area));
+            assert!(blank[0] <= tight[0] && blank[1] <= tight[1]);
+            assert!(blank[0] + blank[2] >= tight[0] + tight[2] && blank[1] + blank[3] >= tight[1] + tight[3]);
+        }
+    }
+}
+
+#[test]
+fn a_file_given_by_itself_keeps_its_name_and_an_unreadable_one_is_named() {
+    let site = Site::new();
+    let good = site.put("good.jpg", &photo(0));
+    let cut = site.put("cut.jpg", &photo(1)[..300]);
+    let run = inspect(&[&good, &cut], &["--format", "jsonl"]);
+    assert_eq!(run.code, Some(1));
+    let line: Value = serde_json::from_str(&run.stdout).expect("one object");
+    assert_eq!(line["path"].as_str(), good.to_str());
+    assert!(run.stderr.contains("cut.jpg: cannot be examined: the JPEG file ends early"), "{run:?}");
+}
+
+#[test]
+fn overlays_are_written_only_where_no_ingest_finds_them() {
+    let site = Site::new();
+    site.put("lane/a.jpg", &photo(0));
+    let inside = site.photos.path().join("overlays");
+    let arguments = |out: &Path| ["--format", "overlay", "--out", out.to_str().expect("a name")].map(str::to_owned);
+    let run = |out: &Path| {
+        let arguments = arguments(out);
+        inspect(&[site.photos.path()], &arguments.each_ref().map(String::as_str))
+    };
+    run(&inside).failed(2, "is inspected", "elsewhere");
+    assert!(!inside.exists());
+    let out = site.temporary.path().join("overlays");
+    assert_eq!(run(&out).code, Some(0));
+    assert_eq!(files_below(&out), [out.join("lane/a.jpg")]);
+    assert!(image::open(out.join("lane/a.jpg")).is_ok());
+}
