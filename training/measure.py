@@ -5,6 +5,7 @@ The scores are those of the shared score.py. These sets choose nothing: threshol
 
 import argparse
 import json
+import math
 import pathlib
 import subprocess
 import sys
@@ -51,6 +52,46 @@ def main() -> None:
                 print(f"{name:10} {kind:5} {told['regions']:5} regions: detected {100 * told['detected'] / n:5.1f} % "
                       f"covered {100 * told['covered'] / n:5.1f} % leaked {100 * told['leaked'] / n:5.1f} %{read} "
                       f"false {told['false_per_image']:.2f}", flush=True)
+            if folder in args.simulated:
+                groups(folder / truth, pathlib.Path(out.name))
+
+
+def groups(truth: pathlib.Path, predictions: pathlib.Path) -> None:
+    """Covered, leaked and read by size, light and skin tone, with 95 % Wilson intervals: simulated truth tells them."""
+    found = {row["path"]: row for row in map(json.loads, predictions.read_text().splitlines())}
+    cells: dict[tuple, list] = {}
+    for row in map(json.loads, truth.read_text().splitlines()):
+        got = found[row["path"]]
+        for region in row["regions"]:
+            kind, box = region["kind"], region["box"]
+            covered = share(box, got["redacted"])
+            read = None
+            if text := "".join(c for c in region.get("text", "") if c.isalnum()):
+                read = any(r.get("text") == text and share(box, [r["box"]]) > 0.3 for r in got["regions"])
+            size = "width " + next((f"< {s} px" for s in (24, 32, 48, 96) if box[2] < s), ">= 96 px")
+            keys = [size, row.get("conditions", {}).get("illumination", "any")]
+            if "skin_tone" in region:
+                keys.append(f"skin tone {region['skin_tone']}")
+            for key in keys:
+                cells.setdefault((kind, key), []).append((covered >= 0.98, covered < 0.5, read))
+    for (kind, key), outcomes in sorted(cells.items()):
+        texts = [r for _, _, r in outcomes if r is not None]
+        print(f"    {kind:5} {key:14} {len(outcomes):5}: covered {wilson([c for c, _, _ in outcomes])} "
+              f"leaked {wilson([leak for _, leak, _ in outcomes])}" + (f" read {wilson(texts)}" if texts else ""))
+
+
+def share(box: list[float], areas: list[list[float]]) -> float:
+    """The largest share of the box inside one of the areas."""
+    x, y, w, h = box
+    inside = [max(0, min(x + w, a + c) - max(x, a)) * max(0, min(y + h, b + d) - max(y, b)) for a, b, c, d in areas]
+    return max(inside, default=0.0) / (w * h)
+
+
+def wilson(hits: list[bool]) -> str:
+    n, p, z = len(hits), sum(hits) / len(hits), 1.96
+    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return f"{100 * p:5.1f} % [{100 * max(0, middle - half):.0f}-{100 * min(1, middle + half):.0f}]"
 
 
 def find(folder: pathlib.Path, path: str) -> pathlib.Path:
