@@ -23,7 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--packs", type=pathlib.Path, nargs="+", required=True)
     parser.add_argument("--models", type=pathlib.Path, required=True)
-    parser.add_argument("--false", type=float, default=0.35)
+    parser.add_argument("--false", type=float, default=0.4)
     parser.add_argument("--side", type=float, default=0.98, help="share of found boxes whose side the margin covers")
     parser.add_argument("--most", type=int, default=120, help="held-out pictures of each set")
     parser.add_argument("--write", action="store_true")
@@ -38,7 +38,7 @@ def main() -> None:
         for stem in args.packs:
             pack, counts = Pack(stem), {}
             for entry in pack.entries:
-                name = entry["set"]
+                name = "simulated" if entry["set"].startswith("simulated/") else entry["set"]
                 if not entry["held"] or k not in entry["labelled"] or counts.get(name, 0) >= args.most:
                     continue
                 counts[name] = counts.get(name, 0) + 1

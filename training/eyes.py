@@ -15,6 +15,8 @@ import numpy as np
 import slnn
 from plates import cut
 
+# A finer look has at most this many times the long side of the usual one.
+FINE = 2.5
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
@@ -29,31 +31,37 @@ def reduced(image: np.ndarray, d: int) -> np.ndarray:
     return ((total + counts // 2) // counts).astype(np.uint8)
 
 
-def to_grid(image: np.ndarray, grid: dict) -> tuple[np.ndarray, float, float]:
+def looks(w: int, h: int, grid: dict) -> list[tuple[int, int, int]]:
+    """(d, width, height): which reduction, resampled to which size; a large picture gets a second, finer look."""
+    longest, side = max(w, h), grid["long_side"]
+    size = {d: (-(-w // d), -(-h // d)) for d in (1, 2, 4, 8)}
+    d = next((d for d in size if 0.75 * side <= max(size[d]) <= side), None)
+    if d is not None:
+        chosen = [(d, *size[d])]
+    else:
+        d = max((d for d in size if max(size[d]) >= side), default=1)
+        factor = min(side, 2 * longest) / max(size[d])
+        chosen = [(d, *(max(1, int(n * factor + 0.5)) for n in size[d]))]
+    if longest > 2 * grid["tile_above"]:
+        d = next((d for d in size if max(size[d]) <= FINE * side), 8)
+        if max(size[d]) > max(chosen[0][1:]):
+            chosen.append((d, *size[d]))
+    return chosen
+
+
+def to_grid(image: np.ndarray, look: tuple[int, int, int], grid: dict) -> tuple[np.ndarray, float, float]:
     """The padded grid image, and grid pixels per stored pixel across and down."""
-    h, w = image.shape
-    longest, side = max(h, w), grid["long_side"]
-    small = None
-    for d in (1, 2, 4, 8):
-        if 0.75 * side <= -(-longest // d) <= side:
-            small = reduced(image, d)
-            sx = sy = 1 / d
-            break
-    if small is None:
-        d = max((d for d in (1, 2, 4, 8) if -(-longest // d) >= side), default=1)
-        small = reduced(image, d)
-        target = min(side, 2 * longest)
-        factor = target / max(small.shape)
-        size = (max(1, round(small.shape[1] * factor)), max(1, round(small.shape[0] * factor)))
-        sx, sy = size[0] / small.shape[1] / d, size[1] / small.shape[0] / d
-        small = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)
+    d, width, height = look
+    small = reduced(image, d)
+    sx, sy = width / small.shape[1] / d, height / small.shape[0] / d
+    if small.shape != (height, width):
+        small = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
     m = grid["multiple"]
-    pad = [(0, -n % m) for n in small.shape]
-    return np.pad(small, pad, constant_values=grid["pad_value"]), sx, sy
+    return np.pad(small, [(0, -n % m) for n in small.shape], constant_values=grid["pad_value"]), sx, sy
 
 
-def decode(heads: np.ndarray, meta: dict, least: dict[str, float]) -> list[tuple[str, float, list[float]]]:
-    """Head → (kind, score, [l, t, r, b] in grid pixels), best first, suppressed within each class."""
+def candidates(heads: np.ndarray, meta: dict, least: dict[str, float]) -> list[tuple[str, float, list[float]]]:
+    """Head → (kind, score, [l, t, r, b] in grid pixels) of every peak."""
     stride, found = meta["stride"], []
     for k, kind in enumerate(meta["classes"]):
         logit = heads[..., k]
@@ -64,12 +72,18 @@ def decode(heads: np.ndarray, meta: dict, least: dict[str, float]) -> list[tuple
         cx, cy = (xs + 0.5) * stride, (ys + 0.5) * stride
         boxes = np.stack([cx - d[:, 0], cy - d[:, 1], cx + d[:, 2], cy + d[:, 3]], 1)
         scores = 1 / (1 + np.exp(-logit[ys, xs]))
-        kept: list[int] = []
-        for n in np.argsort(-scores, kind="stable")[: meta["max_candidates"]]:
-            if all(overlap(boxes[n], boxes[o]) <= meta["nms_iou"] for o in kept):
-                kept.append(n)
-        found += [(kind, float(scores[n]), boxes[n].tolist()) for n in kept]
-    return sorted(found, key=lambda f: -f[1])
+        best = np.argsort(-scores, kind="stable")[: meta["max_candidates"]]
+        found += [(kind, float(scores[n]), boxes[n].tolist()) for n in best]
+    return found
+
+
+def suppressed(found: list[tuple[str, float, list[float]]], most: float) -> list[tuple[str, float, list[float]]]:
+    """Best first; what overlaps a better one of its kind goes."""
+    kept: list[tuple[str, float, list[float]]] = []
+    for one in sorted(found, key=lambda f: -f[1]):
+        if all(one[0] != k[0] or overlap(one[2], k[2]) <= most for k in kept):
+            kept.append(one)
+    return kept
 
 
 def overlap(a, b) -> float:
@@ -110,18 +124,17 @@ class Eyes:
         reader = models / "reader.slnn"
         self.reader = slnn.Model(reader) if reader.exists() else None
 
-    def detect(self, image: np.ndarray, least: dict[str, float] | None = None, long_side: int | None = None):
+    def detect(self, image: np.ndarray, least: dict[str, float] | None = None):
         """(kind, score, [x, y, w, h] in stored pixels), best first."""
-        meta = self.detector.meta
-        grid = dict(meta["grid"], long_side=long_side or meta["grid"]["long_side"])
-        small, sx, sy = to_grid(image, grid)
-        found = []
-        for kind, score, (l, t, r, b) in decode(self.detector.run(small[None])[0], meta, least or meta["threshold"]["redact"]):
-            l, r = max(l / sx, 0), min(r / sx, image.shape[1])
-            t, b = max(t / sy, 0), min(b / sy, image.shape[0])
-            if r > l and b > t:
-                found.append((kind, score, [l, t, r - l, b - t]))
-        return found
+        meta, found = self.detector.meta, []
+        h, w = image.shape
+        for look in looks(w, h, meta["grid"]):
+            small, sx, sy = to_grid(image, look, meta["grid"])
+            for kind, score, (l, t, r, b) in candidates(self.detector.run(small[None])[0], meta, least or meta["threshold"]["redact"]):
+                box = [max(l / sx, 0), max(t / sy, 0), min(r / sx, w), min(b / sy, h)]
+                if box[2] > box[0] and box[3] > box[1]:
+                    found.append((kind, score, box))
+        return [(kind, score, [l, t, r - l, b - t]) for kind, score, (l, t, r, b) in suppressed(found, meta["nms_iou"])]
 
     def read(self, image: np.ndarray, box: list[float]) -> list[tuple[str, float]]:
         return spell(self.reader.run(cut(image, box)[None])[0], self.reader.meta)

@@ -31,6 +31,7 @@ def main() -> None:
     parser.add_argument("--data", type=pathlib.Path)
     parser.add_argument("--score", type=pathlib.Path, required=True, help="score.py")
     parser.add_argument("--simulated", type=pathlib.Path, nargs="*", default=[])
+    parser.add_argument("--product", type=pathlib.Path, help="the built program, to measure instead of the Python reference")
     parser.add_argument("--models", type=pathlib.Path, default=pathlib.Path(__file__).parent.parent / "models")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -39,9 +40,8 @@ def main() -> None:
     sets += [(f.name, f, "truth.jsonl", ["plate", "face"]) for f in args.simulated]
     for name, folder, truth, kinds in sets:
         with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as out:
-            for line in (folder / truth).read_text().splitlines():
-                path = json.loads(line)["path"]
-                out.write(json.dumps({"path": path, **eyes.inspect(grey(find(folder, path)))}) + "\n")
+            for path, told in (inspected(args.product, args.models, folder) if args.product else reference(eyes, folder, truth)):
+                out.write(json.dumps({"path": path, **told}) + "\n")
             out.flush()
             for kind in kinds:
                 done = subprocess.run([sys.executable, args.score, folder / truth, out.name, "--kind", kind, "--json"],
@@ -56,12 +56,27 @@ def main() -> None:
                 groups(folder / truth, pathlib.Path(out.name))
 
 
+def reference(eyes: Eyes, folder: pathlib.Path, truth: str):
+    """What the reference chain finds in the pictures that a truth file names."""
+    for line in (folder / truth).read_text().splitlines():
+        path = json.loads(line)["path"]
+        yield path, eyes.inspect(grey(find(folder, path)))
+
+
+def inspected(product: pathlib.Path, models: pathlib.Path, folder: pathlib.Path):
+    """What the program finds in a folder."""
+    done = subprocess.run([product, "inspect", folder, "--models", models, "--format", "jsonl"], capture_output=True, text=True)
+    for row in map(json.loads, done.stdout.splitlines()):
+        path = pathlib.Path(row.pop("path"))
+        yield str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path), row
+
+
 def groups(truth: pathlib.Path, predictions: pathlib.Path) -> None:
     """Covered, leaked and read by size, light and skin tone, with 95 % Wilson intervals: simulated truth tells them."""
-    found = {row["path"]: row for row in map(json.loads, predictions.read_text().splitlines())}
+    found = {pathlib.Path(row["path"]).name: row for row in map(json.loads, predictions.read_text().splitlines())}
     cells: dict[tuple, list] = {}
     for row in map(json.loads, truth.read_text().splitlines()):
-        got = found[row["path"]]
+        got = found[pathlib.Path(row["path"]).name]
         for region in row["regions"]:
             kind, box = region["kind"], region["box"]
             covered = share(box, got["redacted"])
