@@ -22,11 +22,13 @@ class Conv(nn.Module):
 
 
 class Residual(nn.Module):
-    """One 3×3 convolution beside the identity; a ReLU after the sum."""
+    """One convolution beside the identity; a ReLU after the sum. `still` begins as the identity."""
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int, kernel=3, still: bool = False):
         super().__init__()
-        self.body = Conv(channels, channels, relu=False)
+        self.body = Conv(channels, channels, kernel, relu=False)
+        if still:
+            nn.init.zeros_(self.body.norm.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(x + self.body(x))
@@ -100,6 +102,9 @@ class Reader(nn.Module):
             Residual(64),
             Conv(64, 96, stride=(3, 1), pad=(0, 1)),  # 2×36
             Residual(96),
+            # Neighbours three characters away: whether a round one is O or 0, a straight one I or 1, is told by the pattern.
+            Residual(96, kernel=(1, 9), still=True),
+            Residual(96, kernel=(1, 9), still=True),
         )
         self.drop = nn.Dropout2d(0.1)
         self.head = Head(96, symbols)

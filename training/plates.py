@@ -353,7 +353,9 @@ def simulated_crops(folder: pathlib.Path) -> list[tuple[np.ndarray, list[float],
             image = grey(folder / row["path"]) if image is None else image
             x0, y0 = max(0, int(x - 0.5 * w)), max(0, int(y - 0.7 * h))
             x1, y1 = min(image.shape[1], int(x + 1.5 * w) + 1), min(image.shape[0], int(y + 1.7 * h) + 1)
-            out.append((image[y0:y1, x0:x1].copy(), [x - x0, y - y0, w, h], text))
+            # Plates of whole scenes are fewer than those drawn alone, and nearer to the real thing.
+            times = 1 if row["path"].startswith("plates-") else 4
+            out += [(image[y0:y1, x0:x1].copy(), [x - x0, y - y0, w, h], text)] * times
     return out
 
 

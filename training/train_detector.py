@@ -66,8 +66,8 @@ def main() -> None:
     parser.add_argument("--data", type=pathlib.Path, required=True)
     parser.add_argument("--packs", type=pathlib.Path, nargs="+", required=True)
     parser.add_argument("--checkpoint", type=pathlib.Path, required=True)
-    parser.add_argument("--steps", type=int)
-    parser.add_argument("--until", help="HH:MM today")
+    parser.add_argument("--steps", type=int, help="in all, those of earlier runs counted in")
+    parser.add_argument("--until", help="HH:MM today; a resumed run starts its schedule anew")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--peak", type=float, default=2e-3)
     parser.add_argument("--flat", type=float, default=0.5, help="share of the run before the rate falls")
@@ -91,7 +91,7 @@ def main() -> None:
         average.state, average.steps, step, seen = state["average"], state["step"], state["step"], state["seen"]
     scenes = Scenes(args.packs, args.data, args.seed * 1_000_003 + step, args.simulated)
     loader = iter(torch.utils.data.DataLoader(scenes, batch_size=None, num_workers=args.workers, prefetch_factor=4))
-    clock, first = Clock(args.steps, args.until, step), step
+    clock, first = Clock(args.steps, args.until), step
     heat_sum = box_sum = 0.0
     told = saved = time.time()
     counted = 0

@@ -45,8 +45,8 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.25, help="share of simulated crops")
     parser.add_argument("--fonts", type=pathlib.Path, nargs="*", default=[])
     parser.add_argument("--checkpoint", type=pathlib.Path, required=True)
-    parser.add_argument("--steps", type=int)
-    parser.add_argument("--until", help="HH:MM today")
+    parser.add_argument("--steps", type=int, help="in all, those of earlier runs counted in")
+    parser.add_argument("--until", help="HH:MM today; a resumed run starts its schedule anew")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--peak", type=float, default=2e-3)
     parser.add_argument("--flat", type=float, default=0.5)
@@ -65,12 +65,15 @@ def main() -> None:
     step = seen = 0
     if args.checkpoint.exists():
         state = torch.load(args.checkpoint, weights_only=True)
-        net.load_state_dict(state["net"])
-        optimizer.load_state_dict(state["optimizer"])
-        average.state, average.steps, step, seen = state["average"], state["steps"], state["step"], state["seen"]
+        step, seen, average.steps = state["step"], state["seen"], state["steps"]
+        if missing := net.load_state_dict(state["net"], strict=False).missing_keys:
+            print(f"new layers, starting as the identity: {len(missing)} tensors")  # and with a fresh optimizer
+        else:
+            optimizer.load_state_dict(state["optimizer"])
+        average.state |= state["average"]
     crops = Crops(args.data, args.seed * 1_000_003 + step, step, args.batch, args.fonts, args.simulated, args.share)
     loader = iter(torch.utils.data.DataLoader(crops, batch_size=None, num_workers=args.workers, prefetch_factor=4))
-    clock, first = Clock(args.steps, args.until, step), step
+    clock, first = Clock(args.steps, args.until), step
     total, counted, told, saved = 0.0, 0, time.time(), time.time()
     while (done := clock.done(step)) < 1.0:
         images, labels, lengths, either = next(loader)

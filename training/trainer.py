@@ -30,8 +30,10 @@ class Average:
 class Clock:
     """How much of a training is done, by steps or by wall time, whichever was asked for."""
 
-    def __init__(self, steps: int | None, until: str | None, first: int):
-        self.steps, self.first, self.start = steps, first, time.time()
+    def __init__(self, steps: int | None, until: str | None):
+        if (steps is None) == (until is None):
+            raise SystemExit("give either --steps or --until")
+        self.steps, self.start = steps, time.time()
         self.end = None
         if until:
             day = datetime.date.today()
@@ -40,7 +42,7 @@ class Clock:
     def done(self, step: int) -> float:
         if self.end is not None:
             return (time.time() - self.start) / max(self.end - self.start, 1.0)
-        return (step - self.first) / self.steps
+        return step / self.steps
 
 
 def rate(done: float, peak: float, flat: float, step: int, warm: int) -> float:
