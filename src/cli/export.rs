@@ -18,8 +18,8 @@ use crate::vault::{OpeningVault, Query};
 /// Arguments of `export`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-The copy opens with the recipient's private key alone. It has ids, an order and pseudonyms of its own, so that two
-recipients cannot join their copies; times are rounded to the hour unless the view is full. The recipient makes its key
+The copy opens with the recipient's private key alone. It has ids, an order and pseudonyms of its own, so that two \
+recipients cannot join their copies; times are rounded to the hour unless the view is full. The recipient makes its key \
 pair with `safelight custody recipient` and opens the copy with `safelight search` and `safelight open --key`.
 
 Example: safelight export --vault V --custody C --to partner.pub --view scene --purpose \"case 7\" -o copy")]

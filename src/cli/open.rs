@@ -15,7 +15,7 @@ use crate::seal::Capability;
 /// Arguments of `open`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Without --identity the redacted picture is written; it needs the scene key only. With --identity the original file is
+Without --identity the redacted picture is written; it needs the scene key only. With --identity the original file is \
 restored byte for byte, which is verified by its BLAKE3.
 
 Example: safelight open 3CQ9… --vault V --custody C -o scene.jpg")]

@@ -20,7 +20,7 @@ use crate::vault::{Found, Hit, Query};
 /// Arguments of `search`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Opens the catalogue and nothing else: neither pictures nor texts. Spellings that a reader confuses (O and 0, B and 8 …)
+Opens the catalogue and nothing else: neither pictures nor texts. Spellings that a reader confuses (O and 0, B and 8 …) \
 are tried too, and the exact one is listed first. A recipient has no plate key and searches by pseudonym.
 
 Example: safelight search --vault V --custody C --plate \"ABC 1234\" --from 2026-11-01")]
