@@ -263,8 +263,12 @@ pub struct Randomness {
     pub repeated_blocks: u64,
     /// Bytes in files too small to test.
     pub untested_bytes: u64,
-    /// The first few files with structure, by name. Names of stolen files are the thief's own business, not a capture's.
+    /// Bytes of the vault format's own public headers and trailers, which are left out knowingly.
+    pub framing_bytes: u64,
+    /// The first two files with structure, by name; empty when nearly all have it.
     pub structured_files: Vec<String>,
+    /// Whether there are more than two.
+    pub more_files: bool,
 }
 
 impl Evidence {

@@ -12,9 +12,10 @@ use super::carve::{self, Extent, Format};
 use super::evidence::{Evidence, Metadata, Pictures, Randomness, SIGNIFICANCE, Sample, Text};
 use super::exif::Exif;
 use super::known::Needles;
-use super::loot::{Loot, OVERLAP, OpenLoot, Window};
+use super::loot::{Loot, OVERLAP, OpenLoot, StolenFile, Window};
 use super::randomness::{self, Tally};
 use super::text::{self, HashLike, Written};
+use crate::vault::Header;
 
 /// Bytes after a window that are read too, so that a signature at its end is whole.
 const AHEAD: u64 = 16;
@@ -47,6 +48,8 @@ pub struct Scanner<'a> {
     needles: &'a Needles,
     /// One 16-byte block in this many is remembered, chosen by its content, so that equal blocks meet.
     thinning: u64,
+    /// By file, how many bytes at its start and end are a segment's public frame.
+    frames: Vec<(u64, u64)>,
 }
 
 /// A picture that decodes.
@@ -76,7 +79,8 @@ struct Part {
     hashes: HashSet<HashLike>,
     tested: Vec<Tested>,
     tally: Tally,
-    blocks: Vec<u128>,
+    /// 16-byte blocks with the files that hold them.
+    blocks: Vec<(u128, usize)>,
 }
 
 /// What the pass over all files yields.
@@ -94,7 +98,8 @@ pub struct Scan {
     pub hashes: BTreeSet<HashLike>,
     tested: Vec<Tested>,
     tallies: BTreeMap<usize, Tally>,
-    blocks: Vec<u128>,
+    blocks: Vec<(u128, usize)>,
+    framing_bytes: u64,
     /// Windows that could not be read.
     pub unreadable: u64,
 }
@@ -102,7 +107,8 @@ pub struct Scan {
 impl<'a> Scanner<'a> {
     /// A scanner over `loot` that searches `needles`.
     pub fn new(loot: &'a Loot, needles: &'a Needles) -> Self {
-        Self { loot, needles, thinning: (loot.bytes() / 16).div_ceil(MAX_BLOCKS).max(1) }
+        let thinning = (loot.bytes() / 16).div_ceil(MAX_BLOCKS).max(1);
+        Self { loot, needles, thinning, frames: loot.files.par_iter().map(frame).collect() }
     }
 
     /// Examines every window; `progress` hears bytes done and bytes in all.
@@ -130,6 +136,7 @@ impl<'a> Scanner<'a> {
             tested: Vec::new(),
             tallies: BTreeMap::new(),
             blocks: Vec::new(),
+            framing_bytes: self.frames.iter().map(|f| f.0 + f.1).sum(),
             unreadable: 0,
         };
         for (window, part) in parts {
@@ -171,6 +178,7 @@ impl<'a> Scanner<'a> {
             part.hashes.extend(fresh.windows(16).map(raw));
         }
 
+        let fresh = self.unframed(window, fresh);
         for block in fresh.chunks(TEST_BLOCK) {
             let mut tally = Tally::default();
             tally.add(block);
@@ -185,10 +193,18 @@ impl<'a> Scanner<'a> {
             // Fibonacci hashing of both halves: choice by content, whatever bytes vary.
             let mixed = (value as u64 ^ (value >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
             if mixed.is_multiple_of(self.thinning) {
-                part.blocks.push(value);
+                part.blocks.push((value, window.file));
             }
         }
         Ok(part)
+    }
+
+    /// The part of a window that is neither a segment's header nor its trailer: sealed, so that it must look random.
+    fn unframed<'b>(&self, window: Window, fresh: &'b [u8]) -> &'b [u8] {
+        let (head, tail) = self.frames[window.file];
+        let end = (self.loot.files[window.file].len - tail).saturating_sub(window.offset).min(fresh.len() as u64);
+        let start = head.saturating_sub(window.offset).min(end);
+        &fresh[start as usize..end as usize]
     }
 
     fn read_text(&self, seen: &[u8], from: usize, part: &mut Part) {
@@ -206,6 +222,18 @@ impl<'a> Scanner<'a> {
             }
         }
     }
+}
+
+/// Lengths of the header and the trailer when `file` is a segment of a vault: public structure, known to everybody.
+fn frame(file: &StolenFile) -> (u64, u64) {
+    // Three entries fit twice.
+    const MAX_HEADER: u64 = 8 << 10;
+    // BLAKE3, see docs/vault-format.md.
+    const TRAILER: u64 = 32;
+    let start = file.open().and_then(|mut f| f.read_at(0, MAX_HEADER)).unwrap_or_default();
+    let header = Header::from_bytes(&start).ok().filter(|h| h.file_len() == file.len);
+    let sealed = header.and_then(|h| h.entries.iter().map(|e| e.offset).min());
+    sealed.map_or((0, 0), |offset| (offset, TRAILER))
 }
 
 /// The bytes from a signature on, as many as the buffer has, and the way to more.
@@ -357,19 +385,25 @@ impl Scan {
         let adjusted = randomness::holm(&tested.iter().map(|t| t.p).collect::<Vec<_>>());
         let failed: Vec<&Tested> =
             tested.iter().zip(&adjusted).filter(|(_, p)| **p < SIGNIFICANCE).map(|(t, _)| t).collect();
-        let files: BTreeSet<usize> = failed.iter().map(|t| t.file).collect();
+        let mut files: BTreeSet<usize> = failed.iter().map(|t| t.file).collect();
+        let repeated: Vec<_> = self.blocks.windows(2).filter(|w| w[0].0 == w[1].0).collect();
+        files.extend(repeated.iter().flat_map(|w| [w[0].1, w[1].1]));
+        // Where nearly everything has structure, names say nothing.
+        let named = if files.len() * 2 > loot.files.len() { BTreeSet::new() } else { files };
         Randomness {
             tests: tested.len() as u64,
             structured: failed.len() as u64,
             p: adjusted.iter().copied().fold(1.0, f64::min),
             entropy: all.entropy(),
-            repeated_blocks: self.blocks.windows(2).filter(|w| w[0] == w[1]).count() as u64,
+            repeated_blocks: repeated.len() as u64,
             untested_bytes,
-            structured_files: files
+            framing_bytes: self.framing_bytes,
+            structured_files: named
                 .iter()
-                .take(4)
+                .take(2)
                 .map(|&f| String::from_utf8_lossy(&loot.files[f].name).into_owned())
                 .collect(),
+            more_files: named.len() > 2,
         }
     }
 }

@@ -64,17 +64,22 @@ fn detail(finding: &Finding) -> String {
         }
         Evidence::Randomness(r) if r.tests == 0 => "too little to test".to_owned(),
         Evidence::Randomness(r) => {
+            let p = if r.p == 0.0 { "p < 10⁻³⁰⁰".to_owned() } else { format!("p = {}", approx(r.p)) };
+            let places = if r.structured_files.is_empty() {
+                String::new()
+            } else {
+                format!("; in {}{}", r.structured_files.join(", "), if r.more_files { " and others" } else { "" })
+            };
             let repeated = if r.repeated_blocks > 0 {
                 format!(", {}", counted(r.repeated_blocks, "repeated block"))
             } else {
                 String::new()
             };
             format!(
-                "{:.4} bits a byte; {} of {} tests failed, p = {}{repeated}",
+                "{:.4} bits a byte; {} of {} tests failed, {p}{repeated}{places}",
                 r.entropy,
                 grouped(r.structured),
-                grouped(r.tests),
-                approx(r.p)
+                grouped(r.tests)
             )
         }
     }

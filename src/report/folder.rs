@@ -38,6 +38,7 @@ pub fn of_folder(assessment: Assessment, show: bool, command: String) -> Story {
         note: note.to_owned(),
         stores: vec![Store {
             name: "The folder".to_owned(),
+            short: "Folder".to_owned(),
             what: "What was obtained, beyond what chance would give.".to_owned(),
             figure: None,
             pair: Vec::new(),

@@ -11,7 +11,7 @@ mod pictures;
 
 pub use folder::of_folder;
 pub use page::{Figure, Illustration, Limit, Measure, Store, Story, limits};
-pub use pictures::{Closeup, bytes_as_picture, closeup, photograph, visible_bytes};
+pub use pictures::{Closeup, bytes_as_picture, closeup, contrast, detail_of, photograph, visible_bytes};
 
 #[cfg(test)]
 mod tests;

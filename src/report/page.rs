@@ -32,8 +32,10 @@ pub struct Figure {
 
 /// One stolen store: what it was, what the thief sees, what was obtained.
 pub struct Store {
-    /// One word.
+    /// A few words.
     pub name: String,
+    /// One word, for the table.
+    pub short: String,
     /// One or two sentences.
     pub what: String,
     /// What the thief sees.
@@ -181,7 +183,7 @@ impl Story {
              <th scope=\"col\">Attack</th>",
         )?;
         for store in &self.stores {
-            write!(page, "<th scope=\"col\">{}</th>", Escaped(&store.name))?;
+            write!(page, "<th scope=\"col\">{}</th>", Escaped(&store.short))?;
         }
         page.write_str("</tr></thead>\n<tbody>\n")?;
         let attacks = self.stores.first().map_or(&[][..], |s| &s.assessment.findings);
@@ -193,7 +195,7 @@ impl Story {
                 Escaped(attack.meaning())
             )?;
             for store in &self.stores {
-                write!(page, "<td data-store=\"{}\">", Escaped(&store.name))?;
+                write!(page, "<td data-store=\"{}\">", Escaped(&store.short))?;
                 if let Some(finding) = store.assessment.finding(attack) {
                     let cell = cells::cell(finding);
                     write!(

@@ -6,7 +6,7 @@ use image::imageops::FilterType;
 use image::{DynamicImage, GrayImage, ImageFormat};
 
 use super::page::Illustration;
-use crate::geometry::Rect;
+use crate::geometry::{Rect, Size};
 
 /// Width of a photograph in the page: twice its width on a wide screen would only make the file large.
 const PHOTOGRAPH_WIDTH: u32 = 880;
@@ -41,6 +41,22 @@ pub fn closeup(blurred: &[u8], thumbnail: &[u8], region: Rect) -> Option<Closeup
     let view = view_of(region, blurred.width() as f32, blurred.height() as f32);
     let shrink = thumbnail.width() as f32 / blurred.width() as f32;
     Some(Closeup { blurred: detail(&blurred, view)?, recovered: detail(&thumbnail, view.scaled(shrink))? })
+}
+
+/// The surroundings of `region` in one picture.
+pub fn detail_of(file: &[u8], region: Rect) -> Option<Illustration> {
+    let picture = image::load_from_memory(file).ok()?;
+    detail(&picture, view_of(region, picture.width() as f32, picture.height() as f32))
+}
+
+/// How much there is to see in `region`: standard deviation of its luma, 0 to 127.5.
+pub fn contrast(picture: &GrayImage, region: Rect) -> f32 {
+    let Some(area) = region.pixels(Size::new(picture.width(), picture.height())) else { return 0.0 };
+    let crop = image::imageops::crop_imm(picture, area.x, area.y, area.w, area.h);
+    let pixels = crop.to_image().into_raw();
+    let count = pixels.len() as f32;
+    let mean = pixels.iter().map(|&p| f32::from(p)).sum::<f32>() / count;
+    (pixels.iter().map(|&p| (f32::from(p) - mean).powi(2)).sum::<f32>() / count).sqrt()
 }
 
 /// `bytes` as grey pixels, rows top down; fewer than fill the picture leave the rest black.

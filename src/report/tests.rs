@@ -28,6 +28,7 @@ fn story() -> Story {
         note: HOSTILE.to_owned(),
         stores: vec![Store {
             name: HOSTILE.to_owned(),
+            short: HOSTILE.to_owned(),
             what: HOSTILE.to_owned(),
             figure: Some(figure()),
             pair: vec![figure(), figure()],

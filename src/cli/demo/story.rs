@@ -6,11 +6,10 @@ use serde_json::{Value, json};
 use walkdir::WalkDir;
 
 use super::stage::{SAMPLES, STORES, Stage, Stores};
-use crate::breach::{
-    Algorithm, Assessment, Attack, Evidence, Format, KnownCapture, KnownRegion, Sample, Truth, counted, grouped,
-};
+use crate::breach::{Algorithm, Assessment, Attack, Evidence, Format, KnownCapture, Sample, Truth, counted, grouped};
 use crate::capture::RegionKind;
 use crate::cli::terminal::bytes;
+use crate::geometry::Rect;
 use crate::report::{self, Figure, Illustration, Measure, Store, Story};
 
 /// What came of each store.
@@ -114,12 +113,13 @@ impl Robbery<'_> {
                 ),
             ),
         ];
-        let example = example(self.truth);
+        let example = self.example();
         let (plain, naive) = (self.plain_view(example), self.naive_view(example));
         let (vault, export) = (self.sealed_view("vault"), self.sealed_view("export"));
         let Self { loot, measures, .. } = self;
-        let store = |name: &str, what: &str, view: View, assessment| Store {
+        let store = |name: &str, short: &str, what: &str, view: View, assessment| Store {
             name: name.to_owned(),
+            short: short.to_owned(),
             what: what.to_owned(),
             figure: view.figure,
             pair: view.pair,
@@ -129,12 +129,14 @@ impl Robbery<'_> {
         let stores = vec![
             store(
                 "Plain folder",
+                "Plain",
                 "Photographs named by plate and time, as they were in 2019. Nothing has to be attacked.",
                 plain,
                 loot.plain,
             ),
             store(
                 "Blurred and hashed",
+                "Blurred",
                 "Plates and faces blurred, plates replaced by their MD5. The metadata still holds a thumbnail taken before \
                  the blurring, and plates are few enough to try them all.",
                 naive,
@@ -142,6 +144,7 @@ impl Robbery<'_> {
             ),
             store(
                 "Safelight vault",
+                "Vault",
                 "The whole disk of a site, its site pack included. This picture is drawn from the stolen bytes: one byte, \
                  one pixel.",
                 vault,
@@ -149,6 +152,7 @@ impl Robbery<'_> {
             ),
             store(
                 "Safelight copy for a partner",
+                "Copy",
                 "Redacted pictures under the partner's own pseudonyms, sealed to the partner's key, which the thief does \
                  not have.",
                 export,
@@ -166,14 +170,50 @@ impl Robbery<'_> {
         }
     }
 
+    /// The capture that shows best what is at stake: a legible plate and a face, both large and well lit.
+    fn example(&self) -> Option<usize> {
+        const LOOKED_AT: usize = 16;
+        let size = |capture: &KnownCapture| {
+            let part = |kind, enough: f32| tallest(capture, kind).map_or(0.0, |r| (r.h / enough).min(1.0));
+            part(RegionKind::Plate, 40.0) + part(RegionKind::Face, 60.0)
+        };
+        let sizes = self.truth.captures.iter().take(SAMPLES).map(size).enumerate();
+        let mut largest: Vec<(usize, f32)> = sizes.collect();
+        largest.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let seen = |&(i, size): &(usize, f32)| {
+            let capture = self.truth.captures.get(i)?;
+            let file = std::fs::read(self.stage.stolen("plain").join(self.stores.plain.get(i)?)).ok()?;
+            let picture = image::load_from_memory(&file).ok()?.to_luma8();
+            let contrast = |kind| tallest(capture, kind).map_or(0.0, |r| report::contrast(&picture, r) / 50.0);
+            Some((i, size + contrast(RegionKind::Plate).min(1.0) + contrast(RegionKind::Face).min(1.5)))
+        };
+        let looked_at = largest.iter().take(LOOKED_AT).filter_map(seen);
+        looked_at.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(i, _)| i)
+    }
+
     fn plain_view(&self, example: Option<usize>) -> View {
         let folder = self.stage.stolen("plain");
-        let picture = example.and_then(|i| self.stores.plain.get(i)).and_then(|name| {
-            let picture = report::photograph(&std::fs::read(folder.join(name)).ok()?)?;
-            Some(figure(picture, "A vehicle at a border crossing, its plate in full view", name))
-        });
         let names = self.stores.plain.iter().filter(|n| !n.starts_with("NOPLATE")).take(4).cloned();
-        View { figure: picture, pair: Vec::new(), listing: names.collect() }
+        let mut view = View { figure: None, pair: Vec::new(), listing: names.collect() };
+        let Some((capture, name)) =
+            example.and_then(|i| Some((self.truth.captures.get(i)?, self.stores.plain.get(i)?)))
+        else {
+            return view;
+        };
+        let Ok(file) = std::fs::read(folder.join(name)) else { return view };
+        view.figure = report::photograph(&file)
+            .map(|picture| figure(picture, "A vehicle at a border crossing, its plate in full view", name));
+        let detail = |kind, alt: &str, caption: &str| {
+            let picture = report::detail_of(&file, tallest(capture, kind)?)?;
+            Some(figure(picture, alt, caption))
+        };
+        let details = [
+            detail(RegionKind::Plate, "The plate, legible", "the plate, also in the file's name"),
+            detail(RegionKind::Face, "The face, recognisable", "and who sat behind it"),
+        ];
+        // One alone would stand lopsided.
+        view.pair = details.into_iter().collect::<Option<Vec<_>>>().unwrap_or_default();
+        view
     }
 
     fn naive_view(&self, example: Option<usize>) -> View {
@@ -189,7 +229,7 @@ impl Robbery<'_> {
             .map(|picture| figure(picture, "The same photograph with its plate and faces blurred", name));
         let region = closest_look(capture);
         let thumbnail = self.loot.naive.finding(Attack::Pictures).and_then(|f| thumbnail_of(&f.samples, name));
-        if let Some(details) = region.zip(thumbnail).and_then(|(r, t)| report::closeup(&file, t, r.bounds)) {
+        if let Some(details) = region.zip(thumbnail).and_then(|(r, t)| report::closeup(&file, t, r)) {
             view.pair = vec![
                 figure(details.blurred, "A blurred detail of the photograph", "what the tool blurred"),
                 figure(details.recovered, "The same detail, recognisable", "what it left in the metadata"),
@@ -250,22 +290,15 @@ fn figure(picture: Illustration, alt: &str, caption: &str) -> Figure {
     Figure { picture, alt: alt.to_owned(), caption: caption.to_owned(), is_bytes: false }
 }
 
-/// The capture that shows best what is at stake: a legible plate and a face, both large.
-fn example(truth: &Truth) -> Option<usize> {
-    let tallest = |capture: &KnownCapture, kind| {
-        capture.regions.iter().filter(|r| r.kind == kind).map(|r| r.bounds.h).fold(0.0, f32::max)
-    };
-    let score = |capture: &KnownCapture| {
-        (tallest(capture, RegionKind::Plate) / 50.0).min(1.0) + (tallest(capture, RegionKind::Face) / 90.0).min(1.0)
-    };
-    let captures = truth.captures.iter().take(SAMPLES).map(score).enumerate();
-    captures.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(i, _)| i)
+/// The tallest region of a kind.
+fn tallest(capture: &KnownCapture, kind: RegionKind) -> Option<Rect> {
+    let regions = capture.regions.iter().filter(|r| r.kind == kind).map(|r| r.bounds);
+    regions.max_by(|a, b| a.h.total_cmp(&b.h))
 }
 
 /// The region whose detail is shown: the largest face, or else the largest plate.
-fn closest_look(capture: &KnownCapture) -> Option<&KnownRegion> {
-    let by_kind = |r: &&KnownRegion| (u8::from(r.kind == RegionKind::Face), r.bounds.area() as u64);
-    capture.regions.iter().max_by_key(by_kind)
+fn closest_look(capture: &KnownCapture) -> Option<Rect> {
+    tallest(capture, RegionKind::Face).or_else(|| tallest(capture, RegionKind::Plate))
 }
 
 /// The thumbnail carved out of the stolen file `name`.

@@ -1,0 +1,57 @@
+//! The whole story through the built command: two stores fall, the sealed ones do not, and no key stays behind.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn demo(out: &Path, more: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
+    command.args(["demo", "--json", "--quiet", "-n", "10", "--out"]).arg(out).args(more);
+    command.output().expect("runs")
+}
+
+#[test]
+fn two_stores_fall_and_the_sealed_ones_do_not() {
+    let folder = tempfile::tempdir().expect("tempdir");
+    let out = folder.path().join("demo");
+    let first = demo(&out, &["--keep-keys"]);
+    assert_eq!(first.status.code(), Some(0), "{}", String::from_utf8_lossy(&first.stderr));
+    assert!(out.join("passphrase").is_file() && out.join("custody").is_dir());
+
+    // An earlier demo's folder is emptied: its keys are gone, and without --keep-keys none are left.
+    let second = demo(&out, &[]);
+    assert_eq!(second.status.code(), Some(0), "{}", String::from_utf8_lossy(&second.stderr));
+    assert!(second.stderr.is_empty());
+    for key in ["passphrase", "custody", "partner.key"] {
+        assert!(!out.join(key).exists(), "{key}");
+    }
+
+    let told: serde_json::Value = serde_json::from_slice(&second.stdout).expect("one object");
+    assert_eq!(told["breached"], false);
+    let figures = |store: usize| {
+        let store = &told["stores"][store];
+        (
+            store["store"].as_str().expect("name"),
+            store["breached"].as_bool().expect("verdict"),
+            store["pictures"].as_u64().expect("count"),
+        )
+    };
+    assert_eq!(figures(0), ("plain", true, 10));
+    assert_eq!(figures(1), ("naive", true, 10));
+    assert_eq!(figures(2), ("vault", false, 0));
+    assert_eq!(figures(3), ("export", false, 0));
+    assert_eq!(told["stores"][1]["thumbnails"], 10);
+
+    let page = fs::read_to_string(out.join("report.html")).expect("report");
+    assert!(page.contains("What is not protected") && !page.contains("<script"));
+}
+
+#[test]
+fn a_folder_of_somebody_else_is_left_alone() {
+    let folder = tempfile::tempdir().expect("tempdir");
+    fs::write(folder.path().join("diary.txt"), "mine").expect("writes");
+    let refused = demo(folder.path(), &[]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("holds no earlier demo"));
+    assert_eq!(fs::read_dir(folder.path()).expect("listed").count(), 1);
+}
