@@ -21,9 +21,9 @@ use super::truth::{KnownCapture, Truth};
 use crate::capture::RegionKind;
 use crate::geometry::{PixelRect, Size};
 
-/// Width of the thumbnail that the naive tool leaves in: what the EXIF standard's 64 KB comfortably hold, and what
-/// telephones and dashboard cameras write.
-const THUMBNAIL_WIDTH: u32 = 320;
+/// Longer side of the thumbnail that the naive tool leaves in: common telephones write 512 × 288, which fits the 64 KB that EXIF
+/// may have.
+const THUMBNAIL_SIDE: u32 = 512;
 
 /// Where the simulated port of entry stands; EXIF would say the real one.
 const PORT: (f64, f64) = (31.7646, -106.4510);
@@ -116,10 +116,8 @@ fn blurred_with_metadata(path: &Path, capture: &KnownCapture) -> Result<Vec<u8>,
     let unreadable = |source| BaselineError::Picture { path: path.to_owned(), source };
     let reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(unreadable)?;
     let picture = reader.decode().map_err(|source| BaselineError::Decode { path: path.to_owned(), source })?;
-    let height = (picture.height() * THUMBNAIL_WIDTH / picture.width().max(1)).clamp(1, 4 * THUMBNAIL_WIDTH);
-    let thumbnail = picture.resize_exact(THUMBNAIL_WIDTH, height, FilterType::Triangle).to_rgb8();
     let time = capture.captured_at.unwrap_or(Timestamp::UNIX_EPOCH).strftime("%Y:%m:%d %H:%M:%S").to_string();
-    let block = exif_block(&time, PORT, &jpeg(&thumbnail, 80, None)?);
+    let block = exif_block(&time, PORT, &thumbnail(&picture)?);
 
     let mut picture = picture.to_rgb8();
     let size = Size::new(picture.width(), picture.height());
@@ -132,6 +130,20 @@ fn blurred_with_metadata(path: &Path, capture: &KnownCapture) -> Result<Vec<u8>,
         }
     }
     jpeg(&picture, 88, Some(&block))
+}
+
+/// The picture made small, with the best quality that a segment has room for.
+fn thumbnail(picture: &DynamicImage) -> Result<Vec<u8>, BaselineError> {
+    const ROOM: usize = 60_000;
+    let small = picture.resize(THUMBNAIL_SIDE, THUMBNAIL_SIDE, FilterType::Triangle).to_rgb8();
+    let mut file = Vec::new();
+    for quality in [80, 60, 40, 20, 5] {
+        file = jpeg(&small, quality, None)?;
+        if file.len() <= ROOM {
+            break;
+        }
+    }
+    Ok(file)
 }
 
 /// Gaussian blur of one region with a radius in proportion to its height, as anonymisers do by default.

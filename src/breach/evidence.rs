@@ -378,7 +378,7 @@ pub fn approx(x: f64) -> String {
         "0".to_owned()
     } else if x < 1e-300 {
         "< 10⁻³⁰⁰".to_owned()
-    } else if !(1e-3..1e6).contains(&x) {
+    } else if !(1e-2..1e6).contains(&x) {
         let exponent = x.log10().floor();
         let digits: String = format!("{exponent}").chars().map(superscript).collect();
         format!("{:.1}×10{digits}", x / 10f64.powf(exponent))

@@ -230,8 +230,9 @@ fn patterns(truth: &Truth) -> Vec<Pattern> {
         local.entry(pattern.mask()).or_insert_with(|| (0, pattern)).0 += 1;
     }
     let mut local: Vec<(u64, Pattern)> = local.into_values().collect();
-    // Most plates first; among equals the smaller space.
-    local.sort_by_key(|(plates, pattern)| (std::cmp::Reverse(*plates), pattern.space()));
+    // Most plates for the effort first: a space of ten million with three plates comes before one of a billion with ten.
+    let effort = |(plates, pattern): &(u64, Pattern)| pattern.space() as f64 / *plates as f64;
+    local.sort_by(|a, b| effort(a).total_cmp(&effort(b)));
     let mut seen = HashSet::new();
     let all = local.into_iter().map(|(_, pattern)| pattern).chain(pattern::public_patterns());
     all.filter(|p| seen.insert(p.mask())).collect()

@@ -39,7 +39,7 @@ pub const STORES: [&str; 4] = ["plain", "naive", "vault", "export"];
 pub const SAMPLES: usize = 200;
 
 /// What cracking the blurred folder's hashes may take: on two cores, most of the border's serials.
-const CRACKING: Duration = Duration::from_secs(8);
+const CRACKING: Duration = Duration::from_secs(12);
 
 /// The first of the simulated six weeks.
 const START: jiff::civil::Date = jiff::civil::date(2019, 4, 1);
