@@ -23,6 +23,8 @@
 pub mod capture;
 pub mod geometry;
 
+pub mod jpeg;
+
 pub mod frame;
 pub mod nn;
 pub mod vision;

@@ -1,0 +1,343 @@
+//! Everything in a JPEG file that is not entropy-coded: markers, tables, the frame and the scan.
+//!
+//! Owns which files the coefficient path accepts. Knows nothing of coefficients.
+
+use std::ops::Range;
+
+use super::huffman::TableSpec;
+use super::{Fault, JpegError, Limits, Unsupported};
+use crate::geometry::Size;
+
+/// A quantisation table.
+#[derive(Clone)]
+pub(super) struct QuantTable {
+    /// Steps in zigzag order, none of them 0.
+    pub steps: [u16; 64],
+    /// Whether the file states them with 16 bits.
+    pub wide: bool,
+    /// Where in the file the steps stand.
+    pub at: Range<usize>,
+}
+
+/// A Huffman table and where in the file its counts and symbols stand.
+#[derive(Clone)]
+pub(super) struct HuffmanTable {
+    pub spec: TableSpec,
+    pub at: Range<usize>,
+}
+
+/// One component of the frame, and which tables the scan gives it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Component {
+    pub id: u8,
+    /// Sampling factors as stated.
+    pub sampling: (u8, u8),
+    /// Blocks in an MCU, across and down.
+    pub blocks: (u32, u32),
+    pub quant: usize,
+    pub dc: usize,
+    pub ac: usize,
+}
+
+/// What stands before the entropy-coded data.
+#[derive(Clone)]
+pub(super) struct Header {
+    pub size: Size,
+    /// SOF0 or SOF1.
+    pub frame_marker: u8,
+    /// One (luma) or three (luma and two of chroma, luma with the most samples).
+    pub components: Vec<Component>,
+    pub quant: [Option<QuantTable>; 4],
+    pub dc: [Option<HuffmanTable>; 4],
+    pub ac: [Option<HuffmanTable>; 4],
+    /// MCUs between restart markers; 0 for none.
+    pub restart: usize,
+    /// First byte of the entropy-coded data.
+    pub scan_start: usize,
+}
+
+/// Reads `N` bytes at the front of a segment.
+fn take<'a, const N: usize>(segment: &mut &'a [u8]) -> Result<&'a [u8; N], JpegError> {
+    let (head, rest) = segment.split_first_chunk::<N>().ok_or(JpegError::Malformed(Fault::SegmentLength))?;
+    *segment = rest;
+    Ok(head)
+}
+
+/// Walks marker segments.
+pub(super) struct Segments<'a> {
+    file: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Segments<'a> {
+    /// Begins at `at`.
+    pub fn new(file: &'a [u8], at: usize) -> Self {
+        Self { file, at }
+    }
+
+    /// The next marker's code. What stands before it and is no marker is passed over, as every decoder does.
+    pub fn marker(&mut self) -> Result<u8, JpegError> {
+        loop {
+            let rest = self.file.get(self.at..).unwrap_or_default();
+            self.at += memchr::memchr(0xFF, rest).ok_or(JpegError::Truncated)? + 1;
+            while self.file.get(self.at) == Some(&0xFF) {
+                self.at += 1;
+            }
+            match self.file.get(self.at) {
+                None => return Err(JpegError::Truncated),
+                Some(0) => self.at += 1,
+                Some(&code) => {
+                    self.at += 1;
+                    return Ok(code);
+                }
+            }
+        }
+    }
+
+    /// The body of the segment whose marker was just read.
+    pub fn body(&mut self) -> Result<&'a [u8], JpegError> {
+        let length = self.file.get(self.at..).and_then(<[u8]>::first_chunk::<2>).ok_or(JpegError::Truncated)?;
+        let length = usize::from(u16::from_be_bytes(*length));
+        if length < 2 {
+            return Err(JpegError::Malformed(Fault::SegmentLength));
+        }
+        let body = self.file.get(self.at + 2..self.at + length).ok_or(JpegError::Truncated)?;
+        self.at += length;
+        Ok(body)
+    }
+}
+
+/// What is gathered while walking the segments.
+#[derive(Default)]
+struct Gathered {
+    frame: Option<(u8, Size, Vec<Component>)>,
+    quant: [Option<QuantTable>; 4],
+    dc: [Option<HuffmanTable>; 4],
+    ac: [Option<HuffmanTable>; 4],
+    restart: usize,
+    jfif: bool,
+    /// The colour transform that an Adobe segment states.
+    adobe: Option<u8>,
+}
+
+impl Header {
+    /// Reads `file` up to the entropy-coded data.
+    pub fn parse(file: &[u8], limits: &Limits) -> Result<Self, JpegError> {
+        if file.len() > limits.max_bytes {
+            return Err(JpegError::TooLarge);
+        }
+        match file {
+            [0xFF, 0xD8, ..] => {}
+            [] | [0xFF] => return Err(JpegError::Truncated),
+            _ => return Err(JpegError::NotJpeg),
+        }
+        let mut segments = Segments::new(file, 2);
+        let mut gathered = Gathered::default();
+        loop {
+            let marker = segments.marker()?;
+            // Position of the next segment's body, after its length.
+            let at = segments.at + 2;
+            match marker {
+                0xC0 | 0xC1 => gathered.frame(marker, segments.body()?, limits)?,
+                0xC2 => return Err(Unsupported::Progressive.into()),
+                0xC3 => return Err(Unsupported::Lossless.into()),
+                0xC4 => gathered.huffman_tables(segments.body()?, at)?,
+                0xC5..=0xC7 | 0xDE | 0xDF => return Err(Unsupported::Hierarchical.into()),
+                0xC8..=0xCF => return Err(Unsupported::Arithmetic.into()),
+                0xDA => return gathered.scan(segments.body()?, segments.at),
+                0xDB => gathered.quant_tables(segments.body()?, at)?,
+                0xDC => return Err(Unsupported::DeferredHeight.into()),
+                0xDD => match *segments.body()? {
+                    [high, low] => gathered.restart = usize::from(u16::from_be_bytes([high, low])),
+                    _ => return Err(JpegError::Malformed(Fault::SegmentLength)),
+                },
+                0xE0 => gathered.jfif |= segments.body()?.starts_with(b"JFIF\0"),
+                0xEE => {
+                    if let [b'A', b'd', b'o', b'b', b'e', _, _, _, _, _, _, transform, ..] = segments.body()? {
+                        gathered.adobe = Some(*transform);
+                    }
+                }
+                0xE1..=0xED | 0xEF | 0xFE => drop(segments.body()?),
+                0x01 | 0xD0..=0xD7 => {}
+                _ => return Err(JpegError::Malformed(Fault::Marker)),
+            }
+        }
+    }
+
+    /// Pixels across and down that one MCU covers.
+    pub fn mcu_pixels(&self) -> (u32, u32) {
+        let (across, down) = self.components[0].blocks;
+        (8 * across, 8 * down)
+    }
+
+    /// MCUs across and down.
+    pub fn mcus(&self) -> (usize, usize) {
+        let (width, height) = self.mcu_pixels();
+        (self.size.width.div_ceil(width) as usize, self.size.height.div_ceil(height) as usize)
+    }
+
+    /// Blocks in one MCU, of all components.
+    pub fn blocks_per_mcu(&self) -> usize {
+        self.components.iter().map(|c| (c.blocks.0 * c.blocks.1) as usize).sum()
+    }
+
+    /// Steps of component `index`'s quantisation table, in zigzag order.
+    pub fn steps(&self, index: usize) -> &[u16; 64] {
+        // `Gathered::scan` has refused components without their tables.
+        &self.quant[self.components[index].quant].as_ref().expect("checked with the scan").steps
+    }
+
+    /// Component `index`'s DC table.
+    pub fn dc_spec(&self, index: usize) -> &TableSpec {
+        &self.dc[self.components[index].dc].as_ref().expect("checked with the scan").spec
+    }
+
+    /// Component `index`'s AC table.
+    pub fn ac_spec(&self, index: usize) -> &TableSpec {
+        &self.ac[self.components[index].ac].as_ref().expect("checked with the scan").spec
+    }
+}
+
+impl Gathered {
+    fn quant_tables(&mut self, mut body: &[u8], at: usize) -> Result<(), JpegError> {
+        const FAULT: JpegError = JpegError::Malformed(Fault::QuantTable);
+        let end = at + body.len();
+        while !body.is_empty() {
+            let &[kind] = take(&mut body)?;
+            let start = end - body.len();
+            let slot = self.quant.get_mut(usize::from(kind & 15)).ok_or(FAULT)?;
+            let wide = match kind >> 4 {
+                0 => false,
+                1 => true,
+                _ => return Err(FAULT),
+            };
+            let mut steps = [0; 64];
+            for step in &mut steps {
+                *step = if wide { u16::from_be_bytes(*take(&mut body)?) } else { take::<1>(&mut body)?[0].into() };
+                if *step == 0 {
+                    return Err(FAULT);
+                }
+            }
+            *slot = Some(QuantTable { steps, wide, at: start..end - body.len() });
+        }
+        Ok(())
+    }
+
+    fn huffman_tables(&mut self, mut body: &[u8], at: usize) -> Result<(), JpegError> {
+        let end = at + body.len();
+        while !body.is_empty() {
+            let &[kind] = take(&mut body)?;
+            let start = end - body.len();
+            let tables = match kind >> 4 {
+                0 => &mut self.dc,
+                1 => &mut self.ac,
+                _ => return Err(JpegError::Malformed(Fault::HuffmanTable)),
+            };
+            let slot = tables.get_mut(usize::from(kind & 15)).ok_or(JpegError::Malformed(Fault::HuffmanTable))?;
+            let (spec, rest) = TableSpec::parse(body)?;
+            body = rest;
+            *slot = Some(HuffmanTable { spec, at: start..end - body.len() });
+        }
+        Ok(())
+    }
+
+    fn frame(&mut self, marker: u8, mut body: &[u8], limits: &Limits) -> Result<(), JpegError> {
+        const FAULT: JpegError = JpegError::Malformed(Fault::Frame);
+        if self.frame.is_some() {
+            return Err(FAULT);
+        }
+        let &[precision, h1, h0, w1, w0, count] = take(&mut body)?;
+        if precision != 8 {
+            return Err(Unsupported::Precision { bits: precision }.into());
+        }
+        let size = Size::new(u16::from_be_bytes([w1, w0]).into(), u16::from_be_bytes([h1, h0]).into());
+        if size.height == 0 {
+            return Err(Unsupported::DeferredHeight.into());
+        }
+        if size.width == 0 {
+            return Err(FAULT);
+        }
+        if size.pixels() > limits.max_pixels {
+            return Err(JpegError::TooLarge);
+        }
+        if body.len() != 3 * usize::from(count) {
+            return Err(FAULT);
+        }
+        if !matches!(count, 1 | 3) {
+            return Err(Unsupported::Components { count }.into());
+        }
+        let mut components = Vec::with_capacity(3);
+        while !body.is_empty() {
+            let &[id, factors, quant] = take(&mut body)?;
+            let sampling = (factors >> 4, factors & 15);
+            let possible = 1..=4;
+            if !possible.contains(&sampling.0) || !possible.contains(&sampling.1) || quant > 3 {
+                return Err(FAULT);
+            }
+            // The blocks of a single component are not interleaved, whatever its sampling factors say.
+            let blocks = if count == 1 { (1, 1) } else { (sampling.0.into(), sampling.1.into()) };
+            components.push(Component { id, sampling, blocks, quant: quant.into(), dc: 0, ac: 0 });
+        }
+        let luma = components[0].blocks;
+        // Chroma must divide luma's samples evenly; else what one MCU covers is another matter.
+        if components.iter().any(|c| luma.0 % c.blocks.0 != 0 || luma.1 % c.blocks.1 != 0) {
+            return Err(Unsupported::Sampling.into());
+        }
+        self.frame = Some((marker, size, components));
+        Ok(())
+    }
+
+    fn scan(self, mut body: &[u8], scan_start: usize) -> Result<Header, JpegError> {
+        const FAULT: JpegError = JpegError::Malformed(Fault::Scan);
+        let (frame_marker, size, mut components) = self.frame.ok_or(FAULT)?;
+        let &[count] = take(&mut body)?;
+        if usize::from(count) != components.len() {
+            // Sequential files with one scan for each component.
+            return Err(Unsupported::SeveralScans.into());
+        }
+        for component in &mut components {
+            let &[id, tables] = take(&mut body)?;
+            let (dc, ac) = (usize::from(tables >> 4), usize::from(tables & 15));
+            if id != component.id {
+                return Err(FAULT);
+            }
+            if dc > 3 || ac > 3 || self.dc[dc].is_none() || self.ac[ac].is_none() {
+                return Err(FAULT);
+            }
+            if self.quant[component.quant].is_none() {
+                return Err(FAULT);
+            }
+            (component.dc, component.ac) = (dc, ac);
+        }
+        if *body != [0, 63, 0] {
+            return Err(FAULT);
+        }
+        let blocks: u32 = components.iter().map(|c| c.blocks.0 * c.blocks.1).sum();
+        if blocks > 10 {
+            return Err(FAULT);
+        }
+        if let [first, second, third] = &components[..] {
+            // The first component must be luma. Decoders take three for RGB when Adobe's segment says so, or when
+            // nothing is said and the components are named so.
+            let named_rgb = [first.id, second.id, third.id] == *b"RGB" && !self.jfif;
+            if self.adobe.map_or(named_rgb, |transform| transform != 1) {
+                return Err(Unsupported::Colour.into());
+            }
+        }
+        let Gathered { quant, dc, ac, restart, .. } = self;
+        Ok(Header { size, frame_marker, components, quant, dc, ac, restart, scan_start })
+    }
+}
+
+/// Passes over the segments from `at` (behind the entropy-coded data) to the end-of-image marker.
+pub(super) fn expect_end(file: &[u8], at: usize) -> Result<(), JpegError> {
+    let mut segments = Segments::new(file, at);
+    loop {
+        match segments.marker()? {
+            0xD9 => return Ok(()),
+            0xC4 | 0xDA | 0xDB | 0xDD => return Err(Unsupported::SeveralScans.into()),
+            0xE0..=0xEF | 0xFE => drop(segments.body()?),
+            _ => return Err(JpegError::Malformed(Fault::Marker)),
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! JPEG without decoding it: pictures are examined and blanked as coefficients.
+//!
+//! Owns the coefficient domain: parsing, Huffman codes, transforms to luma, and the splice that replaces the MCUs under
+//! an area by flat ones while every other MCU keeps its bits. Knows nothing of plates, faces, keys or vaults.
+//!
+//! | you have | you want | call |
+//! |---|---|---|
+//! | a JPEG file | to know whether it is whole and of a kind that this module treats | [`Jpeg::parse`] |
+//! | a [`Jpeg`] | luma for the detector and the reader | its [`LumaSource`](crate::frame::LumaSource) |
+//! | a [`Jpeg`] and areas | a scene without them, and what was removed | [`Jpeg::splice`] |
+//! | scene and removed bytes | the original file, byte for byte | [`restore`] |
+//!
+//! Accepted are sequential Huffman-coded files of 8 bits, grey or YCbCr, in one scan. All else is
+//! [`JpegError::Unsupported`] and belongs to a pixel decoder; a file that ends early or contradicts itself is refused,
+//! so that nothing incomplete is ever examined as if it were whole.
+
+mod bits;
+mod header;
+mod huffman;
+mod luma;
+mod removed;
+mod scan;
+mod splice;
+mod transform;
+
+#[cfg(test)]
+mod tests;
+
+pub use luma::Reduction;
+pub use removed::{RestoreError, restore};
+pub use splice::{Fill, SpliceError, Spliced};
+
+use thiserror::Error;
+
+use crate::frame::GrayPlane;
+use crate::geometry::Size;
+use bits::Entropy;
+use header::Header;
+use luma::LumaDecoder;
+use scan::{Decoders, Index};
+
+/// What is accepted at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Pixels in a picture. The default of 400 million admits a 20,000 × 20,000 picture; memory is bounded by the file's
+    /// length anyhow, since a block takes at least two bits.
+    pub max_pixels: u64,
+    /// Bytes in a file. The default of 256 MiB keeps bit positions within 32 bits.
+    pub max_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_pixels: 400_000_000, max_bytes: 256 << 20 }
+    }
+}
+
+/// Why a file is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum JpegError {
+    /// The file does not begin as a JPEG does.
+    #[error("not a JPEG file")]
+    NotJpeg,
+    /// Valid perhaps, but for a pixel decoder.
+    #[error("JPEG kind outside the coefficient path: {0}")]
+    Unsupported(#[from] Unsupported),
+    /// More pixels or bytes than [`Limits`] admit.
+    #[error("JPEG beyond the limits")]
+    TooLarge,
+    /// The file ends before its picture does.
+    #[error("JPEG ends early")]
+    Truncated,
+    /// The file contradicts itself or the standard.
+    #[error("malformed JPEG: {0}")]
+    Malformed(Fault),
+}
+
+/// Kinds of JPEG that a pixel decoder must take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Unsupported {
+    /// Progressive coding.
+    #[error("progressive")]
+    Progressive,
+    /// Lossless coding.
+    #[error("lossless")]
+    Lossless,
+    /// Hierarchical coding.
+    #[error("hierarchical")]
+    Hierarchical,
+    /// Arithmetic coding.
+    #[error("arithmetic coding")]
+    Arithmetic,
+    /// Samples of other than 8 bits.
+    #[error("{bits}-bit samples")]
+    Precision {
+        /// Bits a sample.
+        bits: u8,
+    },
+    /// Neither grey nor three components, as CMYK.
+    #[error("{count} components")]
+    Components {
+        /// Number of components.
+        count: u8,
+    },
+    /// Luma does not have the most samples, or chroma does not divide them.
+    #[error("sampling factors")]
+    Sampling,
+    /// RGB or another space without luma.
+    #[error("colour space")]
+    Colour,
+    /// More than one scan.
+    #[error("several scans")]
+    SeveralScans,
+    /// The height is stated after the picture.
+    #[error("deferred height")]
+    DeferredHeight,
+}
+
+/// Where a malformed file is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// A marker where it cannot stand.
+    #[error("marker out of place")]
+    Marker,
+    /// A segment's length does not fit its content.
+    #[error("segment length")]
+    SegmentLength,
+    /// A quantisation table.
+    #[error("quantisation table")]
+    QuantTable,
+    /// A Huffman table.
+    #[error("Huffman table")]
+    HuffmanTable,
+    /// The frame header.
+    #[error("frame header")]
+    Frame,
+    /// The scan header.
+    #[error("scan header")]
+    Scan,
+    /// A byte behind 0xFF that is neither stuffing nor a marker.
+    #[error("byte stuffing")]
+    Stuffing,
+    /// Restart markers out of order, too many, or where none belong.
+    #[error("restart markers")]
+    Restart,
+    /// A bit pattern that is no code.
+    #[error("Huffman code")]
+    Code,
+    /// More coefficients than a block has, or a value that no sample can have.
+    #[error("coefficients")]
+    Coefficients,
+}
+
+/// A JPEG file whose every coefficient was walked over once: known to be whole, and ready to be looked at and spliced.
+///
+/// It keeps the entropy-coded data and an index of it, not the file.
+pub struct Jpeg {
+    header: Header,
+    entropy: Entropy,
+    decoders: Decoders,
+    index: Index,
+    luma: LumaDecoder,
+    /// Luma as decoded along with the index.
+    plane: GrayPlane,
+    reduction: Reduction,
+    file_len: usize,
+}
+
+impl Jpeg {
+    /// Reads `file`, which must be complete, and decodes its luma at `reduction` in the same pass.
+    pub fn parse(file: &[u8], limits: &Limits, reduction: Reduction) -> Result<Self, JpegError> {
+        let header = Header::parse(file, limits)?;
+        let (across, down) = header.mcus();
+        let mcus = across * down;
+        let intervals = if header.restart == 0 { 1 } else { mcus.div_ceil(header.restart) };
+        let entropy = Entropy::unstuff(&file[header.scan_start..], intervals)?;
+        header::expect_end(file, header.scan_start + entropy.stuffed_len)?;
+        // Each block takes a DC code and an AC code at least. This bounds all memory by the file's length.
+        if intervals != entropy.intervals.len() || entropy.bits() < 2 * mcus * header.blocks_per_mcu() {
+            return Err(JpegError::Truncated);
+        }
+        let decoders = Decoders::new(&header);
+        let luma = LumaDecoder::new(&header);
+        let (index, plane) = luma.index(&header, &entropy, &decoders, reduction)?;
+        Ok(Self { header, entropy, decoders, index, luma, plane, reduction, file_len: file.len() })
+    }
+
+    /// Size of the picture.
+    pub fn size(&self) -> Size {
+        self.header.size
+    }
+
+    /// Whether the picture has no chroma.
+    pub fn is_grey(&self) -> bool {
+        self.header.components.len() == 1
+    }
+}

@@ -1,0 +1,165 @@
+//! The scan: blocks of coefficients as codes, and the index of where each MCU begins.
+//!
+//! Owns the order of blocks and the prediction of DC values. Knows nothing of samples.
+
+use super::bits::BitReader;
+use super::header::Header;
+use super::huffman::{AcDecoder, DcDecoder, END_OF_BLOCK};
+use super::{Fault, JpegError};
+
+/// Row and column (8 × row + column) of each coefficient in the order in which a file states them.
+pub(super) const ZIGZAG: [u8; 64] = [
+    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21,
+    28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54,
+    47, 55, 62, 63,
+];
+
+/// The largest DC value taken. Those of 8-bit samples are within ±1024; rounding and edited files are given twice that.
+const MAX_DC: i32 = 2047;
+
+/// Where decoding stands when an MCU begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct McuStart {
+    /// Position of its first bit.
+    pub bit: u32,
+    /// DC value of each component's block before it.
+    pub dc: [i16; 3],
+}
+
+/// Where every MCU begins and every interval's last one ends.
+#[derive(Default)]
+pub(super) struct Index {
+    /// One for each MCU, row by row.
+    pub mcus: Vec<McuStart>,
+    /// One for each interval: the bit behind its last MCU.
+    pub ends: Vec<u32>,
+}
+
+/// The decoders that the scan uses, by table number.
+pub(super) struct Decoders {
+    dc: [Option<DcDecoder>; 4],
+    ac: [Option<AcDecoder>; 4],
+}
+
+/// What decodes one component.
+#[derive(Clone, Copy)]
+pub(super) struct Tables<'a> {
+    pub dc: &'a DcDecoder,
+    pub ac: &'a AcDecoder,
+    /// Blocks in an MCU, across and down.
+    pub blocks: (u32, u32),
+}
+
+impl Decoders {
+    /// Builds those that `header`'s components name.
+    pub fn new(header: &Header) -> Self {
+        let mut decoders = Self { dc: [const { None }; 4], ac: [const { None }; 4] };
+        for (index, component) in header.components.iter().enumerate() {
+            decoders.dc[component.dc].get_or_insert_with(|| DcDecoder::new(header.dc_spec(index)));
+            decoders.ac[component.ac].get_or_insert_with(|| AcDecoder::new(header.ac_spec(index)));
+        }
+        decoders
+    }
+
+    /// Those of each component of the same `header`, luma first.
+    pub fn by_component<'a>(&'a self, header: &Header) -> Vec<Tables<'a>> {
+        let tables = |c: &super::header::Component| {
+            Some(Tables { dc: self.dc[c.dc].as_ref()?, ac: self.ac[c.ac].as_ref()?, blocks: c.blocks })
+        };
+        header.components.iter().filter_map(tables).collect()
+    }
+}
+
+/// Coefficients of one block that are needed for N × N samples, column by column: that of horizontal frequency u and
+/// vertical frequency v stands at N·u + v. What is not needed is dropped at N·N.
+pub(super) type Coefficients = [i16; 128];
+
+/// Where each coefficient index belongs in [`Coefficients`]. Indices behind the 64th come from ends of block and from
+/// malformed runs.
+const fn placement(n: u8) -> [u8; 256] {
+    let mut places = [n * n; 256];
+    let mut k = 0;
+    while k < 64 {
+        let (row, column) = (ZIGZAG[k] / 8, ZIGZAG[k] % 8);
+        if row < n && column < n {
+            places[k] = n * column + row;
+        }
+        k += 1;
+    }
+    places
+}
+
+/// One more than the last coefficient index that N × N samples need.
+const fn needed(n: usize) -> u32 {
+    match n {
+        1 => 1,
+        2 => 5,
+        4 => 25,
+        _ => 64,
+    }
+}
+
+impl Tables<'_> {
+    /// Decodes a block's coefficients for N × N samples (1, 2, 4 or 8) and passes over the others. Returns whether all
+    /// but the DC coefficient are zero; if so, only that one is set.
+    #[inline(always)]
+    pub fn decode<const N: usize>(
+        &self,
+        reader: &mut BitReader<'_>,
+        predictor: &mut i32,
+        coefficients: &mut Coefficients,
+    ) -> Result<bool, JpegError> {
+        let places = const { &placement(N as u8) };
+        self.predict(reader, predictor)?;
+        if N == 1 {
+            coefficients[0] = *predictor as i16;
+            self.skip_from(reader, 1)?;
+            return Ok(true);
+        }
+        coefficients[..N * N].fill(0);
+        coefficients[0] = *predictor as i16;
+        let mut k = 1;
+        while k < needed(N) {
+            reader.ensure();
+            let step = self.ac.decode(reader)?;
+            k += step.advance;
+            coefficients[usize::from(places[(k - 1) as usize & 255] & 127)] = step.value;
+        }
+        self.skip_from(reader, k)?;
+        // End of block straight behind the DC coefficient.
+        Ok(k == 1 + END_OF_BLOCK)
+    }
+
+    /// Passes over a block; only its DC value is kept, in `predictor`.
+    #[inline(always)]
+    pub fn skip(&self, reader: &mut BitReader<'_>, predictor: &mut i32) -> Result<(), JpegError> {
+        self.predict(reader, predictor)?;
+        self.skip_from(reader, 1)
+    }
+
+    /// Decodes a DC difference and adds it to `predictor`.
+    #[inline(always)]
+    fn predict(&self, reader: &mut BitReader<'_>, predictor: &mut i32) -> Result<(), JpegError> {
+        reader.ensure();
+        *predictor += self.dc.decode(reader)?;
+        if predictor.abs() > MAX_DC { Err(JpegError::Malformed(Fault::Coefficients)) } else { Ok(()) }
+    }
+
+    #[inline(always)]
+    fn skip_from(&self, reader: &mut BitReader<'_>, mut k: u32) -> Result<(), JpegError> {
+        while k < 64 {
+            reader.ensure();
+            k = self.ac.skip(reader, k)?;
+        }
+        // Either the 64th coefficient was the last one, or an end of block came before it.
+        if k > 64 && k <= END_OF_BLOCK {
+            return Err(JpegError::Malformed(Fault::Coefficients));
+        }
+        Ok(())
+    }
+
+    /// Passes over one block's AC coefficients.
+    pub fn skip_ac(&self, reader: &mut BitReader<'_>) -> Result<(), JpegError> {
+        self.skip_from(reader, 1)
+    }
+}

@@ -1,0 +1,215 @@
+//! Splicing and restoring over files of many kinds.
+
+mod coder;
+mod encoders;
+mod hostile;
+
+use proptest::prelude::*;
+
+use super::bits::BitReader;
+use super::*;
+use crate::geometry::PixelRect;
+use coder::{Block, Picture, TableKind, pictures};
+
+/// All coefficients in zigzag order, MCU by MCU, with our own decoder.
+fn coefficients(jpeg: &Jpeg) -> Vec<Vec<Block>> {
+    let tables = jpeg.decoders.by_component(&jpeg.header);
+    let mcu = |start: &scan::McuStart| {
+        let mut reader = BitReader::new(&jpeg.entropy.bytes, start.bit as usize);
+        let mut predictors = start.dc.map(i32::from);
+        let mut blocks = Vec::new();
+        for (tables, predictor) in tables.iter().zip(&mut predictors) {
+            for _ in 0..tables.blocks.0 * tables.blocks.1 {
+                let mut columns = [0; 128];
+                let flat = tables.decode::<8>(&mut reader, predictor, &mut columns).unwrap();
+                assert!(!flat || columns[1..64].iter().all(|&value| value == 0));
+                blocks.push(scan::ZIGZAG.map(|place| columns[usize::from(place % 8 * 8 + place / 8)]));
+            }
+        }
+        blocks
+    };
+    jpeg.index.mcus.iter().map(mcu).collect()
+}
+
+fn parse(file: &[u8]) -> Jpeg {
+    Jpeg::parse(file, &Limits::default(), Reduction::Half).unwrap()
+}
+
+/// Whether MCU `mcu` touches one of `areas`, by the pixels that it covers.
+fn hidden(jpeg: &Jpeg, mcu: usize, areas: &[PixelRect]) -> bool {
+    let (width, height) = jpeg.header.mcu_pixels();
+    let across = jpeg.header.mcus().0;
+    let (x, y) = ((mcu % across) as u32 * width, (mcu / across) as u32 * height);
+    areas.iter().any(|a| a.x < x + width && a.right() > x && a.y < y + height && a.bottom() > y)
+}
+
+/// Splices `areas` out of `file` and checks everything that must hold of the outcome.
+fn check_splice(file: &[u8], areas: &[PixelRect], fill: Fill) -> Result<Spliced, SpliceError> {
+    let jpeg = parse(file);
+    let spliced = jpeg.splice(file, areas, fill)?;
+    assert!(restore(&spliced.scene, spliced.removed.as_ref().expect("restorable")).unwrap() == file);
+
+    let scene = parse(&spliced.scene);
+    assert_eq!(scene.size(), jpeg.size());
+    let (before, after) = (coefficients(&jpeg), coefficients(&scene));
+    assert_eq!(before.len(), after.len());
+    for (mcu, (before, after)) in before.iter().zip(&after).enumerate() {
+        if !hidden(&jpeg, mcu, areas) {
+            assert_eq!(before, after, "MCU {mcu} should have stayed");
+            continue;
+        }
+        let mut at = 0;
+        for (index, component) in jpeg.header.components.iter().enumerate() {
+            let step = f32::from(jpeg.header.steps(index)[0]);
+            let sample = f32::from([fill.y, fill.cb, fill.cr][index]);
+            for _ in 0..component.blocks.0 * component.blocks.1 {
+                let dc = after[at][0];
+                assert!((f32::from(dc) * step / 8.0 + 128.0 - sample).abs() <= step / 16.0 + 0.01);
+                assert!(after[at][1..].iter().all(|&value| value == 0), "MCU {mcu} should be flat");
+                at += 1;
+            }
+        }
+    }
+    // What is reported flat is what is flat.
+    for (mcu, _) in after.iter().enumerate() {
+        assert_eq!(hidden(&jpeg, mcu, &spliced.flat), hidden(&jpeg, mcu, areas));
+    }
+    assert_eq!(markers(&spliced.scene).iter().filter(|m| matches!(m, 0xE1..=0xEF | 0xFE)).count(), 0);
+    assert!(spliced.scene.ends_with(&[0xFF, 0xD9]));
+    Ok(spliced)
+}
+
+/// Codes of the segments before a file's scan.
+fn markers(file: &[u8]) -> Vec<u8> {
+    let mut segments = header::Segments::new(file, 2);
+    let mut found = Vec::new();
+    loop {
+        let marker = segments.marker().unwrap();
+        segments.body().unwrap();
+        found.push(marker);
+        if marker == 0xDA {
+            return found;
+        }
+    }
+}
+
+fn areas() -> impl Strategy<Value = Vec<PixelRect>> {
+    let area = (0u32..75, 0u32..55, 1u32..40, 1u32..30).prop_map(|(x, y, w, h)| PixelRect::new(x, y, w, h));
+    prop::collection::vec(area, 0..4)
+}
+
+fn fills() -> impl Strategy<Value = Fill> {
+    prop_oneof![Just(Fill::BLACK), Just(Fill { y: 128, cb: 128, cr: 128 }), any::<[u8; 3]>().prop_map(Fill::from_rgb),]
+}
+
+proptest! {
+    #[test]
+    fn what_is_not_hidden_stays(picture in pictures(), areas in areas(), fill in fills()) {
+        let file = picture.write();
+        prop_assert_eq!(&coefficients(&parse(&file)), &picture.mcus);
+        match check_splice(&file, &areas, fill) {
+            Ok(_) => {}
+            Err(error) => prop_assert!(error == SpliceError::NoCode && picture.tables == TableKind::Full),
+        }
+    }
+
+    /// Two pictures that differ only under the areas, in metadata and in oddities have one scene: it says nothing of what
+    /// was removed.
+    #[test]
+    fn a_scene_does_not_depend_on_what_was_removed(
+        picture in pictures(),
+        others in prop::collection::vec(coder::blocks(), 10),
+        areas in areas(),
+        fill in fills(),
+    ) {
+        let picture = Picture { tables: TableKind::All, ..picture };
+        let file = picture.write();
+        let jpeg = parse(&file);
+        let mut other = Picture { padding: !picture.padding, fill: 1, behind: vec![0xFF], ..picture.clone() };
+        for (mcu, blocks) in other.mcus.iter_mut().enumerate() {
+            if hidden(&jpeg, mcu, &areas) {
+                let count = blocks.len();
+                blocks.clone_from_slice(&others[..count]);
+            }
+        }
+        let other = other.write();
+        let scene = jpeg.splice(&file, &areas, fill).unwrap().scene;
+        prop_assert!(parse(&other).splice(&other, &areas, fill).unwrap().scene == scene);
+    }
+
+    #[test]
+    fn crops_are_parts_of_the_whole(picture in pictures(), areas in areas()) {
+        use crate::frame::LumaSource;
+        let file = picture.write();
+        let jpeg = parse(&file);
+        let whole = jpeg.reduced(1);
+        prop_assert_eq!(whole.size, jpeg.size());
+        for area in areas {
+            let Some(area) = area.rect().pixels(jpeg.size()) else { continue };
+            let crop = jpeg.crop(area);
+            let rows = whole.data.chunks(whole.size.width as usize).skip(area.y as usize).take(area.h as usize);
+            let expected = rows.flat_map(|row| &row[area.x as usize..area.right() as usize]);
+            prop_assert!(crop.size == crate::geometry::Size::new(area.w, area.h));
+            prop_assert!(expected.eq(&crop.data));
+        }
+        for (denominator, reduction) in [(2, Reduction::Half), (4, Reduction::Quarter), (8, Reduction::Eighth)] {
+            let direct = Jpeg::parse(&file, &Limits::default(), reduction).unwrap();
+            let plane = direct.reduced(denominator);
+            prop_assert!(matches!(plane, std::borrow::Cow::Borrowed(_)));
+            let size = jpeg.size();
+            let expected = (size.width.div_ceil(denominator), size.height.div_ceil(denominator));
+            prop_assert_eq!((plane.size.width, plane.size.height), expected);
+            prop_assert_eq!(plane.data.len() as u64, plane.size.pixels());
+            prop_assert_eq!(jpeg.reduced(denominator).size, plane.size);
+            prop_assert_eq!(direct.reduced(1).into_owned().data, &whole.data[..]);
+        }
+    }
+}
+
+#[test]
+fn another_file_is_not_spliced() {
+    let file = encoders::file(64, 48, |_| {});
+    let area = [PixelRect::new(5, 5, 20, 20)];
+    let jpeg = parse(&file);
+    assert_eq!(jpeg.splice(&file[1..], &area, Fill::BLACK).err(), Some(SpliceError::AnotherFile));
+    // Of the same length, it is noticed when it is put together again.
+    let mut other = file.clone();
+    let middle = other.len() / 2;
+    other[middle] ^= 1;
+    assert!(jpeg.splice(&other, &area, Fill::BLACK).unwrap().removed.is_none());
+}
+
+#[test]
+fn removed_bytes_are_few() {
+    let file = encoders::file(640, 480, |_| {});
+    let spliced = check_splice(&file, &[PixelRect::new(200, 200, 96, 32)], Fill::BLACK).unwrap();
+    // An area of 1/100 of the picture, and the head's oddments.
+    let removed = spliced.removed.unwrap().len();
+    assert!(removed < file.len() / 40, "{removed} of {}", file.len());
+    let nothing = check_splice(&file, &[], Fill::BLACK).unwrap();
+    assert!(nothing.removed.unwrap().len() < 200);
+}
+
+#[test]
+fn a_full_table_is_refused() {
+    // Differences of the sizes 0 and 1 occur, and their codes leave no room for that of another fill.
+    let mut mcus = vec![vec![[0; 64]]; 4];
+    mcus[1][0][0] = 1;
+    let mut picture = Picture {
+        size: (32, 8),
+        sampling: vec![(1, 1)],
+        restart: 0,
+        tables: TableKind::Optimal,
+        mcus,
+        padding: true,
+        behind: Vec::new(),
+        fill: 0,
+        dirty: false,
+    };
+    let area = [PixelRect::new(8, 0, 8, 8)];
+    check_splice(&picture.write(), &area, Fill::BLACK).unwrap();
+    picture.tables = TableKind::Full;
+    let file = picture.write();
+    assert_eq!(parse(&file).splice(&file, &area, Fill::BLACK).err(), Some(SpliceError::NoCode));
+    check_splice(&file, &area, Fill { y: 128, cb: 128, cr: 128 }).unwrap();
+}
