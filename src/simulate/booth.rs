@@ -12,7 +12,7 @@ use crate::simulate::body::{self, Stance};
 use crate::simulate::head::{self, HeadView};
 use crate::simulate::person::Person;
 use crate::simulate::scene::{Canvas, Conditions, Rng};
-use crate::simulate::sculpt::{Figure, Light, v3};
+use crate::simulate::sculpt::{Easel, Figure, Light, v3};
 
 /// Where the camera stands and what it looks at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,11 +63,11 @@ pub fn draw_travellers(
     let size = Size::new(canvas.width(), canvas.height());
     let (width, height) = (size.width as f32, size.height as f32);
     let setting = match (people.len(), rng.random_range(0..100)) {
-        (_, 0..24) => Setting::Counter,
-        (0..=1, 24..50) => Setting::Counter,
-        (_, 24..44) => Setting::Group,
-        (_, 44..62) => Setting::Queue,
-        (_, 62..84) => Setting::Hall,
+        (_, 0..22) => Setting::Counter,
+        (0..=1, 22..50) => Setting::Counter,
+        (_, 22..48) => Setting::Group,
+        (_, 48..66) => Setting::Queue,
+        (_, 66..85) => Setting::Hall,
         _ => Setting::Street,
     };
     let lens = Lens {
@@ -80,15 +80,15 @@ pub fn draw_travellers(
     };
     let light = Light {
         towards: v3(rng.random_range(-0.85..0.85), rng.random_range(0.35..0.9), rng.random_range(0.25..0.8)).unit(),
-        key: rng.random_range(0.35..0.7),
-        fill: rng.random_range(0.38..0.55),
+        key: rng.random_range(0.4..0.8),
+        fill: rng.random_range(0.42..0.64),
     };
     backdrop::draw(canvas, setting, &lens, conditions, rng);
     let mut places: Vec<Place> =
         (0..people.len()).map(|index| place(setting, &lens, people, index, (width, height), rng)).collect();
     places.sort_by(|a, b| b.far.total_cmp(&a.far));
 
-    let mut stencil = Stencil::new(size);
+    let (mut stencil, mut easel) = (Stencil::new(size), Easel::default());
     let mut faces: Vec<Option<(Rect, usize)>> = vec![None; people.len()];
     for p in &places {
         let person = &people[p.index];
@@ -97,7 +97,7 @@ pub fn draw_travellers(
         let face = head::add_head(&mut figure, person, &p.view, &light);
         body::add_whole(&mut figure, person, &p.view, &p.stance, &light);
         let id = p.index as u8 + 1;
-        figure.paint(canvas, head::samples(p.view.height), &mut |x, y| stencil.mark(x, y, id));
+        figure.paint(canvas, head::samples(p.view.height), &mut easel, &mut |x, y| stencil.mark(x, y, id));
         if p.view.yaw.abs() <= TURNED_AWAY {
             faces[p.index] = Some((face, stencil.count(face, id).0));
         }
@@ -151,10 +151,13 @@ fn place(setting: Setting, lens: &Lens, people: &[Person], index: usize, frame: 
             let near = rng.random_range(0.11..0.21) * (4.0 / (count + 1.5)).min(1.25);
             let far = head * lens.focal / (height * near);
             let row = if index.is_multiple_of(2) { 0.46 } else { 0.36 };
-            (0.08 + 0.84 * slot + 0.25 * jitter, far, Some(height * (row + rng.random_range(-0.06..0.06))))
+            // Shoulder to shoulder, or somewhat apart.
+            let apart = (near * height * rng.random_range(1.5..2.1) * count / width).clamp(0.3, 0.86);
+            let x = 0.5 + (slot - 0.5) * apart + 0.2 * jitter * apart;
+            (x, far, Some(height * (row + rng.random_range(-0.06..0.06))))
         }
         Setting::Queue => (0.06 + 0.88 * slot + 0.6 * jitter, rng.random_range(1.5..4.5), None),
-        Setting::Hall => (rng.random_range(0.05..0.95), rng.random_range(2.6f32..14.0), None),
+        Setting::Hall => (rng.random_range(0.05..0.95), 2.0 + 9.0 * rng.random_range(0.0f32..1.0).powf(1.4), None),
         Setting::Street => (0.05 + 0.9 * slot + 0.9 * jitter, rng.random_range(3.0..16.0), None),
     };
     let scale = head * lens.focal / (far * head) * head;

@@ -8,10 +8,12 @@ mod hair;
 mod skull;
 mod worn;
 
+use std::sync::LazyLock;
+
 use crate::geometry::Rect;
-use crate::simulate::person::{Headgear, Person};
+use crate::simulate::person::{Headgear, Person, mix};
 use crate::simulate::scene::Canvas;
-use crate::simulate::sculpt::{Figure, Light, Pose, Surface, v3};
+use crate::simulate::sculpt::{Easel, Figure, Light, Pose, Samples, Surface, v3};
 use skull::{ARC, Skull};
 
 /// Where a head is and how it is turned.
@@ -52,15 +54,38 @@ pub(super) fn hash(x: u32, y: u32, seed: u32) -> f32 {
     ((h ^ (h >> 15)) >> 8) as f32 / 16_777_216.0
 }
 
-/// Smooth noise in 0..1, one hill or hollow a unit.
+/// Cells of [`noise`] before it repeats, and samples a cell.
+const CELLS: usize = 32;
+const STEPS: usize = 16;
+
+/// [`noise`], worked out once: people are made of it, and a look-up costs a tenth.
+static NOISE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let side = CELLS * STEPS;
+    let ease = |i: usize| {
+        let f = (i % STEPS) as f32 / STEPS as f32;
+        f * f * (3.0 - 2.0 * f)
+    };
+    let at = |x: usize, y: usize| hash((x % CELLS) as u32, (y % CELLS) as u32, 0x5EED);
+    (0..side * side)
+        .map(|i| {
+            let (x, y) = (i % side, i / side);
+            let (cx, cy, s, t) = (x / STEPS, y / STEPS, ease(x), ease(y));
+            let top = at(cx, cy) * (1.0 - s) + at(cx + 1, cy) * s;
+            let low = at(cx, cy + 1) * (1.0 - s) + at(cx + 1, cy + 1) * s;
+            ((top * (1.0 - t) + low * t) * 255.0) as u8
+        })
+        .collect()
+});
+
+/// Smooth noise in 0..1, one hill or hollow a unit; each seed looks at another part of it.
 pub(super) fn noise(x: f32, y: f32, seed: u32) -> f32 {
-    let (xf, yf) = (x.floor(), y.floor());
-    let (xi, yi) = (xf as i32 as u32, yf as i32 as u32);
-    let (fx, fy) = (x - xf, y - yf);
-    let (s, t) = (fx * fx * (3.0 - 2.0 * fx), fy * fy * (3.0 - 2.0 * fy));
-    let top = hash(xi, yi, seed) * (1.0 - s) + hash(xi.wrapping_add(1), yi, seed) * s;
-    let low = hash(xi, yi.wrapping_add(1), seed) * (1.0 - s) + hash(xi.wrapping_add(1), yi.wrapping_add(1), seed) * s;
-    top * (1.0 - t) + low * t
+    // A cast cuts towards zero; so far from zero that is rounding down.
+    const AWAY: f32 = 4_096.0;
+    let (sx, sy) = ((seed.wrapping_mul(0x9E37_79B1) >> 8) as usize, (seed.wrapping_mul(0x85EB_CA77) >> 9) as usize);
+    let side = CELLS * STEPS;
+    let xi = (((x + AWAY) * STEPS as f32) as usize).wrapping_add(sx) & (side - 1);
+    let yi = (((y + AWAY) * STEPS as f32) as usize).wrapping_add(sy) & (side - 1);
+    f32::from(NOISE[yi * side + xi]) / 255.0
 }
 
 impl Mood {
@@ -98,7 +123,7 @@ pub fn draw_head(canvas: &mut Canvas, person: &Person, view: &HeadView) -> Rect 
     let mut figure = Figure::default();
     let light = daylight(person, view);
     let face = add_head(&mut figure, person, view, &light);
-    figure.paint(canvas, samples(view.height), &mut |_, _| {});
+    figure.paint(canvas, samples(view.height), &mut Easel::default(), &mut |_, _| {});
     face
 }
 
@@ -108,13 +133,13 @@ pub fn draw_bust(canvas: &mut Canvas, person: &Person, view: &HeadView) -> Rect 
     let light = daylight(person, view);
     let face = add_head(&mut figure, person, view, &light);
     super::body::add_bust(&mut figure, person, view, &light);
-    figure.paint(canvas, samples(view.height), &mut |_, _| {});
+    figure.paint(canvas, samples(view.height), &mut Easel::default(), &mut |_, _| {});
     face
 }
 
-/// Samples a pixel and axis: small heads need more to keep their features.
-pub(super) fn samples(height: f32) -> usize {
-    if height < 44.0 { 3 } else { 2 }
+/// Small heads need more samples to keep their features.
+pub(super) fn samples(height: f32) -> Samples {
+    if height < 26.0 { Samples::Nine } else { Samples::Four }
 }
 
 /// Adds a head to `figure` and returns the face's box.
@@ -129,14 +154,20 @@ pub(super) fn add_head(figure: &mut Figure, person: &Person, view: &HeadView, li
     for uv in &mut shell.uv {
         *uv = [(uv[0] + ARC) * fine, (0.5 - uv[1]) * fine];
     }
-    let gloss = 0.10 - 0.05 * person.childlike() + 0.05 * f32::from(person.skin_tone()) / 10.0;
+    let gloss = 0.09 - 0.04 * person.childlike() + 0.012 * f32::from(person.skin_tone());
     let mesh = shell.mesh(&pose, light, gloss);
     if let Some(texture) = face::paint(person, &skull, &mood, fine) {
         figure.add(mesh, Surface::Painted(texture));
     }
-    for side in [-1.0, 1.0] {
-        let ear = skull.ear(side).mesh(&pose, light, gloss * 0.5);
-        figure.add_sheet(ear, Surface::Plain(crate::simulate::person::mix(person.skin, [190, 80, 70], 0.12)));
+    let wrapped = matches!(
+        person.headgear,
+        Headgear::Hijab { .. } | Headgear::Hood { .. } | Headgear::Helmet { closed: true, .. }
+    );
+    if !wrapped {
+        let thin_skin = mix(person.skin, [170, 60, 50], 0.16);
+        for side in [-1.0, 1.0] {
+            figure.add_sheet(skull.ear(side).mesh(&pose, light, gloss * 0.5), Surface::Plain(thin_skin));
+        }
     }
     hair::add(figure, person, &skull, &pose, light);
     hair::add_beard(figure, person, &skull, &pose, light);

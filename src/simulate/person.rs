@@ -278,11 +278,11 @@ fn pick_skin(tone: u8, r: &mut Rng) -> Rgb {
     let depth = index as f32 / 9.0;
     let [red, green, blue] = swatch.map(f32::from);
     let warm: f32 = r.random_range(0.0..1.0);
-    let lift = 14.0 * depth;
+    let lift = 34.0 * depth * depth;
     [
-        (red * (0.95 - 0.02 * warm) + lift * 1.3) as u8,
-        (green * (0.87 - 0.05 * warm + 0.05 * depth) + lift * 0.8) as u8,
-        (blue * (0.83 - 0.09 * warm + 0.06 * depth) + lift * 0.6) as u8,
+        (red * (1.0 - 0.02 * warm) + lift * 1.35) as u8,
+        (green * (0.87 - 0.05 * warm + 0.05 * depth) + lift * 0.85) as u8,
+        (blue * (0.80 - 0.09 * warm + 0.09 * depth) + lift * 0.62) as u8,
     ]
 }
 

@@ -5,7 +5,7 @@
 //! Paths alone cannot turn a head: what a profile shows and hides follows from its shape. So people are surfaces in
 //! space, and flat paint (see [`Surface::Painted`]) is what `tiny-skia` draws onto them.
 
-use crate::geometry::Rect;
+use crate::geometry::{PixelRect, Rect, Size};
 use crate::simulate::scene::Canvas;
 
 /// A point or direction: x to the right, y up, z towards the viewer.
@@ -220,36 +220,29 @@ pub(super) struct Texture {
 }
 
 impl Texture {
-    /// The nearest texel, repeated in both directions. Width and height must be powers of two.
-    fn tiled(&self, u: f32, v: f32) -> [u8; 4] {
-        let (x, y) = (u.floor() as i32 as usize & (self.width - 1), v.floor() as i32 as usize & (self.height - 1));
+    /// The nearest texel, repeated in both directions; `u` and `v` in [`ONE`]ths. Width and height must be powers of two.
+    fn tiled(&self, u: i32, v: i32) -> [u8; 4] {
+        let (x, y) = ((u >> POINT) as usize & (self.width - 1), (v >> POINT) as usize & (self.height - 1));
         self.texels[y * self.width + x]
     }
 
-    /// Between the four nearest texels, held at the edges.
-    fn smooth(&self, u: f32, v: f32) -> [f32; 3] {
-        let (x, y) =
-            ((u - 0.5).clamp(0.0, self.width as f32 - 1.001), (v - 0.5).clamp(0.0, self.height as f32 - 1.001));
-        let (xi, yi) = (x as usize, y as usize);
-        let (fx, fy) = (x - xi as f32, y - yi as f32);
-        let row = yi * self.width + xi;
-        let (Some(a), Some(b)) =
-            (self.texels.get(row..row + 2), self.texels.get(row + self.width..row + self.width + 2))
-        else {
-            return [0.0; 3];
-        };
-        let mix = |i: usize| {
-            let top = f32::from(a[0][i]) * (1.0 - fx) + f32::from(a[1][i]) * fx;
-            let low = f32::from(b[0][i]) * (1.0 - fx) + f32::from(b[1][i]) * fx;
-            top * (1.0 - fy) + low * fy
-        };
-        [mix(0), mix(1), mix(2)]
+    /// The nearest texel, held at the edges; `u` and `v` in [`ONE`]ths. Several samples a pixel make it smooth enough.
+    fn held(&self, u: i32, v: i32) -> [u8; 4] {
+        let (x, y) = ((u.max(0) >> POINT) as usize, (v.max(0) >> POINT) as usize);
+        self.texels[y.min(self.height - 1) * self.width + x.min(self.width - 1)]
     }
 }
 
+/// Whatever changes across a triangle is counted in fixed point: sums of integers are the innermost loop's whole work,
+/// and are the same on every machine.
+const POINT: u32 = 16;
+const ONE: f32 = 65_536.0;
+/// Depths, in pixels, are counted more coarsely: they reach farther.
+const DEPTH_ONE: f32 = 1_024.0;
+
 /// What a mesh is made of.
 pub(super) enum Surface {
-    /// A picture stretched over it; u and v in texels. At least 2×2.
+    /// A picture stretched over it; u and v in texels.
     Painted(Texture),
     /// A repeated tile (sides powers of two) whose alpha is compared with the vertices' cover: what is below exists.
     Strands(Texture),
@@ -287,34 +280,54 @@ impl Figure {
         Rect::around(self.parts.iter().flat_map(|p| &p.mesh.vertices).map(|v| (v.at[0], v.at[1])))
     }
 
-    /// Paints the figure with `samples`² samples a pixel. `mark` is told each pixel that the figure mostly covers.
-    pub fn paint(&self, canvas: &mut Canvas, samples: usize, mark: &mut dyn FnMut(u32, u32)) {
-        let size = crate::geometry::Size::new(canvas.width(), canvas.height());
+    /// Paints the figure. `mark` is told each pixel that the figure mostly covers.
+    pub fn paint(&self, canvas: &mut Canvas, samples: Samples, easel: &mut Easel, mark: &mut dyn FnMut(u32, u32)) {
+        let size = Size::new(canvas.width(), canvas.height());
         let Some(area) = self.bounds().grown(1.0, 1.0).pixels(size) else { return };
-        let mut layer = Layer::new(area, samples.clamp(1, 4));
+        let mut layer = Layer::new(area, samples as usize, easel);
         for part in &self.parts {
             layer.draw(part);
         }
-        layer.resolve(canvas, mark);
+        match samples {
+            Samples::Four => layer.resolve::<2>(canvas, mark),
+            Samples::Nine => layer.resolve::<3>(canvas, mark),
+        }
     }
 }
 
+/// Samples of each pixel.
+#[derive(Clone, Copy)]
+pub(super) enum Samples {
+    Four = 2,
+    Nine = 3,
+}
+
+/// Memory that figures are painted in, one after another.
+#[derive(Default)]
+pub(super) struct Easel {
+    color: Vec<[u8; 4]>,
+    depth: Vec<i32>,
+}
+
 /// The part of the canvas that a figure touches, at a multiple of its resolution.
-struct Layer {
-    area: crate::geometry::PixelRect,
+struct Layer<'a> {
+    area: PixelRect,
     samples: usize,
     width: usize,
     height: usize,
-    color: Vec<[u8; 4]>,
-    depth: Vec<f32>,
+    color: &'a mut [[u8; 4]],
+    depth: &'a mut [i32],
 }
 
-impl Layer {
-    fn new(area: crate::geometry::PixelRect, samples: usize) -> Self {
+impl<'a> Layer<'a> {
+    fn new(area: PixelRect, samples: usize, easel: &'a mut Easel) -> Self {
         let (width, height) = (area.w as usize * samples, area.h as usize * samples);
         let n = width * height;
-        // Depth is stored relative to "infinitely far" being zero, so that the memory comes zeroed from the system.
-        Self { area, samples, width, height, color: vec![[0; 4]; n], depth: vec![0.0; n] }
+        easel.color.clear();
+        easel.color.resize(n, [0; 4]);
+        easel.depth.clear();
+        easel.depth.resize(n, 0);
+        Self { area, samples, width, height, color: &mut easel.color, depth: &mut easel.depth }
     }
 
     fn draw(&mut self, part: &Part) {
@@ -350,23 +363,26 @@ impl Layer {
         let ys = [a.at[1], b.at[1], c.at[1]];
         let top = ys[0].min(ys[1]).min(ys[2]);
         let low = ys[0].max(ys[1]).max(ys[2]);
-        let first = (top - 0.5).ceil().max(0.0) as usize;
-        let last = ((low - 0.5).ceil().max(0.0) as usize).min(self.height);
+        // Casts from below zero give zero: rounding up needs no call.
+        let first = (top + 0.5) as usize;
+        let last = ((low + 0.5) as usize).min(self.height);
         if first >= last {
             return;
         }
         let inside = if area < 0.0 { 0.5 } else { 1.0 };
-        let values = |v: &Vertex| [v.at[2], v.uv[0], v.uv[1], v.shade * inside, v.gloss * inside, v.cover];
+        let values = |v: &Vertex| {
+            let [z, u, w] = [v.at[2] * DEPTH_ONE, v.uv[0] * ONE, v.uv[1] * ONE];
+            [z, u, w, v.shade * inside * ONE, v.gloss * inside * ONE, v.cover * ONE]
+        };
         let (va, vb, vc) = (values(&a), values(&b), values(&c));
-        let mut base = [0.0f32; 6];
         let mut per_x = [0.0f32; 6];
         let mut per_y = [0.0f32; 6];
         for i in 0..6 {
             let (db, dc) = (vb[i] - va[i], vc[i] - va[i]);
             per_x[i] = (db * acy - dc * aby) / area;
             per_y[i] = (dc * abx - db * acx) / area;
-            base[i] = va[i] - per_x[i] * a.at[0] - per_y[i] * a.at[1];
         }
+        let step = per_x.map(|d| d as i32);
         let corners = [a.at, b.at, c.at];
         for row in first..last {
             let y = row as f32 + 0.5;
@@ -379,39 +395,37 @@ impl Layer {
                     right = right.max(x);
                 }
             }
-            let from = (left - 0.5).ceil().max(0.0) as usize;
-            let to = ((right - 0.5).ceil().max(0.0) as usize).min(self.width);
+            let from = (left + 0.5) as usize;
+            let to = ((right + 0.5) as usize).min(self.width);
             if from >= to {
                 continue;
             }
-            let x = from as f32 + 0.5;
-            let mut at: [f32; 6] = std::array::from_fn(|i| base[i] + per_x[i] * x + per_y[i] * y);
+            let (dx, dy) = (from as f32 + 0.5 - a.at[0], y - a.at[1]);
+            let mut at: [i32; 6] = std::array::from_fn(|i| (va[i] + per_x[i] * dx + per_y[i] * dy) as i32);
             let span = row * self.width + from..row * self.width + to;
             let (color, depth) = (&mut self.color[span.clone()], &mut self.depth[span]);
             for (pixel, nearest) in color.iter_mut().zip(depth) {
                 let [z, u, v, shade, gloss, cover] = at;
-                for i in 0..6 {
-                    at[i] += per_x[i];
+                for (value, by) in at.iter_mut().zip(step) {
+                    *value = value.wrapping_add(by);
                 }
                 if z <= *nearest {
                     continue;
                 }
-                let albedo = match &part.surface {
-                    Surface::Painted(texture) => texture.smooth(u, v),
-                    Surface::Strands(tile) => {
-                        let [r, g, b, alpha] = tile.tiled(u, v);
-                        if f32::from(alpha) >= cover * 256.0 {
-                            continue;
-                        }
-                        [f32::from(r), f32::from(g), f32::from(b)]
-                    }
-                    Surface::Plain(rgb) | Surface::Glass(rgb, _) => rgb.map(f32::from),
+                let [r, g, b, order] = match &part.surface {
+                    Surface::Painted(texture) => texture.held(u, v),
+                    Surface::Strands(tile) => tile.tiled(u, v),
+                    Surface::Plain([r, g, b]) | Surface::Glass([r, g, b], _) => [*r, *g, *b, 0],
                 };
-                let lit = albedo.map(|c| (c * shade + 255.0 * gloss).clamp(0.0, 255.0));
+                if i32::from(order) >= cover >> (POINT - 8) {
+                    continue;
+                }
+                let (shade, shine) = (shade >> 8, (gloss >> 8) * 255);
+                let lit = [r, g, b].map(|c| ((i32::from(c) * shade + shine) >> (POINT - 8)).clamp(0, 255));
                 if let Surface::Glass(_, opacity) = part.surface {
                     let keep = 1.0 - opacity;
                     for (channel, lit) in pixel.iter_mut().zip(lit) {
-                        *channel = (f32::from(*channel) * keep + lit * opacity) as u8;
+                        *channel = (f32::from(*channel) * keep + lit as f32 * opacity) as u8;
                     }
                     pixel[3] = (f32::from(pixel[3]) * keep + 255.0 * opacity) as u8;
                 } else {
@@ -422,17 +436,18 @@ impl Layer {
         }
     }
 
-    fn resolve(&self, canvas: &mut Canvas, mark: &mut dyn FnMut(u32, u32)) {
-        let stride = canvas.width() as usize;
-        let k = self.samples;
-        let n = (k * k) as u32;
-        let data = canvas.data_mut();
+    fn resolve<const K: usize>(&self, canvas: &mut Canvas, mark: &mut dyn FnMut(u32, u32)) {
+        let stride = canvas.width() as usize * 4;
+        let n = (K * K) as u32;
+        let (left, across) = (self.area.x as usize * 4, self.area.w as usize * 4);
         for y in 0..self.area.h as usize {
-            for x in 0..self.area.w as usize {
+            let from = (self.area.y as usize + y) * stride + left;
+            let row = &mut canvas.data_mut()[from..from + across];
+            for (x, under) in row.chunks_exact_mut(4).enumerate() {
                 let mut sum = [0u32; 4];
-                for sy in 0..k {
-                    let from = (y * k + sy) * self.width + x * k;
-                    for pixel in &self.color[from..from + k] {
+                for sy in 0..K {
+                    let from = (y * K + sy) * self.width + x * K;
+                    for pixel in &self.color[from..from + K] {
                         for (s, c) in sum.iter_mut().zip(pixel) {
                             *s += u32::from(*c);
                         }
@@ -442,19 +457,16 @@ impl Layer {
                 if alpha == 0 {
                     continue;
                 }
-                let (cx, cy) = (self.area.x as usize + x, self.area.y as usize + y);
-                let at = (cy * stride + cx) * 4;
-                for (i, s) in sum.iter().enumerate() {
-                    let under = u32::from(data[at + i]) * (255 - alpha) / 255;
-                    data[at + i] = (s / n + under).min(255) as u8;
+                for (under, s) in under.iter_mut().zip(sum) {
+                    *under = (s / n + u32::from(*under) * (255 - alpha) / 255).min(255) as u8;
                 }
                 if alpha > 127 {
-                    mark(cx as u32, cy as u32);
+                    mark(self.area.x + x as u32, self.area.y + y as u32);
                 }
             }
         }
     }
 }
 
-/// Added to every depth, so that zero is farther than anything drawn.
+/// Added to every depth, so that zero is farther than anything drawn: fresh memory is zero.
 const FAR: f32 = 1.0e5;

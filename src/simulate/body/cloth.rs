@@ -174,7 +174,7 @@ pub(super) fn paint(person: &Person, fine: f32) -> Option<Texture> {
                 noise(x * 3.0 + y * 0.8, y * 1.1 + bend, seed) * 0.55 + noise(x * 7.0 - y, y * 3.0, seed ^ 4) * 0.45;
             let light = 0.82 + 0.36 * fold;
             let [r, g, b] = [p.red(), p.green(), p.blue()].map(|c| (f32::from(c) * light).min(255.0) as u8);
-            [r, g, b, 255]
+            [r, g, b, 0]
         })
         .collect();
     Some(Texture { width, height, texels })

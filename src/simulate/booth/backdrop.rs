@@ -2,7 +2,7 @@
 
 use rand::RngExt;
 
-use super::things::{fill, flat, graded, line, oval, polygon};
+use super::things::{fill, flat, line, oval, polygon, wash};
 use super::{Lens, Setting};
 use crate::geometry::Rect;
 use crate::simulate::head::hash;
@@ -16,32 +16,33 @@ pub(super) fn draw(canvas: &mut Canvas, setting: Setting, lens: &Lens, condition
         Setting::Counter | Setting::Group if rng.random_bool(0.5) => wall(canvas, rng),
         _ => hall(canvas, lens, conditions, rng),
     }
-    let grain = rng.random_range(4..12);
+    let grain = rng.random_range(3..8);
     roughen(canvas, grain, rng.random());
 }
 
 /// Flat colour does not exist: a little unevenness everywhere, coarse and fine.
 fn roughen(canvas: &mut Canvas, grain: i32, seed: u32) {
     const SIDE: usize = 128;
-    let tile: Vec<i16> = (0..SIDE * SIDE)
-        .map(|i| {
+    // As bytes of pixels, alpha untouched.
+    let tile: Vec<i8> = (0..SIDE * SIDE)
+        .flat_map(|i| {
             let (x, y) = ((i % SIDE) as u32, (i / SIDE) as u32);
             let n = hash(x, y, seed) * 0.4 + hash(x / 4, y / 4, seed ^ 1) * 0.6 - 0.5;
-            (n * 2.0 * grain as f32) as i16
+            let n = (n * 2.0 * grain as f32) as i8;
+            [n, n, n, 0]
         })
         .collect();
     let width = canvas.width() as usize;
     for (y, row) in canvas.data_mut().chunks_exact_mut(width * 4).enumerate() {
         // Each band of the tile starts elsewhere, so that no grid shows.
-        let band = y / SIDE;
-        let shift = (hash(band as u32, 3, seed) * SIDE as f32) as usize;
-        let line = &tile[(y % SIDE) * SIDE..(y % SIDE + 1) * SIDE];
-        for (x, pixel) in row.chunks_exact_mut(4).enumerate() {
-            let n = line[(x + shift) % SIDE];
-            for channel in &mut pixel[..3] {
-                *channel = (i16::from(*channel) + n).clamp(0, 255) as u8;
-            }
-        }
+        let shift = (hash((y / SIDE) as u32, 3, seed) * SIDE as f32) as usize * 4;
+        let line = &tile[(y % SIDE) * SIDE * 4..(y % SIDE + 1) * SIDE * 4];
+        let (head, rest) = row.split_at_mut((SIDE * 4 - shift).min(width * 4));
+        let add = |to: &mut [u8], from: &[i8]| {
+            to.iter_mut().zip(from).for_each(|(c, n)| *c = c.saturating_add_signed(*n));
+        };
+        add(head, &line[shift..]);
+        rest.chunks_mut(SIDE * 4).for_each(|part| add(part, line));
     }
 }
 
@@ -57,15 +58,16 @@ fn paint_color(rng: &mut Rng) -> Rgb {
         [176, 158, 140],
         [226, 226, 222],
     ];
-    scale(WALLS[rng.random_range(0..WALLS.len())], rng.random_range(0.75..1.08))
+    scale(WALLS[rng.random_range(0..WALLS.len())], rng.random_range(0.82..1.12))
 }
 
 /// A near wall: plain, panelled, tiled or of glass, with what hangs on it.
 fn wall(canvas: &mut Canvas, rng: &mut Rng) {
     let (w, h) = (canvas.width() as f32, canvas.height() as f32);
     let tone = paint_color(rng);
-    let (from, to) = if rng.random_bool(0.5) { ((0.0, 0.0), (w, h)) } else { ((w, 0.0), (0.0, h)) };
-    fill(canvas, Rect::new(0.0, 0.0, w, h), &graded(from, to, scale(tone, 1.1), scale(tone, 0.72)));
+    let (a, b) = (scale(tone, 1.1), scale(tone, 0.72));
+    let (a, b) = if rng.random_bool(0.5) { (a, b) } else { (b, a) };
+    wash(canvas, Rect::new(0.0, 0.0, w, h), rng.random_bool(0.7), a, b);
     match rng.random_range(0..4) {
         0 => {
             let step = rng.random_range(0.1..0.3) * w;
@@ -112,7 +114,7 @@ fn hanging(canvas: &mut Canvas, area: Rect, rng: &mut Rng) {
 
 fn windows(canvas: &mut Canvas, area: Rect, rng: &mut Rng) {
     let sky: Rgb = mix([196, 214, 230], [232, 234, 232], rng.random_range(0.0..1.0));
-    fill(canvas, area, &graded((0.0, area.y), (0.0, area.bottom()), sky, mix(sky, [150, 156, 150], 0.6)));
+    wash(canvas, area, false, sky, mix(sky, [150, 156, 150], 0.6));
     for _ in 0..rng.random_range(2..7) {
         let tone = mix([110, 120, 116], sky, rng.random_range(0.2..0.8));
         let bw = rng.random_range(0.05..0.25) * area.w;
@@ -140,16 +142,8 @@ fn hall(canvas: &mut Canvas, lens: &Lens, conditions: &Conditions, rng: &mut Rng
     let ceiling_line = lens.horizon - lens.focal * (rng.random_range(3.2f32..6.0) - lens.high) / deep;
     let tone = paint_color(rng);
     let ceiling = scale(tone, rng.random_range(0.7..1.15));
-    fill(
-        canvas,
-        Rect::new(0.0, 0.0, w, ceiling_line.max(1.0)),
-        &graded((0.0, 0.0), (0.0, ceiling_line), ceiling, scale(ceiling, 0.78)),
-    );
-    fill(
-        canvas,
-        Rect::new(0.0, ceiling_line, w, floor_line - ceiling_line),
-        &graded((0.0, 0.0), (w, 0.0), tone, scale(tone, 0.8)),
-    );
+    wash(canvas, Rect::new(0.0, 0.0, w, ceiling_line.max(1.0)), false, ceiling, scale(ceiling, 0.78));
+    wash(canvas, Rect::new(0.0, ceiling_line, w, floor_line - ceiling_line), true, tone, scale(tone, 0.8));
     if rng.random_bool(0.4) {
         windows(canvas, Rect::new(0.0, ceiling_line, w, (floor_line - ceiling_line) * 0.8), rng);
     }
@@ -173,12 +167,8 @@ fn hall(canvas: &mut Canvas, lens: &Lens, conditions: &Conditions, rng: &mut Rng
             );
         }
     }
-    let ground = scale(paint_color(rng), rng.random_range(0.55..0.95));
-    fill(
-        canvas,
-        Rect::new(0.0, floor_line, w, h - floor_line),
-        &graded((0.0, floor_line), (0.0, h), scale(ground, 1.12), scale(ground, 0.8)),
-    );
+    let ground = scale(paint_color(rng), rng.random_range(0.65..1.05));
+    wash(canvas, Rect::new(0.0, floor_line, w, h - floor_line), false, scale(ground, 1.12), scale(ground, 0.8));
     if rng.random_bool(0.75) {
         let seam = flat(scale(ground, 0.75), 0.55);
         let step = rng.random_range(0.6..1.6);
@@ -213,11 +203,7 @@ fn hall(canvas: &mut Canvas, lens: &Lens, conditions: &Conditions, rng: &mut Rng
         let half = lens.focal * 0.3 / d;
         let base = lens.horizon + lens.focal * lens.high / d;
         let stone = scale(tone, 0.9);
-        fill(
-            canvas,
-            Rect::new(x - half, 0.0, half * 2.0, base),
-            &graded((x - half, 0.0), (x + half, 0.0), scale(stone, 1.1), scale(stone, 0.6)),
-        );
+        wash(canvas, Rect::new(x - half, 0.0, half * 2.0, base), true, scale(stone, 1.1), scale(stone, 0.6));
     }
     for _ in 0..rng.random_range(1..5) {
         let d = rng.random_range(5.0..deep);
@@ -240,15 +226,13 @@ fn booths(canvas: &mut Canvas, lens: &Lens, floor_line: f32, rng: &mut Rng) {
     let mut x = rng.random_range(-1.0..0.0) * unit;
     while x < w {
         let bw = 1.8 * unit;
-        fill(
-            canvas,
-            Rect::new(x, base - 2.4 * unit, bw, 2.4 * unit),
-            &graded((x, 0.0), (x + bw, 0.0), scale(tone, 1.1), scale(tone, 0.75)),
-        );
-        fill(
+        wash(canvas, Rect::new(x, base - 2.4 * unit, bw, 2.4 * unit), true, scale(tone, 1.1), scale(tone, 0.75));
+        wash(
             canvas,
             Rect::new(x + 0.15 * unit, base - 2.1 * unit, bw - 0.3 * unit, 1.0 * unit),
-            &graded((x, base - 2.1 * unit), (x, base - unit), [60, 72, 84], [140, 156, 166]),
+            false,
+            [60, 72, 84],
+            [140, 156, 166],
         );
         let sign = Rect::new(x + 0.4 * unit, base - 2.75 * unit, unit, 0.3 * unit);
         crate::simulate::decoy::draw_sign(canvas, sign, rng);
@@ -262,11 +246,7 @@ fn street(canvas: &mut Canvas, lens: &Lens, conditions: &Conditions, rng: &mut R
         Weather::Rain => [150, 154, 158],
         _ => mix([148, 184, 222], [222, 226, 228], rng.random_range(0.0..1.0)),
     };
-    fill(
-        canvas,
-        Rect::new(0.0, 0.0, w, lens.horizon + 2.0),
-        &graded((0.0, 0.0), (0.0, lens.horizon), scale(sky, 0.92), scale(sky, 1.06)),
-    );
+    wash(canvas, Rect::new(0.0, 0.0, w, lens.horizon + 2.0), false, scale(sky, 0.92), scale(sky, 1.06));
     let mut x = -0.1 * w;
     while x < w {
         let d = rng.random_range(14.0..40.0);
@@ -274,7 +254,7 @@ fn street(canvas: &mut Canvas, lens: &Lens, conditions: &Conditions, rng: &mut R
         let top = lens.horizon - lens.focal * (rng.random_range(5.0f32..16.0) - lens.high) / d;
         let base = lens.horizon + lens.focal * lens.high / d;
         let tone = paint_color(rng);
-        fill(canvas, Rect::new(x, top, bw, base - top), &graded((x, 0.0), (x + bw, 0.0), tone, scale(tone, 0.75)));
+        wash(canvas, Rect::new(x, top, bw, base - top), true, tone, scale(tone, 0.75));
         let cell = lens.focal * 1.6 / d;
         let mut y = top + cell * 0.4;
         while y < base - cell {
@@ -290,11 +270,7 @@ fn street(canvas: &mut Canvas, lens: &Lens, conditions: &Conditions, rng: &mut R
     }
     let ground = scale([128, 128, 126], rng.random_range(0.6..1.1));
     let line_y = lens.horizon + lens.focal * lens.high / 40.0;
-    fill(
-        canvas,
-        Rect::new(0.0, line_y, w, h - line_y),
-        &graded((0.0, line_y), (0.0, h), scale(ground, 1.1), scale(ground, 0.85)),
-    );
+    wash(canvas, Rect::new(0.0, line_y, w, h - line_y), false, scale(ground, 1.1), scale(ground, 0.85));
     let kerb = rng.random_range(-0.4..1.4) * w;
     let vanish = rng.random_range(0.2..0.8) * w;
     polygon(

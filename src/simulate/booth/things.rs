@@ -1,14 +1,12 @@
 //! What stands around travellers: luggage, bags, counters, barriers.
 
 use rand::RngExt;
-use tiny_skia::{
-    Color, FillRule, GradientStop, LinearGradient, Paint, PathBuilder, Point, Shader, SpreadMode, Stroke, Transform,
-};
+use tiny_skia::{Color, FillRule, Paint, PathBuilder, Shader, Stroke, Transform};
 
 use super::Setting;
-use crate::geometry::Rect;
+use crate::geometry::{Rect, Size};
 use crate::simulate::head::HeadView;
-use crate::simulate::person::{Person, Rgb, scale};
+use crate::simulate::person::{Person, Rgb, mix, scale};
 use crate::simulate::scene::{Canvas, Rng};
 
 pub(super) fn flat(rgb: Rgb, alpha: f32) -> Paint<'static> {
@@ -17,17 +15,32 @@ pub(super) fn flat(rgb: Rgb, alpha: f32) -> Paint<'static> {
     Paint { shader: Shader::SolidColor(color), ..Paint::default() }
 }
 
-/// From one colour at `from` to another at `to`.
-pub(super) fn graded(from: (f32, f32), to: (f32, f32), a: Rgb, b: Rgb) -> Paint<'static> {
-    let stop = |at: f32, [r, g, b]: Rgb| GradientStop::new(at, Color::from_rgba8(r, g, b, 255));
-    let (p, q) = (Point::from_xy(from.0, from.1), Point::from_xy(to.0, to.1));
-    let shader = LinearGradient::new(p, q, vec![stop(0.0, a), stop(1.0, b)], SpreadMode::Pad, Transform::identity());
-    Paint { shader: shader.unwrap_or(Shader::SolidColor(Color::from_rgba8(a[0], a[1], a[2], 255))), ..Paint::default() }
-}
-
 pub(super) fn fill(canvas: &mut Canvas, area: Rect, paint: &Paint) {
     if let Some(rect) = tiny_skia::Rect::from_xywh(area.x, area.y, area.w.max(0.01), area.h.max(0.01)) {
         canvas.fill_rect(rect, paint, Transform::identity(), None);
+    }
+}
+
+/// Fills `area` from one colour above to another below, or from left to right. What walls and floors are made of: a
+/// general gradient over a whole picture would cost more than everybody in it.
+pub(super) fn wash(canvas: &mut Canvas, area: Rect, across: bool, a: Rgb, b: Rgb) {
+    let size = Size::new(canvas.width(), canvas.height());
+    let Some(p) = area.pixels(size) else { return };
+    let tone = |at: f32| {
+        let [r, g, b] = mix(a, b, at);
+        [r, g, b, 255]
+    };
+    let stride = size.width as usize * 4;
+    let row: Vec<u8> = (p.x..p.right()).flat_map(|x| tone(((x as f32 - area.x) / area.w).clamp(0.0, 1.0))).collect();
+    for y in p.y..p.bottom() {
+        let from = y as usize * stride + p.x as usize * 4;
+        let line = &mut canvas.data_mut()[from..from + row.len()];
+        if across {
+            line.copy_from_slice(&row);
+        } else {
+            let pixel = tone(((y as f32 - area.y) / area.h).clamp(0.0, 1.0));
+            line.chunks_exact_mut(4).for_each(|to| to.copy_from_slice(&pixel));
+        }
     }
 }
 
@@ -104,7 +117,7 @@ pub(super) fn beside(canvas: &mut Canvas, view: HeadView, person: &Person, rng: 
         0.12 * h,
         &flat([40, 40, 44], 1.0),
     );
-    fill(canvas, case, &graded((case.x, 0.0), (case.right(), 0.0), scale(color, 1.15), scale(color, 0.6)));
+    wash(canvas, case, true, scale(color, 1.15), scale(color, 0.6));
     for i in 1..5 {
         let x = case.x + w * i as f32 / 5.0;
         line(canvas, (x, case.y + 0.1 * h), (x, case.bottom() - 0.1 * h), 0.05 * h, &flat(scale(color, 0.55), 0.8));
@@ -126,7 +139,7 @@ pub(super) fn foreground(canvas: &mut Canvas, setting: Setting, rng: &mut Rng) -
         Setting::Counter => {
             let top = h * rng.random_range(0.80..0.94);
             let tone: Rgb = [[96, 74, 56], [70, 76, 84], [180, 178, 172]][rng.random_range(0..3)];
-            fill(canvas, Rect::new(0.0, top, w, h - top), &graded((0.0, top), (0.0, h), tone, scale(tone, 0.7)));
+            wash(canvas, Rect::new(0.0, top, w, h - top), false, tone, scale(tone, 0.7));
             fill(canvas, Rect::new(0.0, top, w, 4.0), &flat(scale(tone, 1.3), 1.0));
             // Papers and a passport on the counter.
             for _ in 0..rng.random_range(0..4) {
@@ -154,16 +167,8 @@ pub(super) fn foreground(canvas: &mut Canvas, setting: Setting, rng: &mut Rng) -
             let shift = rng.random_range(0.0..post);
             let mut x = shift - post;
             while x < w {
-                fill(
-                    canvas,
-                    Rect::new(x, y, post, 0.035 * h),
-                    &graded((0.0, y), (0.0, y + 0.035 * h), scale(belt, 1.15), scale(belt, 0.75)),
-                );
-                fill(
-                    canvas,
-                    Rect::new(x - 0.008 * w, y - 0.02 * h, 0.016 * w, h),
-                    &graded((x - 0.008 * w, 0.0), (x + 0.008 * w, 0.0), [200, 202, 204], [86, 88, 92]),
-                );
+                wash(canvas, Rect::new(x, y, post, 0.035 * h), false, scale(belt, 1.15), scale(belt, 0.75));
+                wash(canvas, Rect::new(x - 0.008 * w, y - 0.02 * h, 0.016 * w, h), true, [200, 202, 204], [86, 88, 92]);
                 x += post;
             }
             Some(Rect::new(0.0, y, w, 0.035 * h))

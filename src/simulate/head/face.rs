@@ -124,7 +124,7 @@ pub(super) fn paint(person: &Person, skull: &Skull, mood: &Mood, fine: f32) -> O
                 (noise(x * 22.0, y * 22.0, seed) - 0.5) * rough + (noise(x * 90.0, y * 90.0, seed ^ 7) - 0.5) * rough;
             [p.red(), p.green(), p.blue()].map(|c| (f32::from(c) + n * f32::from(c) / 190.0).clamp(0.0, 255.0) as u8)
         })
-        .map(|[r, g, b]| [r, g, b, 255])
+        .map(|[r, g, b]| [r, g, b, 0])
         .collect();
     Some(Texture { width, height, texels })
 }
@@ -213,7 +213,7 @@ fn eye(b: &mut Brush, person: &Person, skull: &Skull, mood: &Mood, side: f32) {
     let child = person.childlike();
     let cx = l.gap;
     let half = 0.064 * (1.0 + 0.08 * f.eye_size + 0.08 * child);
-    let open = (0.030
+    let open = (0.034
         * (1.0 + 0.22 * f.eye_size + 0.3 * child - 0.25 * person.worn() - 0.2 * f.eyelid)
         * (1.0 - 0.25 * mood.smile.max(0.0))
         * mood.eyes)
@@ -317,7 +317,7 @@ fn nose(b: &mut Brush, person: &Person, skull: &Skull) {
     for side in [-1.0f32, 1.0] {
         let at = |x: f32, y: f32| (skull.arc(x * side, y), y);
         let x = 0.030 * (1.0 + 0.22 * f.nose_width) * small;
-        b.glow(at(x, l.nose - 0.010), (0.030, 0.020), dark, 0.9);
+        b.glow(at(x, l.nose - 0.010), (0.028, 0.018), dark, 0.7);
         b.oval(at(x, l.nose - 0.010), (0.017, 0.0085), scale(dark, 0.7), 0.85);
         let wing = 0.068 * (1.0 + 0.22 * f.nose_width) * small;
         b.stroke(
@@ -412,7 +412,19 @@ fn scalp(b: &mut Brush, person: &Person, skull: &Skull) {
         HairStyle::Horseshoe => return,
         _ => 0.0,
     };
-    let points = [(-0.7, 0.6), (-0.7, -0.1), (-0.42, -0.12), (-0.40, 0.06), (-0.31, 0.13), (-0.27, line - 0.05 + high)];
+    // From behind over the nape, around the ear, down the sideburn and up the temple.
+    let points = [
+        (-0.75, 0.6),
+        (-0.75, -0.30),
+        (-0.62, -0.28),
+        (-0.58, -0.06),
+        (-0.50, 0.07),
+        (-0.42, 0.06),
+        (-0.40, -0.07),
+        (-0.345, -0.06),
+        (-0.325, 0.10),
+        (-0.27, line - 0.05 + high),
+    ];
     let mut outline: Vec<_> = points.to_vec();
     outline.extend([(-0.16, line + high * 1.2), (0.0, line + high * 0.2), (0.16, line + high * 1.2)]);
     outline.extend(points.iter().rev().map(|p| (-p.0, p.1)));

@@ -42,12 +42,10 @@ fn crown(skull: &Skull, pose: &Pose, light: &Light, gloss: f32, cover: &Cover) -
         for c in 0..cols {
             let angle = (c as f32 / (cols - 1) as f32 * 2.0 - 1.0) * PI;
             let thick = (cover.thick)(angle, y);
-            let grown = Ring { w: ring.w + thick, front: ring.front + thick, back: ring.back + thick, ..ring };
-            let mut p = grown.at(angle);
-            p.y += thick * (y * 2.4).clamp(0.0, 1.0);
+            let p = ring.grown(thick).at(angle);
             let deep = y - along(cover.edge, angle.abs());
             let fold = ((deep + 0.01) / 0.05).clamp(0.7, 1.0);
-            let share = (0.5 + deep / 0.03).clamp(0.0, 1.0);
+            let share = (0.5 + deep / 0.12).clamp(0.0, 1.0);
             shell.push(p, [angle * RADIUS * fine, -y * fine], share, (cover.open)(angle, y) * fold);
         }
     }
@@ -66,7 +64,7 @@ fn brim(skull: &Skull, pose: &Pose, light: &Light, y: f32, reach: &dyn Fn(f32) -
             let out = 0.025 + reach(angle) * t;
             let grown = Ring { w: ring.w + out, front: ring.front + out, back: ring.back + out, ..ring };
             let mut p = grown.at(angle);
-            p.y -= droop * t * (0.5 + (angle / half).powi(2));
+            p.y -= droop * t * (1.0 + 1.2 * (angle / half).powi(2));
             shell.push(p, [angle * 30.0, t * 20.0], 1.0, 1.0 - 0.25 * (1.0 - t));
         }
     }
@@ -86,13 +84,13 @@ pub(super) fn add(figure: &mut Figure, person: &Person, skull: &Skull, pose: &Po
             };
             let seams =
                 |angle: f32, _: f32| 1.0 - 0.22 * (1.0 - ((angle * 3.0 / PI).fract().abs() - 0.5).abs() * 2.0).powi(12);
-            let thick = |_: f32, y: f32| 0.042 + 0.03 * ((y - 0.3) / 0.2).clamp(0.0, 1.0);
+            let thick = |_: f32, y: f32| 0.036 + 0.012 * ((y - 0.2) / 0.2).clamp(0.0, 1.0);
             let cover = Cover { thick: &thick, edge: &ahead, open: &seams, low: -0.02 };
             figure.add_sheet(crown(skull, pose, light, 0.03, &cover), cloth(color, 0.16, seed));
             if !backwards {
-                let reach = |a: f32| 0.25 * (1.0 - (a / 1.1).powi(2)).max(0.0).sqrt();
+                let reach = |a: f32| 0.29 * (1.0 - (a / 1.1).powi(2)).max(0.0).sqrt() + 0.01;
                 figure.add_sheet(
-                    brim(skull, pose, light, 0.205, &reach, 1.1, 0.05),
+                    brim(skull, pose, light, 0.205, &reach, 1.1, 0.105),
                     cloth(scale(color, 0.85), 0.1, seed),
                 );
             }
@@ -148,9 +146,14 @@ fn scarf(figure: &mut Figure, skull: &Skull, pose: &Pose, light: &Light, color: 
     let mut rings: Vec<Ring> = (0..16)
         .map(|i| {
             let y = 0.4995 - 0.92 * (i as f32 / 15.0).powf(1.2);
-            let r = skull.ring_at(y);
             let low = ((-y) / 0.4).clamp(0.0, 1.0);
-            Ring::new(y, r.w.max(0.25 * low) + thick, r.front + thick * 0.5, r.back.max(0.30 * low) + thick, 0.0)
+            let r = Ring { tilt: 0.0, ..skull.ring_at(y) }.grown(thick);
+            Ring {
+                w: r.w.max(0.25 * low + thick),
+                front: r.front - thick * 0.3,
+                back: r.back.max(0.30 * low + thick),
+                ..r
+            }
         })
         .collect();
     let drape: &[(f32, f32, f32, f32)] = if hood {
@@ -181,7 +184,7 @@ fn scarf(figure: &mut Figure, skull: &Skull, pose: &Pose, light: &Light, color: 
             p = p.plus(v3(angle.sin() * out, 0.0, angle.cos() * out));
             let rim = (away / 0.12).clamp(0.0, 1.0);
             let open = (0.88 + 0.10 * fold + 0.25 * n) * (0.62 + 0.38 * rim);
-            shell.push(p, [angle * RADIUS * fine, -ring.y * fine], (0.5 + away * 8.0).clamp(0.0, 1.0), open);
+            shell.push(p, [angle * RADIUS * fine, -ring.y * fine], (0.5 + away * 3.0).clamp(0.0, 1.0), open);
         }
     }
     figure.add_sheet(shell.mesh(pose, light, 0.02), cloth(color, 0.14, seed));
@@ -205,24 +208,18 @@ fn helmet(figure: &mut Figure, skull: &Skull, pose: &Pose, light: &Light, color:
             let low = ((-y - 0.05) / 0.4).clamp(0.0, 1.0);
             let jut = 0.07 * low * angle.cos().max(0.0);
             let grow = 0.115 - 0.02 * low;
-            let grown = Ring {
-                y,
-                w: ring.w.max(0.27) + grow,
-                front: ring.front + grow + jut,
-                back: ring.back.max(0.3) + grow,
-                tilt: 0.0,
-            };
-            let mut p = grown.at(angle);
-            if y > 0.45 {
-                let near = ((y - 0.45) / 0.05).clamp(0.0, 1.0);
-                p.x *= 1.0 - 0.85 * near * near;
-                p.z *= 1.0 - 0.85 * near * near;
+            let mut grown = Ring { y, tilt: 0.0, ..ring }.grown(grow);
+            if y < 0.1 {
+                // Open below, so it must not narrow with the jaw.
+                grown.w = grown.w.max(0.27 + grow);
+                grown.back = grown.back.max(0.3 + grow);
             }
-            p.y += grow * (y * 2.4).clamp(0.0, 1.0);
+            grown.front += jut;
+            let p = grown.at(angle);
             let hole = window(angle, y);
             let deep = if closed { -hole } else { y - along(edge, angle.abs()) };
             let lip = (deep / 0.08).clamp(0.0, 1.0);
-            shell.push(p, [angle * 20.0, y * 20.0], (0.5 + deep * 20.0).clamp(0.0, 1.0), 0.45 + 0.55 * lip);
+            shell.push(p, [angle * 20.0, y * 20.0], (0.5 + deep * 6.0).clamp(0.0, 1.0), 0.45 + 0.55 * lip);
             let share = if closed && hole > 0.0 { 1.0 } else { 0.0 };
             pane.push(p.plus(v3(0.0, 0.0, -0.01)), [0.0, 0.0], share, 1.0);
         }

@@ -39,7 +39,8 @@ pub(super) fn strands(color: Rgb, lay: Lay, seed: u32) -> Texture {
             };
             let light = 0.52 + 0.72 * value;
             let [r, g, b] = color.map(|c| (f32::from(c) * light + 10.0 * value).clamp(0.0, 255.0) as u8);
-            texels.push([r, g, b, (noise(u * 0.97, v * 0.23, seed ^ 9) * 254.0) as u8]);
+            let order = 0.65 * noise(u * 0.49, 0.5, seed ^ 9) + 0.35 * noise(u * 0.9, v * 0.2, seed ^ 8);
+            texels.push([r, g, b, (order * 254.0) as u8]);
         }
     }
     Texture { width: TILE, height: TILE, texels }
@@ -142,12 +143,14 @@ pub(super) fn add(figure: &mut Figure, person: &Person, skull: &Skull, pose: &Po
             let part = parting(person, &cut, angle, ring.y);
             let n = noise(angle * 4.0 + 20.0, ring.y * 5.0 + 20.0, seed) - 0.5;
             let fine_n = noise(angle * 11.0 + 50.0, ring.y * 12.0 + 50.0, seed ^ 1) - 0.5;
-            let lumps = 1.0 + cut.lumps * (1.3 * n + 0.9 * fine_n);
+            // At the pole all directions meet, and must agree.
+            let calm = ((0.5 - ring.y) / 0.12).clamp(0.0, 1.0);
+            let part = 1.0 + (part - 1.0) * calm;
+            let lumps = 1.0 + cut.lumps * calm * (1.3 * n + 0.9 * fine_n);
             let thick = (rise * grown.sqrt() * lumps * part).max(if deep > -0.02 { 0.004 } else { -0.01 });
             let grown_ring = Ring { w: ring.w + thick, front: ring.front + thick, back: ring.back + thick, ..*ring };
             let mut p = grown_ring.at(angle);
             p.y += thick * (ring.y * 2.2).clamp(0.0, 1.0);
-            // The fringe follows the forehead instead of standing off it.
             let below = ((bottom + 0.08 - ring.y) / 0.16).clamp(0.0, 0.75);
             let cover = (0.5 + deep / 0.045).clamp(0.0, 1.0) - below;
             let under = if ring.y < -0.1 { 0.75 } else { 1.0 };
@@ -201,8 +204,9 @@ fn rings(person: &Person, skull: &Skull, cut: &Cut, covered: bool, count: usize)
         ring.tilt = 0.0;
         let crown = ((y - 0.1) / 0.3).clamp(0.0, 1.0);
         let mut rise = cut.sides + (cut.top - cut.sides) * crown;
-        if covered && y > 0.02 {
-            rise = rise.min(0.02);
+        if covered {
+            // Pressed flat by what is worn over it, and swelling only below it.
+            rise = rise.min(0.02 + 0.12 * (0.02 - y).max(0.0));
         }
         if cut.top == 0.0 {
             rise = cut.sides;
@@ -293,15 +297,15 @@ pub(super) fn add_beard(figure: &mut Figure, person: &Person, skull: &Skull, pos
             let p = skull.skin(angle, v);
             let side = p.x.abs();
             // Distance inside the moustache, the chin and the jaw.
-            let arch =
-                l.mouth + 0.055 - 0.55 * (side - 0.01).max(0.0).powi(2) / half - 0.10 * (side / half - 0.6).max(0.0);
-            let lip = (0.030 - (y - arch).abs()).min(half * 1.15 - side);
+            let arch = l.mouth + 0.047 - 0.24 * side * side / half;
+            let lip = (0.026 - (y - arch).abs()).min(half * 1.15 - side);
             let chin = if goatee { (l.mouth - 0.045 - y).min(0.115 - side) } else { -1.0 };
             let corner = if goatee { (0.03 - (side - half * 1.12).abs()).min(l.mouth + 0.03 - y) } else { -1.0 };
             let cheek_line = -0.10 - 0.20 * (1.0 - (angle.abs() / 1.25).min(1.0)).powf(0.8);
-            let burn = if angle.abs() > 1.12 { 0.10 } else { 0.0 };
+            let burn = 0.11 * ((angle.abs() - 0.95) / 0.3).clamp(0.0, 1.0);
             let mouth = ((side / (half * 1.08)).powi(2) + ((y - l.mouth + 0.004) / 0.042).powi(2)).sqrt() - 1.0;
-            let whole = if jaw { (cheek_line + burn - y).min(mouth * 0.06) } else { -1.0 };
+            let whole =
+                if jaw { (cheek_line + burn - y).min(mouth * 0.06).min((1.38 - angle.abs()) * 0.3) } else { -1.0 };
             let deep = lip.max(chin).max(corner).max(whole).min(mouth.max(-0.2) * 0.06);
             let grown = (deep / 0.05 + 0.1).clamp(0.0, 1.0);
             let low = ((l.mouth - y) / 0.2).clamp(0.15, 1.0);

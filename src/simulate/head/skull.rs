@@ -34,6 +34,19 @@ impl Ring {
         v3(self.w * s, self.y + self.tilt * (1.0 - c) * 0.5, blunt)
     }
 
+    /// The ring grown by `thick` along the surface's normal: sideways below, upwards at the crown.
+    pub fn grown(&self, thick: f32) -> Self {
+        let rise = smooth((self.y - 0.16) / 0.34);
+        let out = thick * (1.0 - rise * rise).max(0.0).sqrt();
+        Self {
+            y: self.y + thick * rise,
+            w: self.w + out,
+            front: self.front + out,
+            back: self.back + out,
+            tilt: self.tilt,
+        }
+    }
+
     fn between(a: &Self, b: &Self, share: f32) -> Self {
         let mix = |p: f32, q: f32| p + (q - p) * share;
         Self {
@@ -53,11 +66,11 @@ pub(super) const RADIUS: f32 = 0.31;
 
 const KNOTS: [Ring; 21] = [
     Ring::new(0.500, 0.020, -0.010, 0.050, 0.0),
-    Ring::new(0.487, 0.115, 0.110, 0.150, 0.0),
-    Ring::new(0.455, 0.195, 0.200, 0.250, 0.0),
-    Ring::new(0.400, 0.255, 0.272, 0.335, 0.0),
-    Ring::new(0.330, 0.290, 0.322, 0.395, 0.0),
-    Ring::new(0.250, 0.309, 0.350, 0.430, 0.0),
+    Ring::new(0.487, 0.092, 0.085, 0.135, 0.0),
+    Ring::new(0.455, 0.168, 0.170, 0.228, 0.0),
+    Ring::new(0.400, 0.234, 0.248, 0.317, 0.0),
+    Ring::new(0.330, 0.281, 0.308, 0.385, 0.0),
+    Ring::new(0.250, 0.307, 0.345, 0.427, 0.0),
     Ring::new(0.170, 0.317, 0.366, 0.445, 0.0),
     Ring::new(0.100, 0.315, 0.373, 0.443, 0.0),
     Ring::new(0.040, 0.308, 0.370, 0.432, 0.0),
@@ -236,25 +249,25 @@ impl<'a> Skull<'a> {
     /// An ear: `side` is -1 at the picture's left of a face that looks at the viewer, 1 at its right.
     pub fn ear(&self, side: f32) -> Shell {
         let size = 1.0 + 0.12 * self.person.features.ears + 0.1 * self.person.worn();
-        let (cols, rows) = (7, 9);
+        let (cols, rows) = (9, 11);
         let mut shell = Shell::new(cols, rows, false);
         let ring = self.ring_at(-0.04);
-        let root = v3(ring.w * 0.965, -0.055 - 0.03 * self.person.childlike(), -0.045);
+        let root = v3(ring.w * 0.95, -0.06 - 0.03 * self.person.childlike(), -0.05);
         for r in 0..rows {
-            let t = r as f32 / (rows - 1) as f32;
-            let y = (0.5 - t) * 0.235 * size;
-            // Wider above than at the lobe.
-            let half = 0.066 * size * (PI * t.clamp(0.03, 0.97)).sin().powf(0.6) * (1.12 - 0.45 * t);
+            // From the top of the ear (1) to the lobe (-1).
+            let t = 1.0 - 2.0 * r as f32 / (rows - 1) as f32;
+            let outline = (1.0 - t * t).max(0.0).sqrt();
+            let half = 0.060 * size * outline * (1.0 + 0.28 * t) + 0.002;
             for c in 0..cols {
-                let k = c as f32 / (cols - 1) as f32 * 2.0 - 1.0;
-                // The rear edge stands off the head; a rim runs around a hollow.
-                let rim = 0.014 * (1.0 - (1.0 - k.abs().max((2.0 * t - 1.0).abs())) * 2.2).clamp(-0.8, 1.0);
-                let off = 0.012 + 0.05 * (0.5 - 0.5 * k) + rim;
-                let back = half * k + 0.02 * t;
-                let p = root.plus(v3(off, y, back + 0.012 * (0.5 - t)));
-                // Columns must run to the right as seen from outside, on either side.
-                let hollow = 1.0 - 0.42 * hill(k, 2.0 * t - 0.85, 0.75, 0.75);
-                shell.push(v3(p.x * side, p.y, p.z), [0.45 * side, -0.1], 1.0, hollow);
+                // From its rear edge (-1) to where it meets the cheek (1).
+                let k = 2.0 * c as f32 / (cols - 1) as f32 - 1.0;
+                let reach = (k * k + t * t).sqrt().min(1.0);
+                // Stands off behind, is rolled at the rim and hollow within.
+                let stand = 0.052 * (0.5 - 0.5 * k) * (0.35 + 0.65 * outline);
+                let rim = 0.012 * hill(reach - 0.85, 0.0, 0.35, 1.0) - 0.014 * hill(k - 0.15, t + 0.15, 0.6, 0.7);
+                let p = root.plus(v3(stand + rim + 0.008, t * 0.112 * size, half * k + 0.012 * t));
+                let hollow = 1.0 - 0.5 * hill(k - 0.2, t + 0.1, 0.75, 0.8) - 0.15 * (0.5 + 0.5 * k);
+                shell.push(v3(p.x * side, p.y, p.z), [0.0, 0.0], 1.0, 0.9 * hollow);
             }
         }
         if side > 0.0 {

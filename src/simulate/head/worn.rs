@@ -39,7 +39,9 @@ pub(super) fn add_glasses(figure: &mut Figure, person: &Person, skull: &Skull, p
     let steps = 24;
     for side in [-1.0f32, 1.0] {
         lens(figure, g, pose, light, &|turn, share| {
-            let p = edge(turn, 0.0, side);
+            // Mirrored, so that both lenses face outwards.
+            let p = edge(if side > 0.0 { turn } else { PI - turn }, 0.0, 1.0);
+            let p = v3(p.x * side, p.y, p.z);
             let middle = v3(cx * side, cy, bow(cx));
             middle.towards(p, share)
         });
@@ -76,7 +78,7 @@ fn lens(figure: &mut Figure, g: &Glasses, pose: &Pose, light: &Light, at: &dyn F
     let mut shell = Shell::new(cols, rows, true);
     for r in 0..rows {
         for c in 0..cols {
-            let turn = c as f32 / (cols - 1) as f32 * TAU + PI / 2.0;
+            let turn = PI / 2.0 - c as f32 / (cols - 1) as f32 * TAU;
             let share = 1.0 - r as f32 * 0.97;
             // The sky is mirrored in the upper half.
             let sky = 0.5 + 0.5 * turn.sin() * share;
@@ -105,8 +107,8 @@ pub(super) fn add_mask(figure: &mut Figure, person: &Person, skull: &Skull, pose
             let a = angle.abs();
             let bare = skull.skin(angle, v);
             // The cloth spans from nose to chin instead of following the lips.
-            let tent = ring.at(angle).z + 0.115 * bump(bare.x, ring.y - l.nose + 0.02, 0.2, 0.24);
-            let p = v3(bare.x * 1.03, bare.y, bare.z.max(tent) + 0.012);
+            let tent = ring.at(angle).z + 0.125 * bump(bare.x, ring.y - l.nose + 0.02, 0.2, 0.24);
+            let p = v3(bare.x * 1.03, bare.y, bare.z.max(tent) + 0.02);
             let top = top_middle - 0.085 * (a / 0.9).min(1.0).powf(1.2);
             let sides = (1.13 - a) * 0.3;
             let deep = (top - ring.y).min(sides).min(if v > 0.95 { 0.1 * (0.985 - v) } else { 1.0 });
@@ -118,7 +120,7 @@ pub(super) fn add_mask(figure: &mut Figure, person: &Person, skull: &Skull, pose
                 1.0 - 0.16 * (1.0 - (a / 0.06).min(1.0))
             };
             let hem = if deep < 0.018 { 0.9 } else { 1.0 };
-            shell.push(p, [angle * 0.31 * fine, -ring.y * fine], (0.5 + deep / 0.012).clamp(0.0, 1.0), pleat * hem);
+            shell.push(p, [angle * 0.31 * fine, -ring.y * fine], (0.5 + deep / 0.09).clamp(0.0, 1.0), pleat * hem);
         }
     }
     figure.add_sheet(shell.mesh(pose, light, 0.02), cloth(mask.color, 0.07, 4));
