@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 fn demo(out: &Path, more: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
-    command.args(["demo", "--json", "--quiet", "-n", "10", "--out"]).arg(out).args(more);
+    command.args(["demo", "--json", "--quiet", "-n", "10", "--seconds", "2", "--out"]).arg(out).args(more);
     command.output().expect("runs")
 }
 

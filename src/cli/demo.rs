@@ -36,6 +36,9 @@ pub struct Args {
     /// Decides what is drawn
     #[arg(long, value_name = "S", default_value_t = 2019)]
     seed: u64,
+    /// Seconds that cracking hashes may take, for each store
+    #[arg(long, value_name = "N", default_value_t = 12)]
+    seconds: u64,
     /// Keep the keyring, its passphrase and the partner's private key in the folder
     #[arg(long)]
     keep_keys: bool,
@@ -65,7 +68,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     }
     drop(keys);
 
-    let attack = |name: &'static str| stage.attack(name, &truth);
+    let attack = |name: &'static str| stage.attack(name, &truth, args.seconds);
     let loot = Loot {
         plain: clock.step("Attack the plain folder", || attack("plain"), |_| 0)?,
         naive: clock.step("Attack the blurred folder", || attack("naive"), |_| 0)?,

@@ -38,9 +38,6 @@ pub const STORES: [&str; 4] = ["plain", "naive", "vault", "export"];
 /// Things that each attack keeps for the report, and captures among which the report's example is chosen.
 pub const SAMPLES: usize = 200;
 
-/// What cracking the blurred folder's hashes may take: on two cores, most of the border's serials.
-const CRACKING: Duration = Duration::from_secs(12);
-
 /// The first of the simulated six weeks.
 const START: jiff::civil::Date = jiff::civil::date(2019, 4, 1);
 
@@ -203,9 +200,9 @@ impl Stage {
         fs::remove_dir_all(self.at("custody")).map_err(|e| unwritable(&self.at("custody"), &e))
     }
 
-    /// Tries everything on the stolen copy of `store`.
-    pub fn attack(&self, store: &str, truth: &Truth) -> Result<Assessment, Failure> {
-        let budget = Budget { time: CRACKING, ..Budget::default() };
+    /// Tries everything on the stolen copy of `store`; cracking hashes may take so many seconds.
+    pub fn attack(&self, store: &str, truth: &Truth, seconds: u64) -> Result<Assessment, Failure> {
+        let budget = Budget { time: Duration::from_secs(seconds), ..Budget::default() };
         let plan = Plan { truth: Some(truth), budget, samples: SAMPLES, ..Plan::default() };
         breach::attack(&self.stolen(store), &plan, &|_, _| {}).map_err(breach_failure)
     }
