@@ -17,6 +17,7 @@ mod margins;
 mod meta;
 mod nms;
 mod reader;
+mod serial;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::Reader;
 use super::ctc::{best_texts, softmax};
 use super::meta::ReaderMeta;
+use super::serial::weigh;
 use crate::capture::{Candidate, PlateText, Reading};
 use crate::frame::{GrayPlane, LumaSource};
 use crate::geometry::Rect;
@@ -45,7 +46,7 @@ impl Reader for NetReader {
         self.probabilities.chunks_exact_mut(symbols.channels()).for_each(softmax);
         // One more than wanted: the empty text may be among them and is none.
         let texts = best_texts(&self.probabilities, symbols.channels(), CANDIDATES + 1);
-        let candidates: Vec<Candidate> = texts
+        let mut candidates: Vec<Candidate> = texts
             .iter()
             .filter_map(|text| {
                 let letters = text.symbols().iter().map(|s| char::from(self.meta.alphabet.as_bytes()[*s as usize - 1]));
@@ -56,6 +57,8 @@ impl Reader for NetReader {
             .take(CANDIDATES)
             .collect();
         let sure = candidates.first().is_some_and(|best| best.probability >= self.meta.min_probability);
+        weigh(&mut candidates);
+        candidates.truncate(CANDIDATES);
         sure.then_some(Reading { candidates })
     }
 }
