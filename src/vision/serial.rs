@@ -57,8 +57,8 @@ mod tests {
 
     #[test]
     fn between_spellings_that_look_alike_the_pattern_decides() {
-        assert_eq!(weighed(&[("0BH8817", 0.6), ("OBH8817", 0.3)])[0].0, "OBH8817");
-        assert_eq!(weighed(&[("898NU1", 0.6), ("898NUI", 0.2)])[0].0, "898NUI");
+        assert_eq!(weighed(&[("854I1N", 0.6), ("854IIN", 0.3)])[0].0, "854IIN");
+        assert_eq!(weighed(&[("169U0Z", 0.6), ("169UOZ", 0.2)])[0].0, "169UOZ");
     }
 
     #[test]
