@@ -188,7 +188,7 @@ pub struct Metadata {
 /// Readable runs found.
 #[derive(Clone, Debug, Default, serde::Serialize)]
 pub struct Text {
-    /// Runs of at least [`MIN_RUN`](super::text::MIN_RUN) readable bytes, outside of carved pictures too.
+    /// Runs of at least `MIN_RUN` readable bytes, outside of carved pictures too.
     pub runs: u64,
     /// Bytes in them.
     pub bytes: u64,

@@ -139,7 +139,7 @@ impl Header {
         bytes
     }
 
-    /// The whole header's length, told by its first [`FIXED_LEN`] bytes.
+    /// The whole header's length, told by its first 48 bytes.
     pub fn len_from(fixed: &[u8]) -> Result<usize, HeaderError> {
         if !fixed.starts_with(&MAGIC[..fixed.len().min(8)]) || fixed.is_empty() {
             return Err(HeaderError::NotASegment);

@@ -26,7 +26,7 @@ const UNUSED: f32 = 0.15;
 fn prior(text: &str) -> f32 {
     let agrees = |(kind, character): (u8, u8)| (kind == b'D') == character.is_ascii_digit();
     let fits = |pattern: &&str| pattern.len() == text.len() && pattern.bytes().zip(text.bytes()).all(agrees);
-    if PATTERNS.iter().any(|pattern| fits(&pattern)) { 1.0 } else { UNUSED }
+    if PATTERNS.iter().any(fits) { 1.0 } else { UNUSED }
 }
 
 /// Weighs `candidates` by their patterns and sorts them anew, best first. The total probability stays what it was.
