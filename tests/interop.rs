@@ -12,9 +12,10 @@ use std::process::Command;
 
 use common::{Custodian, PASSPHRASE, capture};
 use safelight::capture::{CaptureId, to_base32};
-use safelight::custody::OpeningKeys;
+use safelight::custody::{OpeningKeys, RecipientKeys};
+use safelight::export::{Regions, Request, View, export};
 use safelight::seal::Capability;
-use safelight::vault::{OpeningVault, SealingOptions, SealingVault};
+use safelight::vault::{OpeningVault, Query, SealingOptions, SealingVault};
 use serde_json::{Value, json};
 
 fn python() -> Option<PathBuf> {
@@ -122,6 +123,31 @@ fn python_sees_what_the_opening_vault_gives() {
     let theirs = read(&python, &args).expect("the reader opens the vault");
     assert_eq!(theirs.len(), 25);
     assert_eq!(theirs, ours(&vault, &custodian.keyring.opening_keys(&Capability::ALL)));
+}
+
+#[test]
+fn python_reads_an_export_as_its_recipient() {
+    let Some(python) = python() else { return };
+    let custodian = Custodian::new();
+    let vault = OpeningVault::open(&sealed(&custodian)).expect("the vault opens");
+    for view in [View::Metadata, View::Scene, View::Full] {
+        let keys = RecipientKeys::generate();
+        let key_file = custodian.folder.path().join(format!("{}.key", view.name()));
+        keys.write(&key_file).expect("written");
+        let copy = custodian.folder.path().join(view.name());
+        let request = Request {
+            to: &keys.public(),
+            view,
+            regions: Regions::All,
+            purpose: "interoperation",
+            query: &Query::default(),
+            now: jiff::Timestamp::now(),
+        };
+        export(&vault, &custodian.keyring, &request, &copy).expect("exported");
+        let theirs = read(&python, &[&copy, Path::new("--recipient"), &key_file]).expect("the reader opens the copy");
+        assert_eq!(theirs.len(), 25);
+        assert_eq!(theirs, ours(&copy, &keys.into_opening_keys()), "{}", view.name());
+    }
 }
 
 #[test]

@@ -5,6 +5,8 @@ mod common;
 use std::fs;
 
 use common::{Custodian, SECRET_NAME, SECRET_PIXELS, SECRET_PLATE, capture, files_below};
+use proptest::collection::vec;
+use proptest::prelude::*;
 use safelight::capture::CaptureId;
 use safelight::seal::Capability;
 use safelight::vault::{OpenError, OpeningVault, SealError, SealingOptions, SealingVault, check, check_deep};
@@ -65,6 +67,57 @@ fn a_second_run_seals_only_what_is_new() {
     let totals = seal(&custodian, 5..15);
     assert_eq!((totals.captures, totals.duplicates), (5, 5));
     assert!(check(&custodian.vault()).expect("checked").is_sound());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Whatever the records hold, and however large they are, they come back.
+    #[test]
+    fn any_records_come_back(
+        pictures in vec((vec(any::<u8>(), 0..40_000), vec(any::<u8>(), 0..3_000), "\\PC{0,40}"), 1..6),
+    ) {
+        let custodian = shared_custodian();
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = SealingOptions { allow_duplicates: true, ..SealingOptions::default() };
+        let mut vault = SealingVault::open(folder.path(), &custodian.pack, options).expect("the vault opens");
+        let records = || pictures.iter().enumerate().map(|(number, (original, scene, word))| {
+            let mut record = capture(number as u64, None);
+            record.identity.removed.clone_from(original);
+            record.identity.blake3 = *blake3::hash(original).as_bytes();
+            record.identity.source_name = word.clone().into_bytes();
+            record.identity.plates[0].texts = vec![word.clone(); 3];
+            record.catalogue.lane = Some(word.clone());
+            record.scene.iter_mut().for_each(|s| s.file.clone_from(scene));
+            record
+        });
+        for record in records() {
+            vault.append(record).expect("a capture is taken");
+        }
+        vault.finish().expect("the vault closes");
+
+        let keys = custodian.keyring.opening_keys(&Capability::ALL);
+        prop_assert!(check_deep(folder.path(), &keys).expect("checked").is_sound());
+        let vault = OpeningVault::open(folder.path()).expect("the vault opens");
+        let segment = vault.segments().expect("listed")[0];
+        let catalogue = vault.catalogue(segment, &keys).expect("the catalogue opens");
+        prop_assert_eq!(catalogue.len(), pictures.len());
+        for (found, expected) in catalogue.into_iter().zip(records()) {
+            let id = CaptureId(found.id);
+            prop_assert!(found == expected.catalogue);
+            let identity = vault.identity_in(segment, id, &keys).expect("the identity opens");
+            prop_assert_eq!(&identity.removed, &expected.identity.removed);
+            prop_assert_eq!(&identity.source_name, &expected.identity.source_name);
+            prop_assert_eq!(&identity.plates[0].texts, &expected.identity.plates[0].texts);
+            prop_assert!(vault.scene_in(segment, id, &keys).ok() == expected.scene);
+        }
+    }
+}
+
+/// Making a custodian takes longer than sealing: the cases share one.
+fn shared_custodian() -> &'static Custodian {
+    static SHARED: std::sync::OnceLock<Custodian> = std::sync::OnceLock::new();
+    SHARED.get_or_init(Custodian::new)
 }
 
 #[test]

@@ -164,7 +164,7 @@ pub fn export(
     let mut draft = SegmentDraft::default();
     let mut totals = ExportTotals { captures: 0, without_scene: 0, expired: 0, segments: 0, bytes: 0 };
     for hit in &found {
-        let id = CaptureId(Domain::random().0);
+        let id = CaptureId(crate::seal::random());
         let Some(copy) = copy_of(vault, &keys, hit.segment, &hit.record, id, request, &mut domain)? else {
             totals.expired += 1;
             continue;
@@ -187,7 +187,9 @@ pub fn export(
 }
 
 fn sealing_keys(request: &Request<'_>) -> Vec<SealingKey> {
-    let seal = |&capability| SealingKey { capability, bucket: BucketId::random(), key: request.to.key.clone() };
+    // A copy has no retention of its own: its one bucket is its recipient.
+    let bucket = BucketId(request.to.id().0);
+    let seal = |&capability| SealingKey { capability, bucket, key: request.to.key.clone() };
     request.view.capabilities().iter().map(seal).collect()
 }
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from blake3 import blake3
 from cryptography.cobblestone import Cobblestone256Decryptor
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519PrivateKey, Suite
@@ -168,7 +168,7 @@ def card(vault):
     must(data[:8] == b"SLVLT\r\n\x1a" and len(data) == 96, "not a vault")
     must(struct.unpack_from("<HHHH", data, 8) in [(1, 1, 0, 0), (1, 1, 1, 0)], "vault of another version")
     must(blake3(data[:64]).digest() == data[64:], "vault's card damaged")
-    return data[16:32], data[12] == 1
+    return data[16:32], data[32:64], data[12] == 1
 
 
 def segment_sections(path, vault_id, keys):
@@ -243,6 +243,21 @@ def journal_segments(path, vault_id):
     return committed
 
 
+def manifest_segments(path, vault_id, keys, custodian):
+    """The segments that an export consists of, with their trailers; the custodian's signature is verified."""
+    data = path.read_bytes()
+    must(data[:12] == b"SLMAN\r\n\x1a\x01\0\x01\0" and data[12:28] == vault_id, "not this export's manifest")
+    must(data[28:44] in keys, "manifest for another recipient")
+    key = SUITE.decrypt(data[44:1212], x_wing(keys[data[28:44]]), info=data[:44])
+    plain = opened(key, data[:1212], data[1212:])
+    content, padding = cbor_item(memoryview(plain)[64:])
+    must(not any(padding) and len(plain) == padded_len(len(plain) - len(padding)), "manifest's padding")
+    signed = data[12:44] + plain[64 : len(plain) - len(padding)]
+    message = b"safelight v1 export manifest\0" + blake3(signed).digest()
+    Ed25519PublicKey.from_public_bytes(custodian).verify(plain[:64], message)
+    return {segment[0]: segment[1] for segment in content[5]}
+
+
 # --- Output ---------------------------------------------------------------------------------------------------------
 
 
@@ -275,17 +290,19 @@ def main():
         keys = recipient_keys(args.recipient)
     else:
         keys = keyring_keys(args.custody, Path(args.passphrase_file).read_bytes().rstrip(b"\r\n"))
-    vault_id, is_export = card(args.vault)
+    vault_id, custodian, is_export = card(args.vault)
     committed = {}
-    if not is_export:
+    if is_export:
+        committed = manifest_segments(args.vault / "manifest", vault_id, keys, custodian)
+    else:
         for path in sorted((args.vault / "journals").iterdir()):
             committed |= journal_segments(path, vault_id)
-        missing = [base32(s) for s in committed if not (args.vault / "segments" / base32(s)).exists()]
-        must(not missing, f"missing segments {missing}")
+    missing = [base32(s) for s in committed if not (args.vault / "segments" / base32(s)).exists()]
+    must(not missing, f"missing segments {missing}")
     for path in sorted((args.vault / "segments").iterdir()):
         sections = segment_sections(path, vault_id, keys)
         trailer = path.read_bytes()[-TRAILER:]
-        must(is_export or trailer in committed.values(), "segment without an entry in a journal")
+        must(trailer in committed.values(), "segment that neither a journal nor a manifest names")
         for capture, catalogue in sections.get("catalogue", {}).items():
             line = {"id": base32(capture), "segment": path.name, "catalogue": shown(catalogue)}
             if scene := sections.get("scene", {}).get(capture):
