@@ -86,9 +86,12 @@ def main() -> None:
     step = seen = 0
     if args.checkpoint.exists():
         state = torch.load(args.checkpoint, weights_only=True)
-        net.load_state_dict(state["net"])
-        optimizer.load_state_dict(state["optimizer"])
-        average.state, average.steps, step, seen = state["average"], state["step"], state["step"], state["seen"]
+        step, seen, average.steps = state["step"], state["seen"], state["step"]
+        if missing := net.load_state_dict(state["net"], strict=False).missing_keys:
+            print(f"new layers, starting as the identity: {len(missing)} tensors")  # and with a fresh optimizer
+        else:
+            optimizer.load_state_dict(state["optimizer"])
+        average.state |= state["average"]
     scenes = Scenes(args.packs, args.data, args.seed * 1_000_003 + step, args.simulated)
     loader = iter(torch.utils.data.DataLoader(scenes, batch_size=None, num_workers=args.workers, prefetch_factor=4))
     clock, first = Clock(args.steps, args.until), step
