@@ -1,7 +1,8 @@
-"""Chooses thresholds and margins on held-out training pictures, never on a measuring set, and writes operating.json.
+"""Chooses, on held-out training pictures and never on a measuring set, what operating.json holds.
 
-For each class: the lowest threshold at which a picture has no more than `--false` regions that touch nothing labelled, and for
-each side the margin that covers that side of all but a few in a hundred of the found boxes.
+For each class: how the detector's and the refiner's opinions make one probability (a logistic regression), the lowest threshold at
+which a picture has no more than `--false` regions that touch nothing labelled, and for each side the margin that covers that side
+of all but a few in a hundred of the found boxes.
 """
 
 import argparse
@@ -11,12 +12,11 @@ import pathlib
 import numpy as np
 import torch
 
+from eyes import Eyes, overlap, suppressed, together
 from export import OPERATING
-from eyes import Eyes, overlap
 from pack import Pack
-from scenes import LONG_SIDE
 
-GRID = [0.05, 0.08, 0.1, 0.12, 0.15, 0.18, 0.2, 0.22, 0.25, 0.28, 0.3, 0.33, 0.36, 0.4, 0.45, 0.5, 0.55, 0.6]
+GRID = [round(0.02 * n, 2) for n in range(1, 46)]
 
 
 def main() -> None:
@@ -24,72 +24,87 @@ def main() -> None:
     parser.add_argument("--packs", type=pathlib.Path, nargs="+", required=True)
     parser.add_argument("--models", type=pathlib.Path, required=True)
     parser.add_argument("--false", type=float, default=0.4)
-    parser.add_argument("--side", type=float, default=0.98, help="share of found boxes whose side the margin covers")
+    parser.add_argument("--side", type=float, default=0.985, help="share of found boxes whose side the margin covers")
     parser.add_argument("--most", type=int, default=120, help="held-out pictures of each set")
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(1)
     eyes = Eyes(args.models)
     operating = json.loads(OPERATING.read_text())
-    totals = {}
+    propose = operating["detector"]["propose"]
     for k, kind in enumerate(("plate", "face")):
-        wanted, found, real_images = [], [], 0
-        by_set: dict[str, list] = {}
-        for stem in args.packs:
-            pack, counts = Pack(stem), {}
-            for entry in pack.entries:
-                name = "simulated" if entry["set"].startswith("simulated/") else entry["set"]
-                if not entry["held"] or k not in entry["labelled"] or counts.get(name, 0) >= args.most:
-                    continue
-                counts[name] = counts.get(name, 0) + 1
-                real_images += 1
-                got = [d for d in eyes.detect(pack.level(entry, False), {"plate": 0.05, "face": 0.05}) if d[0] == kind]
-                truth = [b[:4] for b in entry["boxes"] if b[4] == k]
-                where = by_set.setdefault(name, [0, 0, []])
-                where[0] += 1
-                for box in truth:
-                    best = max(got, key=lambda d: overlap(edges(d[2]), edges(box)), default=None)
-                    hit = best is not None and overlap(edges(best[2]), edges(box)) >= 0.5
-                    wanted.append((best[1] if hit else 0.0, name))
-                    if best is not None and overlap(edges(best[2]), edges(box)) >= 0.4 and best[1] >= 0.2:
-                        # One grid pixel is added to every side anyway.
-                        found.append(shortfall(best[2], box, max(entry["w"], entry["h"]) / LONG_SIDE))
-                for d in got:
-                    if not any(touches(d[2], b) for b in truth + entry["ignore"]):
-                        where[2].append(d[1])
-        total = sum(w[0] for w in by_set.values())
-        for threshold in GRID:
-            false = sum(s >= threshold for w in by_set.values() for s in w[2]) / total
-            if false <= args.false:
-                break
-        margins = [round(max(0.0, float(np.quantile(s, args.side))), 3) for s in np.array(found).T]
-        median = [round(float(np.median(s)), 3) for s in np.array(found).T]
-        print(f"{kind}: threshold {threshold}, false {false:.2f} an image over {total}; shortfall l t r b: median {median}, margins {margins}")
-        for name, (images, _, scores) in by_set.items():
+        seen = list(examined(eyes, args.packs, k, kind, propose, args.most))
+        fuse = regression([(first, logit, hit(box, truth)) for _, truth, hidden, found in seen for first, logit, box in found
+                           if hit(box, truth) or not touched(box, truth + hidden)])
+        wanted, false, short = [], [], []
+        for name, truth, hidden, found in seen:
+            kept = suppressed([(kind, together(fuse, first, logit), box) for first, logit, box in found], eyes.detector.meta["refined_iou"])
+            for box in truth:
+                best = max(kept, key=lambda f: (overlap(f[2], box) >= 0.5) * f[1], default=None)
+                found_it = best is not None and overlap(best[2], box) >= 0.5
+                wanted.append((best[1] if found_it else 0.0, name))
+                if best is not None and overlap(best[2], box) >= 0.4 and best[1] >= 0.2:
+                    short.append(shortfall(best[2], box))
+            false += [(score, name) for _, score, box in kept if not touched(box, truth + hidden)]
+        pictures = {name: sum(s[0] == name for s in seen) for name in dict.fromkeys(s[0] for s in seen)}
+        threshold = next(t for t in GRID + [1.0] if sum(s >= t for s, _ in false) / len(seen) <= args.false)
+        margin = [round(max(0.0, float(np.quantile(s, args.side))), 3) for s in np.array(short).T]
+        median = [round(float(np.median(s)), 3) for s in np.array(short).T]
+        print(f"{kind}: fuse {fuse}, threshold {threshold}; the truth beyond the box, l t r b: median {median}, margin {margin}; "
+              f"{sum(len(s[3]) for s in seen) / len(seen):.1f} candidates a picture")
+        for name, count in pictures.items():
             hits = [s for s, n in wanted if n == name]
-            if hits:
-                print(f"  {name}: detected {sum(s >= threshold for s in hits)}/{len(hits)}, false {sum(s >= threshold for s in scores) / images:.2f}")
-            else:
-                print(f"  {name}: false {sum(s >= threshold for s in scores) / images:.2f}")
-        totals[kind] = (threshold, margins)
+            print(f"  {name}: detected {sum(s >= threshold for s in hits)}/{len(hits)}, "
+                  f"false {sum(s >= threshold for s, n in false if n == name) / count:.2f} in {count} pictures")
+        operating["fuse"][kind] = fuse
+        operating["detector"]["threshold"]["redact"][kind] = threshold
+        operating["detector"]["margin"][kind] = margin
     if args.write:
-        operating["detector"]["threshold"]["redact"] = {kind: t for kind, (t, _) in totals.items()}
-        operating["detector"]["margin"] = {kind: m for kind, (_, m) in totals.items()}
         OPERATING.write_text(json.dumps(operating, indent=2) + "\n")
 
 
-def edges(box):
-    return box[0], box[1], box[0] + box[2], box[1] + box[3]
+def examined(eyes: Eyes, stems: list[pathlib.Path], k: int, kind: str, propose: dict, most: int):
+    """(set, truth, what to ignore, [(detector's score, refiner's logit, refined box)]) of each held-out picture."""
+    counts: dict[str, int] = {}
+    for stem in stems:
+        pack = Pack(stem)
+        for entry in pack.entries:
+            name = "simulated" if entry["set"].startswith("simulated/") else entry["set"]
+            if not entry["held"] or k not in entry["labelled"] or counts.get(name, 0) >= most:
+                continue
+            counts[name] = counts.get(name, 0) + 1
+            image = pack.level(entry, False)
+            mine = [p for p in eyes.proposals(image, propose) if p[0] == kind]
+            refined = eyes.refined(image, kind, [p[2] for p in mine])
+            corners = [[x, y, x + w, y + h] for x, y, w, h, c in entry["boxes"] if c == k]
+            hidden = [[x, y, x + w, y + h] for x, y, w, h in entry["ignore"]]
+            yield name, corners, hidden, [(p[1], logit, box) for p, (logit, box) in zip(mine, refined)]
 
 
-def touches(a, b) -> bool:
-    return min(a[0] + a[2], b[0] + b[2]) > max(a[0], b[0]) and min(a[1] + a[3], b[1] + b[3]) > max(a[1], b[1])
+def regression(rows: list[tuple[float, float, bool]]) -> list[float]:
+    """Weights of the detector's logit, the refiner's logit and 1, by Newton's method with a little damping."""
+    first = np.array([r[0] for r in rows])
+    x = np.stack([np.log(first / (1 - first)), [r[1] for r in rows], np.ones(len(rows))], 1)
+    y, w = np.array([float(r[2]) for r in rows]), np.zeros(3)
+    for _ in range(30):
+        p = 1 / (1 + np.exp(-x @ w))
+        hessian = x.T @ (x * (p * (1 - p))[:, None]) + 1e-2 * np.eye(3)
+        w += np.linalg.solve(hessian, x.T @ (y - p) - 1e-2 * w)
+    return [round(float(v), 3) for v in w]
 
 
-def shortfall(got, truth, spare: float) -> list[float]:
-    """How far the truth reaches beyond the found box and `spare` pixels on each side, as shares of the found box."""
-    (l, t, r, b), (tl, tt, tr, tb) = edges(got), edges(truth)
-    return [(l - tl - spare) / got[2], (t - tt - spare) / got[3], (tr - r - spare) / got[2], (tb - b - spare) / got[3]]
+def hit(box, truth) -> bool:
+    return any(overlap(box, t) >= 0.5 for t in truth)
+
+
+def touched(a, others) -> bool:
+    return any(min(a[2], b[2]) > max(a[0], b[0]) and min(a[3], b[3]) > max(a[1], b[1]) for b in others)
+
+
+def shortfall(got, truth) -> list[float]:
+    """How far the truth reaches beyond the found box and a pixel on each side, as shares of the found box."""
+    w, h = got[2] - got[0], got[3] - got[1]
+    return [(got[0] - truth[0] - 1) / w, (got[1] - truth[1] - 1) / h, (truth[2] - got[2] - 1) / w, (truth[3] - got[3] - 1) / h]
 
 
 if __name__ == "__main__":

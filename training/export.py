@@ -10,13 +10,13 @@ import torch
 import glyphs
 import nets
 import slnn
+from pack import KINDS
 from plates import COLUMNS, GROW, ROWS
-from scenes import LONG_SIDE, STRIDE
+from refine_data import WINDOW
+from scenes import GRID, STRIDE
 from train_detector import MEAN, RAW_MAX, RAW_MIN, SCALE, normalised
 from train_reader import FLOOR, standard
 
-# Pictures longer than twice this get a second look: at half size a face of 16 pixels is 8, and half of such faces are missed.
-TILE_ABOVE = 600
 # Chosen on held-out training pictures by calibrate.py, which rewrites operating.json.
 OPERATING = pathlib.Path(__file__).with_name("operating.json")
 
@@ -30,39 +30,43 @@ def averaged(net: torch.nn.Module, checkpoint: pathlib.Path) -> tuple[torch.nn.M
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--detector", type=pathlib.Path)
+    parser.add_argument("--refine-plate", type=pathlib.Path)
+    parser.add_argument("--refine-face", type=pathlib.Path)
     parser.add_argument("--reader", type=pathlib.Path)
     parser.add_argument("--out", type=pathlib.Path, required=True)
     args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
     operating = json.loads(OPERATING.read_text())
-    rng = np.random.default_rng(3)
+    standardised = {"normalise": "standard", "floor": FLOOR}
     if args.detector:
         net, told = averaged(nets.Detector(), args.detector)
-        graph, output = slnn.detector_graph(net)
         meta = {
-            "classes": ["plate", "face"], "stride": STRIDE, "raw_min": RAW_MIN, "raw_max": RAW_MAX,
-            "grid": {"long_side": LONG_SIDE, "multiple": 32, "pad_value": 114, "tile_above": TILE_ABOVE},
-            **operating["detector"], "nms_iou": 0.5, "max_candidates": 256, "trained": told,
+            "classes": ["plate", "face"], "stride": STRIDE, "raw_min": RAW_MIN, "raw_max": RAW_MAX, "grid": GRID,
+            **operating["detector"], "nms_iou": 0.5, "refined_iou": 0.4, "max_candidates": 64, "trained": told,
         }
-        path = args.out / "detector.slnn"
-        graph.write(path, "detector", output, {"normalise": "fixed", "mean": MEAN, "scale": SCALE}, meta)
-        luma = rng.integers(0, 256, (1, 96, 160)).astype(np.uint8)
-        with torch.no_grad():
-            want = net(normalised(torch.from_numpy(luma)[:, None])).permute(0, 2, 3, 1).numpy()
-        report(path, want, slnn.Model(path).run(luma))
+        write(args.out, "detector", net, slnn.detector_graph(net), {"normalise": "fixed", "mean": MEAN, "scale": SCALE}, meta, [96, 160], normalised)
+    for kind, checkpoint in (("plate", args.refine_plate), ("face", args.refine_face)):
+        if checkpoint:
+            shape = WINDOW[KINDS[kind]]
+            net, told = averaged(nets.Refiner(*shape["size"]), checkpoint)
+            meta = {"kind": kind, **shape, "fuse": operating["fuse"][kind], "trained": told}
+            write(args.out, f"refine-{kind}", net, slnn.refiner_graph(net), standardised, meta, shape["size"], standard)
     if args.reader:
         net, told = averaged(nets.Reader(), args.reader)
-        graph, output = slnn.reader_graph(net)
         meta = {"size": [ROWS, COLUMNS], "grow": list(GROW), "rows": 2, "blank": 0, "alphabet": glyphs.ALPHABET,
                 **operating["reader"], "trained": told}
-        path = args.out / "reader.slnn"
-        graph.write(path, "reader", output, {"normalise": "standard", "floor": FLOOR}, meta)
-        luma = rng.integers(0, 256, (1, ROWS, COLUMNS)).astype(np.uint8)
-        with torch.no_grad():
-            want = net(standard(torch.from_numpy(luma)[:, None])).permute(0, 2, 3, 1).numpy()
-        report(path, want, slnn.Model(path).run(luma))
+        write(args.out, "reader", net, slnn.reader_graph(net), standardised, meta, [ROWS, COLUMNS], standard)
 
 
-def report(path: pathlib.Path, want: np.ndarray, got: np.ndarray) -> None:
+def write(out: pathlib.Path, name: str, net, graph, inputs: dict, meta: dict, size: list[int], normalise) -> None:
+    """Writes one file and compares what it says with what the net says."""
+    writer, output = graph
+    path = out / f"{name}.slnn"
+    writer.write(path, name, output, inputs, meta)
+    luma = np.random.default_rng(3).integers(0, 256, (1, *size)).astype(np.uint8)
+    with torch.no_grad():
+        want = net(normalise(torch.from_numpy(luma)[:, None])).permute(0, 2, 3, 1).numpy()
+    got = slnn.Model(path).run(luma)
     off = float(np.abs(want - got).max())
     print(f"{path.name}: {path.stat().st_size} bytes, output {list(got.shape[1:])}, half-precision weights move it by at most {off:.4f}")
     if off > 0.25:

@@ -13,10 +13,8 @@ import cv2
 import numpy as np
 
 import slnn
-from plates import cut
+from plates import cut, to_crop
 
-# A finer look has at most this many times the long side of the usual one.
-FINE = 2.5
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
@@ -31,27 +29,18 @@ def reduced(image: np.ndarray, d: int) -> np.ndarray:
     return ((total + counts // 2) // counts).astype(np.uint8)
 
 
-def looks(w: int, h: int, grid: dict) -> list[tuple[int, int, int]]:
-    """(d, width, height): which reduction, resampled to which size; a large picture gets a second, finer look."""
-    longest, side = max(w, h), grid["long_side"]
+def look(w: int, h: int, grid: dict) -> tuple[int, int, int]:
+    """(d, width, height): which reduction, resampled to which size."""
     size = {d: (-(-w // d), -(-h // d)) for d in (1, 2, 4, 8)}
-    d = next((d for d in size if 0.75 * side <= max(size[d]) <= side), None)
-    if d is not None:
-        chosen = [(d, *size[d])]
-    else:
-        d = max((d for d in size if max(size[d]) >= side), default=1)
-        factor = min(side, 2 * longest) / max(size[d])
-        chosen = [(d, *(max(1, int(n * factor + 0.5)) for n in size[d]))]
-    if longest > 2 * grid["tile_above"]:
-        d = next((d for d in size if max(size[d]) <= FINE * side), 8)
-        if max(size[d]) > max(chosen[0][1:]):
-            chosen.append((d, *size[d]))
-    return chosen
+    d = next((d for d in size if max(size[d]) <= grid["most"]), 8)
+    long = max(size[d])
+    factor = min(grid["least"], 2 * long) / long if long < 0.75 * grid["least"] else 1.0
+    return d, *(max(1, int(n * factor + 0.5)) for n in size[d])
 
 
-def to_grid(image: np.ndarray, look: tuple[int, int, int], grid: dict) -> tuple[np.ndarray, float, float]:
+def to_grid(image: np.ndarray, how: tuple[int, int, int], grid: dict) -> tuple[np.ndarray, float, float]:
     """The padded grid image, and grid pixels per stored pixel across and down."""
-    d, width, height = look
+    d, width, height = how
     small = reduced(image, d)
     sx, sy = width / small.shape[1] / d, height / small.shape[0] / d
     if small.shape != (height, width):
@@ -116,25 +105,68 @@ def spell(logits: np.ndarray, meta: dict, width: int = 12) -> list[tuple[str, fl
     return [(text, pb + pn) for text, (pb, pn) in beams.items()]
 
 
+def window(image: np.ndarray, box: list[float], meta: dict) -> tuple[np.ndarray, list[float]]:
+    """A refiner's crop of a candidate's box [l, t, r, b] and what it shows: x, y, width, height in pixels of the image."""
+    l, t, r, b = box
+    gx, gy = meta["grow"]
+    x, y, w, h = l - gx * (r - l), t - gy * (b - t), (r - l) * (1 + 2 * gx), (b - t) * (1 + 2 * gy)
+    rows, columns = image.shape
+    px, py = min(max(0, math.floor(x)), columns - 1), min(max(0, math.floor(y)), rows - 1)
+    qx, qy = min(columns, math.ceil(x + w)), min(rows, math.ceil(y + h))
+    patch = image[py : max(qy, py + 1), px : max(qx, px + 1)]
+    return to_crop(patch, px, py, x, y, w, h, meta["size"]), [x, y, w, h]
+
+
+def together(fuse: list[float], score: float, logit: float) -> float:
+    """One probability from the detector's and the refiner's."""
+    first = math.log(score / (1 - score))
+    return 1 / (1 + math.exp(-(fuse[0] * first + fuse[1] * logit + fuse[2])))
+
+
 class Eyes:
-    """Detector and reader together."""
+    """Detector, refiners and reader together."""
 
     def __init__(self, models: pathlib.Path):
         self.detector = slnn.Model(models / "detector.slnn")
-        reader = models / "reader.slnn"
-        self.reader = slnn.Model(reader) if reader.exists() else None
+        self.refiners = {kind: slnn.Model(models / f"refine-{kind}.slnn") for kind in self.detector.meta["classes"]}
+        self.reader = slnn.Model(models / "reader.slnn")
 
-    def detect(self, image: np.ndarray, least: dict[str, float] | None = None):
-        """(kind, score, [x, y, w, h] in stored pixels), best first."""
+    def proposals(self, image: np.ndarray, least: dict[str, float]) -> list[tuple[str, float, list[float]]]:
+        """(kind, score, [l, t, r, b] in stored pixels) of all that might be one, best first."""
         meta, found = self.detector.meta, []
         h, w = image.shape
-        for look in looks(w, h, meta["grid"]):
-            small, sx, sy = to_grid(image, look, meta["grid"])
-            for kind, score, (l, t, r, b) in candidates(self.detector.run(small[None])[0], meta, least or meta["threshold"]["redact"]):
-                box = [max(l / sx, 0), max(t / sy, 0), min(r / sx, w), min(b / sy, h)]
-                if box[2] > box[0] and box[3] > box[1]:
-                    found.append((kind, score, box))
-        return [(kind, score, [l, t, r - l, b - t]) for kind, score, (l, t, r, b) in suppressed(found, meta["nms_iou"])]
+        small, sx, sy = to_grid(image, look(w, h, meta["grid"]), meta["grid"])
+        for kind, score, (l, t, r, b) in candidates(self.detector.run(small[None])[0], meta, least):
+            box = [max(l / sx, 0), max(t / sy, 0), min(r / sx, w), min(b / sy, h)]
+            if box[2] - box[0] >= 2 and box[3] - box[1] >= 2:
+                found.append((kind, score, box))
+        return suppressed(found, meta["nms_iou"])
+
+    def refined(self, image: np.ndarray, kind: str, boxes: list[list[float]]) -> list[tuple[float, list[float]]]:
+        """The refiner's logit and box of each candidate of one kind."""
+        if not boxes:
+            return []
+        meta, (h, w) = self.refiners[kind].meta, image.shape
+        windows = [window(image, box, meta) for box in boxes]
+        out = []
+        for box, (_, (x, y, across, down)), told in zip(boxes, windows, self.refiners[kind].run(np.stack([c for c, _ in windows]))):
+            logit, l, t, r, b = told.reshape(-1).tolist()
+            new = [max(x + l * across, 0), max(y + t * down, 0), min(x + r * across, w), min(y + b * down, h)]
+            out.append((logit, new if new[2] - new[0] >= 1 and new[3] - new[1] >= 1 else box))
+        return out
+
+    def detect(self, image: np.ndarray, propose: dict[str, float] | None = None, least: dict[str, float] | None = None):
+        """(kind, score, [x, y, w, h] in stored pixels), best first."""
+        meta, found = self.detector.meta, []
+        proposals = self.proposals(image, propose or meta["propose"])
+        least = least or meta["threshold"]["redact"]
+        for kind in meta["classes"]:
+            mine = [p for p in proposals if p[0] == kind]
+            for (_, score, _), (logit, box) in zip(mine, self.refined(image, kind, [p[2] for p in mine])):
+                fused = together(self.refiners[kind].meta["fuse"], score, logit)
+                if fused >= least[kind]:
+                    found.append((kind, fused, box))
+        return [(kind, score, [l, t, r - l, b - t]) for kind, score, (l, t, r, b) in suppressed(found, meta["refined_iou"])]
 
     def read(self, image: np.ndarray, box: list[float]) -> list[tuple[str, float]]:
         return spell(self.reader.run(cut(image, box)[None])[0], self.reader.meta)
@@ -144,16 +176,15 @@ class Eyes:
         h, w = image.shape
         for kind, score, box in self.detect(image):
             region = {"kind": kind, "box": [round(v, 2) for v in box], "score": round(score, 4)}
-            if kind == "plate" and self.reader and score >= meta["threshold"]["read"]:
+            if kind == "plate" and score >= meta["threshold"]["read"]:
                 text, probability = self.read(image, box)[0]
                 if text and probability >= self.reader.meta["min_probability"]:
                     region |= {"text": text, "text_score": round(probability, 4)}
             regions.append(region)
             l, t, r, b = meta["margin"][kind]
             x, y, bw, bh = box
-            pixel = max(h, w) / meta["grid"]["long_side"]
-            x0, y0 = max(0, math.floor(x - l * bw - pixel)), max(0, math.floor(y - t * bh - pixel))
-            x1, y1 = min(w, math.ceil(x + bw * (1 + r) + pixel)), min(h, math.ceil(y + bh * (1 + b) + pixel))
+            x0, y0 = max(0, math.floor(x - l * bw - 1)), max(0, math.floor(y - t * bh - 1))
+            x1, y1 = min(w, math.ceil(x + bw * (1 + r) + 1)), min(h, math.ceil(y + bh * (1 + b) + 1))
             redacted.append([x0, y0, x1 - x0, y1 - y0])
         return {"width": w, "height": h, "regions": regions, "redacted": redacted}
 

@@ -88,6 +88,30 @@ class Detector(nn.Module):
         return nn.functional.interpolate(x, scale_factor=2, mode="nearest")
 
 
+class Refiner(nn.Module):
+    """What a candidate is worth and where its edges are, from a window around it: [N, 5] = logit, then l, t, r, b of the window."""
+
+    def __init__(self, rows: int, columns: int):
+        super().__init__()
+        self.body = nn.Sequential(
+            Conv(1, 16, stride=2),
+            Conv(16, 32, stride=2),
+            Conv(32, 64, stride=2),
+            Residual(64),
+            Conv(64, 96, stride=2),
+            Residual(96),
+            Conv(96, 128, kernel=(rows // 16, columns // 16), pad=(0, 0)),  # the whole window at once
+        )
+        self.drop = nn.Dropout(0.1)
+        self.head = Head(128, 5)
+        with torch.no_grad():
+            self.head.conv.weight.mul_(0.1)
+            self.head.conv.bias.copy_(torch.tensor([0.0, 0.25, 0.25, 0.75, 0.75]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.drop(self.body(x)))
+
+
 class Reader(nn.Module):
     """Plate text on a 48×144 crop: logits [N, 37, 2 rows, 36 columns] for connectionist temporal classification."""
 
@@ -98,8 +122,10 @@ class Reader(nn.Module):
             Conv(16, 32, stride=(2, 1)),  # 12×72
             Conv(32, 32, stride=(1, 2)),  # 12×36
             Residual(32),
+            Residual(32, still=True),
             Conv(32, 64, stride=(2, 1)),  # 6×36
             Residual(64),
+            Residual(64, still=True),
             Conv(64, 96, stride=(3, 1), pad=(0, 1)),  # 2×36
             Residual(96),
             # Neighbours three characters away: whether a round one is O or 0, a straight one I or 1, is told by the pattern.

@@ -1,5 +1,6 @@
 """Endless batches of plate crops with their text for the reader: drawn plates, real crops, simulated ones."""
 
+import json
 import pathlib
 
 import cv2
@@ -170,14 +171,15 @@ def stamp(field: np.ndarray, mask: np.ndarray, x: int, y: int, tone: float) -> N
     area += (tone - area) * part
 
 
-def to_crop(patch: np.ndarray, px: int, py: int, x0: float, y0: float, width: float, height: float) -> np.ndarray:
+def to_crop(patch: np.ndarray, px: int, py: int, x0: float, y0: float, width: float, height: float, size=(ROWS, COLUMNS)) -> np.ndarray:
     """FORMAT.md's crop: block means, then bilinear. `patch` starts at pixel (px, py) of the picture."""
-    fx, fy = max(1, int(width / COLUMNS)), max(1, int(height / ROWS))
+    rows_, columns = size
+    fx, fy = max(1, int(width / columns)), max(1, int(height / rows_))
     if fx > 1 or fy > 1:
         patch = block_means(patch, fx, fy)
-    m = np.array([[fx * COLUMNS / width, 0, ((px - x0) + fx / 2) * COLUMNS / width - 0.5],
-                  [0, fy * ROWS / height, ((py - y0) + fy / 2) * ROWS / height - 0.5]])
-    return cv2.warpAffine(patch, m, (COLUMNS, ROWS), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    m = np.array([[fx * columns / width, 0, ((px - x0) + fx / 2) * columns / width - 0.5],
+                  [0, fy * rows_ / height, ((py - y0) + fy / 2) * rows_ / height - 0.5]])
+    return cv2.warpAffine(patch, m, (columns, rows_), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def block_means(patch: np.ndarray, fx: int, fy: int) -> np.ndarray:
@@ -209,7 +211,7 @@ def mount(rng, plate: np.ndarray, backs: list[np.ndarray], hardness: float) -> n
     low, high = corners.min(0), corners.max(0)
     # The detector's box is not the truth.
     size = high - low
-    wobble = rng.normal(0, 0.05, 4) if rng.random() < 0.8 or hardness < 0.2 else rng.uniform(-0.14, 0.22, 4)
+    wobble = rng.normal(0, 0.055, 4) if rng.random() < 0.75 or hardness < 0.2 else rng.uniform(-0.14, 0.22, 4)
     l, t = low - size * wobble[:2]
     r, b = high + size * wobble[2:]
     w, h = max(r - l, 4.0), max(b - t, 4.0)
@@ -266,8 +268,8 @@ def weather(rng, image: np.ndarray) -> np.ndarray:
     return image
 
 
-# Share of each real set; the rest is drawn, or simulated where there is such a folder.
-REAL = {"us": 0.17, "ar": 0.08, "cn": 0.07, "tn": 0.06}
+# Share of each real set; the rest is drawn, simulated, or read off photographs where there are such.
+REAL = {"us": 0.17, "ar": 0.06, "cn": 0.05, "tn": 0.05}
 
 
 def label(name: str, text: str) -> str | None:
@@ -294,9 +296,11 @@ def real_crops(data: pathlib.Path, held: bool) -> dict[str, list[tuple[np.ndarra
 class Crops(torch.utils.data.IterableDataset):
     """Batches of (crops uint8, labels, lengths, whether O and 0 are one) without end."""
 
-    def __init__(self, data, seed: int, first: int, count: int, fonts: list[pathlib.Path], simulated: list[pathlib.Path], share: float):
+    def __init__(self, data, seed: int, first: int, count: int, fonts: list[pathlib.Path], simulated: list[pathlib.Path], share: float,
+                 told: pathlib.Path | None = None, told_share: float = 0.18):
         self.data, self.seed, self.first, self.count = data, seed, first, count
         self.fonts, self.simulated, self.share = fonts, simulated, share
+        self.told, self.told_share = told, told_share
 
     def __iter__(self):
         cv2.setNumThreads(0)
@@ -308,8 +312,9 @@ class Crops(torch.utils.data.IterableDataset):
         cars = sorted((self.data / "plates-train" / "world").glob("*.webp"))
         backs += [grey(p) for p in cars[::12]]
         made = [pair for folder in self.simulated for pair in simulated_crops(folder)]
+        told = told_crops(self.data, self.told) if self.told else []
         names = list(REAL)
-        odds = np.array([REAL[n] for n in names] + [self.share if made else 0.0])
+        odds = np.array([REAL[n] for n in names] + [self.share if made else 0.0, self.told_share if told else 0.0])
         odds = np.append(odds, 1 - odds.sum())
         batch = self.first
         while True:
@@ -329,6 +334,9 @@ class Crops(torch.utils.data.IterableDataset):
                 elif k == len(names):
                     picture, box, text = made[rng.integers(len(made))]
                     crops.append(recrop(rng, picture, box))
+                elif k == len(names) + 1:
+                    picture, box, text = told[rng.integers(len(told))]
+                    crops.append(recrop(rng, *smaller(rng, picture, box)))
                 else:
                     plate, text = draughtsman.draw(rng)
                     crops.append(mount(rng, plate, backs, 1.0))
@@ -359,10 +367,31 @@ def simulated_crops(folder: pathlib.Path) -> list[tuple[np.ndarray, list[float],
     return out
 
 
+def told_crops(data: pathlib.Path, told: pathlib.Path) -> list[tuple[np.ndarray, list[float], str]]:
+    """Plates of training photographs with what an earlier reader was sure that they say (transcribe.py)."""
+    out = []
+    for path, (x, y, w, h), text in json.loads(told.read_text()):
+        image = grey(data / path)
+        x0, y0 = max(0, int(x - 0.5 * w)), max(0, int(y - 0.7 * h))
+        x1, y1 = min(image.shape[1], int(x + 1.5 * w) + 1), min(image.shape[0], int(y + 1.7 * h) + 1)
+        out.append((image[y0:y1, x0:x1].copy(), [x - x0, y - y0, w, h], text))
+    return out
+
+
+def smaller(rng, picture: np.ndarray, box: list[float]) -> tuple[np.ndarray, list[float]]:
+    """Half of the time as if seen from farther away, a plate's width never below 34 pixels."""
+    if box[2] <= 40 or rng.random() < 0.5:
+        return picture, box
+    k = np.exp(rng.uniform(np.log(34 / box[2]), 0))
+    size = max(8, round(picture.shape[1] * k)), max(6, round(picture.shape[0] * k))
+    kx, ky = size[0] / picture.shape[1], size[1] / picture.shape[0]
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA), [box[0] * kx, box[1] * ky, box[2] * kx, box[3] * ky]
+
+
 def recrop(rng, picture: np.ndarray, box: list[float]) -> np.ndarray:
     """A simulated plate again, with a box as a detector might give it and a little more weather."""
     x, y, w, h = box
-    wobble = rng.normal(0, 0.05, 4) if rng.random() < 0.8 else rng.uniform(-0.12, 0.2, 4)
+    wobble = rng.normal(0, 0.055, 4) if rng.random() < 0.75 else rng.uniform(-0.14, 0.22, 4)
     x, y, w, h = x - wobble[0] * w, y - wobble[1] * h, w * (1 + wobble[0] + wobble[2]), h * (1 + wobble[1] + wobble[3])
     if rng.random() < 0.35:
         picture = weather(rng, picture)

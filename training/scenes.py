@@ -9,11 +9,13 @@ import cv2
 import numpy as np
 import torch
 
+from eyes import look
 from pack import FACE, PLATE, Pack, grey, held_out, rows
 from photo import photograph
 
 STRIDE = 4
-LONG_SIDE = 640
+# The detector's grid: the long side's most, and what small pictures are enlarged to.
+GRID = {"most": 1024, "least": 640, "multiple": 32, "pad_value": 114}
 # Smaller objects than these (width, height in grid pixels) are neither asked for nor punished.
 SMALLEST = {PLATE: (7.0, 3.0), FACE: (4.5, 4.5)}
 # How often each set is drawn, before simulated pictures take their share.
@@ -25,19 +27,16 @@ WEIGHTS = {
     "faces-train/street": 0.18,
     "negatives": 0.06,
 }
-# Sets in which plates far away or cut by an edge often lack a label.
-GAPS = {"plates-train/world", "plates-train/ro"}
+# Sets in which plates far away or cut by an edge, or faces in the second row, often lack a label.
+GAPS = {"plates-train/world", "plates-train/ro", "faces-train/groups", "faces-train/street"}
 # Rows, columns, pictures and share of a batch's possible shapes. The larger one lets plates and faces that fill a picture appear.
 SHAPES = [(320, 320, 32, 0.7), (384, 512, 16, 0.3)]
 
 
-def grid_scale(w: int, h: int, long_side: int = LONG_SIDE) -> float:
+def grid_scale(w: int, h: int) -> float:
     """Scale from stored picture to grid, by FORMAT.md's rule."""
-    longest = max(w, h)
-    for d in (1, 2, 4, 8):
-        if 0.75 * long_side <= -(-longest // d) <= long_side:
-            return 1.0 / d
-    return min(long_side, 2 * longest) / longest
+    d, width, height = look(w, h, GRID)
+    return max(width, height) / max(w, h)
 
 
 class Plates:

@@ -70,21 +70,36 @@ class Writer:
 def detector_graph(net: nets.Detector) -> tuple[Writer, str]:
     w = Writer()
     s4 = w.conv(net.stem, "x", "s4")
-    s8 = w.residual(net.down8[1], w.conv(net.down8[0], s4, "d8"), "s8")
-    s16 = w.residual(net.down16[1], w.conv(net.down16[0], s8, "d16"), "s16")
-    s32 = w.residual(net.down32[1], w.conv(net.down32[0], s16, "d32"), "r32")
-    s32 = w.residual(net.down32[2], s32, "s32")
+
+    def down(x: str, layers: torch.nn.Sequential, stride: int) -> str:
+        x = w.conv(layers[0], x, f"d{stride}")
+        for n, layer in enumerate(layers[1:]):
+            x = w.residual(layer, x, f"s{stride}.{n}")
+        return x
+
+    s8 = down(s4, net.down8, 8)
+    s16 = down(s8, net.down16, 16)
+    s32 = down(s16, net.down32, 32)
     up16 = w.add(s16, w.unary("upsample2", w.conv(net.lateral32, s32, "l32"), "u16"), "m16")
     up8 = w.add(s8, w.unary("upsample2", w.conv(net.lateral16, up16, "l16"), "u8"), "m8")
     heads = w.conv(net.head, w.conv(net.merge8, up8, "h8"), "heads8")
     return w, w.unary("depth_to_space2", heads, "heads")
 
 
+def refiner_graph(net: nets.Refiner) -> tuple[Writer, str]:
+    return chain(net, "edges")
+
+
 def reader_graph(net: nets.Reader) -> tuple[Writer, str]:
+    return chain(net, "symbols")
+
+
+def chain(net: nets.Refiner | nets.Reader, output: str) -> tuple[Writer, str]:
+    """A body of layers one after the other, and a head."""
     w, x = Writer(), "x"
     for n, layer in enumerate(net.body):
         x = w.residual(layer, x, f"b{n}") if isinstance(layer, nets.Residual) else w.conv(layer, x, f"b{n}")
-    return w, w.conv(net.head, x, "symbols")
+    return w, w.conv(net.head, x, output)
 
 
 class Model:

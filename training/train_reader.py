@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("--data", type=pathlib.Path, required=True)
     parser.add_argument("--simulated", type=pathlib.Path, nargs="*", default=[])
     parser.add_argument("--share", type=float, default=0.25, help="share of simulated crops")
+    parser.add_argument("--told", type=pathlib.Path, help="what transcribe.py wrote")
     parser.add_argument("--fonts", type=pathlib.Path, nargs="*", default=[])
     parser.add_argument("--checkpoint", type=pathlib.Path, required=True)
     parser.add_argument("--steps", type=int, help="in all, those of earlier runs counted in")
@@ -71,7 +72,7 @@ def main() -> None:
         else:
             optimizer.load_state_dict(state["optimizer"])
         average.state |= state["average"]
-    crops = Crops(args.data, args.seed * 1_000_003 + step, step, args.batch, args.fonts, args.simulated, args.share)
+    crops = Crops(args.data, args.seed * 1_000_003 + step, step, args.batch, args.fonts, args.simulated, args.share, args.told)
     loader = iter(torch.utils.data.DataLoader(crops, batch_size=None, num_workers=args.workers, prefetch_factor=4))
     clock, first = Clock(args.steps, args.until), step
     total, counted, told, saved = 0.0, 0, time.time(), time.time()
