@@ -109,7 +109,7 @@ fn redaction(c: &mut Criterion) {
         .map(|(_, file)| {
             let frame = decoded(&file);
             let size = frame.size();
-            let wide = |region: &Region| margins.widen(region.kind, region.bounds, size);
+            let wide = |region: &Region| margins.widen(region.kind, region.bounds);
             let areas: Vec<_> =
                 eyes.look(&frame).iter().filter_map(|region| redaction_area(wide(region), size)).collect();
             (file, areas)

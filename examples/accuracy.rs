@@ -17,7 +17,7 @@ use safelight::capture::{PlateText, Region, RegionKind};
 use safelight::frame::{Frame, GrayPlane, Limits, LumaSource};
 use safelight::geometry::{PixelRect, Rect, Size};
 use safelight::redact::redaction_area;
-use safelight::vision::Nets;
+use safelight::vision::{NetFiles, Nets};
 use serde::Deserialize;
 
 #[derive(Parser)]
@@ -25,7 +25,7 @@ struct Arguments {
     /// Truth files, one image a line.
     #[arg(required = true)]
     truths: Vec<PathBuf>,
-    /// Folder with `detector.slnn` and `reader.slnn`, instead of the built-in ones.
+    /// Folder with other nets, instead of the built-in ones.
     #[arg(long)]
     models: Option<PathBuf>,
     /// Where the pictures are, when not beside the truth.
@@ -197,7 +197,7 @@ fn measure(arguments: &Arguments, nets: &Nets, truth: &Path) -> Result<(), Box<d
         looking += start.elapsed() - source.spent.get();
         asking += source.spent.get();
         let blank = |region: &Region| {
-            let wide = nets.margins().widen(region.kind, region.bounds, frame.size());
+            let wide = nets.margins().widen(region.kind, region.bounds);
             redaction_area(wide, frame.size()).map(PixelRect::rect)
         };
         let blanked: Vec<Rect> = if arguments.tight {
@@ -219,9 +219,7 @@ fn measure(arguments: &Arguments, nets: &Nets, truth: &Path) -> Result<(), Box<d
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     let nets = match &arguments.models {
-        Some(folder) => {
-            Nets::parse(&std::fs::read(folder.join("detector.slnn"))?, &std::fs::read(folder.join("reader.slnn"))?)?
-        }
+        Some(folder) => Nets::parse(&NetFiles::NAMES.try_map(|name| std::fs::read(folder.join(name)))?)?,
         None => Nets::builtin(),
     };
     for truth in &arguments.truths {

@@ -8,7 +8,7 @@ use super::lanes::{Budget, Held};
 use super::summary::{Stages, timed};
 use crate::capture::Region;
 use crate::frame::{DecodeError, Frame, Header, Limits, LumaSource, Upright};
-use crate::geometry::{PixelRect, Rect, Size};
+use crate::geometry::{PixelRect, Rect};
 use crate::redact::{RedactError, redaction_area};
 
 /// Eyes: find plates and faces, and read plates. One instance serves one thread.
@@ -19,7 +19,7 @@ pub trait Look {
 
     /// The box that must be blanked so that nothing of `region` is left on an image of `size`: its own, and whatever
     /// these eyes may have missed of it.
-    fn cover(&self, region: &Region, size: Size) -> Rect;
+    fn cover(&self, region: &Region) -> Rect;
 }
 
 /// Makes a thread's own eyes.
@@ -100,7 +100,7 @@ fn look<'b>(
     let size = frame.size();
     let (mut regions, mut areas) = (Vec::new(), Vec::new());
     for mut region in eyes.look(&upright, stages) {
-        let wide = upright.to_stored(eyes.cover(&region, upright.size()));
+        let wide = upright.to_stored(eyes.cover(&region));
         region.bounds = upright.to_stored(region.bounds).clipped(size);
         // Eyes may guess at what lies outside. There is nothing to blank there, but what reaches inside is blanked.
         if let Some(area) = redaction_area(wide, size) {

@@ -4,7 +4,7 @@ use super::examine::Look;
 use super::summary::{Stages, timed};
 use crate::capture::Region;
 use crate::frame::LumaSource;
-use crate::geometry::{Rect, Size};
+use crate::geometry::Rect;
 use crate::vision::{Eyes, Margins, Nets};
 
 /// Eyes from trained nets, with the margins that their training measured.
@@ -26,7 +26,7 @@ impl Look for TrainedEyes {
         timed(&mut stages.read_plates, || found.into_iter().map(|found| self.eyes.read(image, found)).collect())
     }
 
-    fn cover(&self, region: &Region, size: Size) -> Rect {
-        self.margins.widen(region.kind, region.bounds, size)
+    fn cover(&self, region: &Region) -> Rect {
+        self.margins.widen(region.kind, region.bounds)
     }
 }

@@ -12,7 +12,7 @@ use super::*;
 use crate::capture::{Candidate, PlateText, Reading, Region, RegionKind};
 use crate::frame::tests::{jpeg, picture};
 use crate::frame::{Frame, GrayPlane, LumaSource};
-use crate::geometry::{Rect, Size};
+use crate::geometry::Rect;
 use crate::pseudonym::{Domain, EpochKeys, PseudonymRoot};
 use crate::redact::{FILL, restore};
 use crate::vault::record::{CaptureRecord, Status};
@@ -39,7 +39,7 @@ impl Look for FakeEyes {
         ]
     }
 
-    fn cover(&self, region: &Region, _size: Size) -> Rect {
+    fn cover(&self, region: &Region) -> Rect {
         region.bounds.grown(2.0, 2.0)
     }
 }
@@ -258,8 +258,8 @@ fn a_panic_of_the_eyes_costs_one_scene_and_nothing_else() {
             FakeEyes.look(image, stages)
         }
 
-        fn cover(&self, region: &Region, size: Size) -> Rect {
-            FakeEyes.cover(region, size)
+        fn cover(&self, region: &Region) -> Rect {
+            FakeEyes.cover(region)
         }
     }
     let folder = folder(&[("0.jpg", &photo(0)), ("1.jpg", &photo(1)), ("2.jpg", &photo(2))]);
@@ -344,8 +344,8 @@ fn stopping_commits_what_was_taken() {
             FakeEyes.look(image, stages)
         }
 
-        fn cover(&self, region: &Region, size: Size) -> Rect {
-            FakeEyes.cover(region, size)
+        fn cover(&self, region: &Region) -> Rect {
+            FakeEyes.cover(region)
         }
     }
     let mut sink = FakeSink::default();

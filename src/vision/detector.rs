@@ -1,54 +1,61 @@
-//! The detector: luma at one or two scales through the net, heads to boxes, doubles suppressed.
+//! The detector: the image on a grid through the net, heads to candidates, each refined, doubles suppressed.
 
 use std::sync::Arc;
 
-use super::grid::{Grid, looks};
-use super::meta::DetectorMeta;
+use super::grid::{Grid, look};
+use super::meta::{DetectorMeta, PerClass};
 use super::nms::suppress;
-use super::{Detection, Detector};
+use super::refiner::Refiner;
+use super::{Detection, Detector, sigmoid};
 use crate::capture::RegionKind;
 use crate::frame::LumaSource;
 use crate::geometry::Rect;
 use crate::nn::{Output, Session};
 
-/// [`Detector`] by a net of ours.
+/// [`Detector`] by nets of ours: one proposes, one for each class refines.
 pub struct NetDetector {
     session: Session,
     meta: Arc<DetectorMeta>,
+    refiners: PerClass<Refiner>,
     grid: Grid,
 }
 
 impl NetDetector {
     /// `session` must run a net whose outputs were checked against `meta`.
-    pub fn new(session: Session, meta: Arc<DetectorMeta>) -> Self {
-        Self { session, meta, grid: Grid::default() }
+    pub fn new(session: Session, meta: Arc<DetectorMeta>, refiners: PerClass<Refiner>) -> Self {
+        Self { session, meta, refiners, grid: Grid::default() }
+    }
+
+    /// All that might be a plate or a face, unsure ones included.
+    fn propose(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
+        self.grid.fill(image, look(image.size(), &self.meta.grid), &self.meta.grid);
+        let Grid { luma, width, height, scale: (sx, sy), .. } = &self.grid;
+        self.session.run(luma, *width, *height).expect("a padded grid of bounded size was tried at parsing");
+        let candidates = candidates(self.session.output(0), &self.meta);
+        let scaled = candidates.into_iter().filter_map(|(kind, bounds, score)| {
+            let bounds = Rect::new(bounds.x * sx, bounds.y * sy, bounds.w * sx, bounds.h * sy);
+            let bounds = bounds.clipped(image.size());
+            (bounds.w >= LEAST_SIDE && bounds.h >= LEAST_SIDE).then_some(Detection { kind, bounds, score })
+        });
+        suppress(scaled.collect(), self.meta.nms_iou)
     }
 }
+
+/// Pixels of the image. Nothing can be told from less, and a window around it would show nothing but its edge.
+const LEAST_SIDE: f32 = 2.0;
 
 impl Detector for NetDetector {
     fn detect(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
-        let mut found = Vec::new();
-        for look in looks(image.size(), &self.meta.grid) {
-            self.grid.fill(image, look, &self.meta.grid);
-            let Grid { luma, width, height, scale, .. } = &self.grid;
-            self.session.run(luma, *width, *height).expect("a padded grid of bounded size was tried at parsing");
-            let candidates = candidates(self.session.output(0), &self.meta);
-            found.extend(candidates.into_iter().filter_map(|(kind, bounds, score)| {
-                let (sx, sy) = *scale;
-                let bounds = Rect::new(bounds.x * sx, bounds.y * sy, bounds.w * sx, bounds.h * sy);
-                let bounds = bounds.clipped(image.size());
-                (bounds.area() > 0.0).then_some(Detection { kind, bounds, score })
-            }));
-        }
-        suppress(found, self.meta.nms_iou)
+        let mut found = self.propose(image);
+        found.retain_mut(|candidate| {
+            *candidate = self.refiners.of_mut(candidate.kind).refine(image, *candidate);
+            candidate.score >= self.meta.threshold.redact.of(candidate.kind)
+        });
+        suppress(found, self.meta.refined_iou)
     }
 }
 
-fn sigmoid(logit: f32) -> f32 {
-    1.0 / (1.0 + (-logit).exp())
-}
-
-/// Peaks of the heads as boxes in grid pixels, the best `max_candidates` of them.
+/// Peaks of the heads as boxes in grid pixels, the best `max_candidates` of each class.
 fn candidates(heads: Output<'_>, meta: &DetectorMeta) -> Vec<(RegionKind, Rect, f32)> {
     let mut peaks: Vec<(f32, RegionKind, usize, usize)> = Vec::new();
     let classes: Vec<(usize, RegionKind, f32)> = meta
@@ -57,7 +64,7 @@ fn candidates(heads: Output<'_>, meta: &DetectorMeta) -> Vec<(RegionKind, Rect, 
         .map(|class| RegionKind::from(*class))
         .enumerate()
         .map(|(channel, kind)| {
-            let threshold = meta.threshold.redact.of(kind);
+            let threshold = meta.propose.of(kind);
             (channel, kind, (threshold / (1.0 - threshold)).ln())
         })
         .collect();
@@ -72,7 +79,13 @@ fn candidates(heads: Output<'_>, meta: &DetectorMeta) -> Vec<(RegionKind, Rect, 
         }
     }
     peaks.sort_by(|a, b| b.0.total_cmp(&a.0));
-    peaks.truncate(meta.max_candidates);
+    let mut room = PerClass { plate: meta.max_candidates, face: meta.max_candidates };
+    peaks.retain(|(_, kind, ..)| {
+        let left = room.of_mut(*kind);
+        let fits = *left > 0;
+        *left = left.saturating_sub(1);
+        fits
+    });
 
     let stride = meta.stride as f32;
     let first = meta.classes.len();

@@ -2,25 +2,27 @@
 
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use super::detector::NetDetector;
 use super::margins::Margins;
-use super::meta::{DetectorMeta, ReaderMeta};
+use super::meta::{ClassName, DetectorMeta, PerClass, ReaderMeta, RefinerMeta};
 use super::reader::NetReader;
+use super::refiner::Refiner;
 use super::{Detection, Detector, Reader};
 use crate::capture::{Region, RegionKind};
 use crate::frame::LumaSource;
 use crate::nn::{Model, ModelError, RunError, Session};
 
-/// Why two weight files do not make a pair of eyes.
+/// Why weight files do not make a pair of eyes.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum NetsError {
     /// A weight file is damaged.
     #[error("the {net}'s weights are not usable")]
     Model {
-        /// `detector` or `reader`.
+        /// The file, as in [`NetFiles`].
         net: &'static str,
         /// What is wrong with the file.
         #[source]
@@ -29,7 +31,7 @@ pub enum NetsError {
     /// A weight file's `meta` lacks a field or has one of the wrong type.
     #[error("the {net}'s weights do not say how they are used")]
     Meta {
-        /// `detector` or `reader`.
+        /// The file, as in [`NetFiles`].
         net: &'static str,
         /// What is wrong with `meta`.
         #[source]
@@ -38,7 +40,7 @@ pub enum NetsError {
     /// A field of `meta` has a value that makes no sense.
     #[error("the {net}'s weights have an impossible `{field}`")]
     Field {
-        /// `detector` or `reader`.
+        /// The file, as in [`NetFiles`].
         net: &'static str,
         /// The field, as FORMAT.md names it.
         field: &'static str,
@@ -46,7 +48,7 @@ pub enum NetsError {
     /// The net does not run on the inputs that it says it is for.
     #[error("the {net} does not run on its own input")]
     Run {
-        /// `detector` or `reader`.
+        /// The file, as in [`NetFiles`].
         net: &'static str,
         /// Why.
         #[source]
@@ -55,7 +57,7 @@ pub enum NetsError {
     /// The net's output has another shape than its `meta` says.
     #[error("the {net}'s output has {found:?} rows, columns and channels where {expected:?} are due")]
     Output {
-        /// `detector` or `reader`.
+        /// The file, as in [`NetFiles`].
         net: &'static str,
         /// Rows, columns, channels.
         expected: [usize; 3],
@@ -64,12 +66,56 @@ pub enum NetsError {
     },
 }
 
-/// Both nets, parsed and packed once, from which any number of [`Eyes`] are made.
+/// The weight files of a pair of eyes.
+#[derive(Clone, Debug)]
+pub struct NetFiles<F> {
+    /// Proposes plates and faces.
+    pub detector: F,
+    /// Verifies plates and finds their edges.
+    pub refine_plate: F,
+    /// Verifies faces and finds their edges.
+    pub refine_face: F,
+    /// Reads plates.
+    pub reader: F,
+}
+
+impl NetFiles<&'static str> {
+    /// What the files are called in a folder.
+    pub const NAMES: Self = Self {
+        detector: "detector.slnn",
+        refine_plate: "refine-plate.slnn",
+        refine_face: "refine-face.slnn",
+        reader: "reader.slnn",
+    };
+}
+
+impl<F> NetFiles<F> {
+    /// Opens each, or stops at the first that fails.
+    ///
+    /// # Errors
+    ///
+    /// What `open` fails with.
+    pub fn try_map<G, E>(self, mut open: impl FnMut(F) -> Result<G, E>) -> Result<NetFiles<G>, E> {
+        Ok(NetFiles {
+            detector: open(self.detector)?,
+            refine_plate: open(self.refine_plate)?,
+            refine_face: open(self.refine_face)?,
+            reader: open(self.reader)?,
+        })
+    }
+}
+
+/// A net with what its file says of its use.
+struct Net<M> {
+    model: Arc<Model>,
+    meta: Arc<M>,
+}
+
+/// All nets, parsed and packed once, from which any number of [`Eyes`] are made.
 pub struct Nets {
-    detector: Arc<Model>,
-    detector_meta: Arc<DetectorMeta>,
-    reader: Arc<Model>,
-    reader_meta: Arc<ReaderMeta>,
+    detector: Net<DetectorMeta>,
+    refiners: PerClass<Net<RefinerMeta>>,
+    reader: Net<ReaderMeta>,
 }
 
 impl Nets {
@@ -79,45 +125,84 @@ impl Nets {
     ///
     /// When the program was built with weights of another format, which every test would have seen.
     pub fn builtin() -> Self {
-        Self::parse(include_bytes!("../../models/detector.slnn"), include_bytes!("../../models/reader.slnn"))
-            .expect("the program's own weights")
+        let files = NetFiles::<&[u8]> {
+            detector: include_bytes!("../../models/detector.slnn"),
+            refine_plate: include_bytes!("../../models/refine-plate.slnn"),
+            refine_face: include_bytes!("../../models/refine-face.slnn"),
+            reader: include_bytes!("../../models/reader.slnn"),
+        };
+        Self::parse(&files).expect("the program's own weights")
     }
 
-    /// Reads two weight files and tries each net on an input, so that looking cannot fail later.
-    pub fn parse(detector: &[u8], reader: &[u8]) -> Result<Self, NetsError> {
-        let (detector, reader) = (model("detector", detector)?, model("reader", reader)?);
-        let detector_meta: DetectorMeta = meta("detector", &detector)?;
-        let reader_meta: ReaderMeta = meta("reader", &reader)?;
-        for (net, fault) in [("detector", detector_meta.fault()), ("reader", reader_meta.fault())] {
-            if let Some(field) = fault {
-                return Err(NetsError::Field { net, field });
-            }
-        }
-
+    /// Reads the weight files and tries each net on an input, so that looking cannot fail later.
+    ///
+    /// # Errors
+    ///
+    /// When a file is damaged, contradicts itself or is not a net for its place.
+    pub fn parse<F: AsRef<[u8]>>(files: &NetFiles<F>) -> Result<Self, NetsError> {
+        let detector = Net::<DetectorMeta>::parse("detector", files.detector.as_ref(), DetectorMeta::fault)?;
         // Two sides that differ, so that a net which mixes them up is seen.
-        let multiple = detector_meta.grid.multiple as usize;
+        let multiple = detector.meta.grid.multiple as usize;
         let (width, height) = (3 * multiple, 2 * multiple);
-        let cells = |side: usize| side / detector_meta.stride;
-        let heads = [cells(height), cells(width), detector_meta.classes.len() + 4];
-        try_out("detector", &detector, width, height, |_| heads)?;
-        let [rows, columns] = reader_meta.size;
-        let symbols = reader_meta.alphabet.len() + 1;
-        try_out("reader", &reader, columns, rows, |[_, steps, _]| [reader_meta.rows, steps, symbols])?;
-        Ok(Self { detector, detector_meta: Arc::new(detector_meta), reader, reader_meta: Arc::new(reader_meta) })
+        let cells = |side: usize| side / detector.meta.stride;
+        let heads = [cells(height), cells(width), detector.meta.classes.len() + 4];
+        try_out("detector", &detector.model, width, height, |_| heads)?;
+
+        let refiner = |net, file: &F, kind| {
+            let refiner = Net::<RefinerMeta>::parse(net, file.as_ref(), |meta| meta.fault(kind))?;
+            let [rows, columns] = refiner.meta.size;
+            try_out(net, &refiner.model, columns, rows, |_| [1, 1, 5])?;
+            Ok(refiner)
+        };
+        let refiners = PerClass {
+            plate: refiner("refine-plate", &files.refine_plate, ClassName::Plate)?,
+            face: refiner("refine-face", &files.refine_face, ClassName::Face)?,
+        };
+
+        let reader = Net::<ReaderMeta>::parse("reader", files.reader.as_ref(), ReaderMeta::fault)?;
+        let [rows, columns] = reader.meta.size;
+        let symbols = reader.meta.alphabet.len() + 1;
+        try_out("reader", &reader.model, columns, rows, |[_, steps, _]| [reader.meta.rows, steps, symbols])?;
+        Ok(Self { detector, refiners, reader })
     }
 
     /// Eyes for one thread. Cheap: the weights are shared, the scratch memory comes with the first image.
     pub fn eyes(&self) -> Eyes {
+        let refiners = PerClass {
+            plate: Refiner::new(self.refiners.plate.session(), Arc::clone(&self.refiners.plate.meta)),
+            face: Refiner::new(self.refiners.face.session(), Arc::clone(&self.refiners.face.meta)),
+        };
         Eyes::new(
-            Box::new(NetDetector::new(Session::new(Arc::clone(&self.detector)), Arc::clone(&self.detector_meta))),
-            Box::new(NetReader::new(Session::new(Arc::clone(&self.reader)), Arc::clone(&self.reader_meta))),
-            self.detector_meta.threshold.read,
+            Box::new(NetDetector::new(self.detector.session(), Arc::clone(&self.detector.meta), refiners)),
+            Box::new(NetReader::new(self.reader.session(), Arc::clone(&self.reader.meta))),
+            self.detector.meta.threshold.read,
         )
     }
 
     /// What redaction adds to the boxes that these eyes find.
     pub fn margins(&self) -> Margins {
-        Margins::of(&self.detector_meta)
+        Margins::of(&self.detector.meta)
+    }
+}
+
+impl<M: DeserializeOwned> Net<M> {
+    fn parse(
+        net: &'static str,
+        file: &[u8],
+        fault: impl FnOnce(&M) -> Option<&'static str>,
+    ) -> Result<Self, NetsError> {
+        let model = Model::parse(file).map_err(|source| NetsError::Model { net, source })?;
+        let meta: M = serde_json::from_value(model.meta().clone()).map_err(|source| NetsError::Meta { net, source })?;
+        match fault(&meta) {
+            Some(field) => Err(NetsError::Field { net, field }),
+            None => Ok(Self { model: Arc::new(model), meta: Arc::new(meta) }),
+        }
+    }
+}
+
+impl<M> Net<M> {
+    fn session(&self) -> Session {
+        Session::new(Arc::clone(&self.model))
     }
 }
 
@@ -152,14 +237,6 @@ impl Eyes {
         let reading = if legible { self.reader.read(image, bounds) } else { None };
         Region { kind, bounds, score, reading }
     }
-}
-
-fn model(net: &'static str, file: &[u8]) -> Result<Arc<Model>, NetsError> {
-    Model::parse(file).map(Arc::new).map_err(|source| NetsError::Model { net, source })
-}
-
-fn meta<T: serde::de::DeserializeOwned>(net: &'static str, model: &Model) -> Result<T, NetsError> {
-    serde_json::from_value(model.meta().clone()).map_err(|source| NetsError::Meta { net, source })
 }
 
 /// Runs a net once on nothing and compares its output's rows, columns and channels with what is due for those found.

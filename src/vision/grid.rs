@@ -1,4 +1,4 @@
-//! From an image to the planes that the detector looks at.
+//! From an image to the plane that the detector looks at.
 //!
 //! Owns the choice of scale, resampling and padding (training/FORMAT.md, *Detector*): training sees the same grids.
 
@@ -8,10 +8,6 @@ use crate::geometry::Size;
 
 /// What the reduced planes of a [`LumaSource`] may be divided by.
 const DENOMINATORS: [u32; 4] = [1, 2, 4, 8];
-
-/// A finer look has at most this many times the long side of the usual one: its cost stays well below that of decoding
-/// so large a picture.
-const FINE: f32 = 2.5;
 
 /// One look at an image: which reduction, and the size it is resampled to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,36 +43,20 @@ fn divided(size: Size, denominator: u32) -> Size {
     Size::new(size.width.div_ceil(denominator), size.height.div_ceil(denominator))
 }
 
-/// The looks that an image of `size` deserves: the usual one, then a finer one for a large image, whose small plates
-/// the usual one cannot show.
-pub fn looks(size: Size, meta: &GridMeta) -> impl Iterator<Item = Look> + use<> {
-    let usual = usual_look(size, meta.long_side);
-    let fine = (long(size) > 2 * meta.tile_above).then(|| fine_look(size, meta.long_side));
-    // A fine look that is no finer would only find everything twice.
-    let fine = fine.filter(|fine| long(fine.size) > long(usual.size));
-    std::iter::once(usual).chain(fine)
-}
-
-fn usual_look(size: Size, target: u32) -> Look {
-    let fits = |long: u32| long <= target && 4 * u64::from(long) >= 3 * u64::from(target);
-    if let Some(denominator) = DENOMINATORS.into_iter().find(|d| fits(long(divided(size, *d)))) {
-        return Look { denominator, size: divided(size, denominator) };
-    }
-    let denominator =
-        DENOMINATORS.into_iter().rev().find(|d| long(divided(size, *d)) >= target).unwrap_or(DENOMINATORS[0]);
+/// How an image of `size` is looked at: halved until its long side is short enough for the detector, or enlarged where
+/// the whole image is small.
+pub fn look(size: Size, meta: &GridMeta) -> Look {
+    let denominator = DENOMINATORS.into_iter().find(|d| long(divided(size, *d)) <= meta.most).unwrap_or(8);
     let reduced = divided(size, denominator);
-    let wanted = target.min(long(size).saturating_mul(2));
+    if 4 * u64::from(long(reduced)) >= 3 * u64::from(meta.least) {
+        return Look { denominator, size: reduced };
+    }
+    let wanted = meta.least.min(2 * long(reduced));
     let scaled = |side: u32| {
         let exact = f64::from(side) * f64::from(wanted) / f64::from(long(reduced));
         (exact.round() as u32).max(1)
     };
     Look { denominator, size: Size::new(scaled(reduced.width), scaled(reduced.height)) }
-}
-
-fn fine_look(size: Size, target: u32) -> Look {
-    let most = (target as f32 * FINE) as u32;
-    let denominator = DENOMINATORS.into_iter().find(|d| long(divided(size, *d)) <= most).unwrap_or(8);
-    Look { denominator, size: divided(size, denominator) }
 }
 
 impl Grid {
@@ -150,33 +130,34 @@ mod tests {
     use crate::geometry::PixelRect;
     use crate::vision::testing::Picture;
 
-    const META: GridMeta = GridMeta { long_side: 640, multiple: 32, pad_value: 114, tile_above: 800 };
+    const META: GridMeta = GridMeta { most: 1024, least: 640, multiple: 32, pad_value: 114 };
 
-    fn all(width: u32, height: u32) -> Vec<(u32, u32, u32)> {
-        looks(Size::new(width, height), &META).map(|l| (l.denominator, l.size.width, l.size.height)).collect()
+    fn looked(width: u32, height: u32) -> (u32, u32, u32) {
+        let Look { denominator, size } = look(Size::new(width, height), &META);
+        (denominator, size.width, size.height)
     }
 
     #[test]
     fn scales_are_those_of_training() {
-        assert_eq!(all(1280, 720), [(2, 640, 360)]);
-        assert_eq!(all(640, 480), [(1, 640, 480)]);
-        assert_eq!(all(500, 375), [(1, 500, 375)]);
+        assert_eq!(looked(1280, 720), (2, 640, 360));
+        assert_eq!(looked(1024, 768), (1, 1024, 768));
+        assert_eq!(looked(640, 480), (1, 640, 480));
+        assert_eq!(looked(500, 375), (1, 500, 375));
         // Small pictures are enlarged, at most twofold.
-        assert_eq!(all(400, 300), [(1, 640, 480)]);
-        assert_eq!(all(100, 60), [(1, 200, 120)]);
-        assert_eq!(all(1, 1), [(1, 2, 2)]);
-        assert_eq!(all(1600, 1200), [(2, 640, 480)]);
-        assert_eq!(all(1920, 1080), [(4, 480, 270), (2, 960, 540)]);
-        assert_eq!(all(4000, 3000), [(8, 500, 375), (4, 1000, 750)]);
-        assert_eq!(all(12_000, 9_000), [(8, 640, 480), (8, 1500, 1125)]);
-        assert_eq!(all(1, 60_000), [(8, 1, 640), (8, 1, 7500)]);
+        assert_eq!(looked(400, 300), (1, 640, 480));
+        assert_eq!(looked(100, 60), (1, 200, 120));
+        assert_eq!(looked(1, 1), (1, 2, 2));
+        assert_eq!(looked(1920, 1080), (2, 960, 540));
+        assert_eq!(looked(4000, 3000), (4, 1000, 750));
+        assert_eq!(looked(12_000, 9_000), (8, 1500, 1125));
+        assert_eq!(looked(1, 60_000), (8, 1, 7500));
     }
 
     #[test]
     fn an_unresized_grid_is_the_reduced_plane_with_padding() {
         let picture = Picture::gradient(Size::new(1279, 717));
         let mut grid = Grid::default();
-        let look = looks(picture.size(), &META).next().unwrap();
+        let look = look(picture.size(), &META);
         grid.fill(&picture, look, &META);
         assert_eq!((grid.width, grid.height, grid.scale), (640, 384, (2.0, 2.0)));
         let reduced = picture.reduced(2);

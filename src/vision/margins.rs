@@ -2,7 +2,7 @@
 
 use super::meta::{DetectorMeta, PerClass};
 use crate::capture::RegionKind;
-use crate::geometry::{Rect, Size};
+use crate::geometry::Rect;
 
 /// What is added on each side of a tight box, in shares of its width (left, right) and height (top, bottom).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,16 +21,12 @@ pub struct Margin {
 #[derive(Clone, Copy, Debug)]
 pub struct Margins {
     margin: PerClass<Margin>,
-    long_side: u32,
 }
 
 impl Margins {
     pub(super) fn of(meta: &DetectorMeta) -> Self {
         let margin = |[left, top, right, bottom]: [f32; 4]| Margin { left, top, right, bottom };
-        Self {
-            margin: PerClass { plate: margin(meta.margin.plate), face: margin(meta.margin.face) },
-            long_side: meta.grid.long_side,
-        }
+        Self { margin: PerClass { plate: margin(meta.margin.plate), face: margin(meta.margin.face) } }
     }
 
     /// What is added for a region of `kind`.
@@ -38,14 +34,12 @@ impl Margins {
         self.margin.of(kind)
     }
 
-    /// The box to blank around the tight box `bounds` on an image of `size`: the shares, and one pixel of the grid on
-    /// which it was found. It may reach beyond the image.
-    pub fn widen(&self, kind: RegionKind, bounds: Rect, size: Size) -> Rect {
+    /// The box to blank around the tight box `bounds`: the shares, and one pixel. It may reach beyond the image.
+    pub fn widen(&self, kind: RegionKind, bounds: Rect) -> Rect {
         let Margin { left, top, right, bottom } = self.of_kind(kind);
-        let grid_pixel = (size.width.max(size.height) as f32 / self.long_side as f32).max(1.0);
         let x = bounds.x - bounds.w * left;
         let y = bounds.y - bounds.h * top;
-        Rect::new(x, y, bounds.w * (1.0 + left + right), bounds.h * (1.0 + top + bottom)).grown(grid_pixel, grid_pixel)
+        Rect::new(x, y, bounds.w * (1.0 + left + right), bounds.h * (1.0 + top + bottom)).grown(1.0, 1.0)
     }
 }
 
@@ -56,9 +50,9 @@ mod tests {
     #[test]
     fn every_side_has_its_own_share() {
         let plate = Margin { left: 0.1, top: 0.2, right: 0.3, bottom: 0.4 };
-        let margins = Margins { margin: PerClass { plate, face: plate }, long_side: 640 };
-        let wide = margins.widen(RegionKind::Plate, Rect::new(100.0, 50.0, 40.0, 10.0), Size::new(1280, 720));
-        let expected = [94.0, 46.0, 60.0, 20.0];
+        let margins = Margins { margin: PerClass { plate, face: plate } };
+        let wide = margins.widen(RegionKind::Plate, Rect::new(100.0, 50.0, 40.0, 10.0));
+        let expected = [95.0, 47.0, 58.0, 18.0];
         for (found, expected) in [wide.x, wide.y, wide.w, wide.h].iter().zip(expected) {
             assert!((found - expected).abs() < 1e-3, "{wide:?}");
         }

@@ -16,8 +16,14 @@ pub struct DetectorMeta {
     pub raw_min: f32,
     pub raw_max: f32,
     pub grid: GridMeta,
+    /// Probability from which a cell's box is a candidate.
+    pub propose: PerClass<f32>,
     pub threshold: Thresholds,
+    /// Overlap from which two candidates are one.
     pub nms_iou: f32,
+    /// The same once they are refined.
+    pub refined_iou: f32,
+    /// Of each class.
     pub max_candidates: usize,
     pub margin: PerClass<[f32; 4]>,
 }
@@ -40,25 +46,19 @@ impl From<ClassName> for RegionKind {
 
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct GridMeta {
-    /// Long side of the grid that a picture is brought to.
-    pub long_side: u32,
+    /// The long side is at most this: the image is halved until it is.
+    pub most: u32,
+    /// A smaller image is enlarged to this, at most twofold.
+    pub least: u32,
     /// Sides are padded to multiples of this.
     pub multiple: u32,
     /// Luma of the padding.
     pub pad_value: u8,
-    /// A picture more than twice as long gets a second, finer look.
-    #[serde(default = "default_tile_above")]
-    pub tile_above: u32,
-}
-
-/// Half of 1600: up to there a plate that a person can read at full size still has 12 pixels on the grid.
-const fn default_tile_above() -> u32 {
-    800
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct Thresholds {
-    /// Probability from which a region is blanked.
+    /// Probability, refiners heard, from which a region is blanked.
     pub redact: PerClass<f32>,
     /// Probability from which a plate is read.
     pub read: f32,
@@ -79,6 +79,15 @@ impl<T: Copy> PerClass<T> {
     }
 }
 
+impl<T> PerClass<T> {
+    pub const fn of_mut(&mut self, kind: RegionKind) -> &mut T {
+        match kind {
+            RegionKind::Plate => &mut self.plate,
+            RegionKind::Face => &mut self.face,
+        }
+    }
+}
+
 impl DetectorMeta {
     /// The first field that makes no sense.
     pub fn fault(&self) -> Option<&'static str> {
@@ -90,14 +99,44 @@ impl DetectorMeta {
             (self.raw_min.is_finite() && self.raw_max.is_finite() && self.raw_min < self.raw_max, "raw_min"),
             // Distances are exponentials; e¹² cells are more than any picture has.
             (self.raw_max <= 12.0, "raw_max"),
-            (sides.contains(&self.grid.long_side), "grid.long_side"),
+            (sides.contains(&self.grid.most), "grid.most"),
+            (sides.contains(&self.grid.least) && self.grid.least <= self.grid.most, "grid.least"),
             ((1..=256).contains(&self.grid.multiple), "grid.multiple"),
             (probability(self.threshold.redact.plate) && probability(self.threshold.redact.face), "threshold.redact"),
             (probability(self.threshold.read), "threshold.read"),
+            (probability(self.propose.plate) && probability(self.propose.face), "propose"),
             (probability(self.nms_iou), "nms_iou"),
+            (probability(self.refined_iou), "refined_iou"),
             // Suppression compares all pairs.
             ((1..=4096).contains(&self.max_candidates), "max_candidates"),
             ([self.margin.plate, self.margin.face].iter().flatten().all(|m| (0.0..=2.0).contains(m)), "margin"),
+        ]
+        .into_iter()
+        .find_map(|(holds, field)| (!holds).then_some(field))
+    }
+}
+
+/// A refiner's window and what its opinion weighs.
+#[derive(Clone, Debug, Deserialize)]
+pub struct RefinerMeta {
+    /// The class whose candidates it refines.
+    pub kind: ClassName,
+    /// Rows, columns of the window.
+    pub size: [usize; 2],
+    /// How far the window reaches beyond the candidate's box: shares of its width and height, on each side.
+    pub grow: [f32; 2],
+    /// Weights of the detector's logit, of the refiner's, and of 1, in the logit of both together.
+    pub fuse: [f32; 3],
+}
+
+impl RefinerMeta {
+    /// The first field that makes no sense.
+    pub fn fault(&self, kind: ClassName) -> Option<&'static str> {
+        [
+            (self.kind == kind, "kind"),
+            (self.size.iter().all(|side| (8..=1024).contains(side)), "size"),
+            (self.grow.iter().all(|share| (0.0..=2.0).contains(share)), "grow"),
+            (self.fuse.iter().all(|weight| weight.is_finite()), "fuse"),
         ]
         .into_iter()
         .find_map(|(holds, field)| (!holds).then_some(field))

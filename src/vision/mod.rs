@@ -17,13 +17,15 @@ mod margins;
 mod meta;
 mod nms;
 mod reader;
+mod refiner;
 mod serial;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+mod window;
 
-pub use eyes::{Eyes, Nets, NetsError};
+pub use eyes::{Eyes, NetFiles, Nets, NetsError};
 pub use margins::{Margin, Margins};
 
 /// A candidate region with the detector's confidence.
@@ -47,4 +49,8 @@ pub trait Detector: Send {
 pub trait Reader: Send {
     /// What the plate in the tight box `plate` says, or `None` when it cannot be read.
     fn read(&mut self, image: &dyn LumaSource, plate: Rect) -> Option<Reading>;
+}
+
+fn sigmoid(logit: f32) -> f32 {
+    1.0 / (1.0 + (-logit).exp())
 }

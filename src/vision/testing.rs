@@ -79,11 +79,24 @@ pub fn detector() -> FileBuilder {
     builder.output("heads");
     builder.meta = json!({
         "classes": ["plate", "face"], "stride": 4, "raw_min": -4.0, "raw_max": 6.0,
-        "grid": {"long_side": 640, "multiple": 32, "pad_value": 114, "tile_above": 800},
+        "grid": {"most": 1024, "least": 640, "multiple": 32, "pad_value": 114},
+        "propose": {"plate": 0.3, "face": 0.3},
         "threshold": {"redact": {"plate": 0.3, "face": 0.3}, "read": 0.4},
-        "nms_iou": 0.5, "max_candidates": 256,
+        "nms_iou": 0.5, "refined_iou": 0.5, "max_candidates": 256,
         "margin": {"plate": [0.1, 0.2, 0.1, 0.2], "face": [0.2, 0.2, 0.2, 0.2]},
     });
+    builder
+}
+
+/// A refiner that finds every candidate's box to be right, and has no opinion.
+pub fn refiner(kind: &str) -> FileBuilder {
+    let mut builder = FileBuilder::new();
+    builder.normalise = json!({"normalise": "standard", "floor": 4.0});
+    let whole =
+        ConvShape { kernel: [8, 8], stride: [8, 8], pad: [0; 4], channels: [1, 5], depthwise: false, relu: false };
+    builder.conv("x", "edges", &whole, &[0.0; 320], &[0.0, 0.25, 0.25, 0.75, 0.75]);
+    builder.output("edges");
+    builder.meta = json!({"kind": kind, "size": [8, 8], "grow": [0.5, 0.5], "fuse": [1.0, 1.0, 0.0]});
     builder
 }
 

@@ -2,13 +2,23 @@
 
 use serde_json::{Value, json};
 
-use super::testing::{Picture, detector, reader};
-use super::{Eyes, Nets, NetsError};
+use super::testing::{Picture, detector, reader, refiner};
+use super::{Eyes, NetFiles, Nets, NetsError};
 use crate::capture::{Region, RegionKind};
 use crate::geometry::{PixelRect, Rect, Size};
+use crate::nn::testing::FileBuilder;
+
+fn nets() -> NetFiles<FileBuilder> {
+    NetFiles { detector: detector(), refine_plate: refiner("plate"), refine_face: refiner("face"), reader: reader() }
+}
+
+fn parsed(nets: NetFiles<FileBuilder>) -> Result<Nets, NetsError> {
+    let files: Result<_, std::convert::Infallible> = nets.try_map(|net| Ok(net.file()));
+    Nets::parse(&files.unwrap_or_else(|never| match never {}))
+}
 
 fn eyes() -> Eyes {
-    Nets::parse(&detector().file(), &reader().file()).expect("made by hand").eyes()
+    parsed(nets()).expect("made by hand").eyes()
 }
 
 fn texts(region: &Region) -> Vec<String> {
@@ -35,13 +45,9 @@ fn the_built_in_nets_look_at_anything() {
 
 #[test]
 fn a_spot_is_found_where_it_is() {
-    for (size, scale) in [
-        (Size::new(1280, 720), 2),
-        (Size::new(640, 384), 1),
-        (Size::new(600, 200), 1),
-        // Both looks find it, at 1/4 and 1/2; each makes its own box of 16 × 8 of its grid's pixels.
-        (Size::new(1920, 1080), 4),
-    ] {
+    for (size, scale) in
+        [(Size::new(1280, 720), 2), (Size::new(640, 384), 1), (Size::new(600, 200), 1), (Size::new(1920, 1080), 2)]
+    {
         let picture = spot(size, scale, 11, 7);
         let found = eyes().look(&picture);
         assert!(!found.is_empty(), "{size:?}");
@@ -107,9 +113,9 @@ fn a_plate_is_read() {
 
 #[test]
 fn what_is_unsure_is_hidden_but_not_read() {
-    let mut unsure = detector();
-    unsure.meta["threshold"]["read"] = json!(0.999);
-    let mut eyes = Nets::parse(&unsure.file(), &reader().file()).unwrap().eyes();
+    let mut unsure = nets();
+    unsure.detector.meta["threshold"]["read"] = json!(0.999);
+    let mut eyes = parsed(unsure).unwrap().eyes();
     let found = eyes.look(&spot(Size::new(640, 384), 1, 20, 20));
     assert_eq!(found.len(), 1);
     assert!(found[0].reading.is_none());
@@ -132,16 +138,50 @@ fn one_pair_of_eyes_serves_any_order_of_images() {
     }
 }
 
+#[test]
+fn a_refiner_moves_the_edges_and_weighs_in() {
+    let mut nets = nets();
+    nets.refine_plate = refiner("plate");
+    nets.refine_plate.meta["grow"] = json!([0.25, 0.5]);
+    // A window of 1.5 times the width: an edge at a quarter of it lies an eighth of the box inside.
+    let found = parsed(nets).unwrap().eyes().look(&spot(Size::new(640, 384), 1, 20, 20));
+    let expected = Rect::new(80.0 - 6.0 + 2.0, 80.0 - 2.0, 12.0, 8.0);
+    assert!(found[0].bounds.iou(expected) > 0.99, "{:?}", found[0].bounds);
+
+    let mut nets = super::tests::nets();
+    nets.refine_plate.meta["fuse"] = json!([0.5, 1.0, -1.0]);
+    let found = parsed(nets).unwrap().eyes().look(&spot(Size::new(640, 384), 1, 20, 20));
+    // The detector's logit of a white cell is 4.
+    let expected = 1.0 / (1.0 + (-1.0f32).exp());
+    assert!((found[0].score - expected).abs() < 1e-3, "{}", found[0].score);
+
+    let mut nets = super::tests::nets();
+    nets.refine_plate.meta["fuse"] = json!([1.0, 1.0, -9.0]);
+    assert!(parsed(nets).unwrap().eyes().look(&spot(Size::new(640, 384), 1, 20, 20)).is_empty());
+}
+
 fn refused(change: impl FnOnce(&mut Value, &mut Value)) -> NetsError {
-    let (mut detector, mut reader) = (detector(), reader());
-    change(&mut detector.meta, &mut reader.meta);
-    Nets::parse(&detector.file(), &reader.file()).err().expect("must be refused")
+    let mut nets = nets();
+    change(&mut nets.detector.meta, &mut nets.reader.meta);
+    parsed(nets).err().expect("must be refused")
 }
 
 #[test]
 fn weights_that_contradict_themselves_are_refused() {
-    assert!(matches!(Nets::parse(b"", b""), Err(NetsError::Model { net: "detector", .. })));
-    assert!(matches!(Nets::parse(&detector().file(), b""), Err(NetsError::Model { net: "reader", .. })));
+    let file = |net: FileBuilder| net.file();
+    let (detector, plate, face) = (file(detector()), file(refiner("plate")), file(refiner("face")));
+    for (files, damaged) in [
+        ([&[][..], &plate, &face], "detector"),
+        ([&detector, &[], &face], "refine-plate"),
+        ([&detector, &plate, &[]], "refine-face"),
+        ([&detector, &plate, &face], "reader"),
+    ] {
+        let [detector, refine_plate, refine_face] = files;
+        let files = NetFiles { detector, refine_plate, refine_face, reader: &[][..] };
+        assert!(matches!(Nets::parse(&files), Err(NetsError::Model { net, .. }) if net == damaged));
+    }
+    let exchanged = NetFiles { detector: &detector, refine_plate: &face, refine_face: &plate, reader: &Vec::new() };
+    assert!(matches!(Nets::parse(&exchanged), Err(NetsError::Field { net: "refine-plate", field: "kind" })));
     assert!(matches!(refused(|d, _| d["stride"] = json!("4")), NetsError::Meta { net: "detector", .. }));
     assert!(matches!(refused(|_, r| r["size"] = json!([1])), NetsError::Meta { net: "reader", .. }));
     assert!(matches!(refused(|d, _| d["nms_iou"] = json!(1.5)), NetsError::Field { field: "nms_iou", .. }));
@@ -158,7 +198,14 @@ fn weights_that_contradict_themselves_are_refused() {
 #[test]
 fn the_tiny_nets_in_fixtures_are_these() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tiny-nets");
-    for (name, file) in [("detector.slnn", detector().file()), ("reader.slnn", reader().file())] {
+    let names = NetFiles::NAMES;
+    for (name, net) in [
+        (names.detector, detector()),
+        (names.refine_plate, refiner("plate")),
+        (names.refine_face, refiner("face")),
+        (names.reader, reader()),
+    ] {
+        let file = net.file();
         let path = folder.join(name);
         if std::env::var_os("SAFELIGHT_REGENERATE").is_some() {
             std::fs::write(&path, &file).expect("the fixtures are writable");

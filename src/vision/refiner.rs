@@ -1,0 +1,51 @@
+//! Refiners: a window around a candidate through a net of its class, which says what it is worth and where its edges are.
+
+use std::sync::Arc;
+
+use super::meta::RefinerMeta;
+use super::window::cut;
+use super::{Detection, sigmoid};
+use crate::frame::LumaSource;
+use crate::geometry::Rect;
+use crate::nn::Session;
+
+/// The refiner of one class.
+pub struct Refiner {
+    session: Session,
+    meta: Arc<RefinerMeta>,
+    window: Vec<u8>,
+}
+
+impl Refiner {
+    /// `session` must run a net whose output was checked against `meta`.
+    pub fn new(session: Session, meta: Arc<RefinerMeta>) -> Self {
+        Self { session, meta, window: Vec::new() }
+    }
+
+    /// The candidate with tighter bounds and the confidence of detector and refiner together. A box that the refiner
+    /// would shrink to nothing stays.
+    pub fn refine(&mut self, image: &dyn LumaSource, candidate: Detection) -> Detection {
+        let [grow_x, grow_y] = self.meta.grow;
+        let [rows, columns] = self.meta.size;
+        let Detection { kind, bounds, score } = candidate;
+        let shown = bounds.grown(bounds.w * grow_x, bounds.h * grow_y);
+        if cut(image, shown, columns, rows, &mut self.window).is_none() {
+            return candidate;
+        }
+        self.session.run(&self.window, columns, rows).expect("the window's size was tried at parsing");
+        let Some(&[logit, left, top, right, bottom]) = self.session.output(0).cell(0, 0).first_chunk::<5>() else {
+            return candidate;
+        };
+        let [detector, refiner, constant] = self.meta.fuse;
+        let score = sigmoid(detector * (score / (1.0 - score)).ln() + refiner * logit + constant);
+        let refined = Rect::new(
+            shown.x + left * shown.w,
+            shown.y + top * shown.h,
+            (right - left) * shown.w,
+            (bottom - top) * shown.h,
+        );
+        let refined = refined.clipped(image.size());
+        let bounds = if refined.w >= 1.0 && refined.h >= 1.0 { refined } else { bounds };
+        Detection { kind, bounds, score }
+    }
+}
