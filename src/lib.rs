@@ -17,7 +17,8 @@
 //! | doubt | attacks on all of it | [`breach`] |
 //! | no photographs | drawn ones, with truth | [`simulate`] |
 
-#![forbid(unsafe_code)]
+// Denied, not forbidden: `nn::bf16` has one reasoned exception.
+#![deny(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod capture;

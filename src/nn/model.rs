@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::format::{Conv, ModelError, Network, Normalise, Op, TensorId};
 use super::kernels::conv::DenseConv;
 use super::kernels::depthwise::DepthwiseConv;
-use super::simd::Isa;
+use super::simd::{Isa, Precision};
 
 /// A net, ready to run. Sessions on any number of threads share it.
 pub struct Model {
@@ -75,9 +75,14 @@ impl Window {
 }
 
 impl Model {
-    /// Reads a weight file and packs it for the processor that this runs on.
+    /// Reads a weight file and packs it for the processor that this runs on, to run as fast as that can.
     pub fn parse(file: &[u8]) -> Result<Self, ModelError> {
-        Ok(Self::compile(Network::parse(file)?, Isa::detect()))
+        Self::parse_as(file, Precision::default())
+    }
+
+    /// Reads a weight file and packs it for the processor that this runs on.
+    pub fn parse_as(file: &[u8], precision: Precision) -> Result<Self, ModelError> {
+        Ok(Self::compile(Network::parse(file)?, Isa::detect(precision)))
     }
 
     /// The name in the weight file.
@@ -95,7 +100,7 @@ impl Model {
         self.outputs.iter().map(|(name, _)| name.as_str())
     }
 
-    /// The instruction set that the model was packed for: `avx512`, `avx2`, `neon` or `portable`.
+    /// The instruction set that the model was packed for: `avx512-bf16`, `avx512`, `avx2`, `neon` or `portable`.
     pub fn instruction_set(&self) -> &'static str {
         self.isa.name()
     }

@@ -6,8 +6,8 @@
 /// Vectors begin on cache lines, or every load would touch two.
 const ALIGNMENT: usize = 64;
 
-/// Elements that a kernel may read past the last row: it takes up to six at a time.
-const SLACK: usize = 6;
+/// Elements that a kernel may read past the last row: it takes up to eight at a time.
+const SLACK: usize = 8;
 
 /// Zeros kept around a tensor, in cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,34 +76,34 @@ impl Layout {
 
 /// Numbers that begin on a cache line. Grows when asked, never shrinks.
 #[derive(Default)]
-pub struct Buffer {
-    data: Vec<f32>,
+pub struct Buffer<T = f32> {
+    data: Vec<T>,
     start: usize,
 }
 
-impl Buffer {
+impl<T: Copy + Default> Buffer<T> {
     /// Makes room for `len` numbers; all are zero when it had to grow.
     pub fn reserve(&mut self, len: usize) {
         if self.data.len() < self.start + len || self.data.is_empty() {
-            let room = len + ALIGNMENT / size_of::<f32>();
-            self.data = vec![0.0; room];
+            let line = ALIGNMENT / size_of::<T>();
+            self.data = vec![T::default(); len + line];
             let offset = self.data.as_ptr().align_offset(ALIGNMENT);
             // `align_offset` may decline to answer; unaligned is slower and no less right.
-            self.start = if offset < ALIGNMENT / size_of::<f32>() { offset } else { 0 };
+            self.start = if offset < line { offset } else { 0 };
         }
     }
 
-    pub fn as_slice(&self) -> &[f32] {
+    pub fn as_slice(&self) -> &[T] {
         &self.data[self.start..]
     }
 
-    pub fn as_mut_slice(&mut self) -> &mut [f32] {
+    pub fn as_mut_slice(&mut self) -> &mut [T] {
         &mut self.data[self.start..]
     }
 
     /// A buffer that holds `values`.
-    pub fn from_values(values: &[f32]) -> Self {
-        let mut buffer = Self::default();
+    pub fn from_values(values: &[T]) -> Self {
+        let mut buffer = Self { data: Vec::new(), start: 0 };
         buffer.reserve(values.len());
         buffer.as_mut_slice()[..values.len()].copy_from_slice(values);
         buffer

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::bf16;
 use super::format::{Normalise, TensorId};
 use super::kernels::conv::{self, Residual};
+use super::kernels::pointwise::Layer;
 use super::kernels::{depthwise, pointwise};
 use super::model::{Model, Step};
 use super::plane::{Border, Buffer, Layout};
@@ -61,6 +63,8 @@ struct Plan {
 pub struct Session {
     model: Arc<Model>,
     buffers: Vec<Buffer>,
+    /// A convolution's input where it is rounded.
+    rounded: Buffer<bf16::Bits>,
     plans: Vec<Plan>,
     current: usize,
 }
@@ -115,7 +119,7 @@ impl Session {
     /// A session of `model`, still without buffers.
     pub fn new(model: Arc<Model>) -> Self {
         let buffers = (0..model.slots).map(|_| Buffer::default()).collect();
-        Self { model, buffers, plans: Vec::new(), current: 0 }
+        Self { model, buffers, rounded: Buffer::default(), plans: Vec::new(), current: 0 }
     }
 
     /// The model that this session runs.
@@ -130,7 +134,8 @@ impl Session {
         }
         self.plan(width, height)?;
         let layouts = &self.plans[self.current].layouts;
-        let mut workspace = Workspace { model: &self.model, layouts, buffers: &mut self.buffers };
+        let mut workspace =
+            Workspace { model: &self.model, layouts, buffers: &mut self.buffers, rounded: self.rounded.as_mut_slice() };
         workspace.feed(luma);
         for step in &self.model.steps {
             workspace.step(step);
@@ -157,6 +162,13 @@ impl Session {
         let layouts = layouts(&self.model, width, height)?;
         for (tensor, layout) in self.model.tensors.iter().zip(&layouts) {
             self.buffers[tensor.slot].reserve(layout.len());
+        }
+        if self.model.isa.rounds() {
+            let convolved = self.model.steps.iter().filter_map(|step| match step {
+                Step::Dense { input, .. } => Some(layouts[*input].len()),
+                _ => None,
+            });
+            self.rounded.reserve(convolved.max().unwrap_or(0));
         }
         if self.plans.len() == MAX_PLANS {
             self.plans.remove(0);
@@ -246,6 +258,7 @@ struct Workspace<'a> {
     model: &'a Model,
     layouts: &'a [Layout],
     buffers: &'a mut [Buffer],
+    rounded: &'a mut [bf16::Bits],
 }
 
 impl Workspace<'_> {
@@ -275,51 +288,53 @@ impl Workspace<'_> {
             }
         };
         let isa = self.model.isa;
-        self.write(self.model.input, |_, data, layout| {
-            isa.run(|| pointwise::feed(luma, scale, offset, data, layout));
+        self.write(self.model.input, |_, output, layout| {
+            isa.run(pointwise::Job { layer: Layer::Feed { luma, scale, offset }, output, layout });
         });
     }
 
     fn step(&mut self, step: &Step) {
         let isa = self.model.isa;
-        self.write(step.output(), |tensors, output, output_layout| match step {
-            Step::Dense { conv, input, residual, .. } => {
-                let (input, input_layout) = tensors.source(*input);
-                let residual = residual.map(|addend| {
-                    let (data, layout) = tensors.source(addend.tensor);
-                    Residual { data, layout, shift: addend.shift }
-                });
-                isa.run(conv::Job { conv, input, input_layout, output, output_layout, residual });
-            }
-            Step::Depthwise { conv, input, .. } => {
-                let (input, input_layout) = tensors.source(*input);
-                isa.run(depthwise::Job { conv, input, input_layout, output, output_layout });
-            }
-            Step::Add { input, addend, relu, .. } => {
-                let (a, b) = (tensors.source(*input), tensors.source(addend.tensor));
-                isa.run(|| pointwise::add(a, b, addend.shift, *relu, output, output_layout));
-            }
-            Step::Upsample2 { input, .. } => {
-                let input = tensors.source(*input);
-                isa.run(|| pointwise::upsample2(input, output, output_layout));
-            }
-            Step::DepthToSpace2 { input, .. } => {
-                let input = tensors.source(*input);
-                isa.run(|| pointwise::depth_to_space2(input, output, output_layout));
-            }
-            Step::Concat { inputs, .. } => {
-                let mut first = 0;
-                for input in inputs {
-                    let input = tensors.source(*input);
-                    isa.run(|| pointwise::place(input, first, output, output_layout));
-                    first += input.1.channels;
+        let rounded = std::mem::take(&mut self.rounded);
+        self.write(step.output(), |tensors, output, layout| {
+            let layer = match step {
+                Step::Dense { conv, input, residual, .. } => {
+                    let (input, input_layout) = tensors.source(*input);
+                    let residual = residual.map(|addend| {
+                        let (data, layout) = tensors.source(addend.tensor);
+                        Residual { data, layout, shift: addend.shift }
+                    });
+                    let job = conv::Job { conv, input, input_layout, output, output_layout: layout, residual };
+                    return conv::run(isa, job, rounded);
                 }
-            }
-            Step::MaxPool { window, input, .. } => {
-                let input = tensors.source(*input);
-                isa.run(|| pointwise::max_pool(input, window.kernel, window.stride, output, output_layout));
-            }
+                Step::Depthwise { conv, input, .. } => {
+                    let (input, input_layout) = tensors.source(*input);
+                    return isa.run(depthwise::Job { conv, input, input_layout, output, output_layout: layout });
+                }
+                Step::Concat { inputs, .. } => {
+                    let mut first = 0;
+                    for input in inputs {
+                        let input = tensors.source(*input);
+                        isa.run(pointwise::Job { layer: Layer::Place { input, first }, output: &mut *output, layout });
+                        first += input.1.channels;
+                    }
+                    return;
+                }
+                Step::Add { input, addend, relu, .. } => Layer::Add {
+                    a: tensors.source(*input),
+                    b: tensors.source(addend.tensor),
+                    shift: addend.shift,
+                    relu: *relu,
+                },
+                Step::Upsample2 { input, .. } => Layer::Upsample2(tensors.source(*input)),
+                Step::DepthToSpace2 { input, .. } => Layer::DepthToSpace2(tensors.source(*input)),
+                Step::MaxPool { window, input, .. } => {
+                    Layer::MaxPool { input: tensors.source(*input), kernel: window.kernel, stride: window.stride }
+                }
+            };
+            isa.run(pointwise::Job { layer, output, layout });
         });
+        self.rounded = rounded;
     }
 }
 

@@ -6,7 +6,21 @@
 use pulp::aarch64::Neon;
 #[cfg(target_arch = "x86_64")]
 use pulp::x86::{V3, V4};
-use pulp::{Scalar128b, Simd, WithSimd};
+use pulp::{NullaryFnOnce, Scalar128b, Simd, WithSimd};
+
+#[cfg(target_arch = "x86_64")]
+use super::bf16::Avx512Bf16;
+
+/// How exactly a net is computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// Single precision throughout: within rounding of any other engine.
+    Single,
+    /// What a convolution multiplies is rounded to bfloat16 (8 bits) where the processor then multiplies faster; sums stay
+    /// single. Elsewhere the same as [`Precision::Single`].
+    #[default]
+    Fast,
+}
 
 /// A set of vector instructions that this processor has: a value of this type is the proof.
 #[derive(Clone, Copy, Debug)]
@@ -19,18 +33,22 @@ pub enum Isa {
     /// 16 lanes with fused multiply-add.
     #[cfg(target_arch = "x86_64")]
     Avx512(V4),
+    /// 16 lanes; a convolution's operands are rounded to bfloat16 and multiplied in pairs, twice as many at a time.
+    #[cfg(target_arch = "x86_64")]
+    Avx512Bf16(Avx512Bf16),
     /// 4 lanes with fused multiply-add.
     #[cfg(target_arch = "aarch64")]
     Neon(Neon),
 }
 
 impl Isa {
-    /// The widest that this processor has.
-    pub fn detect() -> Self {
-        Self::available().last().copied().unwrap_or(Self::Portable)
+    /// The fastest that this processor has, or the fastest of those that do not round.
+    pub fn detect(precision: Precision) -> Self {
+        let fits = |isa: &Self| precision == Precision::Fast || !isa.rounds();
+        Self::available().into_iter().rfind(fits).unwrap_or(Self::Portable)
     }
 
-    /// All that this processor has, the widest last.
+    /// All that this processor has, the fastest last.
     pub fn available() -> Vec<Self> {
         let found = [
             Some(Self::Portable),
@@ -40,6 +58,8 @@ impl Isa {
             V3::try_new().map(Self::Avx2),
             #[cfg(target_arch = "x86_64")]
             V4::try_new().map(Self::Avx512),
+            #[cfg(target_arch = "x86_64")]
+            Avx512Bf16::try_new().map(Self::Avx512Bf16),
         ];
         found.into_iter().flatten().collect()
     }
@@ -52,8 +72,24 @@ impl Isa {
             Self::Avx2(_) => "avx2",
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(_) => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Bf16(_) => "avx512-bf16",
             #[cfg(target_arch = "aarch64")]
             Self::Neon(_) => "neon",
+        }
+    }
+
+    /// Whether convolutions round what they multiply.
+    pub const fn rounds(self) -> bool {
+        self.elements() > 1
+    }
+
+    /// Input elements that a convolution multiplies at once in each lane.
+    pub const fn elements(self) -> usize {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Bf16(_) => <Avx512Bf16 as Dot>::ELEMENTS,
+            _ => 1,
         }
     }
 
@@ -64,7 +100,7 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(_) => <V3 as Simd>::F32_LANES,
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512(_) => <V4 as Simd>::F32_LANES,
+            Self::Avx512(_) | Self::Avx512Bf16(_) => <V4 as Simd>::F32_LANES,
             #[cfg(target_arch = "aarch64")]
             Self::Neon(_) => <Neon as Simd>::F32_LANES,
         }
@@ -77,7 +113,7 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(_) => <V3 as Simd>::REGISTER_COUNT,
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512(_) => <V4 as Simd>::REGISTER_COUNT,
+            Self::Avx512(_) | Self::Avx512Bf16(_) => <V4 as Simd>::REGISTER_COUNT,
             #[cfg(target_arch = "aarch64")]
             Self::Neon(_) => <Neon as Simd>::REGISTER_COUNT,
         }
@@ -90,10 +126,78 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(simd) => Simd::vectorize(simd, job),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512(simd) => Simd::vectorize(simd, job),
+            Self::Avx512(simd) | Self::Avx512Bf16(Avx512Bf16 { singles: simd, .. }) => Simd::vectorize(simd, job),
             #[cfg(target_arch = "aarch64")]
             Self::Neon(simd) => Simd::vectorize(simd, job),
         }
+    }
+}
+
+/// How a convolution multiplies and sums.
+pub trait Dot: Copy {
+    /// Registers of single-precision numbers, as which all others pass.
+    type Simd: Simd;
+    /// An element of the input.
+    type Element: Copy;
+    /// Input elements that each lane multiplies at once.
+    const ELEMENTS: usize;
+
+    fn simd(self) -> Self::Simd;
+
+    /// Calls `f` compiled for this set.
+    fn enter<F: NullaryFnOnce>(self, f: F) -> F::Output;
+
+    /// The first [`Self::ELEMENTS`] of `elements` in every lane.
+    fn splat(self, elements: &[Self::Element]) -> <Self::Simd as Simd>::f32s;
+
+    /// In each lane `sums` and the products of its elements.
+    fn add_products(
+        self,
+        values: <Self::Simd as Simd>::f32s,
+        weights: <Self::Simd as Simd>::f32s,
+        sums: <Self::Simd as Simd>::f32s,
+    ) -> <Self::Simd as Simd>::f32s;
+}
+
+/// Single-precision products, one a lane.
+#[derive(Clone, Copy)]
+pub struct Singles<S>(pub S);
+
+impl<S: Simd> Dot for Singles<S> {
+    type Simd = S;
+    type Element = f32;
+    const ELEMENTS: usize = 1;
+
+    #[inline(always)]
+    fn simd(self) -> S {
+        self.0
+    }
+
+    #[inline(always)]
+    fn enter<F: NullaryFnOnce>(self, f: F) -> F::Output {
+        self.0.vectorize(Plain(f))
+    }
+
+    #[inline(always)]
+    fn splat(self, elements: &[f32]) -> S::f32s {
+        self.0.splat_f32s(elements[0])
+    }
+
+    #[inline(always)]
+    fn add_products(self, values: S::f32s, weights: S::f32s, sums: S::f32s) -> S::f32s {
+        multiply_add(self.0, values, weights, sums)
+    }
+}
+
+/// A function that already knows its set.
+struct Plain<F>(F);
+
+impl<F: NullaryFnOnce> WithSimd for Plain<F> {
+    type Output = F::Output;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> F::Output {
+        self.0.call()
     }
 }
 

@@ -3,18 +3,22 @@
 //! Output channels lie in the lanes; a tile of neighbouring output cells times two vectors of channels stays in
 //! registers while all taps and input channels pass by. A 1×1 convolution is the same loop with one tap, which is a
 //! matrix product.
+//!
+//! Where the processor multiplies pairs of bfloat16, the same loop takes two elements at a time of a rounded copy of the
+//! input; sums, residuals and results are single-precision everywhere.
 
-use pulp::{Simd, WithSimd};
+use pulp::{NullaryFnOnce, Simd, WithSimd};
 
+use crate::nn::bf16;
 use crate::nn::format::Conv;
 use crate::nn::plane::{Buffer, Layout};
-use crate::nn::simd::{Isa, multiply_add};
+use crate::nn::simd::{Dot, Isa, Singles};
 
-/// Input elements that the innermost loop takes at once: one bounds check for each cell and this many.
+/// Multiplications of a lane that the innermost loop does at once: one bounds check for each cell and this many.
 const CHUNK: usize = 4;
 
 /// The same where it divides the stretch better: luma's is as short as the kernel is wide, and six taps are common.
-const LONG_CHUNK: usize = 6;
+const SHORT_CHUNK: usize = 3;
 
 /// Registers from which on a tile may have three vectors of output channels.
 const MANY_REGISTERS: usize = 32;
@@ -27,13 +31,13 @@ pub struct DenseConv {
     relu: bool,
     /// Contiguous stretches of input in each kernel row: one when taps lie side by side without gaps.
     stretches: usize,
-    /// Elements of a stretch, a multiple of `chunk`; what goes beyond the real channels has weight zero.
+    /// Multiplications of a lane for a stretch, a multiple of `chunk`; what goes beyond the real channels has weight zero.
     stretch: usize,
-    /// [`CHUNK`] or [`LONG_CHUNK`].
+    /// [`CHUNK`] or [`SHORT_CHUNK`].
     chunk: usize,
     /// How the vectors of output channels are split: the first of each block, and how many it has.
     blocks: Vec<(usize, usize)>,
-    /// Block of output channels → kernel row → stretch → element → lanes.
+    /// Block of output channels → kernel row → stretch → multiplication → lanes. One number or, as bits, a pair.
     weights: Buffer,
     bias: Buffer,
 }
@@ -53,10 +57,12 @@ impl DenseConv {
         let lanes = isa.lanes();
         let [kh, kw] = conv.kernel;
         let [cin, cout] = conv.channels;
-        let used = if in_step < CHUNK { in_step } else { cin.next_multiple_of(CHUNK) };
+        // Elements of a cell that are multiplied; of wide cells a whole number of chunks.
+        let each = CHUNK * isa.elements();
+        let used = if in_step < each { in_step } else { cin.next_multiple_of(each) };
         let (stretches, taps) = if used == in_step { (1, kw) } else { (kw, 1) };
-        let rounded = |chunk| (taps * used).next_multiple_of(chunk);
-        let chunk = if rounded(LONG_CHUNK) < rounded(CHUNK) { LONG_CHUNK } else { CHUNK };
+        let rounded = |chunk| (taps * used).div_ceil(isa.elements()).next_multiple_of(chunk);
+        let chunk = if rounded(SHORT_CHUNK) < rounded(CHUNK) { SHORT_CHUNK } else { CHUNK };
         let stretch = rounded(chunk);
 
         let vectors = cout.div_ceil(lanes);
@@ -66,13 +72,15 @@ impl DenseConv {
             let block = count * lanes;
             for ky in 0..kh {
                 for s in 0..stretches {
-                    for e in 0..stretch {
-                        let (kx, ci) = (s + e / used, e % used);
-                        let inside = e / used < taps && ci < cin;
+                    for at in 0..stretch {
                         weights.extend((0..block).map(|lane| {
                             let co = first * lanes + lane;
-                            let at = ((ky * kw + kx) * cin + ci) * cout + co;
-                            if inside && co < cout { conv.weights[at] } else { 0.0 }
+                            let weight = |e: usize| {
+                                let (kx, ci) = (s + e / used, e % used);
+                                let inside = e / used < taps && ci < cin && co < cout;
+                                if inside { conv.weights[((ky * kw + kx) * cin + ci) * cout + co] } else { 0.0 }
+                            };
+                            if isa.rounds() { bf16::pair(weight(2 * at), weight(2 * at + 1)) } else { weight(at) }
                         }));
                     }
                 }
@@ -108,23 +116,45 @@ fn blocks(vectors: usize, registers: usize) -> Vec<(usize, usize)> {
     blocks
 }
 
-/// One convolution of one image.
-pub struct Job<'a> {
+/// One convolution of one image, whose input has elements of type `E`.
+pub struct Job<'a, E> {
     pub conv: &'a DenseConv,
-    pub input: &'a [f32],
+    pub input: &'a [E],
     pub input_layout: &'a Layout,
     pub output: &'a mut [f32],
     pub output_layout: &'a Layout,
     pub residual: Option<Residual<'a>>,
 }
 
-impl WithSimd for Job<'_> {
+/// Does `job` on `isa`, for which it was packed. `rounded` has room for the input where `isa` rounds.
+#[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables, reason = "no other processor's set rounds"))]
+pub fn run(isa: Isa, job: Job<'_, f32>, rounded: &mut [bf16::Bits]) {
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512Bf16(set) => {
+            let Job { conv, input, input_layout, output, output_layout, residual } = job;
+            let rounded = &mut rounded[..input_layout.len()];
+            isa.run(bf16::RoundAll { singles: input, rounded: &mut *rounded });
+            Job { conv, input: rounded, input_layout, output, output_layout, residual }.compute(set);
+        }
+        _ => isa.run(job),
+    }
+}
+
+impl WithSimd for Job<'_, f32> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
+        self.compute(Singles(simd));
+    }
+}
+
+impl<E: Copy> Job<'_, E> {
+    #[inline(always)]
+    fn compute<D: Dot<Element = E>>(self, dot: D) {
         let Self { conv, input, input_layout, output, output_layout, residual } = self;
-        let lanes = S::F32_LANES;
+        let lanes = D::Simd::F32_LANES;
         let depth = conv.kernel[0] * conv.stretches * conv.stretch;
         let left = (input_layout.border.left - conv.pad[1]) * input_layout.step;
         for y in 0..output_layout.height {
@@ -149,12 +179,12 @@ impl WithSimd for Job<'_> {
                     }),
                 };
                 match (count, conv.chunk) {
-                    (1, CHUNK) => simd.vectorize(Block::<1, CHUNK>(row)),
-                    (2, CHUNK) => simd.vectorize(Block::<2, CHUNK>(row)),
-                    (3, CHUNK) => simd.vectorize(Block::<3, CHUNK>(row)),
-                    (1, _) => simd.vectorize(Block::<1, LONG_CHUNK>(row)),
-                    (2, _) => simd.vectorize(Block::<2, LONG_CHUNK>(row)),
-                    _ => simd.vectorize(Block::<3, LONG_CHUNK>(row)),
+                    (1, CHUNK) => dot.enter(Block::<D, 1, CHUNK>(dot, row)),
+                    (2, CHUNK) => dot.enter(Block::<D, 2, CHUNK>(dot, row)),
+                    (3, CHUNK) => dot.enter(Block::<D, 3, CHUNK>(dot, row)),
+                    (1, _) => dot.enter(Block::<D, 1, SHORT_CHUNK>(dot, row)),
+                    (2, _) => dot.enter(Block::<D, 2, SHORT_CHUNK>(dot, row)),
+                    _ => dot.enter(Block::<D, 3, SHORT_CHUNK>(dot, row)),
                 }
             }
         }
@@ -169,9 +199,9 @@ struct ResidualRow<'a> {
 }
 
 /// One row of output cells and one block of output channels. All slices begin at the row's first cell.
-struct Row<'a> {
+struct Row<'a, E> {
     conv: &'a DenseConv,
-    input: &'a [f32],
+    input: &'a [E],
     input_row: usize,
     /// Input elements from one output cell to the next.
     input_step: usize,
@@ -185,47 +215,55 @@ struct Row<'a> {
     residual: Option<ResidualRow<'a>>,
 }
 
-/// A row whose block has `N` vectors of output channels, taking `C` input elements at once.
-struct Block<'a, const N: usize, const C: usize>(Row<'a>);
+/// A row whose block has `N` vectors of output channels, doing `C` multiplications of a lane at once.
+struct Block<'a, D: Dot, const N: usize, const C: usize>(D, Row<'a, D::Element>);
 
-impl<const N: usize, const C: usize> WithSimd for Block<'_, N, C> {
+impl<D: Dot, const N: usize, const C: usize> NullaryFnOnce for Block<'_, D, N, C> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let mut row = self.0;
+    fn call(self) {
+        let Self(dot, mut row) = self;
         // As many cells as registers hold, with room left for the weights and a broadcast.
         let mut x = 0;
-        if S::REGISTER_COUNT >= MANY_REGISTERS {
-            x = row.tiles::<S, N, C, 8>(simd, x);
+        if D::Simd::REGISTER_COUNT >= MANY_REGISTERS {
+            x = row.tiles::<D, N, C, 8>(dot, x);
         } else {
-            x = row.tiles::<S, N, C, 6>(simd, x);
+            x = row.tiles::<D, N, C, 6>(dot, x);
         }
-        x = row.tiles::<S, N, C, 4>(simd, x);
-        x = row.tiles::<S, N, C, 2>(simd, x);
-        row.tiles::<S, N, C, 1>(simd, x);
+        x = row.tiles::<D, N, C, 4>(dot, x);
+        x = row.tiles::<D, N, C, 2>(dot, x);
+        row.tiles::<D, N, C, 1>(dot, x);
     }
 }
 
-impl Row<'_> {
+/// A register of single-precision numbers.
+type Vector<D> = <<D as Dot>::Simd as Simd>::f32s;
+
+impl<E: Copy> Row<'_, E> {
     /// Computes cells from `x` on while `M` of them are left; returns the first that is not done.
     #[inline(always)]
-    fn tiles<S: Simd, const N: usize, const C: usize, const M: usize>(&mut self, simd: S, mut x: usize) -> usize {
+    fn tiles<D: Dot<Element = E>, const N: usize, const C: usize, const M: usize>(
+        &mut self,
+        dot: D,
+        mut x: usize,
+    ) -> usize {
         while self.width - x >= M {
-            self.tile::<S, N, C, M>(simd, x);
+            self.tile::<D, N, C, M>(dot, x);
             x += M;
         }
         x
     }
 
     #[inline(always)]
-    fn tile<S: Simd, const N: usize, const C: usize, const M: usize>(&mut self, simd: S, x: usize) {
-        let bias = &S::as_simd_f32s(self.bias).0[..N];
-        let mut sums: [[S::f32s; N]; M] = [std::array::from_fn(|v| bias[v]); M];
+    fn tile<D: Dot<Element = E>, const N: usize, const C: usize, const M: usize>(&mut self, dot: D, x: usize) {
+        let simd = dot.simd();
+        let bias = &D::Simd::as_simd_f32s(self.bias).0[..N];
+        let mut sums: [[Vector<D>; N]; M] = [std::array::from_fn(|v| bias[v]); M];
         if let Some(residual) = self.residual {
             for (i, cell) in sums.iter_mut().enumerate() {
                 let at = ((x + i) >> residual.shift) * residual.step;
-                let values = &S::as_simd_f32s(&residual.data[at..]).0[..N];
+                let values = &D::Simd::as_simd_f32s(&residual.data[at..]).0[..N];
                 for v in 0..N {
                     cell[v] = simd.add_f32s(cell[v], values[v]);
                 }
@@ -234,20 +272,21 @@ impl Row<'_> {
 
         let DenseConv { kernel, stretches, stretch, relu, .. } = *self.conv;
         let step = self.input_step;
-        let mut weights = S::as_simd_f32s(self.weights).0;
+        let mut weights = D::Simd::as_simd_f32s(self.weights).0;
         for ky in 0..kernel[0] {
             for s in 0..stretches {
                 let input = &self.input[ky * self.input_row + s * self.tap_step + x * step..];
-                for e in (0..stretch).step_by(C) {
-                    let cells: [&[f32]; M] = std::array::from_fn(|i| &input[i * step + e..][..C]);
+                for at in (0..stretch).step_by(C) {
+                    let cells: [&[E]; M] =
+                        std::array::from_fn(|i| &input[i * step + at * D::ELEMENTS..][..C * D::ELEMENTS]);
                     let (chunk, rest) = weights.split_at(C * N);
                     weights = rest;
                     for c in 0..C {
-                        let w: [S::f32s; N] = std::array::from_fn(|v| chunk[c * N + v]);
+                        let w: [Vector<D>; N] = std::array::from_fn(|v| chunk[c * N + v]);
                         for i in 0..M {
-                            let value = simd.splat_f32s(cells[i][c]);
+                            let value = dot.splat(&cells[i][c * D::ELEMENTS..]);
                             for v in 0..N {
-                                sums[i][v] = multiply_add(simd, value, w[v], sums[i][v]);
+                                sums[i][v] = dot.add_products(value, w[v], sums[i][v]);
                             }
                         }
                     }
@@ -257,8 +296,8 @@ impl Row<'_> {
 
         let zero = simd.splat_f32s(0.0);
         for (i, cell) in sums.iter().enumerate() {
-            let output = &mut self.output[(x + i) * self.output_step..][..N * S::F32_LANES];
-            let output = &mut S::as_mut_simd_f32s(output).0[..N];
+            let output = &mut self.output[(x + i) * self.output_step..][..N * D::Simd::F32_LANES];
+            let output = &mut D::Simd::as_mut_simd_f32s(output).0[..N];
             for v in 0..N {
                 output[v] = if relu { simd.max_f32s(cell[v], zero) } else { cell[v] };
             }
