@@ -1,9 +1,9 @@
 #!/bin/sh
-# From nothing to weights: packs the pictures, trains both nets, calibrates, exports, measures.
+# From nothing to weights: packs the pictures, trains the nets, calibrates, exports, measures.
 #
 #   DATA=…/data SCORE=…/score.py training/run.sh [WORK]
 #
-# Two CPU cores need about six hours. WORK (default: training/work) keeps packs and checkpoints; a killed run goes on from there.
+# Two CPU cores need a night. WORK (default: training/work) keeps packs and checkpoints; a killed run goes on from there.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 work=${1:-$here/work}
@@ -33,12 +33,27 @@ cd "$here"
 fonts=$(find "${CARGO_HOME:-$HOME/.cargo}/registry/src" -path '*dejavu-2*/ttf/DejaVuSans*.ttf' -o -path '*notosans-0*/NotoSans-*.ttf' \
     | grep -v -e Oblique -e Italic -e ExtraLight || true)
 
-"$python" train_reader.py --data "$DATA" --simulated "$work/plates" "$work/scenes" --share 0.5 --fonts $fonts --checkpoint "$work/reader.pt" --steps "${READER_STEPS:-16000}"
-"$python" train_detector.py --data "$DATA" --packs "$work/packs/real" "$work/packs/simulated-scenes" \
-    --checkpoint "$work/detector.pt" --steps "${DETECTOR_STEPS:-60000}"
+models=$work/models
+packs="$work/packs/real $work/packs/simulated-scenes"
+"$python" train_detector.py --data "$DATA" --packs $packs --checkpoint "$work/detector.pt" --steps "${DETECTOR_STEPS:-60000}"
+"$python" export.py --detector "$work/detector.pt" --out "$models"
 
-mkdir -p "$root/models"
-"$python" export.py --detector "$work/detector.pt" --reader "$work/reader.pt" --out "$root/models"
-"$python" calibrate.py --packs "$work/packs/real" "$work/packs/simulated-scenes" --models "$root/models" --write
-"$python" export.py --detector "$work/detector.pt" --reader "$work/reader.pt" --out "$root/models"
-"$python" measure.py --data "$DATA" --score "${SCORE:?tools/score.py}" --simulated "$work/fresh" --models "$root/models" --product "$root/target/release/safelight"
+# The refiners learn from what the detector proposes.
+"$python" refine_data.py --packs $packs --models "$models" --out "$work/mined.json"
+for kind in plate face; do
+    "$python" train_refiner.py $kind --data "$DATA" --packs $packs --mined "$work/mined.json" --checkpoint "$work/refine-$kind.pt" --steps "${REFINER_STEPS:-30000}"
+done
+
+# The reader reads for itself the training photographs that nobody transcribed, and goes on with what it was sure of.
+read_on() { "$python" train_reader.py --data "$DATA" --simulated "$work/plates" "$work/scenes" --share 0.32 --fonts $fonts --checkpoint "$work/reader.pt" "$@"; }
+half=$((${READER_STEPS:-32000} / 2))
+read_on --steps "$half"
+"$python" export.py --reader "$work/reader.pt" --out "$models"
+"$python" transcribe.py --data "$DATA" --models "$models" --out "$work/told.json"
+read_on --steps $((2 * half)) --told "$work/told.json"
+
+all() { "$python" export.py --detector "$work/detector.pt" --refine-plate "$work/refine-plate.pt" --refine-face "$work/refine-face.pt" --reader "$work/reader.pt" --out "$1"; }
+all "$models"
+"$python" calibrate.py --packs $packs --models "$models" --write
+all "$root/models"
+"$python" measure.py --data "$DATA" --score "${SCORE:?tools/score.py}" --simulated "$work/fresh" --models "$root/models"
