@@ -5,7 +5,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::Reader;
-use super::ctc::{best_texts, softmax};
+use super::ctc::{Text, best_texts, softmax};
 use super::meta::ReaderMeta;
 use super::serial::weigh;
 use super::window::cut;
@@ -16,6 +16,13 @@ use crate::nn::Session;
 
 /// Spellings that a reading holds: what search is likely to need, and few enough to show.
 const CANDIDATES: usize = 5;
+
+/// A reading from this probability on needs no second opinion.
+const SURE: f64 = 0.9;
+
+/// How else an unsure plate is framed, in shares of its box's width and height on each side: where the box ends a little
+/// early or late, the net hesitates at other characters.
+const FRAMINGS: [[f32; 2]; 2] = [[0.04, 0.06], [-0.03, -0.05]];
 
 /// [`Reader`] by a net of ours.
 pub struct NetReader {
@@ -32,8 +39,9 @@ impl NetReader {
     }
 }
 
-impl Reader for NetReader {
-    fn read(&mut self, image: &dyn LumaSource, plate: Rect) -> Option<Reading> {
+impl NetReader {
+    /// What one crop around `plate` says, best first; the empty text may be among it. `None` when it lies outside.
+    fn texts(&mut self, image: &dyn LumaSource, plate: Rect) -> Option<Vec<Text>> {
         let [grow_x, grow_y] = self.meta.grow;
         let [rows, columns] = self.meta.size;
         cut(image, plate.grown(plate.w * grow_x, plate.h * grow_y), columns, rows, &mut self.crop)?;
@@ -45,8 +53,37 @@ impl Reader for NetReader {
             self.probabilities.extend(symbols.row(y).flatten().map(|logit| f64::from(*logit)));
         }
         self.probabilities.chunks_exact_mut(symbols.channels()).for_each(softmax);
-        // One more than wanted: the empty text may be among them and is none.
-        let texts = best_texts(&self.probabilities, symbols.channels(), CANDIDATES + 1);
+        // One more than wanted, for the empty text.
+        Some(best_texts(&self.probabilities, symbols.channels(), CANDIDATES + 1))
+    }
+
+    /// What the plate says, best first, after a second and a third look at one that is unsure.
+    fn agreed(&mut self, image: &dyn LumaSource, plate: Rect) -> Option<Vec<Text>> {
+        let first = self.texts(image, plate)?;
+        if first.first().is_some_and(|best| best.probability >= SURE) {
+            return Some(first);
+        }
+        let mut looks = vec![first];
+        for [across, down] in FRAMINGS {
+            looks.extend(self.texts(image, plate.grown(plate.w * across, plate.h * down)));
+        }
+        let share = 1.0 / looks.len() as f64;
+        let mut together: Vec<Text> = Vec::new();
+        for mut text in looks.into_iter().flatten() {
+            text.probability *= share;
+            match together.iter_mut().find(|known| known.symbols() == text.symbols()) {
+                Some(known) => known.probability += text.probability,
+                None => together.push(text),
+            }
+        }
+        together.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+        Some(together)
+    }
+}
+
+impl Reader for NetReader {
+    fn read(&mut self, image: &dyn LumaSource, plate: Rect) -> Option<Reading> {
+        let texts = self.agreed(image, plate)?;
         let mut candidates: Vec<Candidate> = texts
             .iter()
             .filter_map(|text| {
