@@ -47,7 +47,7 @@ pub enum What {
         person: u64,
         /// Monk scale.
         skin_tone: u8,
-        /// Behind glass.
+        /// Behind glass, body or reflections through which it cannot be made out.
         behind_glass: bool,
     },
 }
@@ -89,6 +89,26 @@ impl Print {
         self.0.iter().filter(differs).count() as f32 / self.0.len().max(1) as f32
     }
 }
+
+impl Print {
+    /// How much of the drawing still shows through what was laid over it: the correlation of luma then and now, at most 1.
+    fn likeness(&self, canvas: &Canvas) -> f32 {
+        let luma = |d: &[u8]| 0.30 * f32::from(d[0]) + 0.59 * f32::from(d[1]) + 0.11 * f32::from(d[2]);
+        let pairs = || self.0.iter().map(|(at, was)| (luma(was), luma(&canvas.data()[*at..at + 3])));
+        let count = self.0.len().max(1) as f32;
+        let (was, is) = pairs().fold((0.0, 0.0), |(a, b), (was, is)| (a + was / count, b + is / count));
+        let (mut both, mut then, mut now) = (0.0f32, 0.0f32, 0.0f32);
+        for (a, b) in pairs().map(|(a, b)| (a - was, b - is)) {
+            both += a * b;
+            then += a * a;
+            now += b * b;
+        }
+        both / (then * now).sqrt().max(1e-3)
+    }
+}
+
+/// Below this likeness a face behind glass can no longer be made out: a pillar, the roof or a reflection is what shows.
+const SHOWS_THROUGH: f32 = 0.6;
 
 impl Scene {
     /// Notes a face.
@@ -294,17 +314,18 @@ fn draw_one(
                 roll: pose.bell() * 0.06,
             };
             let bounds = draw_bust(canvas, &person, &view);
-            faces.push((bounds, id, person.skin_tone()));
+            faces.push((bounds, id, person.skin_tone(), Print::take(canvas, bounds)));
         }
     };
     let mut easel = Easel { canvas, view, place: one.place };
     let Marks { plate, lamps, .. } = one.vehicle.draw(&mut easel, one.facing, rng, glare, &mut draw_seats);
-    for (bounds, id, skin_tone) in faces {
+    for (bounds, id, skin_tone, open) in faces {
         let print = Print::take(canvas, bounds);
-        // What the glass mirrors hides a face as surely as another car.
+        // What the glass mirrors, a pillar or the roof hides a face as surely as another car.
+        let behind_glass = glare > 0.75 || open.likeness(canvas) < SHOWS_THROUGH;
         scene.sights.push(Sight {
             bounds,
-            what: What::Face { person: id, skin_tone, behind_glass: glare > 0.75 },
+            what: What::Face { person: id, skin_tone, behind_glass },
             print,
             hidden: 0.0,
         });
