@@ -111,7 +111,7 @@ fn redaction(c: &mut Criterion) {
             let size = frame.size();
             let wide = |region: &Region| margins.widen(region.kind, region.bounds);
             let areas: Vec<_> =
-                eyes.look(&frame).iter().filter_map(|region| redaction_area(wide(region), size)).collect();
+                eyes.look(&frame).iter().filter_map(|region| redaction_area(wide(region), &frame)).collect();
             (file, areas)
         })
         .collect();

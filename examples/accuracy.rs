@@ -198,7 +198,7 @@ fn measure(arguments: &Arguments, nets: &Nets, truth: &Path) -> Result<(), Box<d
         asking += source.spent.get();
         let blank = |region: &Region| {
             let wide = nets.margins().widen(region.kind, region.bounds);
-            redaction_area(wide, frame.size()).map(PixelRect::rect)
+            redaction_area(wide, &frame).map(PixelRect::rect)
         };
         let blanked: Vec<Rect> = if arguments.tight {
             found.iter().map(|region| region.bounds).collect()

@@ -43,6 +43,8 @@ fn unreadable_images_are_sealed_whole_and_named() {
     for part in 1..20 {
         files.push((format!("cut-{:02}.jpg", 5 * part), good[..good.len() * part / 20].to_vec()));
     }
+    // Cut, and made to end as a whole picture does.
+    files.push(("ended.jpg".to_owned(), [&good[..good.len() * 3 / 5], &[0x55, 0xFF, 0xD9]].concat()));
     for (name, bytes) in &files {
         site.put(name, bytes);
     }
@@ -55,6 +57,7 @@ fn unreadable_images_are_sealed_whole_and_named() {
         ("letter.jpg", "not a JPEG"),
         ("nothing.jpg", "empty"),
         ("cut-50.jpg", "ends early"),
+        ("ended.jpg", "ends early"),
     ] {
         let said = |line: &str| line.contains(name) && line.contains(why);
         assert!(run.stderr.lines().any(said), "{name}: {}", run.stderr);

@@ -27,9 +27,9 @@ fn restored(folder: &Path, keys: &OpeningKeys) -> BTreeSet<String> {
         let id = CaptureId(hit.record.id);
         let scene = vault.scene_in(hit.segment, id, keys).expect("the scene opens");
         assert!(scene.file.starts_with(&[0xff, 0xd8]));
-        let mut identity = vault.identity_in(hit.segment, id, keys).expect("the identity opens");
-        let removed = std::mem::take(&mut identity.removed);
-        blake3::hash(&restore(identity.method, removed, &identity.blake3).expect("the original comes back")).to_string()
+        let identity = vault.identity_in(hit.segment, id, keys).expect("the identity opens");
+        let original = restore(identity.method, Some(&scene.file), &identity.removed, &identity.blake3);
+        blake3::hash(&original.expect("the original comes back")).to_string()
     };
     Query::default().run(&vault, keys).expect("the catalogue opens").hits.iter().map(restore_one).collect()
 }

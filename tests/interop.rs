@@ -10,11 +10,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use common::site::photo;
 use common::{Custodian, PASSPHRASE, capture};
 use safelight::capture::{CaptureId, to_base32};
 use safelight::custody::{OpeningKeys, RecipientKeys};
 use safelight::export::{Regions, Request, View, export};
+use safelight::frame::{Frame, Limits};
+use safelight::geometry::PixelRect;
+use safelight::redact::{Method, redact};
 use safelight::seal::Capability;
+use safelight::vault::record::CaptureRecord;
 use safelight::vault::{OpeningVault, Query, SealingOptions, SealingVault};
 use serde_json::{Value, json};
 
@@ -61,7 +66,7 @@ fn ours(vault: &Path, keys: &OpeningKeys) -> Vec<Value> {
                 .map(|region| {
                     let pseudonyms: Vec<_> =
                         region.pseudonyms.iter().map(|p| json!([to_base32(&p.value), p.probability])).collect();
-                    json!({"kind": region.kind, "bounds": region.bounds, "score": region.score, "pseudonyms": pseudonyms})
+                    json!({"kind": region.kind, "bounds": region.bounds, "score": region.score, "pseudonyms": pseudonyms, "blank": region.blank})
                 })
                 .collect();
             let mut line = json!({
@@ -90,7 +95,8 @@ fn ours(vault: &Path, keys: &OpeningKeys) -> Vec<Value> {
                 let plates: Vec<_> = identity.plates.iter().map(|p| json!([p.region, p.texts])).collect();
                 line["identity"] = json!({
                     "bytes": bytes, "blake3": hash, "source_name": hex(&identity.source_name),
-                    "original_blake3": hex(&identity.blake3), "method": identity.method, "plates": plates,
+                    "original_blake3": hex(&identity.blake3), "method": identity.method, "restored": true,
+                    "plates": plates,
                 });
             }
             lines.push(line);
@@ -99,13 +105,29 @@ fn ours(vault: &Path, keys: &OpeningKeys) -> Vec<Value> {
     lines
 }
 
+/// A capture of a real photograph, whose scene keeps its bits.
+fn spliced(number: u64, class: Option<&str>) -> CaptureRecord {
+    let original = photo(number as u32);
+    let frame = Frame::decode(&original, &Limits::default()).expect("a photograph");
+    let areas = [PixelRect::new(64, 48, 32, 48), PixelRect::new(304, 176, 16, 16)];
+    let redaction = redact(frame, &original, &areas[..1 + number as usize % 2]).expect("redacted");
+    let mut record = capture(number, class);
+    assert_eq!(redaction.method, Method::Spliced);
+    record.scene.as_mut().expect("a scene").file = redaction.scene;
+    record.identity.method = redaction.method.code();
+    record.identity.blake3 = *blake3::hash(&original).as_bytes();
+    record.identity.removed = redaction.removed.into_owned();
+    record
+}
+
 fn sealed(custodian: &Custodian) -> PathBuf {
     let folder = custodian.vault();
     let options = SealingOptions { segment_bytes: 30_000, ..SealingOptions::default() };
     let mut vault = SealingVault::open(&folder, &custodian.pack, options).expect("the vault opens");
     for number in 0..25 {
         let class = ["citizen", "visitor"][number as usize % 2];
-        vault.append(capture(number, Some(class))).expect("a capture is taken");
+        let capture = if number % 7 == 3 { spliced(number, Some(class)) } else { capture(number, Some(class)) };
+        vault.append(capture).expect("a capture is taken");
     }
     vault.finish().expect("the vault closes");
     folder

@@ -128,6 +128,8 @@ fn report(summary: &Summary, totals: &SealTotals, context: &Context, args: &Args
             "images": summary.images,
             "sealed": summary.sealed,
             "skipped": summary.skipped,
+            "spliced": summary.spliced,
+            "recoded": summary.recoded,
             "unreadable": summary.unreadable,
             "failed": summary.failed,
             "ignored": summary.ignored,
@@ -159,6 +161,7 @@ fn report(summary: &Summary, totals: &SealTotals, context: &Context, args: &Args
     let mut parts =
         vec![format!("{} sealed", grouped(summary.sealed)), format!("{} blanked", count(summary.regions, "region"))];
     let rare = [
+        (summary.recoded, "coded anew from pixels"),
         (summary.skipped, "sealed before, skipped"),
         (summary.unreadable, "unreadable, sealed whole without a scene"),
         (summary.failed, "could not be read, not sealed"),

@@ -89,7 +89,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let eyes = || -> Box<dyn Look> { Box::new(TrainedEyes::new(&nets)) };
     let mut tally = Tally { format, context, images: 0, failures: 0 };
     for (path, source) in args.paths.iter().zip(&mut sources) {
-        let show = |image: &SourceImage, examined: Examined| show(image, examined, path, overlay.as_ref());
+        let show = |image: &SourceImage, examined: Examined<'_>| show(image, examined, path, overlay.as_ref());
         inspect(source, &eyes, &options, &stop, show, |inspected| tally.receive(inspected))?;
     }
     if stop.load(Ordering::Relaxed) {
@@ -129,12 +129,12 @@ fn make_overlay(out: &Path, sources: &[PathBuf]) -> Result<Overlay, Failure> {
     Ok(Overlay::new(out))
 }
 
-fn show(image: &SourceImage, examined: Examined, given: &Path, overlay: Option<&Overlay>) -> Shown {
-    let Examined { frame, regions, areas } = examined;
+fn show(image: &SourceImage, examined: Examined<'_>, given: &Path, overlay: Option<&Overlay>) -> Shown {
+    let Examined { file, frame, regions, areas } = examined;
     // A file that was given by itself keeps the name by which it was given.
     let name = if image.path == given { given.to_owned() } else { image.name.clone() };
     let size = frame.size();
-    let drawn = overlay.map_or(Ok(()), |overlay| overlay.draw(&image.name, frame, &regions, &areas));
+    let drawn = overlay.map_or(Ok(()), |overlay| overlay.draw(&image.name, file, frame, &regions, &areas));
     Shown { name, size, regions, areas, drawn }
 }
 

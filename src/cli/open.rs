@@ -9,14 +9,14 @@ use super::holder::{HolderArgs, open_vault};
 use super::remedies::stdout_failed;
 use super::{Context, Failure, Outcome, Stop};
 use crate::capture::CaptureId;
-use crate::redact::{RestoreError, restore};
+use crate::redact::{RestoreError, needs_scene, restore};
 use crate::seal::Capability;
 
 /// Arguments of `open`.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Without --identity the redacted picture is written; it needs the scene key only. With --identity the original file is \
-restored byte for byte, which is verified by its BLAKE3.
+restored byte for byte, which is verified by its BLAKE3; of a JPEG that takes the scene, too.
 
 Example: safelight open 3CQ9… --vault V --custody C -o scene.jpg")]
 pub struct Args {
@@ -56,18 +56,20 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     if to_stdout && (context.json || std::io::stdout().is_terminal()) {
         return Err(Failure::usage("a picture cannot be written here", "name a file after -o, or redirect stdout"));
     }
-    let capability = if args.identity { Capability::Identity } else { Capability::Scene };
-    let holder = args.holder.unlock(&[capability])?;
+    let capabilities: &[_] =
+        if args.identity { &[Capability::Scene, Capability::Identity] } else { &[Capability::Scene] };
+    let holder = args.holder.unlock(capabilities)?;
     let vault = open_vault(&args.vault, &holder, context)?;
 
     let mut opened =
         Opened { record: id.to_string(), bytes: 0, blake3: String::new(), source_name: None, plates: None };
     let file = if args.identity {
-        let mut identity = vault.identity(id, &holder.keys)?;
+        let identity = vault.identity(id, &holder.keys)?;
         opened.source_name = Some(String::from_utf8_lossy(&identity.source_name).into_owned());
         opened.plates = Some(identity.plates.iter().filter_map(|plate| plate.texts.first().cloned()).collect());
-        let removed = std::mem::take(&mut identity.removed);
-        restore(identity.method, removed, &identity.blake3)?
+        let scene = if needs_scene(identity.method) { Some(vault.scene(id, &holder.keys)?) } else { None };
+        let scene = scene.as_ref().map(|scene| scene.file.as_slice());
+        restore(identity.method, scene, &identity.removed, &identity.blake3)?.into_owned()
     } else {
         vault.scene(id, &holder.keys)?.file
     };

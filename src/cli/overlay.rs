@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use super::inspect::plate_words;
 use crate::capture::{Region, RegionKind};
-use crate::frame::Frame;
+use crate::frame::{DecodeError, Frame};
 use crate::geometry::PixelRect;
 
 /// A folder that gets the copies.
@@ -25,6 +25,9 @@ pub struct Overlay {
 /// Why a copy was not written.
 #[derive(Debug, Error)]
 pub enum OverlayError {
+    /// Its pixels cannot be decoded.
+    #[error("a copy cannot be decoded")]
+    Decode(#[from] DecodeError),
     /// It cannot be encoded.
     #[error("a copy cannot be encoded")]
     Encode(#[source] EncodingError),
@@ -59,9 +62,16 @@ impl Overlay {
         Self { out: out.to_owned(), font }
     }
 
-    /// Draws `regions` and the blanked `areas` on `frame` and writes the copy of the image `name`.
-    pub fn draw(&self, name: &Path, frame: Frame, regions: &[Region], areas: &[PixelRect]) -> Result<(), OverlayError> {
-        let mut copy = frame.into_rgb();
+    /// Draws `regions` and the blanked `areas` on `frame`, decoded from `file`, and writes the copy of the image `name`.
+    pub fn draw(
+        &self,
+        name: &Path,
+        file: &[u8],
+        frame: Frame,
+        regions: &[Region],
+        areas: &[PixelRect],
+    ) -> Result<(), OverlayError> {
+        let mut copy = frame.into_picture(file)?.into_rgb();
         // Readable when the copy is as wide as a screen.
         let text_height = (copy.width().max(copy.height()) as f32 / 64.0).max(12.0);
         for (region, &area) in regions.iter().zip(areas) {

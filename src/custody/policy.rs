@@ -94,7 +94,7 @@ pub struct ClassPolicy {
     /// How long the redacted image can be seen.
     #[n(2)]
     pub scene: Retention,
-    /// How long the original can be restored.
+    /// How long the original can be restored. That of a JPEG takes the scene, too: it lasts no longer than that.
     #[n(3)]
     pub identity: Retention,
 }

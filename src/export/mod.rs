@@ -273,7 +273,7 @@ fn catalogue_for(
         }
         if request.view == View::Metadata {
             // A box, to the pixel, is a fingerprint of the picture.
-            (copy.bounds, copy.score) = ([0; 4], copy.score / 10 * 10);
+            (copy.bounds, copy.blank, copy.score) = ([0; 4], None, copy.score / 10 * 10);
         }
         regions.push(copy);
     }

@@ -5,12 +5,12 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::{DecodeError, Format, Frame, Orientation, Pixels};
+use super::{DecodeError, Format, Orientation, Picture, Pixels};
 use crate::geometry::Size;
 
 /// How a JPEG was coded: enough to code another one with the same losses.
 #[derive(Clone)]
-pub struct JpegCoding {
+pub(crate) struct JpegCoding {
     /// Quantisation of luma, in rows (not zigzag).
     pub(crate) luma: [u16; 64],
     /// Quantisation of the first chroma component, in rows.
@@ -21,11 +21,11 @@ pub struct JpegCoding {
 
 /// Luma's sampling factors when chroma's are 1×1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sampling {
+pub(crate) struct Sampling {
     /// Across.
-    pub horizontal: u8,
+    pub(crate) horizontal: u8,
     /// Down.
-    pub vertical: u8,
+    pub(crate) vertical: u8,
 }
 
 /// What a walk over all segments of the file found. That it exists means that the file runs to its end marker.
@@ -118,7 +118,7 @@ impl Structure {
         self.size.pixels() * (samples + coefficients)
     }
 
-    pub(super) fn decode(self, file: &[u8]) -> Result<Frame, DecodeError> {
+    pub(super) fn decode(self, file: &[u8]) -> Result<(Orientation, Picture), DecodeError> {
         let options = DecoderOptions::default()
             .set_strict_mode(true)
             .set_max_width(self.size.width as usize)
@@ -146,7 +146,7 @@ impl Structure {
             ColorSpace::YCbCr => Pixels::Ycbcr(samples),
             _ => Pixels::Rgb(samples),
         };
-        Ok(Frame { size: self.size, format: Format::Jpeg, orientation, pixels, coding })
+        Ok((orientation, Picture { size: self.size, pixels, coding }))
     }
 
     /// The original's tables and sampling, where a YCbCr or grey JPEG can be coded with the same.

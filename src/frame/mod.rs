@@ -5,22 +5,28 @@
 //!
 //! Decoding has two steps, so that a caller can make room before any pixel is allocated: [`Header::read`] looks at the
 //! structure only, [`Header::decode`] does the work.
+//!
+//! A JPEG of the usual kind is held as its coefficients ([`crate::jpeg`]): luma is decoded as far as it is asked for, and
+//! colour never. All others are held as pixels.
 
 use std::borrow::Cow;
 
-use image::RgbImage;
 use thiserror::Error;
 
 use crate::geometry::{PixelRect, Size};
+use crate::jpeg::{Jpeg, JpegError};
 
+mod coefficients;
 mod format;
 mod jpeg;
 mod luma;
+mod picture;
 mod raster;
 mod upright;
 
 pub use format::Format;
-pub use jpeg::{JpegCoding, Sampling};
+pub(crate) use jpeg::JpegCoding;
+pub(crate) use picture::{Picture, Pixels};
 pub use upright::{Orientation, Upright};
 
 /// 8-bit luma, rows top down without gaps.
@@ -32,14 +38,14 @@ pub struct GrayPlane {
     pub data: Vec<u8>,
 }
 
-/// What the eyes may ask of an image. The pixel path answers from decoded pixels; a coefficient-domain path can answer
-/// without ever decoding what nobody asks for.
+/// What the eyes may ask of an image. An image held as pixels answers from these; one held as coefficients decodes no more
+/// than what is asked for.
 pub trait LumaSource {
     /// Size of the stored image.
     fn size(&self) -> Size;
 
-    /// Luma at 1/`denominator` of the size (1, 2, 4 or 8), each pixel the mean of those it stands for; an edge that does
-    /// not divide is rounded up.
+    /// Luma at 1/`denominator` of the size (1, 2, 4 or 8), each pixel the mean of those it stands for, or nearly that; an
+    /// edge that does not divide is rounded up.
     fn reduced(&self, denominator: u32) -> Cow<'_, GrayPlane>;
 
     /// Luma of `area` at full size. `area` must lie inside the image.
@@ -123,9 +129,12 @@ pub enum DecodeError {
         /// Which rule is broken.
         detail: &'static str,
     },
-    /// The JPEG decoder refused.
+    /// The JPEG decoder of pixels refused.
     #[error("the JPEG data is damaged")]
     Jpeg(#[source] zune_jpeg::errors::DecodeErrors),
+    /// The JPEG decoder of coefficients refused.
+    #[error("the JPEG data is damaged")]
+    Coefficients(#[source] JpegError),
     /// The decoder of another format refused.
     #[error("the {format} data is damaged")]
     Raster {
@@ -137,12 +146,19 @@ pub enum DecodeError {
     },
 }
 
-/// What is known of an image before a pixel is decoded. The file's structure has been walked to its end.
+/// What is known of an image before a pixel is decoded.
 pub struct Header {
     format: Format,
     size: Size,
     decoded_bytes: u64,
-    jpeg: Option<jpeg::Structure>,
+    way: Way,
+}
+
+/// How an image is going to be decoded.
+enum Way {
+    Coefficients(coefficients::Header),
+    JpegPixels(jpeg::Structure),
+    Raster,
 }
 
 impl Header {
@@ -150,20 +166,27 @@ impl Header {
     ///
     /// # Errors
     ///
-    /// Whatever makes the file unreadable and can be seen without decoding, truncation above all.
+    /// Whatever makes the file unreadable and can be seen without decoding.
     pub fn read(file: &[u8], limits: &Limits) -> Result<Self, DecodeError> {
         if file.is_empty() {
             return Err(DecodeError::Empty);
         }
         let format = Format::sniff(file).ok_or(DecodeError::NotAnImage)?;
         let header = match format {
-            Format::Jpeg => {
-                let jpeg = jpeg::Structure::read(file)?;
-                Self { format, size: jpeg.size(), decoded_bytes: jpeg.decoded_bytes(), jpeg: Some(jpeg) }
-            }
+            Format::Jpeg => match coefficients::header(file)? {
+                Some(header) => {
+                    let (size, decoded_bytes) = (header.size(), coefficients::decoded_bytes(&header, file));
+                    Self { format, size, decoded_bytes, way: Way::Coefficients(header) }
+                }
+                None => {
+                    let jpeg = jpeg::Structure::read(file)?;
+                    let (size, decoded_bytes) = (jpeg.size(), jpeg.decoded_bytes());
+                    Self { format, size, decoded_bytes, way: Way::JpegPixels(jpeg) }
+                }
+            },
             Format::Png | Format::WebP | Format::Tiff | Format::Bmp => {
                 let (size, decoded_bytes) = raster::claims(file, format, limits)?;
-                Self { format, size, decoded_bytes, jpeg: None }
+                Self { format, size, decoded_bytes, way: Way::Raster }
             }
         };
         header.within(limits)
@@ -204,10 +227,22 @@ impl Header {
     ///
     /// When the compressed data is damaged or ends early. Nothing is ever decoded in part.
     pub fn decode(self, file: &[u8], limits: &Limits) -> Result<Frame, DecodeError> {
-        match self.jpeg {
-            Some(structure) => structure.decode(file),
-            None => raster::decode(file, self.format, limits),
-        }
+        let Self { format, size, .. } = self;
+        let (orientation, content) = match self.way {
+            Way::Coefficients(header) => match coefficients::decode(header, file)? {
+                (orientation, Some(jpeg)) => (orientation, Content::Coefficients(Box::new(jpeg))),
+                (orientation, None) => (orientation, Content::Pixels(jpeg::Structure::read(file)?.decode(file)?.1)),
+            },
+            Way::JpegPixels(structure) => {
+                let (orientation, picture) = structure.decode(file)?;
+                (orientation, Content::Pixels(picture))
+            }
+            Way::Raster => {
+                let (orientation, picture) = raster::decode(file, format, limits)?;
+                (orientation, Content::Pixels(picture))
+            }
+        };
+        Ok(Frame { size, format, orientation, content })
     }
 }
 
@@ -216,15 +251,15 @@ pub struct Frame {
     size: Size,
     format: Format,
     orientation: Orientation,
-    pixels: Pixels,
-    coding: Option<JpegCoding>,
+    content: Content,
 }
 
-/// Samples, rows top down without gaps.
-pub(crate) enum Pixels {
-    Gray(Vec<u8>),
-    Ycbcr(Vec<u8>),
-    Rgb(Vec<u8>),
+/// How an image is held.
+pub(crate) enum Content {
+    /// As it was coded; luma is decoded where it is asked for, colour never.
+    Coefficients(Box<Jpeg>),
+    /// As pixels.
+    Pixels(Picture),
 }
 
 impl Frame {
@@ -247,52 +282,20 @@ impl Frame {
         self.orientation
     }
 
-    /// How a JPEG was coded, so that its scene can be coded alike.
-    pub(crate) fn coding(&self) -> Option<&JpegCoding> {
-        self.coding.as_ref()
+    /// How the image is held.
+    pub(crate) fn content(&self) -> &Content {
+        &self.content
     }
 
-    pub(crate) fn pixels(&self) -> &Pixels {
-        &self.pixels
-    }
-
-    /// The picture in colour, for showing.
-    pub(crate) fn into_rgb(self) -> RgbImage {
-        let Size { width, height } = self.size;
-        let samples = match self.pixels {
-            Pixels::Gray(gray) => gray.iter().flat_map(|&v| [v, v, v]).collect(),
-            Pixels::Rgb(samples) => samples,
-            Pixels::Ycbcr(mut samples) => {
-                for pixel in samples.chunks_exact_mut(3) {
-                    let [y, cb, cr] = [0, 1, 2].map(|i| i32::from(pixel[i]));
-                    let (cb, cr) = (cb - 128, cr - 128);
-                    // JPEG's inverse (BT.601, full range) in 1/65536.
-                    let rgb = [91_881 * cr, -22_554 * cb - 46_802 * cr, 116_130 * cb];
-                    for (sample, delta) in pixel.iter_mut().zip(rgb) {
-                        *sample = (y + ((delta + 32_768) >> 16)).clamp(0, 255) as u8;
-                    }
-                }
-                samples
-            }
-        };
-        RgbImage::from_raw(width, height, samples).expect("as many samples as pixels")
-    }
-
-    /// Makes `area` one flat grey.
-    pub(crate) fn fill(&mut self, area: PixelRect, gray: u8) {
-        let width = self.size.width as usize;
-        let (samples, color): (&mut [u8], &[u8]) = match &mut self.pixels {
-            Pixels::Gray(samples) => (samples, &[gray]),
-            // Luma, and chroma at its middle.
-            Pixels::Ycbcr(samples) => (samples, &[gray, 128, 128]),
-            Pixels::Rgb(samples) => (samples, &[gray, gray, gray]),
-        };
-        for row in samples.chunks_exact_mut(width * color.len()).take(area.bottom() as usize).skip(area.y as usize) {
-            for pixel in
-                row[area.x as usize * color.len()..area.right() as usize * color.len()].chunks_exact_mut(color.len())
-            {
-                pixel.copy_from_slice(color);
-            }
+    /// All pixels, in colour. `file` is what the frame was decoded from.
+    ///
+    /// # Errors
+    ///
+    /// When the pixel decoder refuses what the coefficients' decoder took.
+    pub(crate) fn into_picture(self, file: &[u8]) -> Result<Picture, DecodeError> {
+        match self.content {
+            Content::Coefficients(_) => Ok(jpeg::Structure::read(file)?.decode(file)?.1),
+            Content::Pixels(picture) => Ok(picture),
         }
     }
 }
@@ -303,11 +306,17 @@ impl LumaSource for Frame {
     }
 
     fn reduced(&self, denominator: u32) -> Cow<'_, GrayPlane> {
-        Cow::Owned(luma::reduced(&self.pixels, self.size, denominator))
+        match &self.content {
+            Content::Coefficients(jpeg) => jpeg.reduced(denominator),
+            Content::Pixels(picture) => picture.reduced(denominator),
+        }
     }
 
     fn crop(&self, area: PixelRect) -> GrayPlane {
-        luma::crop(&self.pixels, self.size, area)
+        match &self.content {
+            Content::Coefficients(jpeg) => jpeg.crop(area),
+            Content::Pixels(picture) => picture.crop(area),
+        }
     }
 }
 

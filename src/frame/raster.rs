@@ -5,7 +5,7 @@ use std::io::Cursor;
 use image::codecs::{bmp::BmpDecoder, png::PngDecoder, tiff::TiffDecoder, webp::WebPDecoder};
 use image::{ColorType, DynamicImage, ImageDecoder, ImageError};
 
-use super::{DecodeError, Format, Frame, Limits, Orientation, Pixels};
+use super::{DecodeError, Format, Limits, Orientation, Picture, Pixels};
 use crate::geometry::Size;
 
 /// Size, and most bytes held while decoding, as the header claims them.
@@ -32,7 +32,11 @@ pub(super) fn claims(file: &[u8], format: Format, limits: &Limits) -> Result<(Si
     Ok((size, size.pixels().saturating_mul(u64::from(color.bytes_per_pixel()) + converted)))
 }
 
-pub(super) fn decode(file: &[u8], format: Format, limits: &Limits) -> Result<Frame, DecodeError> {
+pub(super) fn decode(
+    file: &[u8],
+    format: Format,
+    limits: &Limits,
+) -> Result<(Orientation, Picture), DecodeError> {
     let refused = |source| refusal(format, source);
     let mut decoder = open(file, format, limits)?;
     // An orientation that cannot be read is none: it only helps the eyes.
@@ -57,7 +61,7 @@ pub(super) fn decode(file: &[u8], format: Format, limits: &Limits) -> Result<Fra
         }
         other => Pixels::Rgb(other.into_rgb8().into_raw()),
     };
-    Ok(Frame { size, format, orientation, pixels, coding: None })
+    Ok((orientation, Picture { size, pixels, coding: None }))
 }
 
 /// A transparent picture is examined and kept as a viewer shows it: what lies under full transparency is never shown.

@@ -162,9 +162,60 @@ fn our_luma_is_the_decoders_luma() {
 fn our_colours_are_the_decoders_colours() {
     for (name, file, _) in zoo().into_iter().filter(|(name, ..)| *name != "palette.png") {
         let theirs = image::load_from_memory(&file).unwrap().into_rgb8();
-        let ours = decode(&file).unwrap().into_rgb();
+        let ours = decode(&file).unwrap().into_picture(&file).unwrap().into_rgb();
         let difference = mean_difference(ours.as_raw(), theirs.as_raw());
         assert!(difference < 1.0, "{name}: {difference}");
+    }
+}
+
+/// Those of the zoo that are held as coefficients.
+const SEQUENTIAL: [&str; 7] = ["444.jpg", "422.jpg", "440.jpg", "420.jpg", "411.jpg", "restarts.jpg", "gray.jpg"];
+
+#[test]
+fn usual_jpegs_are_held_as_coefficients_and_all_else_as_pixels() {
+    for (name, file, _) in zoo() {
+        let usual = matches!(decode(&file).unwrap().content(), Content::Coefficients(_));
+        assert_eq!(usual, SEQUENTIAL.contains(&name), "{name}");
+    }
+}
+
+#[test]
+fn coefficients_show_what_pixels_show() {
+    // A small picture and one that is not decoded in full at first.
+    for (width, height) in [(123, 77), (1001, 93)] {
+        let rgb = picture(width, height);
+        for factor in [SamplingFactor::F_1_1, SamplingFactor::F_2_1, SamplingFactor::F_2_2, SamplingFactor::F_4_1] {
+            let file = jpeg(&rgb, |e| e.set_sampling_factor(factor));
+            let (frame, pixels) = (decode(&file).unwrap(), decode(&file).unwrap().into_picture(&file).unwrap());
+            for area in [PixelRect::new(0, 0, width, height), PixelRect::new(37, 21, 64, 41), PixelRect::new(120, 70, 3, 7)] {
+                let (ours, theirs) = (frame.crop(area), pixels.crop(area));
+                assert!(ours.size == theirs.size);
+                let worst = ours.data.iter().zip(&theirs.data).map(|(a, b)| a.abs_diff(*b)).max();
+                assert!(worst <= Some(1), "{factor:?}: {worst:?}");
+            }
+            for denominator in [1, 2, 4, 8] {
+                let (ours, theirs) = (frame.reduced(denominator), pixels.reduced(denominator));
+                assert!(ours.size == theirs.size);
+                let difference = mean_difference(&ours.data, &theirs.data);
+                assert!(difference < 1.0, "{factor:?} 1/{denominator}: {difference}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cut_jpeg_is_truncated_whatever_stands_behind_the_cut() {
+    for (name, file, _) in zoo().into_iter().filter(|(name, ..)| SEQUENTIAL.contains(name)) {
+        let scan = file.windows(2).position(|w| w == [0xFF, 0xDA]).unwrap() + 14;
+        for part in 1..8 {
+            let cut = &file[..scan + (file.len() - scan) * part / 8];
+            // Not in the middle of a stuffed byte or a marker.
+            let cut = if cut.ends_with(&[0xFF]) { &cut[..cut.len() - 1] } else { cut };
+            let result = decode(&[cut, &[0xFF, 0xD9]].concat());
+            let error = result.err().unwrap_or_else(|| panic!("{name}, {part}/8 of it, was taken for a whole picture"));
+            let restarts = name == "restarts.jpg";
+            assert!(restarts || matches!(error, DecodeError::Truncated { format: Format::Jpeg }), "{name}: {error}");
+        }
     }
 }
 

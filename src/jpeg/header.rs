@@ -39,22 +39,28 @@ pub(super) struct Component {
     pub ac: usize,
 }
 
-/// What stands before the entropy-coded data.
+/// What stands before the entropy-coded data: enough to know whether a file is for the coefficient path, and how large
+/// its picture is.
 #[derive(Clone)]
-pub(super) struct Header {
-    pub size: Size,
+pub struct Header {
+    pub(super) size: Size,
     /// SOF0 or SOF1.
-    pub frame_marker: u8,
+    pub(super) frame_marker: u8,
     /// One (luma) or three (luma and two of chroma, luma with the most samples).
-    pub components: Vec<Component>,
-    pub quant: [Option<QuantTable>; 4],
-    pub dc: [Option<HuffmanTable>; 4],
-    pub ac: [Option<HuffmanTable>; 4],
+    pub(super) components: Vec<Component>,
+    pub(super) quant: [Option<QuantTable>; 4],
+    pub(super) dc: [Option<HuffmanTable>; 4],
+    pub(super) ac: [Option<HuffmanTable>; 4],
     /// MCUs between restart markers; 0 for none.
-    pub restart: usize,
+    pub(super) restart: usize,
     /// First byte of the entropy-coded data.
-    pub scan_start: usize,
+    pub(super) scan_start: usize,
+    /// Where the EXIF block lies, behind its six leading bytes.
+    exif: Option<Range<usize>>,
 }
+
+/// What an EXIF segment begins with.
+const EXIF: &[u8] = b"Exif\0\0";
 
 /// Reads `N` bytes at the front of a segment.
 fn take<'a, const N: usize>(segment: &mut &'a [u8]) -> Result<&'a [u8; N], JpegError> {
@@ -115,13 +121,18 @@ struct Gathered {
     dc: [Option<HuffmanTable>; 4],
     ac: [Option<HuffmanTable>; 4],
     restart: usize,
+    exif: Option<Range<usize>>,
     jfif: bool,
     /// The colour transform that an Adobe segment states.
     adobe: Option<u8>,
 }
 
 impl Header {
-    /// Reads `file` up to the entropy-coded data.
+    /// Reads `file` up to the entropy-coded data. Whether that is whole, [`Jpeg::decode`](super::Jpeg::decode) finds out.
+    ///
+    /// # Errors
+    ///
+    /// When the file is of another kind, beyond `limits`, or wrong in its first part.
     pub fn parse(file: &[u8], limits: &Limits) -> Result<Self, JpegError> {
         if file.len() > limits.max_bytes {
             return Err(JpegError::TooLarge);
@@ -157,11 +168,34 @@ impl Header {
                         gathered.adobe = Some(*transform);
                     }
                 }
-                0xE1..=0xED | 0xEF | 0xFE => drop(segments.body()?),
+                0xE1 => {
+                    let body = segments.body()?;
+                    // Of several, the last: so do the decoders of the pixel path.
+                    if body.len() > EXIF.len() && body.starts_with(EXIF) {
+                        gathered.exif = Some(at + EXIF.len()..at + body.len());
+                    }
+                }
+                0xE2..=0xED | 0xEF | 0xFE => drop(segments.body()?),
                 0x01 | 0xD0..=0xD7 => {}
                 _ => return Err(JpegError::Malformed(Fault::Marker)),
             }
         }
+    }
+
+    /// Size of the picture.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// MCUs in the picture.
+    pub fn mcu_count(&self) -> usize {
+        let (across, down) = self.mcus();
+        across * down
+    }
+
+    /// The EXIF block of the same `file`, without its six leading bytes.
+    pub fn exif<'f>(&self, file: &'f [u8]) -> Option<&'f [u8]> {
+        file.get(self.exif.clone()?)
     }
 
     /// Pixels across and down that one MCU covers.
@@ -171,29 +205,29 @@ impl Header {
     }
 
     /// MCUs across and down.
-    pub fn mcus(&self) -> (usize, usize) {
+    pub(super) fn mcus(&self) -> (usize, usize) {
         let (width, height) = self.mcu_pixels();
         (self.size.width.div_ceil(width) as usize, self.size.height.div_ceil(height) as usize)
     }
 
     /// Blocks in one MCU, of all components.
-    pub fn blocks_per_mcu(&self) -> usize {
+    pub(super) fn blocks_per_mcu(&self) -> usize {
         self.components.iter().map(|c| (c.blocks.0 * c.blocks.1) as usize).sum()
     }
 
     /// Steps of component `index`'s quantisation table, in zigzag order.
-    pub fn steps(&self, index: usize) -> &[u16; 64] {
+    pub(super) fn steps(&self, index: usize) -> &[u16; 64] {
         // `Gathered::scan` has refused components without their tables.
         &self.quant[self.components[index].quant].as_ref().expect("checked with the scan").steps
     }
 
     /// Component `index`'s DC table.
-    pub fn dc_spec(&self, index: usize) -> &TableSpec {
+    pub(super) fn dc_spec(&self, index: usize) -> &TableSpec {
         &self.dc[self.components[index].dc].as_ref().expect("checked with the scan").spec
     }
 
     /// Component `index`'s AC table.
-    pub fn ac_spec(&self, index: usize) -> &TableSpec {
+    pub(super) fn ac_spec(&self, index: usize) -> &TableSpec {
         &self.ac[self.components[index].ac].as_ref().expect("checked with the scan").spec
     }
 }
@@ -324,8 +358,8 @@ impl Gathered {
                 return Err(Unsupported::Colour.into());
             }
         }
-        let Gathered { quant, dc, ac, restart, .. } = self;
-        Ok(Header { size, frame_marker, components, quant, dc, ac, restart, scan_start })
+        let Gathered { quant, dc, ac, restart, exif, .. } = self;
+        Ok(Header { size, frame_marker, components, quant, dc, ac, restart, scan_start, exif })
     }
 }
 

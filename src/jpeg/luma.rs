@@ -111,10 +111,12 @@ impl LumaDecoder {
             let last = if header.restart == 0 { count } else { count.min(index.mcus.len() + header.restart) };
             while index.mcus.len() < last {
                 index.mcus.push(walk.start()?);
-                walk.mcu::<N>(&mut plane, (column as i64 * width, row as i64 * height))?;
+                let walked = walk.mcu::<N>(&mut plane, (column as i64 * width, row as i64 * height));
+                // Behind the end are zeros, which may be a fault as codes: the fault is that nothing is there.
                 if walk.reader.position() > 8 * interval.end {
                     return Err(JpegError::Truncated);
                 }
+                walked?;
                 column += 1;
                 if column == across {
                     (column, row) = (0, row + 1);

@@ -5,7 +5,7 @@
 //!
 //! | you have | you want | call |
 //! |---|---|---|
-//! | a JPEG file | to know whether it is whole and of a kind that this module treats | [`Jpeg::parse`] |
+//! | a JPEG file | to know whether it is whole and of a kind that this module treats | [`Jpeg::parse`], or [`Header::parse`] and [`Jpeg::decode`] |
 //! | a [`Jpeg`] | luma for the detector and the reader | its [`LumaSource`](crate::frame::LumaSource) |
 //! | a [`Jpeg`] and areas | a scene without them, and what was removed | [`Jpeg::splice`] |
 //! | scene and removed bytes | the original file, byte for byte | [`restore`] |
@@ -24,8 +24,9 @@ mod splice;
 mod transform;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
+pub use header::Header;
 pub use luma::Reduction;
 pub use removed::{RestoreError, restore};
 pub use splice::{Fill, SpliceError, Spliced};
@@ -35,7 +36,6 @@ use thiserror::Error;
 use crate::frame::GrayPlane;
 use crate::geometry::Size;
 use bits::Entropy;
-use header::Header;
 use luma::LumaDecoder;
 use scan::{Decoders, Index};
 
@@ -172,11 +172,19 @@ pub struct Jpeg {
 impl Jpeg {
     /// Reads `file`, which must be complete, and decodes its luma at `reduction` in the same pass.
     pub fn parse(file: &[u8], limits: &Limits, reduction: Reduction) -> Result<Self, JpegError> {
-        let header = Header::parse(file, limits)?;
-        let (across, down) = header.mcus();
-        let mcus = across * down;
+        Self::decode(Header::parse(file, limits)?, file, reduction)
+    }
+
+    /// The second half of [`Jpeg::parse`]: what follows the `header` of the same `file`.
+    ///
+    /// # Errors
+    ///
+    /// When the picture is damaged or incomplete. A second scan is found here, too.
+    pub fn decode(header: Header, file: &[u8], reduction: Reduction) -> Result<Self, JpegError> {
+        let mcus = header.mcu_count();
         let intervals = if header.restart == 0 { 1 } else { mcus.div_ceil(header.restart) };
-        let entropy = Entropy::unstuff(&file[header.scan_start..], intervals)?;
+        let scan = file.get(header.scan_start..).ok_or(JpegError::Truncated)?;
+        let entropy = Entropy::unstuff(scan, intervals)?;
         header::expect_end(file, header.scan_start + entropy.stuffed_len)?;
         // Each block takes a DC code and an AC code at least. This bounds all memory by the file's length.
         if intervals != entropy.intervals.len() || entropy.bits() < 2 * mcus * header.blocks_per_mcu() {
@@ -193,8 +201,11 @@ impl Jpeg {
         self.header.size
     }
 
-    /// Whether the picture has no chroma.
-    pub fn is_grey(&self) -> bool {
-        self.header.components.len() == 1
+    /// Bytes that the index takes for each MCU.
+    pub const INDEX_BYTES_PER_MCU: usize = size_of::<scan::McuStart>();
+
+    /// Pixels across and down that one MCU covers: the grid to which flat areas are widened.
+    pub fn mcu_pixels(&self) -> (u32, u32) {
+        self.header.mcu_pixels()
     }
 }

@@ -1,6 +1,6 @@
 //! What a splice took out of a file, and how it is put back.
 //!
-//! Owns the format of `removed` (method 1 of the vault format), version 1. Restoring needs no Huffman decoding: it moves
+//! Owns the format of `removed` (method 1 of docs/vault-format.md), version 1. Restoring needs no Huffman decoding: it moves
 //! bytes and bits about. Knows nothing of MCUs.
 //!
 //! Numbers are LEB128 varints of at most 64 bits, in their shortest form. "Bits" are those of a scan without byte

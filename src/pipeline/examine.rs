@@ -26,7 +26,9 @@ pub trait Look {
 pub type EyesFactory<'e> = dyn Fn() -> Box<dyn Look + 'e> + Sync + 'e;
 
 /// An image that was looked at.
-pub struct Examined {
+pub struct Examined<'f> {
+    /// The file that holds it.
+    pub file: &'f [u8],
     /// The image.
     pub frame: Frame,
     /// What was found on it, inside the stored image.
@@ -63,13 +65,13 @@ impl<'e> Observer<'e> {
 
     /// Decodes and looks at `file`, then lets `then` make something of it, all within `budget`. A panic in any of it,
     /// decoders and eyes included, ends as [`Unreadable::Fault`].
-    pub(super) fn examine<T>(
+    pub(super) fn examine<'f, T>(
         &mut self,
-        file: &[u8],
+        file: &'f [u8],
         limits: &Limits,
         budget: &Budget,
         stages: &mut Stages,
-        then: impl FnOnce(Examined, &mut Stages) -> Result<T, Unreadable>,
+        then: impl FnOnce(Examined<'f>, &mut Stages) -> Result<T, Unreadable>,
     ) -> Result<T, Unreadable> {
         // Nothing that the closure borrows is looked at after a panic, but `stages`, which is only numbers.
         let examined = catch_unwind(AssertUnwindSafe(|| {
@@ -86,13 +88,13 @@ impl<'e> Observer<'e> {
     }
 }
 
-fn look<'b>(
-    file: &[u8],
+fn look<'f, 'b>(
+    file: &'f [u8],
     eyes: &mut dyn Look,
     limits: &Limits,
     budget: &'b Budget,
     stages: &mut Stages,
-) -> Result<(Examined, Held<'b>), Unreadable> {
+) -> Result<(Examined<'f>, Held<'b>), Unreadable> {
     let header = timed(&mut stages.decode, || Header::read(file, limits))?;
     let held = timed(&mut stages.hand_over, || budget.hold(header.decoded_bytes()));
     let frame = timed(&mut stages.decode, || header.decode(file, limits))?;
@@ -103,10 +105,10 @@ fn look<'b>(
         let wide = upright.to_stored(eyes.cover(&region));
         region.bounds = upright.to_stored(region.bounds).clipped(size);
         // Eyes may guess at what lies outside. There is nothing to blank there, but what reaches inside is blanked.
-        if let Some(area) = redaction_area(wide, size) {
+        if let Some(area) = redaction_area(wide, &frame) {
             regions.push(region);
             areas.push(area);
         }
     }
-    Ok((Examined { frame, regions, areas }, held))
+    Ok((Examined { file, frame, regions, areas }, held))
 }

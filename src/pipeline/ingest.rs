@@ -19,6 +19,7 @@ use super::sink::{Known, RecordSink};
 use super::source::{LoadError, Loaded, Source, SourceFault, SourceImage, Stamp, load};
 use super::summary::{Stages, Summary, timed};
 use crate::pseudonym::EpochKeys;
+use crate::redact::Method;
 use crate::vault::record::CaptureRecord;
 
 /// Hears how a run goes. All methods are called on the thread that called [`Ingest::run`], in the source's order.
@@ -248,7 +249,7 @@ impl Ingest<'_> {
     ) -> End {
         let clerk = Clerk { keys: self.keys, site: self.site };
         let sight = worker.observer.examine(&bytes, &self.options.limits, budget, stages, |examined, stages| {
-            clerk.sight(examined, &bytes, stages)
+            clerk.sight(examined, stages)
         });
         let (sight, fault) = match sight {
             Ok(sight) => (Some(sight), None),
@@ -323,6 +324,11 @@ impl<'s, S: RecordSink> Sealing<'s, S> {
             End::Record { turn, digest, stamp, record, regions, fault } => {
                 let wanted = self.options.allow_duplicates || !self.known.knows(&digest);
                 if wanted {
+                    match (&record.scene, Method::from_code(record.identity.method)) {
+                        (Some(_), Some(Method::Spliced)) => self.summary.spliced += 1,
+                        (Some(_), _) => self.summary.recoded += 1,
+                        (None, _) => {}
+                    }
                     timed(&mut self.summary.stages.seal, || self.sink.append(*record))?;
                     self.captures += 1;
                     self.bytes += weight;

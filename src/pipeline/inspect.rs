@@ -29,7 +29,7 @@ pub fn inspect<'e, T: Send, E>(
     eyes: &'e EyesFactory<'e>,
     options: &Options,
     stop: &AtomicBool,
-    show: impl Fn(&SourceImage, Examined) -> T + Sync,
+    show: impl Fn(&SourceImage, Examined<'_>) -> T + Sync,
     mut receive: impl FnMut(Inspected<T>) -> Result<(), E>,
 ) -> Result<(), E> {
     let budget = Budget::new(options.decoded_bytes);

@@ -7,6 +7,7 @@ use super::source::SourceImage;
 use super::summary::{Stages, timed};
 use crate::capture::{Region, RegionKind};
 use crate::frame::LumaSource;
+use crate::geometry::PixelRect;
 use crate::pseudonym::EpochKeys;
 use crate::redact::{Method, redact};
 use crate::vault::record::{
@@ -41,10 +42,10 @@ impl Sight {
 
 impl Clerk<'_> {
     /// Pseudonymises and redacts.
-    pub(super) fn sight(&self, examined: Examined, file: &[u8], stages: &mut Stages) -> Result<Sight, Unreadable> {
-        let Examined { frame, regions, areas } = examined;
+    pub(super) fn sight(&self, examined: Examined<'_>, stages: &mut Stages) -> Result<Sight, Unreadable> {
+        let Examined { file, frame, regions, areas } = examined;
         let size = frame.size();
-        let (records, plates) = timed(&mut stages.pseudonym, || self.regions(&frame, &regions));
+        let (records, plates) = timed(&mut stages.pseudonym, || self.regions(&frame, &regions, &areas));
         let redaction = timed(&mut stages.redact, || redact(frame, file, &areas))?;
         Ok(Sight {
             width: size.width,
@@ -61,11 +62,17 @@ impl Clerk<'_> {
         })
     }
 
-    fn regions(&self, image: &dyn LumaSource, regions: &[Region]) -> (Vec<RegionRecord>, Vec<PlateRecord>) {
+    /// The records of `regions`, of which each is blanked by one of `areas`.
+    fn regions(
+        &self,
+        image: &dyn LumaSource,
+        regions: &[Region],
+        areas: &[PixelRect],
+    ) -> (Vec<RegionRecord>, Vec<PlateRecord>) {
         let mut plates = Vec::new();
         let records = (0u32..)
-            .zip(regions)
-            .map(|(index, region)| {
+            .zip(regions.iter().zip(areas))
+            .map(|(index, (region, &area))| {
                 let candidates = region.reading.iter().flat_map(|reading| &reading.candidates);
                 let pseudonyms = match region.kind {
                     RegionKind::Face => face_crop(image, region)
@@ -86,9 +93,10 @@ impl Clerk<'_> {
                 }
                 RegionRecord {
                     kind: kind_code(region.kind),
-                    bounds: bounds(image, region),
+                    bounds: region.bounds.pixels(image.size()).map_or([0; 4], numbers),
                     score: percent(region.score),
                     pseudonyms,
+                    blank: Some(numbers(area)),
                 }
             })
             .collect();
@@ -157,9 +165,9 @@ pub fn face_crop(image: &dyn LumaSource, region: &Region) -> Option<Vec<u8>> {
     Some(crop)
 }
 
-fn bounds(image: &dyn LumaSource, region: &Region) -> [i32; 4] {
-    // Sides are at most 65,535.
-    region.bounds.pixels(image.size()).map_or([0; 4], |area| [area.x, area.y, area.w, area.h].map(|v| v as i32))
+/// A box as records have it. Sides are at most 65,535.
+fn numbers(area: PixelRect) -> [i32; 4] {
+    [area.x, area.y, area.w, area.h].map(|v| v as i32)
 }
 
 /// The format's number of a kind.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 pub struct Stages {
     /// Reading files and hashing them.
     pub read: Duration,
-    /// Headers and pixels.
+    /// Headers, and pixels or coefficients with reduced luma.
     pub decode: Duration,
     /// Finding regions.
     pub detect: Duration,
@@ -15,7 +15,7 @@ pub struct Stages {
     pub read_plates: Duration,
     /// Deriving pseudonyms.
     pub pseudonym: Duration,
-    /// Blanking and encoding scenes.
+    /// Blanking and splicing or encoding scenes.
     pub redact: Duration,
     /// Waiting for the next image or for room.
     pub hand_over: Duration,
@@ -67,6 +67,10 @@ pub struct Summary {
     pub sealed: u64,
     /// Images that the vault held already, or that the run had met already.
     pub skipped: u64,
+    /// Captures whose scene is the original's own bits but for flat areas.
+    pub spliced: u64,
+    /// Captures whose scene was decoded, filled and coded anew.
+    pub recoded: u64,
     /// Captures sealed whole because they could not be examined.
     pub unreadable: u64,
     /// Files and folders that could not be read from disk. They are not in the vault.

@@ -3,39 +3,62 @@
 //! Owns what takes the place of blanked pixels, the grid to which areas keep, and how a scene is coded. Knows nothing of
 //! keys, vaults or files, nor of how areas were found.
 //!
-//! This is the pixel path: decode, fill, encode. A scene is always a JPEG without any metadata segment, whatever the
-//! original was: it is for looking at, and the original lies whole in [`Redaction::removed`]. A scene of a JPEG is
-//! coded with the original's own quantisation tables and chroma sampling, which loses next to nothing; others are coded
-//! at quality 95 with full chroma, which is visually lossless at a tenth of a PNG's size and time.
+//! A scene is always a JPEG without any metadata segment, whatever the original was: it is for looking at.
+//!
+//! - An image that is held as coefficients is *spliced*: its scene is the original's own bits but for flat areas, and
+//!   scene and [`Redaction::removed`] together give back the original.
+//! - Any other is decoded, filled and coded anew, and the original lies whole in [`Redaction::removed`]. A JPEG's scene is
+//!   then coded with the original's own quantisation tables and chroma sampling, which loses next to nothing; others are
+//!   coded at quality 95 with full chroma, which is visually lossless at a tenth of a PNG's size and time.
 
 use std::borrow::Cow;
 
 use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, EncodingError, QuantizationTableType, SamplingFactor};
 use thiserror::Error;
 
-use crate::frame::{Frame, JpegCoding, LumaSource, Pixels};
+use crate::frame::{Content, DecodeError, Frame, JpegCoding, LumaSource, Picture, Pixels};
 use crate::geometry::{PixelRect, Rect, Size};
+use crate::jpeg::{self, Fill, Jpeg, Spliced};
 
 /// What takes the place of blanked pixels: middle grey, whose blocks are all zero in every JPEG table, and which is
 /// told apart from both night and glare.
 pub const FILL: u8 = 128;
 
-/// Sides of blanked areas are multiples of this: the largest coding unit of a usual JPEG (4:2:0). A block is then blank
-/// as a whole or not at all, and nothing of a region is left in the coefficients of a block it shares.
+/// Sides of blanked areas are multiples of this, or of the original's coding unit where that is larger. A block is then
+/// blank as a whole or not at all, and nothing of a region is left in the coefficients of a block it shares.
 pub const GRID: u32 = 16;
 
 /// Quality of scenes whose original was not a JPEG.
 const LOSSLESS_SOURCE_QUALITY: u8 = 95;
 
-/// The pixels to blank on an image of `size` for a box that reaches as far as must be hidden, margins included: widened
-/// to [`GRID`]. `None` when the box touches no pixel.
-pub fn redaction_area(wide: Rect, size: Size) -> Option<PixelRect> {
+/// The pixels to blank on `frame` for a box that reaches as far as must be hidden, margins included: widened to [`GRID`]
+/// or to the units in which the scene is coded. Just these pixels become blank. `None` when the box touches no pixel.
+pub fn redaction_area(wide: Rect, frame: &Frame) -> Option<PixelRect> {
+    widened(wide, frame.size(), grid(frame))
+}
+
+fn widened(wide: Rect, size: Size, (across, down): (u32, u32)) -> Option<PixelRect> {
     let PixelRect { x, y, w, h } = wide.pixels(size)?;
-    let left = x / GRID * GRID;
-    let top = y / GRID * GRID;
-    let right = (x + w).next_multiple_of(GRID).min(size.width);
-    let bottom = (y + h).next_multiple_of(GRID).min(size.height);
+    let left = x / across * across;
+    let top = y / down * down;
+    let right = (x + w).next_multiple_of(across).min(size.width);
+    let bottom = (y + h).next_multiple_of(down).min(size.height);
     Some(PixelRect::new(left, top, right - left, bottom - top))
+}
+
+/// The grid to which areas of `frame` keep, across and down.
+fn grid(frame: &Frame) -> (u32, u32) {
+    let (across, down) = match frame.content() {
+        Content::Coefficients(jpeg) => jpeg.mcu_pixels(),
+        Content::Pixels(Picture { coding: Some(JpegCoding { sampling, .. }), .. }) => {
+            // A file may state chroma of more samples than luma; it is then coded with as many.
+            [sampling.horizontal, sampling.vertical].map(|factor| 8 * u32::from(factor.max(1))).into()
+        }
+        Content::Pixels(_) => (8, 8),
+    };
+    // Usual units are 8, 16 or 32 pixels wide and high.
+    let multiple = |unit: u32| if GRID.is_multiple_of(unit) { GRID } else { unit };
+    (multiple(across), multiple(down))
 }
 
 /// A redacted image and what was taken from it.
@@ -56,6 +79,8 @@ pub struct Redaction<'o> {
 pub enum Method {
     /// What was removed is the original file whole.
     Whole = 0,
+    /// What was removed gives the original back together with the scene, see [`crate::jpeg::restore`].
+    Spliced = 1,
 }
 
 impl Method {
@@ -68,6 +93,7 @@ impl Method {
     pub const fn from_code(code: u8) -> Option<Self> {
         match code {
             0 => Some(Self::Whole),
+            1 => Some(Self::Spliced),
             _ => None,
         }
     }
@@ -77,6 +103,9 @@ impl Method {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RedactError {
+    /// The pixel decoder refuses an image whose coefficients cannot be spliced.
+    #[error("the scene could not be made from pixels")]
+    Decode(#[from] DecodeError),
     /// The encoder refused.
     #[error("the scene could not be encoded")]
     Encode(#[source] EncodingError),
@@ -85,20 +114,41 @@ pub enum RedactError {
     TooLong(Size),
 }
 
-/// Blanks `areas` of `frame` and encodes what is left. `original` is the file that `frame` was decoded from.
+/// Blanks `areas` of `frame` and encodes what is left. `original` is the file that `frame` was decoded from. Areas that
+/// [`redaction_area`] gave are blanked to the pixel; others are widened to the original's coding units.
 ///
 /// # Errors
 ///
 /// When the scene cannot be encoded; then nothing may be shown of the image.
-pub fn redact<'o>(mut frame: Frame, original: &'o [u8], areas: &[PixelRect]) -> Result<Redaction<'o>, RedactError> {
-    for &area in areas {
-        frame.fill(area, FILL);
+pub fn redact<'o>(frame: Frame, original: &'o [u8], areas: &[PixelRect]) -> Result<Redaction<'o>, RedactError> {
+    const MEDIA_TYPE: &str = "image/jpeg";
+    if let Content::Coefficients(jpeg) = frame.content()
+        && let Some((scene, removed)) = spliced(jpeg, original, areas)
+    {
+        return Ok(Redaction { scene, media_type: MEDIA_TYPE, method: Method::Spliced, removed: removed.into() });
     }
-    Ok(Redaction { scene: encode(&frame)?, media_type: "image/jpeg", method: Method::Whole, removed: original.into() })
+    let mut picture = frame.into_picture(original)?;
+    for &area in areas {
+        picture.fill(area, FILL);
+    }
+    Ok(Redaction {
+        scene: encode(&picture)?,
+        media_type: MEDIA_TYPE,
+        method: Method::Whole,
+        removed: original.into(),
+    })
 }
 
-fn encode(frame: &Frame) -> Result<Vec<u8>, RedactError> {
-    let size = frame.size();
+/// The scene and what was removed; `None` when the original's tables have no room for the codes that flat areas need, or
+/// could not be given back: the pixel path then serves.
+fn spliced(jpeg: &Jpeg, original: &[u8], areas: &[PixelRect]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let fill = Fill { y: FILL, cb: 128, cr: 128 };
+    let Spliced { scene, removed, .. } = jpeg.splice(original, areas, fill).ok()?;
+    Some((scene, removed?))
+}
+
+fn encode(picture: &Picture) -> Result<Vec<u8>, RedactError> {
+    let size = picture.size;
     let (Ok(width), Ok(height)) = (u16::try_from(size.width), u16::try_from(size.height)) else {
         return Err(RedactError::TooLong(size));
     };
@@ -106,7 +156,7 @@ fn encode(frame: &Frame) -> Result<Vec<u8>, RedactError> {
     let mut scene = Vec::with_capacity(size.pixels() as usize / 5 + 1024);
     let mut encoder = Encoder::new(&mut scene, LOSSLESS_SOURCE_QUALITY);
     encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
-    match frame.coding() {
+    match &picture.coding {
         Some(JpegCoding { luma, chroma, sampling }) => {
             // The encoder writes 8-bit tables.
             let table = |values: &[u16; 64]| QuantizationTableType::Custom(Box::new(values.map(|v| v.clamp(1, 255))));
@@ -116,7 +166,7 @@ fn encode(frame: &Frame) -> Result<Vec<u8>, RedactError> {
         }
         None => encoder.set_sampling_factor(SamplingFactor::F_1_1),
     }
-    let (samples, color) = match frame.pixels() {
+    let (samples, color) = match &picture.pixels {
         Pixels::Gray(samples) => (samples, ColorType::Luma),
         Pixels::Ycbcr(samples) => (samples, ColorType::Ycbcr),
         Pixels::Rgb(samples) => (samples, ColorType::Rgb),
@@ -132,22 +182,40 @@ pub enum RestoreError {
     /// The record was written by a later version.
     #[error("the restore method {0} is not known to this version")]
     UnknownMethod(u8),
+    /// The original is restored from its scene too, and there is none.
+    #[error("the original cannot be restored without its scene")]
+    NoScene,
+    /// Scene and removed bytes do not belong together.
+    #[error("the original cannot be restored from this scene")]
+    Spliced(#[from] jpeg::RestoreError),
     /// What came out is not what went in.
     #[error("the restored file does not have the recorded BLAKE3")]
     Digest,
 }
 
 /// Gives back the original file byte for byte, from what an identity record holds: the `method`'s number, what was
-/// `removed`, and the original's `blake3`, which is checked.
+/// `removed`, and the original's `blake3`, which is checked; and from the `scene`, which all methods but
+/// [`Method::Whole`] need.
 ///
 /// # Errors
 ///
-/// When the method is unknown or the digest differs.
-pub fn restore(method: u8, removed: Vec<u8>, blake3: &[u8; 32]) -> Result<Vec<u8>, RestoreError> {
+/// When the method is unknown, the scene is missing or another, or the digest differs.
+pub fn restore<'r>(
+    method: u8,
+    scene: Option<&[u8]>,
+    removed: &'r [u8],
+    blake3: &[u8; 32],
+) -> Result<Cow<'r, [u8]>, RestoreError> {
     let original = match Method::from_code(method).ok_or(RestoreError::UnknownMethod(method))? {
-        Method::Whole => removed,
+        Method::Whole => Cow::Borrowed(removed),
+        Method::Spliced => jpeg::restore(scene.ok_or(RestoreError::NoScene)?, removed)?.into(),
     };
     if blake3::hash(&original) == *blake3 { Ok(original) } else { Err(RestoreError::Digest) }
+}
+
+/// Whether the original of the `method` of that number is restored from its scene, too.
+pub const fn needs_scene(method: u8) -> bool {
+    matches!(Method::from_code(method), Some(Method::Spliced))
 }
 
 #[cfg(test)]

@@ -8,8 +8,9 @@ fn frame(file: &[u8]) -> Frame {
     Frame::decode(file, &Limits::default()).unwrap()
 }
 
+/// As the pixel decoder has it.
 fn luma(file: &[u8]) -> GrayPlane {
-    frame(file).reduced(1).into_owned()
+    frame(file).into_picture(file).unwrap().reduced(1).into_owned()
 }
 
 fn redacted<'o>(file: &'o [u8], areas: &[PixelRect]) -> Redaction<'o> {
@@ -23,7 +24,7 @@ proptest! {
     ) {
         let size = Size::new(170, 113);
         let wide = Rect::new(x, y, w, h);
-        let area = redaction_area(wide, size);
+        let area = widened(wide, size, (GRID, GRID));
         prop_assert_eq!(area.is_some(), wide.pixels(size).is_some());
         if let (Some(area), Some(touched)) = (area, wide.pixels(size)) {
             prop_assert!(area.rect().overlap(touched.rect()) == touched.rect().area());
@@ -47,7 +48,8 @@ fn areas_are_flat_and_the_rest_stays() {
     ];
     for file in files {
         let before = luma(&file);
-        let after = luma(&redacted(&file, &[area]).scene);
+        let Redaction { scene, method, .. } = redacted(&file, &[area]);
+        let after = luma(&scene);
         let (mut worst, mut sum, mut count) = (0, 0u64, 0u64);
         for (i, (&a, &b)) in before.data.iter().zip(&after.data).enumerate() {
             let (x, y) = (i as u32 % 200, i as u32 / 200);
@@ -59,6 +61,7 @@ fn areas_are_flat_and_the_rest_stays() {
                 count += 1;
             }
         }
+        assert!(method == Method::Whole || sum == 0, "a spliced scene keeps its pixels");
         // The same tables once more: only rounding is left.
         assert!(sum as f64 / (count as f64) < 0.5 && worst < 16, "mean {} worst {worst}", sum as f64 / count as f64);
     }
@@ -91,14 +94,66 @@ fn nothing_of_the_original_but_its_picture_reaches_the_scene() {
 }
 
 #[test]
+fn areas_keep_to_the_units_of_the_original() {
+    use jpeg_encoder::SamplingFactor::*;
+    let rgb = picture(200, 120);
+    let wide = Rect::new(70.0, 50.0, 3.0, 3.0);
+    for (factor, expected) in [
+        (F_1_1, PixelRect::new(64, 48, 16, 16)),
+        (F_2_2, PixelRect::new(64, 48, 16, 16)),
+        (F_4_1, PixelRect::new(64, 48, 32, 16)),
+        (F_1_4, PixelRect::new(64, 32, 16, 32)),
+    ] {
+        for progressive in [false, true] {
+            let file = jpeg(&rgb, |e| {
+                e.set_sampling_factor(factor);
+                e.set_progressive(progressive);
+            });
+            let area = redaction_area(wide, &frame(&file)).unwrap();
+            assert_eq!(area, expected, "{factor:?}");
+            let shown = luma(&redacted(&file, &[area]).scene);
+            for (i, &sample) in shown.data.iter().enumerate() {
+                let inside = area.contains(i as u32 % 200, i as u32 / 200);
+                assert!(!inside || sample == FILL, "{factor:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_spliced_takes_the_pixel_path() {
+    // Two files of one length: what is removed from the first does not give back the second.
+    let [file, other] = [100, 101].map(|gray| jpeg(&image::RgbImage::from_pixel(32, 16, image::Rgb([gray; 3])), |_| {}));
+    assert_eq!(file.len(), other.len());
+    let area = PixelRect::new(16, 0, 16, 16);
+    let Redaction { method, removed, scene, .. } = redact(frame(&file), &other, &[area]).unwrap();
+    assert!(method == Method::Whole && *removed == other);
+    let shown = luma(&scene);
+    assert!(shown.data.iter().enumerate().all(|(i, &sample)| (sample == FILL) == (i % 32 >= 16)));
+
+    // No room in the tables for flat blocks' codes, and pixel decoders refuse such tables.
+    let file = crate::jpeg::tests::full_tables();
+    assert!(matches!(redact(frame(&file), &file, &[area]), Err(RedactError::Decode(_))));
+}
+
+#[test]
 fn the_original_comes_back_byte_for_byte() {
     let mut file = jpeg(&picture(50, 50), |_| {});
     file.extend(b"trailing");
-    let Redaction { method, removed, .. } = redacted(&file, &[PixelRect::new(0, 0, 16, 16)]);
     let digest = *blake3::hash(&file).as_bytes();
-    assert_eq!(restore(method.code(), removed.to_vec(), &digest).unwrap(), file);
-    assert!(matches!(restore(method.code(), b"other".to_vec(), &digest), Err(RestoreError::Digest)));
-    assert!(matches!(restore(9, removed.into_owned(), &digest), Err(RestoreError::UnknownMethod(9))));
+    let Redaction { method, removed, scene, .. } = redacted(&file, &[PixelRect::new(0, 0, 16, 16)]);
+    assert_eq!(method, Method::Spliced);
+    let restored = |scene: Option<&[u8]>, removed: &[u8]| restore(method.code(), scene, removed, &digest).map(Cow::into_owned);
+    assert_eq!(restored(Some(&scene), &removed).unwrap(), file);
+    assert!(matches!(restored(None, &removed), Err(RestoreError::NoScene)));
+    assert!(matches!(restored(Some(&scene[1..]), &removed), Err(RestoreError::Spliced(_))));
+    let mut other = removed.to_vec();
+    *other.last_mut().unwrap() ^= 1;
+    assert!(matches!(restored(Some(&scene), &other), Err(RestoreError::Digest)));
+
+    let whole = |file: &[u8]| restore(Method::Whole.code(), None, file, &digest).is_ok();
+    assert!(whole(&file) && !whole(b"other"));
+    assert!(matches!(restore(9, Some(&scene), &file, &digest), Err(RestoreError::UnknownMethod(9))));
 }
 
 #[test]

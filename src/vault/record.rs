@@ -72,6 +72,10 @@ pub struct RegionRecord {
     /// Pseudonyms, most probable first: one for each candidate spelling of a plate, one token for a face.
     #[n(3)]
     pub pseudonyms: Vec<PseudonymRecord>,
+    /// The pixels that the scene does not show on account of this region, as x, y, width, height: its box with margins,
+    /// widened to the scene's coding units. Absent from the first vaults' records.
+    #[n(4)]
+    pub blank: Option<[i32; 4]>,
 }
 
 /// A pseudonym and how probable the reading behind it is.

@@ -77,6 +77,7 @@ pub fn capture(number: u64, class: Option<&str>) -> CaptureRecord {
                 bounds: [10, 20, 300, 80],
                 score: 97,
                 pseudonyms: vec![PseudonymRecord { value: [number as u8; 16], probability: 91 }],
+                blank: Some([0, 16, 320, 96]),
             }],
         },
         scene: readable.then(|| SceneRecord {

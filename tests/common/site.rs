@@ -81,7 +81,9 @@ impl Site {
                 let id = CaptureId(catalogue.id);
                 let identity = vault.identity_in(segment, id, &keys).expect("the identity opens");
                 let scene = vault.scene_in(segment, id, &keys).ok();
-                let original = restore(identity.method, identity.removed.clone(), &identity.blake3).expect("restored");
+                let shown = scene.as_ref().map(|scene| scene.file.as_slice());
+                let original = restore(identity.method, shown, &identity.removed, &identity.blake3).expect("restored");
+                let original = original.into_owned();
                 opened.push(Opened { name: identity.source_name.clone(), catalogue, scene, identity, original });
             }
         }

@@ -5,6 +5,7 @@
     reader.py EXPORT --recipient partner.key
 
 Prints one JSON object a capture: its catalogue record, and length and BLAKE3 of what the scene and the identity hold.
+Every original that the given keys allow to restore is restored and compared with its BLAKE3.
 It verifies everything that the format lets a reader verify, and stops at the first thing that is wrong.
 """
 
@@ -258,6 +259,113 @@ def manifest_segments(path, vault_id, keys, custodian):
     return {segment[0]: segment[1] for segment in content[5]}
 
 
+# --- Originals ------------------------------------------------------------------------------------------------------
+
+
+def original(method, scene, removed):
+    """The original file; None for a method that needs a scene where there is none, or that is not known."""
+    if method == 0:
+        return removed
+    return spliced_original(scene, removed) if method == 1 and scene is not None else None
+
+
+class Numbers:
+    """Reads what was removed from front to back."""
+
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def bytes(self, count):
+        self.at += count
+        must(self.at <= len(self.data), "removed bytes end early")
+        return self.data[self.at - count : self.at]
+
+    def number(self):
+        value, shift = 0, 0
+        while True:
+            (byte,) = self.bytes(1)
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                must((byte > 0 or shift == 7) and value <= 1 << 33, "number")
+                return value
+            must(shift < 63, "number")
+
+
+def spliced_original(scene, removed):
+    """Method 1: the scene, with the bits that were cut out of its scan and all that was not picture put back."""
+    numbers = Numbers(removed)
+    must(numbers.bytes(1) == b"\1", "removed bytes of another version")
+    length = numbers.number()
+    must(length <= 1 << 30, "original's length")
+    must(numbers.number() == len(scene), "another scene")
+    scan_start = numbers.number()
+    must(scan_start <= len(scene) - 2, "scene's scan")
+    out = bytearray()
+    for _ in range(numbers.number()):
+        piece = numbers.number()
+        if piece & 1:
+            offset = numbers.number()
+            must(offset + (piece >> 1) <= len(scene), "piece of the scene")
+            out += scene[offset : offset + (piece >> 1)]
+        else:
+            out += numbers.bytes(piece >> 1)
+        must(len(out) <= length, "original's length")
+    intervals = scan_intervals(scene[scan_start:-2])
+    listed, next_listed = {}, 0
+    for _ in range(numbers.number()):
+        next_listed += numbers.number()
+        must(next_listed < len(intervals), "interval's number")
+        listed[next_listed] = original_interval(intervals[next_listed], numbers)
+        next_listed += 1
+    for number, interval in enumerate(intervals):
+        if number:
+            out += bytes([0xFF, 0xD0 + (number - 1) % 8])
+        out += listed.get(number, interval)
+    out += numbers.data[numbers.at :]
+    must(len(out) == length, "original's length")
+    return bytes(out)
+
+
+def scan_intervals(scan):
+    """What lies between restart markers, stuffing included."""
+    intervals, start, at = [], 0, scan.find(b"\xff")
+    while at >= 0:
+        must(at + 1 < len(scan) and (scan[at + 1] == 0 or 0xD0 <= scan[at + 1] <= 0xD7), "scene's scan")
+        if scan[at + 1]:
+            intervals.append(scan[start:at])
+            start = at + 2
+        at = scan.find(b"\xff", at + 2)
+    return intervals + [scan[start:]]
+
+
+def original_interval(stuffed, numbers):
+    """One interval of the scan, with its edits undone."""
+    scene = stuffed.replace(b"\xff\0", b"\xff")
+    # Triples of bits: the same in both, only in the scene, only in the original.
+    edits = [tuple(numbers.number() for _ in range(3)) for _ in range(numbers.number())]
+    same, behind, fill = (numbers.number() for _ in range(3))
+    edits.append((same, 0, behind))
+    must(sum(edit[0] + edit[1] for edit in edits) <= 8 * len(scene), "edits go beyond the scene")
+    put_in = numbers.bytes((sum(edit[2] for edit in edits) + 7) // 8)
+    bits, count, scene_at, original_at = 0, 0, 0, 0
+    for same, left_out, original_bits in edits:
+        bits = bits << same | cut(scene, scene_at, same)
+        bits = bits << original_bits | cut(put_in, original_at, original_bits)
+        count += same + original_bits
+        scene_at += same + left_out
+        original_at += original_bits
+    must(count % 8 == 0, "interval's length")
+    return bits.to_bytes(count // 8, "big").replace(b"\xff", b"\xff\0") + b"\xff" * fill
+
+
+def cut(data, start, count):
+    """`count` bits from bit `start` on, as a number."""
+    end = start + count
+    whole = int.from_bytes(data[start // 8 : (end + 7) // 8], "big")
+    return (whole >> (-end % 8)) & ((1 << count) - 1)
+
+
 # --- Output ---------------------------------------------------------------------------------------------------------
 
 
@@ -268,6 +376,7 @@ def shown(catalogue):
             "bounds": region[1],
             "score": region[2],
             "pseudonyms": [[base32(p[0]), p[1]] for p in region[3]],
+            "blank": region.get(4),
         }
         for region in catalogue[10]
     ]
@@ -308,11 +417,13 @@ def main():
             if scene := sections.get("scene", {}).get(capture):
                 line["scene"] = {"media_type": scene[1]} | digest(scene[2])
             if identity := sections.get("identity", {}).get(capture):
-                must(identity[3] != 0 or blake3(identity[4]).digest() == identity[2], "original's hash")
+                file = original(identity[3], scene and scene[2], identity[4])
+                must(file is None or blake3(file).digest() == identity[2], "original's hash")
                 line["identity"] = digest(identity[4]) | {
                     "source_name": identity[1].hex(),
                     "original_blake3": identity[2].hex(),
                     "method": identity[3],
+                    "restored": file is not None,
                     "plates": [[plate[0], plate[1]] for plate in identity[5]],
                 }
             print(json.dumps(line))

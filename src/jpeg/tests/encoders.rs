@@ -83,7 +83,8 @@ fn check_pixels(file: &[u8], spliced: &Spliced, fill: Fill) {
 /// Luma against `image`'s: full size, and means for the reduced planes.
 fn check_luma(file: &[u8]) {
     let jpeg = parse(file);
-    let reference = crate::frame::Frame::decode(file, &crate::frame::Limits::default()).unwrap();
+    let frame = crate::frame::Frame::decode(file, &crate::frame::Limits::default()).unwrap();
+    let reference = frame.into_picture(file).unwrap();
     let difference = |denominator| {
         let (ours, theirs) = (jpeg.reduced(denominator), reference.reduced(denominator));
         assert_eq!(ours.size, theirs.size);

@@ -190,6 +190,15 @@ fn removed_bytes_are_few() {
     assert!(nothing.removed.unwrap().len() < 200);
 }
 
+/// A file of four grey blocks whose DC table has no room for the codes of a flat area.
+pub(crate) fn full_tables() -> Vec<u8> {
+    // Differences of the sizes 2 and 3 alone; flat blocks need that of size 0.
+    let mcus = [2, 6, 9, 12].map(|dc| vec![std::array::from_fn(|k| if k == 0 { dc } else { 0 })]).to_vec();
+    let (behind, sampling) = (Vec::new(), vec![(1, 1)]);
+    let tables = TableKind::Full;
+    Picture { size: (32, 8), sampling, restart: 0, tables, mcus, padding: true, behind, fill: 0, dirty: false }.write()
+}
+
 #[test]
 fn a_full_table_is_refused() {
     // Differences of the sizes 0 and 1 occur, and their codes leave no room for that of another fill.
@@ -212,4 +221,8 @@ fn a_full_table_is_refused() {
     let file = picture.write();
     assert_eq!(parse(&file).splice(&file, &area, Fill::BLACK).err(), Some(SpliceError::NoCode));
     check_splice(&file, &area, Fill { y: 128, cb: 128, cr: 128 }).unwrap();
+
+    let file = full_tables();
+    let grey = Fill { y: 128, cb: 128, cr: 128 };
+    assert_eq!(parse(&file).splice(&file, &area, grey).err(), Some(SpliceError::NoCode));
 }

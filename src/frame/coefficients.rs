@@ -1,0 +1,55 @@
+//! JPEG held as coefficients: which files are, and how their refusals are told.
+
+use super::{DecodeError, Format, Orientation};
+use crate::geometry::Size;
+use crate::jpeg::{Jpeg, JpegError, Limits, Reduction};
+
+pub(super) use crate::jpeg::Header;
+
+/// Longest side of a picture that the eyes look at in full. They scale pictures to some 640 pixels, and take what is below
+/// one and a half times that as it is.
+const SMALL: u32 = 960;
+
+/// The header of a file that is held as its coefficients; `None` when it is a JPEG of another kind, for the pixel decoder.
+pub(super) fn header(file: &[u8]) -> Result<Option<Header>, DecodeError> {
+    // How many pixels there may be is checked with all other formats'.
+    let limits = Limits { max_pixels: u64::MAX, ..Limits::default() };
+    match Header::parse(file, &limits) {
+        Ok(header) => Ok(Some(header)),
+        // Too many bytes for the index; the pixel decoder has no such bound.
+        Err(JpegError::Unsupported(_) | JpegError::TooLarge) => Ok(None),
+        Err(error) => Err(refusal(error)),
+    }
+}
+
+/// What the eyes ask for first, and gets decoded along with the index.
+fn reduction(size: Size) -> Reduction {
+    if size.width.max(size.height) < SMALL { Reduction::Full } else { Reduction::Half }
+}
+
+/// Most bytes that decoding and looking hold at once: the coefficients' bits, their index, and two planes of luma.
+pub(super) fn decoded_bytes(header: &Header, file: &[u8]) -> u64 {
+    let denominator = u64::from(reduction(header.size()).denominator());
+    let plane = header.size().pixels() / (denominator * denominator);
+    let index = header.mcu_count() * Jpeg::INDEX_BYTES_PER_MCU;
+    (file.len() + index) as u64 + 2 * plane
+}
+
+/// The way up and the coefficients; `None` for these when a file turns out to have more than one scan: such a file is seldom,
+/// and its pixels are then in nobody's count of memory but its own.
+pub(super) fn decode(header: Header, file: &[u8]) -> Result<(Orientation, Option<Jpeg>), DecodeError> {
+    let orientation = header.exif(file).map_or(Orientation::Upright, Orientation::from_exif);
+    let reduction = reduction(header.size());
+    match Jpeg::decode(header, file, reduction) {
+        Ok(jpeg) => Ok((orientation, Some(jpeg))),
+        Err(JpegError::Unsupported(_)) => Ok((orientation, None)),
+        Err(error) => Err(refusal(error)),
+    }
+}
+
+fn refusal(error: JpegError) -> DecodeError {
+    match error {
+        JpegError::Truncated => DecodeError::Truncated { format: Format::Jpeg },
+        error => DecodeError::Coefficients(error),
+    }
+}

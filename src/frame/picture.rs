@@ -1,0 +1,79 @@
+//! An image as pixels.
+
+use std::borrow::Cow;
+
+use image::RgbImage;
+
+use super::{GrayPlane, JpegCoding, LumaSource, luma};
+use crate::geometry::{PixelRect, Size};
+
+/// Samples, rows top down without gaps.
+pub(crate) enum Pixels {
+    Gray(Vec<u8>),
+    Ycbcr(Vec<u8>),
+    Rgb(Vec<u8>),
+}
+
+/// All pixels of an image.
+pub(crate) struct Picture {
+    pub(crate) size: Size,
+    pub(crate) pixels: Pixels,
+    /// How it was coded where it was a JPEG, so that its scene can be coded alike.
+    pub(crate) coding: Option<JpegCoding>,
+}
+
+impl Picture {
+    /// In colour, for showing.
+    pub(crate) fn into_rgb(self) -> RgbImage {
+        let Size { width, height } = self.size;
+        let samples = match self.pixels {
+            Pixels::Gray(gray) => gray.iter().flat_map(|&v| [v, v, v]).collect(),
+            Pixels::Rgb(samples) => samples,
+            Pixels::Ycbcr(mut samples) => {
+                for pixel in samples.chunks_exact_mut(3) {
+                    let [y, cb, cr] = [0, 1, 2].map(|i| i32::from(pixel[i]));
+                    let (cb, cr) = (cb - 128, cr - 128);
+                    // JPEG's inverse (BT.601, full range) in 1/65536.
+                    let rgb = [91_881 * cr, -22_554 * cb - 46_802 * cr, 116_130 * cb];
+                    for (sample, delta) in pixel.iter_mut().zip(rgb) {
+                        *sample = (y + ((delta + 32_768) >> 16)).clamp(0, 255) as u8;
+                    }
+                }
+                samples
+            }
+        };
+        RgbImage::from_raw(width, height, samples).expect("as many samples as pixels")
+    }
+
+    /// Makes `area` one flat grey.
+    pub(crate) fn fill(&mut self, area: PixelRect, gray: u8) {
+        let width = self.size.width as usize;
+        let (samples, color): (&mut [u8], &[u8]) = match &mut self.pixels {
+            Pixels::Gray(samples) => (samples, &[gray]),
+            // Luma, and chroma at its middle.
+            Pixels::Ycbcr(samples) => (samples, &[gray, 128, 128]),
+            Pixels::Rgb(samples) => (samples, &[gray, gray, gray]),
+        };
+        for row in samples.chunks_exact_mut(width * color.len()).take(area.bottom() as usize).skip(area.y as usize) {
+            for pixel in
+                row[area.x as usize * color.len()..area.right() as usize * color.len()].chunks_exact_mut(color.len())
+            {
+                pixel.copy_from_slice(color);
+            }
+        }
+    }
+}
+
+impl LumaSource for Picture {
+    fn size(&self) -> Size {
+        self.size
+    }
+
+    fn reduced(&self, denominator: u32) -> Cow<'_, GrayPlane> {
+        Cow::Owned(luma::reduced(&self.pixels, self.size, denominator))
+    }
+
+    fn crop(&self, area: PixelRect) -> GrayPlane {
+        luma::crop(&self.pixels, self.size, area)
+    }
+}
