@@ -57,7 +57,9 @@ fn the_summary_has_every_field() {
     site.put("a.jpg", &photo(0));
     let run = site.ingest(&[]);
     let object: serde_json::Value = serde_json::from_str(&run.stdout).expect("one object");
-    for field in ["images", "sealed", "skipped", "spliced", "recoded", "unreadable", "regions", "bytes_in", "bytes_sealed"] {
+    for field in
+        ["images", "sealed", "skipped", "spliced", "recoded", "unreadable", "regions", "bytes_in", "bytes_sealed"]
+    {
         assert!(object[field].is_u64(), "{field}");
     }
     for field in ["seconds", "images_per_second", "images_per_day"] {

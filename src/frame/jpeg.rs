@@ -58,7 +58,7 @@ impl Structure {
     pub(super) fn read(file: &[u8]) -> Result<Self, DecodeError> {
         let mut frame: Option<(Size, Vec<Component>, bool)> = None;
         let mut tables = [None; 4];
-        let mut scans = 0;
+        let (mut scans, mut scanned) = (0, 0);
         let mut separate_scans = false;
         let mut rest = file.get(2..).ok_or(TRUNCATED)?;
         loop {
@@ -89,6 +89,7 @@ impl Structure {
                 0xDB => read_tables(segment, &mut tables)?,
                 0xDA => {
                     scans += 1;
+                    scanned += segment.first().copied().map_or(0, usize::from);
                     let together = segment.first().copied().map_or(0, usize::from);
                     separate_scans |= frame.as_ref().is_some_and(|(_, components, _)| together < components.len());
                     rest = &rest[scan_length(rest)..];
@@ -99,6 +100,10 @@ impl Structure {
         let (size, components, progressive) = frame.ok_or(damaged("no frame header"))?;
         if scans == 0 {
             return Err(damaged("no scan"));
+        }
+        // Somebody may have put an end marker behind what is left of a file.
+        if scanned < components.len() {
+            return Err(TRUNCATED);
         }
         // The decoder garbles these without saying so (zune-jpeg 0.5.15; the test that found it is ours).
         if separate_scans && !progressive && components.iter().any(|component| component.vertical > 1) {

@@ -156,8 +156,8 @@ pub struct Header {
 
 /// How an image is going to be decoded.
 enum Way {
-    Coefficients(coefficients::Header),
-    JpegPixels(jpeg::Structure),
+    Coefficients(Box<coefficients::Header>),
+    JpegPixels(Box<jpeg::Structure>),
     Raster,
 }
 
@@ -176,12 +176,12 @@ impl Header {
             Format::Jpeg => match coefficients::header(file)? {
                 Some(header) => {
                     let (size, decoded_bytes) = (header.size(), coefficients::decoded_bytes(&header, file));
-                    Self { format, size, decoded_bytes, way: Way::Coefficients(header) }
+                    Self { format, size, decoded_bytes, way: Way::Coefficients(Box::new(header)) }
                 }
                 None => {
                     let jpeg = jpeg::Structure::read(file)?;
                     let (size, decoded_bytes) = (jpeg.size(), jpeg.decoded_bytes());
-                    Self { format, size, decoded_bytes, way: Way::JpegPixels(jpeg) }
+                    Self { format, size, decoded_bytes, way: Way::JpegPixels(Box::new(jpeg)) }
                 }
             },
             Format::Png | Format::WebP | Format::Tiff | Format::Bmp => {
@@ -229,17 +229,17 @@ impl Header {
     pub fn decode(self, file: &[u8], limits: &Limits) -> Result<Frame, DecodeError> {
         let Self { format, size, .. } = self;
         let (orientation, content) = match self.way {
-            Way::Coefficients(header) => match coefficients::decode(header, file)? {
+            Way::Coefficients(header) => match coefficients::decode(*header, file)? {
                 (orientation, Some(jpeg)) => (orientation, Content::Coefficients(Box::new(jpeg))),
-                (orientation, None) => (orientation, Content::Pixels(jpeg::Structure::read(file)?.decode(file)?.1)),
+                (orientation, None) => (orientation, pixels(jpeg::Structure::read(file)?.decode(file)?.1)),
             },
             Way::JpegPixels(structure) => {
                 let (orientation, picture) = structure.decode(file)?;
-                (orientation, Content::Pixels(picture))
+                (orientation, pixels(picture))
             }
             Way::Raster => {
                 let (orientation, picture) = raster::decode(file, format, limits)?;
-                (orientation, Content::Pixels(picture))
+                (orientation, pixels(picture))
             }
         };
         Ok(Frame { size, format, orientation, content })
@@ -259,7 +259,11 @@ pub(crate) enum Content {
     /// As it was coded; luma is decoded where it is asked for, colour never.
     Coefficients(Box<Jpeg>),
     /// As pixels.
-    Pixels(Picture),
+    Pixels(Box<Picture>),
+}
+
+fn pixels(picture: Picture) -> Content {
+    Content::Pixels(Box::new(picture))
 }
 
 impl Frame {
@@ -295,7 +299,7 @@ impl Frame {
     pub(crate) fn into_picture(self, file: &[u8]) -> Result<Picture, DecodeError> {
         match self.content {
             Content::Coefficients(_) => Ok(jpeg::Structure::read(file)?.decode(file)?.1),
-            Content::Pixels(picture) => Ok(picture),
+            Content::Pixels(picture) => Ok(*picture),
         }
     }
 }

@@ -32,11 +32,7 @@ pub(super) fn claims(file: &[u8], format: Format, limits: &Limits) -> Result<(Si
     Ok((size, size.pixels().saturating_mul(u64::from(color.bytes_per_pixel()) + converted)))
 }
 
-pub(super) fn decode(
-    file: &[u8],
-    format: Format,
-    limits: &Limits,
-) -> Result<(Orientation, Picture), DecodeError> {
+pub(super) fn decode(file: &[u8], format: Format, limits: &Limits) -> Result<(Orientation, Picture), DecodeError> {
     let refused = |source| refusal(format, source);
     let mut decoder = open(file, format, limits)?;
     // An orientation that cannot be read is none: it only helps the eyes.

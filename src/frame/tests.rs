@@ -169,7 +169,9 @@ fn our_colours_are_the_decoders_colours() {
 }
 
 /// Those of the zoo that are held as coefficients.
-const SEQUENTIAL: [&str; 7] = ["444.jpg", "422.jpg", "440.jpg", "420.jpg", "411.jpg", "restarts.jpg", "gray.jpg"];
+///
+/// The encoder writes a scan for each component of the others.
+const SEQUENTIAL: [&str; 6] = ["444.jpg", "422.jpg", "440.jpg", "420.jpg", "restarts.jpg", "gray.jpg"];
 
 #[test]
 fn usual_jpegs_are_held_as_coefficients_and_all_else_as_pixels() {
@@ -184,20 +186,23 @@ fn coefficients_show_what_pixels_show() {
     // A small picture and one that is not decoded in full at first.
     for (width, height) in [(123, 77), (1001, 93)] {
         let rgb = picture(width, height);
-        for factor in [SamplingFactor::F_1_1, SamplingFactor::F_2_1, SamplingFactor::F_2_2, SamplingFactor::F_4_1] {
+        for factor in [SamplingFactor::F_1_1, SamplingFactor::F_2_1, SamplingFactor::F_1_2, SamplingFactor::F_2_2] {
             let file = jpeg(&rgb, |e| e.set_sampling_factor(factor));
             let (frame, pixels) = (decode(&file).unwrap(), decode(&file).unwrap().into_picture(&file).unwrap());
-            for area in [PixelRect::new(0, 0, width, height), PixelRect::new(37, 21, 64, 41), PixelRect::new(120, 70, 3, 7)] {
+            for area in
+                [PixelRect::new(0, 0, width, height), PixelRect::new(37, 21, 64, 41), PixelRect::new(120, 70, 3, 7)]
+            {
                 let (ours, theirs) = (frame.crop(area), pixels.crop(area));
                 assert!(ours.size == theirs.size);
                 let worst = ours.data.iter().zip(&theirs.data).map(|(a, b)| a.abs_diff(*b)).max();
                 assert!(worst <= Some(1), "{factor:?}: {worst:?}");
             }
-            for denominator in [1, 2, 4, 8] {
+            // The picture has texture of a pixel's size, which the low frequencies of a block leave out.
+            for (denominator, most) in [(1, 0.5), (2, 1.5), (4, 1.0), (8, 1.0)] {
                 let (ours, theirs) = (frame.reduced(denominator), pixels.reduced(denominator));
                 assert!(ours.size == theirs.size);
                 let difference = mean_difference(&ours.data, &theirs.data);
-                assert!(difference < 1.0, "{factor:?} 1/{denominator}: {difference}");
+                assert!(difference < most, "{factor:?} 1/{denominator}: {difference}");
             }
         }
     }
@@ -216,6 +221,20 @@ fn a_cut_jpeg_is_truncated_whatever_stands_behind_the_cut() {
             let restarts = name == "restarts.jpg";
             assert!(restarts || matches!(error, DecodeError::Truncated { format: Format::Jpeg }), "{name}: {error}");
         }
+    }
+}
+
+#[test]
+fn a_jpeg_without_all_its_scans_is_truncated() {
+    let file = jpeg(&picture(64, 48), |e| {
+        e.set_sampling_factor(SamplingFactor::F_2_1);
+        e.set_optimized_huffman_tables(true);
+    });
+    let scans: Vec<usize> = (0..file.len() - 1).filter(|&at| file[at..at + 2] == [0xFF, 0xDA]).collect();
+    assert_eq!(scans.len(), 3);
+    for &scan in &scans[1..] {
+        let cut = [&file[..scan], &[0xFF, 0xD9]].concat();
+        assert!(matches!(decode(&cut), Err(DecodeError::Truncated { format: Format::Jpeg })));
     }
 }
 

@@ -248,9 +248,9 @@ impl Ingest<'_> {
         stages: &mut Stages,
     ) -> End {
         let clerk = Clerk { keys: self.keys, site: self.site };
-        let sight = worker.observer.examine(&bytes, &self.options.limits, budget, stages, |examined, stages| {
-            clerk.sight(examined, stages)
-        });
+        let sight = worker
+            .observer
+            .examine(&bytes, &self.options.limits, budget, stages, |examined, stages| clerk.sight(examined, stages));
         let (sight, fault) = match sight {
             Ok(sight) => (Some(sight), None),
             Err(unreadable) => (None, Some(unreadable)),

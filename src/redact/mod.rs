@@ -50,11 +50,10 @@ fn widened(wide: Rect, size: Size, (across, down): (u32, u32)) -> Option<PixelRe
 fn grid(frame: &Frame) -> (u32, u32) {
     let (across, down) = match frame.content() {
         Content::Coefficients(jpeg) => jpeg.mcu_pixels(),
-        Content::Pixels(Picture { coding: Some(JpegCoding { sampling, .. }), .. }) => {
+        Content::Pixels(picture) => picture.coding.as_ref().map_or((8, 8), |JpegCoding { sampling, .. }| {
             // A file may state chroma of more samples than luma; it is then coded with as many.
             [sampling.horizontal, sampling.vertical].map(|factor| 8 * u32::from(factor.max(1))).into()
-        }
-        Content::Pixels(_) => (8, 8),
+        }),
     };
     // Usual units are 8, 16 or 32 pixels wide and high.
     let multiple = |unit: u32| if GRID.is_multiple_of(unit) { GRID } else { unit };
@@ -131,12 +130,7 @@ pub fn redact<'o>(frame: Frame, original: &'o [u8], areas: &[PixelRect]) -> Resu
     for &area in areas {
         picture.fill(area, FILL);
     }
-    Ok(Redaction {
-        scene: encode(&picture)?,
-        media_type: MEDIA_TYPE,
-        method: Method::Whole,
-        removed: original.into(),
-    })
+    Ok(Redaction { scene: encode(&picture)?, media_type: MEDIA_TYPE, method: Method::Whole, removed: original.into() })
 }
 
 /// The scene and what was removed; `None` when the original's tables have no room for the codes that flat areas need, or

@@ -9,7 +9,8 @@ use proptest::prelude::*;
 use super::bits::BitReader;
 use super::*;
 use crate::geometry::PixelRect;
-use coder::{Block, Picture, TableKind, pictures};
+pub(crate) use coder::TableKind;
+use coder::{Block, Picture, pictures};
 
 /// All coefficients in zigzag order, MCU by MCU, with our own decoder.
 fn coefficients(jpeg: &Jpeg) -> Vec<Vec<Block>> {
@@ -188,6 +189,21 @@ fn removed_bytes_are_few() {
     assert!(removed < file.len() / 40, "{removed} of {}", file.len());
     let nothing = check_splice(&file, &[], Fill::BLACK).unwrap();
     assert!(nothing.removed.unwrap().len() < 200);
+}
+
+/// A file that public encoders do not write: a picture of a few coefficients, of any sampling and tables, in one scan.
+pub(crate) fn drawn(size: (u16, u16), sampling: &[(u8, u8)], restart: usize, tables: TableKind) -> Vec<u8> {
+    let (across, down) = Picture::mcus_across_and_down(size, sampling);
+    let block = |mcu: usize, block: usize| {
+        let mut coefficients = [0; 64];
+        coefficients[0] = ((7 * mcu + 13 * block) % 60) as i16 - 30;
+        coefficients[1 + (mcu + block) % 20] = (5 * mcu % 23) as i16 - 11;
+        coefficients
+    };
+    let blocks = Picture::blocks_per_mcu(sampling);
+    let mcus = (0..across * down).map(|mcu| (0..blocks).map(|at| block(mcu, at)).collect()).collect();
+    let (behind, sampling) = (Vec::new(), sampling.to_vec());
+    Picture { size, sampling, restart, tables, mcus, padding: false, behind, fill: 0, dirty: false }.write()
 }
 
 /// A file of four grey blocks whose DC table has no room for the codes of a flat area.

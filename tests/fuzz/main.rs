@@ -1,0 +1,118 @@
+//! The properties of the fuzz targets, tried on stable Rust: on damaged and crossed files, and on every input that ever
+//! failed, which `regressions/` keeps by the name of its property.
+//!
+//! `PROPTEST_CASES=100000 cargo test --release --test fuzz` tries for longer; `fuzz/README.md` says how to let libFuzzer.
+
+mod properties;
+
+use std::path::Path;
+
+use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+/// A small file to begin with.
+fn seed(factor: SamplingFactor, interval: u16, grey: bool) -> Vec<u8> {
+    let (width, height) = (40u16, 25u16);
+    let channels = if grey { 1 } else { 3 };
+    let pixels: Vec<u8> = (0..usize::from(width) * usize::from(height) * channels).map(|i| (i * i / 7) as u8).collect();
+    let mut file = Vec::new();
+    let mut encoder = Encoder::new(&mut file, 60);
+    encoder.set_sampling_factor(factor);
+    encoder.set_restart_interval(interval);
+    encoder.add_app_segment(1, b"Exif\0\0MM\0\x2a".to_vec()).expect("a short segment");
+    encoder.encode(&pixels, width, height, if grey { ColorType::Luma } else { ColorType::Rgb }).expect("encoded");
+    file
+}
+
+fn seeds() -> impl Strategy<Value = Vec<u8>> {
+    use SamplingFactor::{F_1_1, F_1_2, F_2_1, F_2_2, F_4_1};
+    let factors = prop::sample::select(vec![F_1_1, F_1_2, F_2_1, F_2_2, F_4_1]);
+    (factors, 0u16..4, any::<bool>()).prop_map(|(factor, interval, grey)| seed(factor, interval, grey))
+}
+
+/// What is done to a seed.
+#[derive(Clone, Debug)]
+enum Damage {
+    Set(Index, u8),
+    Flip(Index, u8),
+    Cut(Index),
+    Insert(Index, Vec<u8>),
+    Remove(Index, usize),
+    Cross(Index, Index, Vec<u8>),
+}
+
+fn damages() -> impl Strategy<Value = Vec<Damage>> {
+    let at = any::<Index>;
+    let bytes = prop::collection::vec(prop_oneof![any::<u8>(), Just(0xFF), Just(0), Just(0xD9), Just(0xDA)], 0..9);
+    let damage = prop_oneof![
+        4 => (at(), any::<u8>()).prop_map(|(at, byte)| Damage::Set(at, byte)),
+        4 => (at(), 0u8..8).prop_map(|(at, bit)| Damage::Flip(at, bit)),
+        1 => at().prop_map(Damage::Cut),
+        2 => (at(), bytes).prop_map(|(at, bytes)| Damage::Insert(at, bytes)),
+        2 => (at(), 1usize..40).prop_map(|(at, count)| Damage::Remove(at, count)),
+        1 => (at(), at(), seeds()).prop_map(|(at, from, other)| Damage::Cross(at, from, other)),
+    ];
+    prop::collection::vec(damage, 0..4)
+}
+
+fn damaged() -> impl Strategy<Value = Vec<u8>> {
+    (seeds(), damages()).prop_map(|(mut file, damages)| {
+        for damage in damages {
+            if file.is_empty() {
+                break;
+            }
+            match damage {
+                Damage::Set(at, byte) => file[at.index(file.len())] = byte,
+                Damage::Flip(at, bit) => file[at.index(file.len())] ^= 1 << bit,
+                Damage::Cut(at) => file.truncate(at.index(file.len())),
+                Damage::Insert(at, bytes) => {
+                    let at = at.index(file.len());
+                    file.splice(at..at, bytes);
+                }
+                Damage::Remove(at, count) => {
+                    let at = at.index(file.len());
+                    file.drain(at..(at + count).min(file.len()));
+                }
+                Damage::Cross(at, from, other) => {
+                    file.truncate(at.index(file.len()));
+                    file.extend_from_slice(&other[from.index(other.len())..]);
+                }
+            }
+        }
+        file
+    })
+}
+
+proptest! {
+    #[test]
+    fn parse(file in damaged()) {
+        properties::parse(&file);
+    }
+
+    #[test]
+    fn splice_and_restore(places in any::<[u8; 8]>(), file in damaged()) {
+        properties::splice_and_restore(&[&places, &file[..]].concat());
+    }
+
+    #[test]
+    fn luma(head in any::<[u8; 5]>(), samples in prop::collection::vec(any::<u8>(), 1..400)) {
+        properties::luma(&[&head, &samples[..]].concat());
+    }
+}
+
+#[test]
+fn regressions() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/regressions");
+    for (name, property) in [
+        ("jpeg_parse", properties::parse as fn(&[u8])),
+        ("jpeg_splice", properties::splice_and_restore),
+        ("jpeg_luma", properties::luma),
+    ] {
+        // None yet is none.
+        let Ok(inputs) = std::fs::read_dir(folder.join(name)) else { continue };
+        for input in inputs {
+            property(&std::fs::read(input.expect("listed").path()).expect("read"));
+        }
+    }
+}

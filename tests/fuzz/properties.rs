@@ -1,0 +1,88 @@
+//! What must hold of the coefficient path for any bytes at all. Shared by the fuzz targets in `fuzz/` and the test beside
+//! this file.
+
+use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+use safelight::frame::{Frame, LumaSource};
+use safelight::geometry::PixelRect;
+use safelight::jpeg::{Fill, Jpeg, Limits, Reduction, SpliceError, restore};
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+/// Small, so that a header that lies costs no time.
+const LIMITS: Limits = Limits { max_pixels: 1 << 20, max_bytes: 1 << 20 };
+
+const REDUCTIONS: [Reduction; 4] = [Reduction::Full, Reduction::Half, Reduction::Quarter, Reduction::Eighth];
+
+/// Parsing ends, without a panic, and finds the same at every reduction.
+pub fn parse(file: &[u8]) {
+    let parsed = REDUCTIONS.map(|reduction| Jpeg::parse(file, &LIMITS, reduction));
+    let outcomes = parsed.each_ref().map(|jpeg| jpeg.as_ref().map(Jpeg::size));
+    assert!(outcomes.iter().all(|outcome| outcome.is_ok() == outcomes[0].is_ok()), "{outcomes:?}");
+    for jpeg in parsed.iter().flatten() {
+        let size = jpeg.size();
+        assert_eq!(jpeg.reduced(8).data.len() as u64, jpeg.reduced(8).size.pixels());
+        let corner = PixelRect::new(size.width - 1, size.height - 1, 1, 1);
+        assert_eq!(jpeg.crop(corner).data.len(), 1);
+    }
+    let limits = safelight::frame::Limits { max_pixels: 1 << 20, max_decoded_bytes: 1 << 23 };
+    let taken = Frame::decode(file, &limits).is_ok();
+    // A frame wants to see a marker behind the first one, too.
+    assert!(taken || outcomes[0].is_err() || file.get(2) != Some(&0xFF), "what is taken, a frame takes");
+}
+
+/// Whatever is taken can be spliced and comes back, or has no codes for it; the scene is one that is taken, too. The first
+/// eight bytes say where the areas are.
+pub fn splice_and_restore(data: &[u8]) {
+    let Some((&places, file)) = data.split_first_chunk::<8>() else { return };
+    let Ok(jpeg) = Jpeg::parse(file, &LIMITS, Reduction::Eighth) else { return };
+    let areas = [0, 4].map(|at| {
+        let [x, y, w, h] = [0, 1, 2, 3].map(|i| u32::from(places[at + i]));
+        PixelRect::new(4 * x, 4 * y, w, h)
+    });
+    let fill = if places[7] & 1 == 0 { Fill::BLACK } else { Fill { y: 128, cb: 128, cr: 128 } };
+    let spliced = match jpeg.splice(file, &areas, fill) {
+        Ok(spliced) => spliced,
+        Err(error) => return assert_eq!(error, SpliceError::NoCode),
+    };
+    let removed = spliced.removed.expect("what is spliced can be restored");
+    assert!(restore(&spliced.scene, &removed).expect("restored") == file);
+    let scene = Jpeg::parse(&spliced.scene, &LIMITS, Reduction::Eighth).expect("a scene is a picture");
+    assert_eq!(scene.size(), jpeg.size());
+    // Somebody else's bytes: an error or some file, and no panic.
+    let _ = restore(&spliced.scene, data);
+    let _ = restore(data, &removed);
+}
+
+/// Luma is the pixel decoder's, and its reductions are near the means of that. The bytes become pixels and the way in
+/// which they are coded.
+pub fn luma(data: &[u8]) {
+    let Some((&[width, height, quality, factor, interval], samples)) = data.split_first_chunk::<5>() else { return };
+    let (width, height) = (1 + u16::from(width) % 97, 1 + u16::from(height) % 61);
+    if samples.is_empty() {
+        return;
+    }
+    use SamplingFactor::{F_1_1, F_1_2, F_1_4, F_2_1, F_2_2, F_4_1};
+    let count = usize::from(width) * usize::from(height) * 3;
+    let pixels: Vec<u8> = samples.iter().copied().cycle().take(count).collect();
+    let mut file = Vec::new();
+    let mut encoder = Encoder::new(&mut file, 1 + quality % 100);
+    encoder.set_sampling_factor([F_1_1, F_1_2, F_2_1, F_2_2, F_4_1, F_1_4][usize::from(factor) % 6]);
+    encoder.set_restart_interval((interval % 9).into());
+    encoder.encode(&pixels, width, height, ColorType::Ycbcr).expect("encoded");
+
+    let jpeg = Jpeg::parse(&file, &LIMITS, Reduction::Half).expect("a usual file");
+    let options = DecoderOptions::default().jpeg_set_out_colorspace(ColorSpace::YCbCr);
+    let decoded = JpegDecoder::new_with_options(ZCursor::new(&file), options).decode().expect("decoded");
+    let full = jpeg.reduced(1);
+    let worst = full.data.iter().zip(decoded.chunks_exact(3)).map(|(ours, theirs)| ours.abs_diff(theirs[0])).max();
+    // The other decoder rounds twice, in whole numbers.
+    assert!(worst <= Some(3), "{worst:?}");
+    for reduction in REDUCTIONS {
+        let direct = Jpeg::parse(&file, &LIMITS, reduction).expect("a usual file");
+        assert!(direct.reduced(1) == full, "{reduction:?}");
+        let denominator = reduction.denominator();
+        assert_eq!(direct.reduced(denominator).size, jpeg.reduced(denominator).size);
+    }
+}
