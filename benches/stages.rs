@@ -108,7 +108,6 @@ fn redaction(c: &mut Criterion) {
         .into_iter()
         .map(|(_, file)| {
             let frame = decoded(&file);
-            let size = frame.size();
             let wide = |region: &Region| margins.widen(region.kind, region.bounds);
             let areas: Vec<_> =
                 eyes.look(&frame).iter().filter_map(|region| redaction_area(wide(region), &frame)).collect();

@@ -6,9 +6,9 @@ use crate::jpeg::{Jpeg, JpegError, Limits, Reduction};
 
 pub(super) use crate::jpeg::Header;
 
-/// Longest side of a picture that the eyes look at in full. They scale pictures to some 640 pixels, and take what is below
-/// one and a half times that as it is.
-const SMALL: u32 = 960;
+/// Longest side of what is decoded along with the index. The eyes halve a picture until it is no longer, so this is what
+/// they ask for first; should other eyes ask for more, it is decoded for them then.
+const FIRST_LOOK: u32 = 1024;
 
 /// The header of a file that is held as its coefficients; `None` when it is a JPEG of another kind, for the pixel decoder.
 pub(super) fn header(file: &[u8]) -> Result<Option<Header>, DecodeError> {
@@ -22,9 +22,11 @@ pub(super) fn header(file: &[u8]) -> Result<Option<Header>, DecodeError> {
     }
 }
 
-/// What the eyes ask for first, and gets decoded along with the index.
 fn reduction(size: Size) -> Reduction {
-    if size.width.max(size.height) < SMALL { Reduction::Full } else { Reduction::Half }
+    let long = size.width.max(size.height);
+    let reductions = [Reduction::Full, Reduction::Half, Reduction::Quarter];
+    let fits = |reduction: &Reduction| long.div_ceil(reduction.denominator()) <= FIRST_LOOK;
+    reductions.into_iter().find(fits).unwrap_or(Reduction::Eighth)
 }
 
 /// Most bytes that decoding and looking hold at once: the coefficients' bits, their index, and two planes of luma.

@@ -183,14 +183,14 @@ fn usual_jpegs_are_held_as_coefficients_and_all_else_as_pixels() {
 
 #[test]
 fn coefficients_show_what_pixels_show() {
-    // A small picture and one that is not decoded in full at first.
-    for (width, height) in [(123, 77), (1001, 93)] {
+    // A small picture, and some that are not decoded in full at first.
+    for (width, height) in [(123, 77), (1101, 93), (2101, 45), (4101, 33)] {
         let rgb = picture(width, height);
         for factor in [SamplingFactor::F_1_1, SamplingFactor::F_2_1, SamplingFactor::F_1_2, SamplingFactor::F_2_2] {
             let file = jpeg(&rgb, |e| e.set_sampling_factor(factor));
             let (frame, pixels) = (decode(&file).unwrap(), decode(&file).unwrap().into_picture(&file).unwrap());
             for area in
-                [PixelRect::new(0, 0, width, height), PixelRect::new(37, 21, 64, 41), PixelRect::new(120, 70, 3, 7)]
+                [PixelRect::new(0, 0, width, height), PixelRect::new(37, 11, 64, 20), PixelRect::new(120, 29, 3, 4)]
             {
                 let (ours, theirs) = (frame.crop(area), pixels.crop(area));
                 assert!(ours.size == theirs.size);

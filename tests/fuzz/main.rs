@@ -59,23 +59,18 @@ fn damages() -> impl Strategy<Value = Vec<Damage>> {
 fn damaged() -> impl Strategy<Value = Vec<u8>> {
     (seeds(), damages()).prop_map(|(mut file, damages)| {
         for damage in damages {
-            if file.is_empty() {
+            let length = file.len();
+            if length == 0 {
                 break;
             }
             match damage {
-                Damage::Set(at, byte) => file[at.index(file.len())] = byte,
-                Damage::Flip(at, bit) => file[at.index(file.len())] ^= 1 << bit,
-                Damage::Cut(at) => file.truncate(at.index(file.len())),
-                Damage::Insert(at, bytes) => {
-                    let at = at.index(file.len());
-                    file.splice(at..at, bytes);
-                }
-                Damage::Remove(at, count) => {
-                    let at = at.index(file.len());
-                    file.drain(at..(at + count).min(file.len()));
-                }
+                Damage::Set(at, byte) => file[at.index(length)] = byte,
+                Damage::Flip(at, bit) => file[at.index(length)] ^= 1 << bit,
+                Damage::Cut(at) => file.truncate(at.index(length)),
+                Damage::Insert(at, bytes) => drop(file.splice(at.index(length)..at.index(length), bytes)),
+                Damage::Remove(at, count) => drop(file.drain(at.index(length)..(at.index(length) + count).min(length))),
                 Damage::Cross(at, from, other) => {
-                    file.truncate(at.index(file.len()));
+                    file.truncate(at.index(length));
                     file.extend_from_slice(&other[from.index(other.len())..]);
                 }
             }
