@@ -10,16 +10,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::site::photo;
-use common::{Custodian, PASSPHRASE, capture};
+use common::{Custodian, PASSPHRASE, capture, spliced};
 use safelight::capture::{CaptureId, to_base32};
 use safelight::custody::{OpeningKeys, RecipientKeys};
 use safelight::export::{Regions, Request, View, export};
-use safelight::frame::{Frame, Limits};
-use safelight::geometry::PixelRect;
-use safelight::redact::{Method, redact};
 use safelight::seal::Capability;
-use safelight::vault::record::CaptureRecord;
 use safelight::vault::{OpeningVault, Query, SealingOptions, SealingVault};
 use serde_json::{Value, json};
 
@@ -103,21 +98,6 @@ fn ours(vault: &Path, keys: &OpeningKeys) -> Vec<Value> {
         }
     }
     lines
-}
-
-/// A capture of a real photograph, whose scene keeps its bits.
-fn spliced(number: u64, class: Option<&str>) -> CaptureRecord {
-    let original = photo(number as u32);
-    let frame = Frame::decode(&original, &Limits::default()).expect("a photograph");
-    let areas = [PixelRect::new(64, 48, 32, 48), PixelRect::new(304, 176, 16, 16)];
-    let redaction = redact(frame, &original, &areas[..1 + number as usize % 2]).expect("redacted");
-    let mut record = capture(number, class);
-    assert_eq!(redaction.method, Method::Spliced);
-    record.scene.as_mut().expect("a scene").file = redaction.scene;
-    record.identity.method = redaction.method.code();
-    record.identity.blake3 = *blake3::hash(&original).as_bytes();
-    record.identity.removed = redaction.removed.into_owned();
-    record
 }
 
 fn sealed(custodian: &Custodian) -> PathBuf {

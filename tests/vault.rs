@@ -4,11 +4,12 @@ mod common;
 
 use std::fs;
 
-use common::{Custodian, SECRET_NAME, SECRET_PIXELS, SECRET_PLATE, capture, files_below};
+use common::{Custodian, SECRET_NAME, SECRET_PIXELS, SECRET_PLATE, capture, files_below, spliced};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use safelight::capture::CaptureId;
 use safelight::seal::Capability;
+use safelight::vault::record::CaptureRecord;
 use safelight::vault::{OpenError, OpeningVault, SealError, SealingOptions, SealingVault, check, check_deep};
 
 const CLASSES: [Option<&str>; 4] = [None, Some("citizen"), Some("visitor"), Some("transit")];
@@ -170,6 +171,38 @@ fn a_segments_length_does_not_tell_its_captures_apart() {
         .to_vec();
     assert_eq!(sizes[0], sizes[1]);
     assert_eq!(sizes[0], sizes[2]);
+}
+
+#[test]
+fn an_original_that_its_scene_does_not_give_back_is_found() {
+    let faults = |change: fn(&mut CaptureRecord)| {
+        let custodian = Custodian::new();
+        let mut vault =
+            SealingVault::open(&custodian.vault(), &custodian.pack, SealingOptions::default()).expect("opens");
+        vault.append(spliced(0, None)).expect("taken");
+        let mut record = spliced(1, None);
+        change(&mut record);
+        vault.append(record).expect("taken");
+        vault.finish().expect("closed");
+        let check = |capabilities| {
+            let keys = custodian.keyring.opening_keys(capabilities);
+            check_deep(&custodian.vault(), &keys).expect("checked").faults
+        };
+        // Without the scenes' keys it cannot be known.
+        assert!(check(&[Capability::Catalogue, Capability::Identity]).is_empty());
+        check(&Capability::ALL).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(faults(|_| {}), [] as [&str; 0]);
+    for (change, complaint) in [
+        ((|record| record.scene = None) as fn(&mut CaptureRecord), "needs its scene, and no scene"),
+        (|record| record.scene.as_mut().expect("a scene").file.push(0), "cannot be restored from the scene"),
+        (|record| *record.identity.removed.last_mut().expect("bytes") ^= 1, "hash does not match"),
+    ] {
+        let found = faults(change);
+        assert!(found.len() == 1 && found[0].contains(complaint), "{complaint}: {found:?}");
+    }
+    // Another version's method is nobody's fault.
+    assert_eq!(faults(|record| record.identity.method = 200), [] as [&str; 0]);
 }
 
 #[test]

@@ -169,13 +169,18 @@ impl<'a> Walk<'a> {
         for y in 0..i64::from(down) {
             for x in 0..i64::from(across) {
                 let luma = &self.luma;
+                let (x, y) = (left + N as i64 * x, top + N as i64 * y);
+                if !touches::<N>(plane, (x, y)) {
+                    luma.skip(&mut self.reader, &mut self.predictors[0])?;
+                    continue;
+                }
                 let flat = luma.decode::<N>(&mut self.reader, &mut self.predictors[0], &mut self.coefficients)?;
                 if flat {
                     self.samples[..N * N].fill(transform::flat(self.coefficients[0], scale));
                 } else {
                     transform::inverse::<N>(&self.coefficients, scale, &mut self.samples);
                 }
-                place::<N>(plane, (left + N as i64 * x, top + N as i64 * y), &self.samples);
+                place::<N>(plane, (x, y), &self.samples);
             }
         }
         for (tables, predictor) in self.chroma.iter().zip(&mut self.predictors[1..]) {
@@ -185,6 +190,13 @@ impl<'a> Walk<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether any of N × N samples at (x, y) lies on `plane`.
+#[inline(always)]
+fn touches<const N: usize>(plane: &GrayPlane, (x, y): (i64, i64)) -> bool {
+    let within = |at: i64, side: u32| at < i64::from(side) && at + N as i64 > 0;
+    within(x, plane.size.width) && within(y, plane.size.height)
 }
 
 /// Writes the part of N × N samples at (x, y) that lies on `plane`.
@@ -236,6 +248,16 @@ pub(super) fn means(plane: &GrayPlane, size: Size, factor: usize) -> GrayPlane {
     GrayPlane { size, data: out }
 }
 
+/// A piece of a plane.
+fn cut(plane: &GrayPlane, area: PixelRect) -> GrayPlane {
+    let (left, width) = (area.x as usize, area.w as usize);
+    let mut data = Vec::with_capacity(width * area.h as usize);
+    for row in plane.data.chunks_exact(plane.size.width as usize).skip(area.y as usize).take(area.h as usize) {
+        data.extend_from_slice(&row[left..left + width]);
+    }
+    GrayPlane { size: Size::new(area.w, area.h), data }
+}
+
 impl LumaSource for Jpeg {
     fn size(&self) -> Size {
         self.header.size
@@ -258,6 +280,9 @@ impl LumaSource for Jpeg {
     }
 
     fn crop(&self, area: PixelRect) -> GrayPlane {
+        if self.reduction == Reduction::Full {
+            return cut(&self.plane, area);
+        }
         let mut plane = blank(Size::new(area.w, area.h));
         let whole = self.crop_into(area, &mut plane);
         debug_assert!(whole.is_ok());

@@ -2,9 +2,12 @@
 //!
 //! Owns the order of blocks and the prediction of DC values. Knows nothing of samples.
 
+use std::cell::RefCell;
+use std::sync::Arc;
+
 use super::bits::BitReader;
 use super::header::Header;
-use super::huffman::{AcDecoder, DcDecoder, END_OF_BLOCK};
+use super::huffman::{AcDecoder, DcDecoder, END_OF_BLOCK, TableSpec};
 use super::{Fault, JpegError};
 
 /// Row and column (8 × row + column) of each coefficient in the order in which a file states them.
@@ -37,8 +40,38 @@ pub(super) struct Index {
 
 /// The decoders that the scan uses, by table number.
 pub(super) struct Decoders {
-    dc: [Option<DcDecoder>; 4],
-    ac: [Option<AcDecoder>; 4],
+    dc: [Option<Arc<DcDecoder>>; 4],
+    ac: [Option<Arc<AcDecoder>>; 4],
+}
+
+/// The decoders that a thread made last. A camera's pictures have the same tables, and making their decoders takes as long
+/// as decoding some thousand codes.
+#[derive(Default)]
+struct Made {
+    dc: Vec<(TableSpec, Arc<DcDecoder>)>,
+    ac: Vec<(TableSpec, Arc<AcDecoder>)>,
+}
+
+impl Made {
+    /// Two pictures' worth, should two cameras take turns.
+    const MOST: usize = 4;
+
+    /// The decoder of `spec` among `made`, or a new one, which displaces the oldest.
+    fn find<D>(made: &mut Vec<(TableSpec, Arc<D>)>, spec: &TableSpec, make: fn(&TableSpec) -> D) -> Arc<D> {
+        if let Some((_, decoder)) = made.iter().find(|(known, _)| known == spec) {
+            return Arc::clone(decoder);
+        }
+        if made.len() == Self::MOST {
+            made.remove(0);
+        }
+        let decoder = Arc::new(make(spec));
+        made.push((spec.clone(), Arc::clone(&decoder)));
+        decoder
+    }
+}
+
+thread_local! {
+    static MADE: RefCell<Made> = RefCell::default();
 }
 
 /// What decodes one component.
@@ -54,17 +87,21 @@ impl Decoders {
     /// Builds those that `header`'s components name.
     pub fn new(header: &Header) -> Self {
         let mut decoders = Self { dc: [const { None }; 4], ac: [const { None }; 4] };
-        for (index, component) in header.components.iter().enumerate() {
-            decoders.dc[component.dc].get_or_insert_with(|| DcDecoder::new(header.dc_spec(index)));
-            decoders.ac[component.ac].get_or_insert_with(|| AcDecoder::new(header.ac_spec(index)));
-        }
+        MADE.with_borrow_mut(|made| {
+            for (index, component) in header.components.iter().enumerate() {
+                decoders.dc[component.dc]
+                    .get_or_insert_with(|| Made::find(&mut made.dc, header.dc_spec(index), DcDecoder::new));
+                decoders.ac[component.ac]
+                    .get_or_insert_with(|| Made::find(&mut made.ac, header.ac_spec(index), AcDecoder::new));
+            }
+        });
         decoders
     }
 
     /// Those of each component of the same `header`, luma first.
     pub fn by_component<'a>(&'a self, header: &Header) -> Vec<Tables<'a>> {
         let tables = |c: &super::header::Component| {
-            Some(Tables { dc: self.dc[c.dc].as_ref()?, ac: self.ac[c.ac].as_ref()?, blocks: c.blocks })
+            Some(Tables { dc: self.dc[c.dc].as_deref()?, ac: self.ac[c.ac].as_deref()?, blocks: c.blocks })
         };
         header.components.iter().filter_map(tables).collect()
     }

@@ -8,6 +8,9 @@ pub mod store;
 use std::path::{Path, PathBuf};
 
 use safelight::custody::{Keyring, PackRequest, Passphrase, PassphraseCost, Policy, SitePack};
+use safelight::frame::{Frame, Limits};
+use safelight::geometry::PixelRect;
+use safelight::redact::{Method, redact};
 use safelight::vault::record::{
     CaptureRecord, CatalogueRecord, IdentityRecord, PlateRecord, PseudonymRecord, RegionRecord, SceneRecord, Status,
 };
@@ -94,6 +97,21 @@ pub fn capture(number: u64, class: Option<&str>) -> CaptureRecord {
             plates: vec![PlateRecord { region: 0, texts: vec![SECRET_PLATE.to_owned()] }],
         },
     }
+}
+
+/// The same of a picture, whose scene keeps its bits and from which two areas were removed.
+pub fn spliced(number: u64, class: Option<&str>) -> CaptureRecord {
+    let original = site::photo(number as u32);
+    let frame = Frame::decode(&original, &Limits::default()).expect("a picture");
+    let areas = [PixelRect::new(64, 48, 32, 48), PixelRect::new(304, 176, 16, 16)];
+    let redaction = redact(frame, &original, &areas).expect("redacted");
+    assert_eq!(redaction.method, Method::Spliced);
+    let mut record = capture(number, class);
+    record.scene.as_mut().expect("a number of a capture with a scene").file = redaction.scene;
+    record.identity.method = redaction.method.code();
+    record.identity.blake3 = *blake3::hash(&original).as_bytes();
+    record.identity.removed = redaction.removed.into_owned();
+    record
 }
 
 /// Every file below a folder.

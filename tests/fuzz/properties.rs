@@ -63,12 +63,12 @@ pub fn luma(data: &[u8]) {
     if samples.is_empty() {
         return;
     }
-    use SamplingFactor::{F_1_1, F_1_2, F_1_4, F_2_1, F_2_2, F_4_1};
+    use SamplingFactor::{F_1_1, F_1_2, F_2_1, F_2_2};
     let count = usize::from(width) * usize::from(height) * 3;
     let pixels: Vec<u8> = samples.iter().copied().cycle().take(count).collect();
     let mut file = Vec::new();
     let mut encoder = Encoder::new(&mut file, 1 + quality % 100);
-    encoder.set_sampling_factor([F_1_1, F_1_2, F_2_1, F_2_2, F_4_1, F_1_4][usize::from(factor) % 6]);
+    encoder.set_sampling_factor([F_1_1, F_1_2, F_2_1, F_2_2][usize::from(factor) % 4]);
     encoder.set_restart_interval((interval % 9).into());
     encoder.encode(&pixels, width, height, ColorType::Ycbcr).expect("encoded");
 

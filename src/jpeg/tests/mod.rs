@@ -145,6 +145,8 @@ proptest! {
         let jpeg = parse(&file);
         let whole = jpeg.reduced(1);
         prop_assert_eq!(whole.size, jpeg.size());
+        let full = Jpeg::parse(&file, &Limits::default(), Reduction::Full).unwrap();
+        prop_assert!(*full.reduced(1) == *whole);
         for area in areas {
             let Some(area) = area.rect().pixels(jpeg.size()) else { continue };
             let crop = jpeg.crop(area);
@@ -152,6 +154,7 @@ proptest! {
             let expected = rows.flat_map(|row| &row[area.x as usize..area.right() as usize]);
             prop_assert!(crop.size == crate::geometry::Size::new(area.w, area.h));
             prop_assert!(expected.eq(&crop.data));
+            prop_assert!(full.crop(area) == crop);
         }
         for (denominator, reduction) in [(2, Reduction::Half), (4, Reduction::Quarter), (8, Reduction::Eighth)] {
             let direct = Jpeg::parse(&file, &Limits::default(), reduction).unwrap();
