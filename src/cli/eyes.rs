@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::Failure;
 use super::terminal::{chain, shown};
-use crate::vision::{NetFiles, Nets};
+use crate::vision::{NetFiles, Nets, PlateRegion};
 
 /// Arguments of every verb that looks at images.
 #[derive(clap::Args)]
@@ -13,11 +13,46 @@ pub struct EyesArgs {
     /// Folder with nets of your own (detector, refine-plate, refine-face and reader, each .slnn), instead of the built-in ones
     #[arg(long, value_name = "DIR")]
     models: Option<PathBuf>,
+    /// Whose plates are expected, parted by commas (eu: its members and uk): where the reader is unsure, spellings in
+    /// their patterns weigh more; all others are read all the same
+    #[arg(long, value_name = "REGIONS", value_delimiter = ',', value_enum)]
+    plates: Vec<Expected>,
+}
+
+// The names say it all; documented one by one they would take more room in the help than everything else.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Expected {
+    Us,
+    Ca,
+    Mx,
+    Br,
+    Ar,
+    Uk,
+    Eu,
+}
+
+impl From<Expected> for PlateRegion {
+    fn from(expected: Expected) -> Self {
+        match expected {
+            Expected::Us => Self::Us,
+            Expected::Ca => Self::Ca,
+            Expected::Mx => Self::Mx,
+            Expected::Br => Self::Br,
+            Expected::Ar => Self::Ar,
+            Expected::Uk => Self::Uk,
+            Expected::Eu => Self::Eu,
+        }
+    }
 }
 
 impl EyesArgs {
     /// Reads the nets.
     pub fn nets(&self) -> Result<Nets, Failure> {
+        let expected: Vec<PlateRegion> = self.plates.iter().map(|region| (*region).into()).collect();
+        Ok(self.trained()?.expecting(&expected))
+    }
+
+    fn trained(&self) -> Result<Nets, Failure> {
         let Some(folder) = &self.models else {
             return Ok(Nets::builtin());
         };

@@ -10,6 +10,7 @@ use super::margins::Margins;
 use super::meta::{ClassName, DetectorMeta, PerClass, ReaderMeta, RefinerMeta};
 use super::reader::NetReader;
 use super::refiner::Refiner;
+use super::serial::PlateRegion;
 use super::{Detection, Detector, Reader};
 use crate::capture::{Region, RegionKind};
 use crate::frame::LumaSource;
@@ -116,6 +117,7 @@ pub struct Nets {
     detector: Net<DetectorMeta>,
     refiners: PerClass<Net<RefinerMeta>>,
     reader: Net<ReaderMeta>,
+    expected: Arc<[PlateRegion]>,
 }
 
 impl Nets {
@@ -163,7 +165,14 @@ impl Nets {
         let [rows, columns] = reader.meta.size;
         let symbols = reader.meta.alphabet.len() + 1;
         try_out("reader", &reader.model, columns, rows, |[_, steps, _]| [reader.meta.rows, steps, symbols])?;
-        Ok(Self { detector, refiners, reader })
+        Ok(Self { detector, refiners, reader, expected: Arc::default() })
+    }
+
+    /// The same nets where plates of these regions are expected: among spellings that the reader holds possible, theirs
+    /// weigh more. No plate is left unread for it, and a sure reading stays what it is.
+    #[must_use]
+    pub fn expecting(self, regions: &[PlateRegion]) -> Self {
+        Self { expected: regions.into(), ..self }
     }
 
     /// Eyes for one thread. Cheap: the weights are shared, the scratch memory comes with the first image.
@@ -172,11 +181,10 @@ impl Nets {
             plate: Refiner::new(self.refiners.plate.session(), Arc::clone(&self.refiners.plate.meta)),
             face: Refiner::new(self.refiners.face.session(), Arc::clone(&self.refiners.face.meta)),
         };
-        Eyes::new(
-            Box::new(NetDetector::new(self.detector.session(), Arc::clone(&self.detector.meta), refiners)),
-            Box::new(NetReader::new(self.reader.session(), Arc::clone(&self.reader.meta))),
-            self.detector.meta.threshold.read,
-        )
+        let detector = NetDetector::new(self.detector.session(), Arc::clone(&self.detector.meta), refiners);
+        let (meta, expected) = (Arc::clone(&self.reader.meta), Arc::clone(&self.expected));
+        let reader = NetReader::new(self.reader.session(), meta, expected);
+        Eyes::new(Box::new(detector), Box::new(reader), self.detector.meta.threshold.read)
     }
 
     /// What redaction adds to the boxes that these eyes find.

@@ -27,6 +27,7 @@ mod window;
 
 pub use eyes::{Eyes, NetFiles, Nets, NetsError};
 pub use margins::{Margin, Margins};
+pub use serial::PlateRegion;
 
 /// A candidate region with the detector's confidence.
 #[derive(Clone, Copy, Debug, PartialEq)]

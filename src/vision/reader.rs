@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::Reader;
 use super::ctc::{Text, best_texts, softmax};
 use super::meta::ReaderMeta;
-use super::serial::weigh;
+use super::serial::{PlateRegion, weigh};
 use super::window::cut;
 use crate::capture::{Candidate, PlateText, Reading};
 use crate::frame::LumaSource;
@@ -28,14 +28,15 @@ const FRAMINGS: [[f32; 2]; 2] = [[0.04, 0.06], [-0.03, -0.05]];
 pub struct NetReader {
     session: Session,
     meta: Arc<ReaderMeta>,
+    expected: Arc<[PlateRegion]>,
     crop: Vec<u8>,
     probabilities: Vec<f64>,
 }
 
 impl NetReader {
-    /// `session` must run a net whose outputs were checked against `meta`.
-    pub fn new(session: Session, meta: Arc<ReaderMeta>) -> Self {
-        Self { session, meta, crop: Vec::new(), probabilities: Vec::new() }
+    /// `session` must run a net whose outputs were checked against `meta`. Plates of the regions `expected` weigh more.
+    pub fn new(session: Session, meta: Arc<ReaderMeta>, expected: Arc<[PlateRegion]>) -> Self {
+        Self { session, meta, expected, crop: Vec::new(), probabilities: Vec::new() }
     }
 }
 
@@ -95,7 +96,7 @@ impl Reader for NetReader {
             .take(CANDIDATES)
             .collect();
         let sure = candidates.first().is_some_and(|best| best.probability >= self.meta.min_probability);
-        weigh(&mut candidates);
+        weigh(&mut candidates, &self.expected);
         candidates.truncate(CANDIDATES);
         sure.then_some(Reading { candidates })
     }
