@@ -1,20 +1,28 @@
 //! Copies of photographs with what was found drawn on them, for an operator's eyes.
+//!
+//! Stripes show what will be blanked, a frame shows the box that was found, a label what a plate says and how sure that
+//! is. Owns colours, sizes and the places of labels.
 
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use ab_glyph::{FontRef, PxScale};
+use image::imageops::{FilterType, resize};
 use image::{Rgb, RgbImage};
-use imageproc::drawing::{draw_filled_rect_mut, draw_hollow_rect_mut, draw_text_mut, text_size};
+use imageproc::drawing::{draw_filled_rect_mut, draw_text_mut, text_size};
 use imageproc::rect::Rect as DrawnRect;
-use jpeg_encoder::{ColorType, Encoder, EncodingError};
+use jpeg_encoder::{ColorType, Encoder, EncodingError, SamplingFactor};
 use thiserror::Error;
 
 use super::inspect::plate_words;
 use crate::capture::{Region, RegionKind};
 use crate::frame::{DecodeError, Frame};
-use crate::geometry::PixelRect;
+use crate::geometry::{PixelRect, Size};
+
+mod labels;
+
+use labels::Places;
 
 /// A folder that gets the copies.
 pub struct Overlay {
@@ -55,6 +63,42 @@ const INK: Rgb<u8> = Rgb([16, 16, 16]);
 /// Good enough to judge by.
 const QUALITY: u8 = 88;
 
+/// Copies of smaller pictures are enlarged by whole factors up to this long side: labels are legible then and do not hide
+/// the picture.
+const LEGIBLE: u32 = 960;
+const MAX_ENLARGEMENT: u32 = 8;
+
+/// Sizes on a copy, in its pixels.
+#[derive(Clone, Copy)]
+struct Measures {
+    /// Of an original pixel.
+    enlargement: u32,
+    /// Height of plates' labels, and the most that faces' have.
+    text: f32,
+    /// The least that a label of a small face has.
+    small_text: f32,
+    /// Width of frames.
+    line: u32,
+    /// Width of stripes.
+    stripe: u32,
+}
+
+impl Measures {
+    /// Of the copy of an image of `size`, so that all is well seen when the copy is as wide as a screen.
+    fn of(size: Size) -> Self {
+        let long = size.width.max(size.height);
+        let enlargement = LEGIBLE.div_ceil(long).min(MAX_ENLARGEMENT);
+        let screen = ((long * enlargement) as f32 / 1280.0).max(0.75);
+        let scaled = |pixels: f32| (pixels * screen).round() as u32;
+        Self { enlargement, text: 20.0 * screen, small_text: 12.0 * screen, line: scaled(2.0), stripe: scaled(7.0) }
+    }
+
+    fn enlarged(self, area: PixelRect) -> PixelRect {
+        let PixelRect { x, y, w, h } = area;
+        PixelRect::new(x * self.enlargement, y * self.enlargement, w * self.enlargement, h * self.enlargement)
+    }
+}
+
 impl Overlay {
     /// Copies go into the folder `out`, under the names of their originals.
     pub fn new(out: &Path) -> Self {
@@ -71,59 +115,109 @@ impl Overlay {
         regions: &[Region],
         areas: &[PixelRect],
     ) -> Result<(), OverlayError> {
-        let mut copy = frame.into_picture(file)?.into_rgb();
-        // Readable when the copy is as wide as a screen.
-        let text_height = (copy.width().max(copy.height()) as f32 / 64.0).max(12.0);
-        for (region, &area) in regions.iter().zip(areas) {
-            shade(&mut copy, area, color(region.kind));
-        }
-        for (region, &area) in regions.iter().zip(areas) {
-            self.mark(&mut copy, region, area, text_height);
-        }
+        let copy = self.copy(frame.into_picture(file)?.into_rgb(), regions, areas);
         let mut file = Vec::new();
+        // A copy is no larger than an image may be.
         let (width, height) = (copy.width() as u16, copy.height() as u16);
-        Encoder::new(&mut file, QUALITY)
-            .encode(copy.as_raw(), width, height, ColorType::Rgb)
-            .map_err(OverlayError::Encode)?;
+        let mut encoder = Encoder::new(&mut file, QUALITY);
+        // Thin lines in colour.
+        encoder.set_sampling_factor(SamplingFactor::F_1_1);
+        encoder.encode(copy.as_raw(), width, height, ColorType::Rgb).map_err(OverlayError::Encode)?;
         let path = self.out.join(copy_name(name));
         let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, file));
         written.map_err(|source| OverlayError::Write { path, source })
     }
 
-    fn mark(&self, copy: &mut RgbImage, region: &Region, area: PixelRect, text_height: f32) {
-        let color = color(region.kind);
-        let label = match region.kind {
-            RegionKind::Plate => plate_words(region),
-            RegionKind::Face => format!("{} %", (region.score * 100.0).round()),
+    fn copy(&self, picture: RgbImage, regions: &[Region], areas: &[PixelRect]) -> RgbImage {
+        let size = Size::new(picture.width(), picture.height());
+        let measures = Measures::of(size);
+        let mut copy = match measures.enlargement {
+            1 => picture,
+            times => resize(&picture, size.width * times, size.height * times, FilterType::Triangle),
         };
-        // The tight box, as many lines thick as the picture is large.
-        if let Some(tight) = region.bounds.pixels(crate::geometry::Size::new(copy.width(), copy.height())) {
-            for inset in 0..((text_height / 8.0) as u32).max(1) {
-                let (w, h) = (tight.w.saturating_sub(2 * inset), tight.h.saturating_sub(2 * inset));
-                if w > 0 && h > 0 {
-                    let at = DrawnRect::at((tight.x + inset) as i32, (tight.y + inset) as i32);
-                    draw_hollow_rect_mut(copy, at.of_size(w, h), color);
-                }
-            }
+        let areas: Vec<PixelRect> = areas.iter().map(|area| measures.enlarged(*area)).collect();
+        for (at, region) in regions.iter().enumerate().take(areas.len()) {
+            shade(&mut copy, &areas[..=at], color(region.kind), measures.stripe);
         }
-        let scale = PxScale::from(text_height);
+        let tight: Vec<(&Region, PixelRect)> = regions
+            .iter()
+            .filter_map(|region| Some((region, measures.enlarged(region.bounds.pixels(size)?))))
+            .collect();
+        for (region, bounds) in &tight {
+            frame_mut(&mut copy, *bounds, measures.line, color(region.kind));
+        }
+        let mut places = Places::new(Size::new(copy.width(), copy.height()), tight.iter().map(|(_, bounds)| *bounds));
+        // Plates first: their labels are longer, and say more.
+        let (plates, faces): (Vec<_>, Vec<_>) =
+            tight.into_iter().partition(|(region, _)| region.kind == RegionKind::Plate);
+        for (region, bounds) in plates.into_iter().chain(faces) {
+            self.label(&mut copy, region, bounds, measures, &mut places);
+        }
+        copy
+    }
+
+    fn label(&self, copy: &mut RgbImage, region: &Region, bounds: PixelRect, measures: Measures, places: &mut Places) {
+        let (label, height) = match region.kind {
+            RegionKind::Plate => (plate_words(region), measures.text),
+            RegionKind::Face => {
+                let height = (bounds.h as f32 / 3.0).clamp(measures.small_text, measures.text);
+                (format!("{} %", (region.score * 100.0).round()), height)
+            }
+        };
+        let scale = PxScale::from(height);
         let (width, height) = text_size(scale, &self.font, &label);
-        let (width, height) = (width + height / 2, height + height / 2);
-        // Above the blanked area, or below it at the picture's top; inside the picture in any case.
-        let y =
-            if area.y >= height { area.y - height } else { area.bottom().min(copy.height().saturating_sub(height)) };
-        let x = area.x.min(copy.width().saturating_sub(width));
-        draw_filled_rect_mut(copy, DrawnRect::at(x as i32, y as i32).of_size(width.max(1), height.max(1)), color);
-        draw_text_mut(copy, INK, (x + height / 6) as i32, (y + height / 8) as i32, scale, &self.font, &label);
+        let place = places.take(bounds, Size::new(width + height / 2, height + height / 2));
+        let PixelRect { x, y, w, h } = place;
+        draw_filled_rect_mut(copy, drawn(x, y, w, h), color(region.kind));
+        draw_text_mut(copy, INK, (x + height / 5) as i32, (y + height / 8) as i32, scale, &self.font, &label);
     }
 }
 
-/// Diagonal stripes over what will be blanked: it shows how far the grey will reach, and what is under it.
-fn shade(copy: &mut RgbImage, area: PixelRect, color: Rgb<u8>) {
-    let stripe = (copy.width().max(copy.height()) / 160).max(3);
+fn drawn(x: u32, y: u32, w: u32, h: u32) -> DrawnRect {
+    DrawnRect::at(x as i32, y as i32).of_size(w.max(1), h.max(1))
+}
+
+/// A frame of `line` pixels inside `bounds`, with a dark edge on either side: seen on night and snow.
+fn frame_mut(copy: &mut RgbImage, bounds: PixelRect, line: u32, color: Rgb<u8>) {
+    let edge = line.div_ceil(2);
+    let (x, y) = (bounds.x.saturating_sub(edge), bounds.y.saturating_sub(edge));
+    let right = (bounds.right() + edge).min(copy.width());
+    let bottom = (bounds.bottom() + edge).min(copy.height());
+    strips(copy, PixelRect::new(x, y, right - x, bottom - y), line + 2 * edge, INK);
+    strips(copy, bounds, line, color);
+}
+
+/// The four sides of `bounds`, `thick` pixels of them.
+fn strips(copy: &mut RgbImage, bounds: PixelRect, thick: u32, color: Rgb<u8>) {
+    let PixelRect { x, y, w, h } = bounds;
+    let (across, down) = (thick.min(w), thick.min(h));
+    for side in [
+        drawn(x, y, w, down),
+        drawn(x, bounds.bottom() - down, w, down),
+        drawn(x, y, across, h),
+        drawn(bounds.right() - across, y, across, h),
+    ] {
+        draw_filled_rect_mut(copy, side, color);
+    }
+}
+
+/// Diagonal stripes over the last of `areas`, which will be blanked: they show how far the grey will reach, and what is
+/// under it. What an earlier area has striped stays as it is, so that a crowd is not painted over.
+fn shade(copy: &mut RgbImage, areas: &[PixelRect], color: Rgb<u8>, stripe: u32) {
+    let Some((area, earlier)) = areas.split_last() else { return };
+    let meets = |other: &&PixelRect| other.rect().overlap(area.rect()) > 0.0;
+    let earlier: Vec<&PixelRect> = earlier.iter().filter(meets).collect();
     for y in area.y..area.bottom() {
         for x in area.x..area.right() {
-            let strength = if ((x + y) / stripe).is_multiple_of(2) { 110 } else { 40 };
+            if earlier.iter().any(|other| other.contains(x, y)) {
+                continue;
+            }
+            let on_edge = x == area.x || y == area.y || x + 1 == area.right() || y + 1 == area.bottom();
+            let strength = match (x + y) / stripe % 2 {
+                _ if on_edge => 200,
+                0 => 96,
+                _ => 28,
+            };
             let pixel = copy.get_pixel_mut(x, y);
             for (sample, ink) in pixel.0.iter_mut().zip(color.0) {
                 let mixed = u32::from(*sample) * (256 - strength) + u32::from(ink) * strength;
@@ -142,4 +236,61 @@ fn copy_name(name: &Path) -> PathBuf {
         path.as_mut_os_string().push(".jpg");
     }
     path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Rect;
+
+    fn region(kind: RegionKind, x: f32, y: f32, w: f32, h: f32) -> Region {
+        Region { kind, bounds: Rect::new(x, y, w, h), score: 0.5, reading: None }
+    }
+
+    fn copy(size: Size, regions: &[Region]) -> RgbImage {
+        let area = |region: &Region| {
+            let margin = region.bounds.w / 2.0;
+            region.bounds.grown(margin, margin).pixels(size).expect("inside")
+        };
+        let areas: Vec<PixelRect> = regions.iter().map(area).collect();
+        let picture = RgbImage::from_pixel(size.width, size.height, Rgb([90, 90, 90]));
+        Overlay::new(Path::new("nowhere")).copy(picture, regions, &areas)
+    }
+
+    #[test]
+    fn small_pictures_are_enlarged_and_large_ones_stay() {
+        let side = |width, height| copy(Size::new(width, height), &[]).width();
+        assert_eq!(
+            [side(1280, 720), side(960, 20), side(612, 408), side(90, 160), side(1, 1)],
+            [1280, 960, 1224, 540, 8]
+        );
+    }
+
+    #[test]
+    fn anything_can_be_drawn_on_anything() {
+        for size in [Size::new(1, 1), Size::new(3, 200), Size::new(200, 3), Size::new(64, 48), Size::new(2000, 40)] {
+            let (w, h) = (size.width as f32, size.height as f32);
+            let mut regions: Vec<Region> =
+                (0..40).map(|i| region(RegionKind::Face, w * i as f32 / 50.0, h / 3.0, w / 9.0, h / 3.0)).collect();
+            regions.push(region(RegionKind::Plate, 0.0, 0.0, w, h));
+            regions.push(region(RegionKind::Plate, w - 0.5, h - 0.5, 0.5, 0.5));
+            copy(size, &regions);
+        }
+    }
+
+    #[test]
+    fn what_overlaps_is_striped_once() {
+        let striped = |areas: &[PixelRect]| {
+            let mut copy = RgbImage::from_pixel(100, 80, Rgb([90, 90, 90]));
+            (0..areas.len()).for_each(|at| shade(&mut copy, &areas[..=at], color(RegionKind::Face), 7));
+            copy
+        };
+        let (area, beside) = (PixelRect::new(10, 10, 50, 40), PixelRect::new(30, 20, 50, 40));
+        let alone = striped(&[area]);
+        assert_eq!(striped(&[area, area]), alone);
+        let both = striped(&[area, beside]);
+        assert_eq!(both.get_pixel(40, 30), alone.get_pixel(40, 30));
+        assert_ne!(both.get_pixel(70, 30), alone.get_pixel(70, 30));
+        assert_eq!(both.get_pixel(90, 70), &Rgb([90, 90, 90]));
+    }
 }
