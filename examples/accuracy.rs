@@ -1,23 +1,26 @@
-//! Measures the eyes on pictures with truth: what they find, cover, leak, read and imagine, and how long they take.
+//! Measures the eyes on pictures with truth: what they find, cover, leak, read and imagine.
 //!
 //!     cargo run --release --example accuracy -- ../shared/data/plates-dev/truth-eu.jsonl
 //!
-//! Pictures lie beside the truth file. Definitions are those of `tools/score.py`: *detected* at IoU ≥ 0.5, *covered*
-//! when ≥ 98 % of the truth is blanked, *leaked* when < 50 % is, *read* when the text of a region with IoU ≥ 0.3 is the
-//! truth's, *false* when a region touches no truth. Intervals are Wilson's at 95 %. One thread.
+//! Pictures lie beside the truth file. They go the way of `safelight inspect`, on one thread. *Detected*: a region of the
+//! kind has an IoU of 0.5 or more with the truth; *covered*: 98 % of the truth or more is blanked; *leaked*: less than
+//! half of it is; *read*: the text of a plate with an IoU of 0.3 or more is the truth's; *false*: a region touches no
+//! truth of its kind and nothing that is to be ignored. A picture that cannot be examined has nothing found and nothing
+//! blanked. Each figure is a share in per cent with Wilson's interval at 95 %.
 
-use std::borrow::Cow;
-use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::error::Error;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 
 use clap::Parser;
 use safelight::capture::{PlateText, Region, RegionKind};
-use safelight::frame::{Frame, GrayPlane, Limits, LumaSource};
-use safelight::geometry::{PixelRect, Rect, Size};
-use safelight::redact::redaction_area;
-use safelight::vision::{NetFiles, Nets};
+use safelight::frame::LumaSource;
+use safelight::geometry::Rect;
+use safelight::pipeline::{Examined, Look, Options, Source, SourceImage, Stages, TrainedEyes, inspect};
+use safelight::vision::{NetFiles, Nets, PlateRegion};
 use serde::Deserialize;
 
 #[derive(Parser)]
@@ -31,9 +34,17 @@ struct Arguments {
     /// Where the pictures are, when not beside the truth.
     #[arg(long)]
     images: Option<PathBuf>,
-    /// Cover the boxes without the product's margins.
+    /// Whose plates are expected, parted by commas: us, ca, mx, br, ar, uk, eu.
+    #[arg(long, value_delimiter = ',', value_parser = plate_region)]
+    plates: Vec<PlateRegion>,
+    /// Blank the boxes without the product's margins.
     #[arg(long)]
     tight: bool,
+}
+
+fn plate_region(name: &str) -> Result<PlateRegion, String> {
+    let known = |region: &PlateRegion| format!("{region:?}").eq_ignore_ascii_case(name);
+    PlateRegion::ALL.into_iter().find(known).ok_or_else(|| "no such region".to_owned())
 }
 
 #[derive(Deserialize)]
@@ -42,6 +53,13 @@ struct Picture {
     regions: Vec<Truth>,
     #[serde(default)]
     ignore: Vec<[f32; 4]>,
+    /// Drawn pictures have them.
+    conditions: Option<Conditions>,
+}
+
+#[derive(Deserialize)]
+struct Conditions {
+    illumination: String,
 }
 
 #[derive(Deserialize)]
@@ -50,69 +68,133 @@ struct Truth {
     #[serde(rename = "box")]
     bounds: [f32; 4],
     text: Option<String>,
+    /// Monk's scale, 1 to 10.
+    skin_tone: Option<u8>,
+}
+
+impl Truth {
+    fn bounds(&self) -> Rect {
+        rect(self.bounds)
+    }
 }
 
 fn rect([x, y, w, h]: [f32; 4]) -> Rect {
     Rect::new(x, y, w, h)
 }
 
+/// What was made of a picture.
 #[derive(Default)]
+struct Seen {
+    regions: Vec<Region>,
+    blanked: Vec<Rect>,
+}
+
+/// Regions of one kind that have something in common.
+#[derive(Clone, Copy, Default)]
 struct Tally {
-    images: u32,
     truths: u32,
     detected: u32,
     covered: u32,
     leaked: u32,
     readable: u32,
     read: u32,
-    imagined: u32,
 }
 
 impl Tally {
-    fn add(&mut self, kind: RegionKind, picture: &Picture, found: &[Region], blanked: &[Rect]) {
-        let found: Vec<&Region> = found.iter().filter(|region| region.kind == kind).collect();
-        let truths: Vec<&Truth> = picture.regions.iter().filter(|truth| truth.kind == kind.name()).collect();
-        self.images += 1;
-        for truth in &truths {
-            let bounds = rect(truth.bounds);
-            let covered = coverage(bounds, blanked);
-            self.truths += 1;
-            self.detected += u32::from(found.iter().any(|r| r.bounds.iou(bounds) >= 0.5));
-            self.covered += u32::from(covered >= 0.98);
-            self.leaked += u32::from(covered < 0.5);
-            if let Some(text) = truth.text.as_deref().and_then(PlateText::canonical) {
-                self.readable += 1;
-                let right = |region: &&&Region| {
-                    region.bounds.iou(bounds) >= 0.3
-                        && region.reading.as_ref().is_some_and(|reading| reading.candidates[0].text == text)
-                };
-                self.read += u32::from(found.iter().any(|region| right(&region)));
-            }
+    fn add(&mut self, truth: &Truth, found: &[&Region], blanked: &[Rect]) {
+        let covered = coverage(truth.bounds(), blanked);
+        let meets = |least: f32| move |region: &&&Region| region.bounds.iou(truth.bounds()) >= least;
+        self.truths += 1;
+        self.detected += u32::from(found.iter().any(|region| meets(0.5)(&region)));
+        self.covered += u32::from(covered >= 0.98);
+        self.leaked += u32::from(covered < 0.5);
+        if let Some(text) = truth.text.as_deref().and_then(PlateText::canonical) {
+            let says = |region: &&&Region| region.reading.as_ref().is_some_and(|read| read.candidates[0].text == text);
+            self.readable += 1;
+            self.read += u32::from(found.iter().filter(meets(0.3)).any(|region| says(&region)));
         }
-        let known: Vec<Rect> =
-            truths.iter().map(|t| rect(t.bounds)).chain(picture.ignore.iter().map(|b| rect(*b))).collect();
-        self.imagined += found.iter().filter(|r| known.iter().all(|k| k.overlap(r.bounds) <= 0.0)).count() as u32;
     }
 
-    fn print(&self, kind: RegionKind) {
-        if self.truths + self.imagined == 0 {
-            return;
-        }
-        println!("  {}: {} in {} images", kind.name(), self.truths, self.images);
-        for (name, n, of) in [
-            ("detected", self.detected, self.truths),
-            ("covered", self.covered, self.truths),
-            ("leaked", self.leaked, self.truths),
-            ("read", self.read, self.readable),
-        ] {
-            if of > 0 {
-                let (low, high) = wilson(n, of);
-                let percent = 100.0 * f64::from(n) / f64::from(of);
-                println!("    {name:9} {n:5}/{of:<5} {percent:6.1} %   [{:.1}, {:.1}]", 100.0 * low, 100.0 * high);
+    fn row(&self, name: &str) -> String {
+        let shares = [
+            share(self.detected, self.truths),
+            share(self.covered, self.truths),
+            share(self.leaked, self.truths),
+            share(self.read, self.readable),
+        ];
+        format!("  {name:<17} {:>6}  {}", self.truths, shares.join("  "))
+    }
+}
+
+/// All regions of a kind, and its groups by name.
+#[derive(Default)]
+struct Table {
+    all: Tally,
+    groups: BTreeMap<(u8, String), Tally>,
+    imagined: u32,
+}
+
+impl Table {
+    fn add(&mut self, kind: RegionKind, picture: &Picture, seen: &Seen) {
+        let found: Vec<&Region> = seen.regions.iter().filter(|region| region.kind == kind).collect();
+        let truths: Vec<&Truth> = picture.regions.iter().filter(|truth| truth.kind == kind.name()).collect();
+        for truth in &truths {
+            self.all.add(truth, &found, &seen.blanked);
+            for group in groups(kind, picture, truth) {
+                self.groups.entry(group).or_default().add(truth, &found, &seen.blanked);
             }
         }
-        println!("    false     {:.2} an image", f64::from(self.imagined) / f64::from(self.images));
+        let known = truths.iter().map(|truth| truth.bounds()).chain(picture.ignore.iter().map(|bounds| rect(*bounds)));
+        let known: Vec<Rect> = known.collect();
+        let imagined = |region: &&&Region| known.iter().all(|known| known.overlap(region.bounds) <= 0.0);
+        self.imagined += found.iter().filter(imagined).count() as u32;
     }
+
+    fn print(&self, kind: RegionKind, images: u32) {
+        if self.all.truths + self.imagined == 0 {
+            return;
+        }
+        let columns = ["detected", "covered", "leaked", "read"].map(|name| format!("{name:^19}"));
+        println!("  {:<17} {:>6}  {}", format!("{}s", kind.name()), "number", columns.join("  ").trim_end());
+        println!("{}", self.all.row("all"));
+        for ((_, name), tally) in &self.groups {
+            println!("{}", tally.row(name));
+        }
+        println!("  {} false, {:.3} an image\n", self.imagined, f64::from(self.imagined) / f64::from(images));
+    }
+}
+
+/// The groups that a region belongs to, in the order of printing.
+fn groups(kind: RegionKind, picture: &Picture, truth: &Truth) -> Vec<(u8, String)> {
+    let width = truth.bounds[2];
+    let bounds: &[f32] = match kind {
+        RegionKind::Plate => &[24.0, 48.0, 96.0],
+        RegionKind::Face => &[16.0, 24.0, 48.0],
+    };
+    let above = bounds.iter().filter(|bound| width >= **bound).count();
+    let size = match above {
+        0 => format!("below {} px wide", bounds[0]),
+        _ if above == bounds.len() => format!("from {} px", bounds[above - 1]),
+        _ => format!("{} to {} px", bounds[above - 1], bounds[above]),
+    };
+    let mut groups = vec![(above as u8, size)];
+    groups.extend(picture.conditions.iter().map(|conditions| (10, conditions.illumination.clone())));
+    groups.extend(truth.skin_tone.map(|tone| match tone {
+        ..=3 => (20, "skin tone 1 to 3".to_owned()),
+        4..=7 => (21, "skin tone 4 to 7".to_owned()),
+        8.. => (22, "skin tone 8 to 10".to_owned()),
+    }));
+    groups
+}
+
+/// A share in per cent with its interval.
+fn share(n: u32, of: u32) -> String {
+    if of == 0 {
+        return " ".repeat(19);
+    }
+    let (low, high) = wilson(n, of);
+    let percent = 100.0 * f64::from(n) / f64::from(of);
+    format!("{percent:>5.1} [{:>4.1}, {:>5.1}]", 100.0 * low, 100.0 * high)
 }
 
 fn wilson(n: u32, of: u32) -> (f64, f64) {
@@ -121,7 +203,7 @@ fn wilson(n: u32, of: u32) -> (f64, f64) {
     let d = 1.0 + z * z / of;
     let centre = p + z * z / (2.0 * of);
     let spread = z * (p * (1.0 - p) / of + z * z / (4.0 * of * of)).sqrt();
-    ((centre - spread) / d, (centre + spread) / d)
+    ((centre - spread).max(0.0) / d, (centre + spread) / d)
 }
 
 /// Share of `bounds` inside the union of `areas`.
@@ -148,33 +230,46 @@ fn coverage(bounds: Rect, areas: &[Rect]) -> f32 {
     if bounds.area() > 0.0 { covered / bounds.area() } else { 0.0 }
 }
 
-/// A source that knows how long it was asked.
-struct Timed<'f> {
-    frame: &'f Frame,
-    spent: Cell<Duration>,
+/// The product's eyes, and the time that they take.
+struct Clocked<'c> {
+    eyes: TrainedEyes,
+    spent: &'c Mutex<Stages>,
 }
 
-impl Timed<'_> {
-    fn time<T>(&self, work: impl FnOnce() -> T) -> T {
-        let start = Instant::now();
-        let result = work();
-        self.spent.set(self.spent.get() + start.elapsed());
-        result
+impl Look for Clocked<'_> {
+    fn look(&mut self, image: &dyn LumaSource, stages: &mut Stages) -> Vec<Region> {
+        let before = *stages;
+        let found = self.eyes.look(image, stages);
+        let mut spent = self.spent.lock().expect("one thread");
+        spent.detect += stages.detect - before.detect;
+        spent.read_plates += stages.read_plates - before.read_plates;
+        found
+    }
+
+    fn cover(&self, region: &Region) -> Rect {
+        self.eyes.cover(region)
     }
 }
 
-impl LumaSource for Timed<'_> {
-    fn size(&self) -> Size {
-        self.frame.size()
-    }
-
-    fn reduced(&self, denominator: u32) -> Cow<'_, GrayPlane> {
-        self.time(|| self.frame.reduced(denominator))
-    }
-
-    fn crop(&self, area: PixelRect) -> GrayPlane {
-        self.time(|| self.frame.crop(area))
-    }
+/// Looks at one picture as `inspect` does.
+fn look(file: &Path, nets: &Nets, spent: &Mutex<Stages>, tight: bool) -> Result<Seen, Box<dyn Error>> {
+    let eyes = || -> Box<dyn Look> { Box::new(Clocked { eyes: TrainedEyes::new(nets), spent }) };
+    let options = Options { workers: NonZeroUsize::MIN, ..Options::default() };
+    let show = |_: &SourceImage, Examined { regions, areas, .. }: Examined<'_>| {
+        let blanked =
+            if tight { regions.iter().map(|r| r.bounds).collect() } else { areas.iter().map(|a| a.rect()).collect() };
+        Seen { regions, blanked }
+    };
+    let mut seen = Seen::default();
+    let mut source = Source::open(file, None)?;
+    inspect(&mut source, &eyes, &options, &AtomicBool::new(false), show, |inspected| {
+        match inspected.result {
+            Ok(found) => seen = found,
+            Err(_) => eprintln!("{} cannot be examined", inspected.path.display()),
+        }
+        Ok::<(), Box<dyn Error>>(())
+    })?;
+    Ok(seen)
 }
 
 fn measure(arguments: &Arguments, nets: &Nets, truth: &Path) -> Result<(), Box<dyn Error>> {
@@ -182,37 +277,25 @@ fn measure(arguments: &Arguments, nets: &Nets, truth: &Path) -> Result<(), Box<d
         Some(folder) => folder,
         None => truth.parent().ok_or("the truth file has no folder")?,
     };
-    let mut eyes = nets.eyes();
-    let (mut plates, mut faces) = (Tally::default(), Tally::default());
-    let (mut decoding, mut asking, mut looking) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+    let (mut plates, mut faces, mut images) = (Table::default(), Table::default(), 0);
+    let spent = Mutex::new(Stages::default());
     for line in std::fs::read_to_string(truth)?.lines().filter(|line| !line.trim().is_empty()) {
         let picture: Picture = serde_json::from_str(line)?;
-        let file = std::fs::read(folder.join(&picture.path))?;
-        let start = Instant::now();
-        let frame = Frame::decode(&file, &Limits::default())?;
-        decoding += start.elapsed();
-        let source = Timed { frame: &frame, spent: Cell::default() };
-        let start = Instant::now();
-        let found = eyes.look(&source);
-        looking += start.elapsed() - source.spent.get();
-        asking += source.spent.get();
-        let blank = |region: &Region| {
-            let wide = nets.margins().widen(region.kind, region.bounds);
-            redaction_area(wide, &frame).map(PixelRect::rect)
-        };
-        let blanked: Vec<Rect> = if arguments.tight {
-            found.iter().map(|region| region.bounds).collect()
-        } else {
-            found.iter().filter_map(blank).collect()
-        };
-        plates.add(RegionKind::Plate, &picture, &found, &blanked);
-        faces.add(RegionKind::Face, &picture, &found, &blanked);
+        let seen = look(&folder.join(&picture.path), nets, &spent, arguments.tight)?;
+        plates.add(RegionKind::Plate, &picture, &seen);
+        faces.add(RegionKind::Face, &picture, &seen);
+        images += 1;
     }
-    println!("{}", truth.display());
-    plates.print(RegionKind::Plate);
-    faces.print(RegionKind::Face);
-    let each = |time: Duration| time.as_secs_f64() * 1e3 / f64::from(plates.images.max(1));
-    println!("  ms an image: decode {:.2}, luma {:.2}, eyes {:.2}", each(decoding), each(asking), each(looking));
+    let spent = spent.into_inner()?;
+    let each = |time: std::time::Duration| time.as_secs_f64() * 1e3 / f64::from(images.max(1));
+    println!(
+        "{}: {images} images, {:.2} ms each to find and {:.2} ms to read\n",
+        truth.display(),
+        each(spent.detect),
+        each(spent.read_plates)
+    );
+    plates.print(RegionKind::Plate, images);
+    faces.print(RegionKind::Face, images);
     Ok(())
 }
 
@@ -222,6 +305,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(folder) => Nets::parse(&NetFiles::NAMES.try_map(|name| std::fs::read(folder.join(name)))?)?,
         None => Nets::builtin(),
     };
+    let nets = nets.expecting(&arguments.plates);
     for truth in &arguments.truths {
         measure(&arguments, &nets, truth)?;
     }
