@@ -17,6 +17,9 @@ pub struct EyesArgs {
     /// their patterns weigh more; all others are read all the same
     #[arg(long, value_name = "REGIONS", value_delimiter = ',', value_enum)]
     plates: Vec<Expected>,
+    #[cfg(feature = "onnx")]
+    #[command(flatten)]
+    own: super::detector::DetectorArgs,
 }
 
 // The names say it all; documented one by one they would take more room in the help than everything else.
@@ -49,7 +52,10 @@ impl EyesArgs {
     /// Reads the nets.
     pub fn nets(&self) -> Result<Nets, Failure> {
         let expected: Vec<PlateRegion> = self.plates.iter().map(|region| (*region).into()).collect();
-        Ok(self.trained()?.expecting(&expected))
+        let nets = self.trained()?.expecting(&expected);
+        #[cfg(feature = "onnx")]
+        let nets = self.own.beside(nets)?;
+        Ok(nets)
     }
 
     fn trained(&self) -> Result<Nets, Failure> {

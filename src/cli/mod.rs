@@ -12,6 +12,8 @@ mod breach;
 mod check;
 mod custody;
 mod demo;
+#[cfg(feature = "onnx")]
+mod detector;
 mod export;
 mod eyes;
 mod generate;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
+use super::beside::Second;
 use super::detector::NetDetector;
 use super::margins::Margins;
 use super::meta::{ClassName, DetectorMeta, PerClass, ReaderMeta, RefinerMeta};
@@ -118,6 +119,7 @@ pub struct Nets {
     refiners: PerClass<Net<RefinerMeta>>,
     reader: Net<ReaderMeta>,
     expected: Arc<[PlateRegion]>,
+    second: Option<Second>,
 }
 
 impl Nets {
@@ -165,7 +167,7 @@ impl Nets {
         let [rows, columns] = reader.meta.size;
         let symbols = reader.meta.alphabet.len() + 1;
         try_out("reader", &reader.model, columns, rows, |[_, steps, _]| [reader.meta.rows, steps, symbols])?;
-        Ok(Self { detector, refiners, reader, expected: Arc::default() })
+        Ok(Self { detector, refiners, reader, expected: Arc::default(), second: None })
     }
 
     /// The same nets where plates of these regions are expected: among spellings that the reader holds possible, theirs
@@ -173,6 +175,12 @@ impl Nets {
     #[must_use]
     pub fn expecting(self, regions: &[PlateRegion]) -> Self {
         Self { expected: regions.into(), ..self }
+    }
+
+    /// The same nets with another detector beside theirs.
+    #[must_use]
+    pub fn beside(self, second: Second) -> Self {
+        Self { second: Some(second), ..self }
     }
 
     /// Eyes for one thread. Cheap: the weights are shared, the scratch memory comes with the first image.
@@ -184,7 +192,14 @@ impl Nets {
         let detector = NetDetector::new(self.detector.session(), Arc::clone(&self.detector.meta), refiners);
         let (meta, expected) = (Arc::clone(&self.reader.meta), Arc::clone(&self.expected));
         let reader = NetReader::new(self.reader.session(), meta, expected);
-        Eyes::new(Box::new(detector), Box::new(reader), self.detector.meta.threshold.read)
+        let read_from = self.detector.meta.threshold.read;
+        match &self.second {
+            // The lower of both: the reader itself says what it cannot read.
+            Some(second) => {
+                Eyes::new(second.join(Box::new(detector)), Box::new(reader), read_from.min(second.read_from()))
+            }
+            None => Eyes::new(Box::new(detector), Box::new(reader), read_from),
+        }
     }
 
     /// What redaction adds to the boxes that these eyes find.

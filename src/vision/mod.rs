@@ -9,6 +9,7 @@ use crate::capture::{Reading, RegionKind};
 use crate::frame::LumaSource;
 use crate::geometry::Rect;
 
+mod beside;
 mod ctc;
 mod detector;
 mod eyes;
@@ -16,6 +17,8 @@ mod grid;
 mod margins;
 mod meta;
 mod nms;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod reader;
 mod refiner;
 mod serial;
@@ -25,8 +28,11 @@ mod testing;
 mod tests;
 mod window;
 
+pub use beside::Second;
 pub use eyes::{Eyes, NetFiles, Nets, NetsError};
 pub use margins::{Margin, Margins};
+#[cfg(feature = "onnx")]
+pub use onnx::{OnnxDetector, OnnxError, OnnxFormat, OnnxModel, OnnxOptions};
 pub use serial::PlateRegion;
 
 /// A candidate region with the detector's confidence.
