@@ -143,6 +143,22 @@ impl Session {
         Ok(())
     }
 
+    /// Multiplications and additions of the last run's convolutions, padding to vectors not counted; 0 before any run.
+    pub fn multiply_adds(&self) -> u64 {
+        let Some(Plan { layouts, .. }) = self.plans.get(self.current) else { return 0 };
+        let counts = self.model.steps.iter().map(|step| {
+            let (window, depth) = match step {
+                Step::Dense { window, input, .. } => (window, layouts[*input].channels),
+                Step::Depthwise { window, .. } => (window, 1),
+                _ => return 0,
+            };
+            let output = &layouts[step.output()];
+            let each = window.kernel[0] * window.kernel[1] * depth;
+            (output.height * output.width * output.channels) as u64 * each as u64
+        });
+        counts.sum()
+    }
+
     /// Output number `index` of the last run.
     ///
     /// # Panics

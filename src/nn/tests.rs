@@ -294,6 +294,13 @@ fn a_pyramid_is_right_and_its_additions_are_gone() {
     let model = Model::parse(&file).unwrap();
     assert!(model.steps.iter().all(|step| matches!(step, Step::Dense { .. } | Step::DepthToSpace2 { .. })));
     assert!(model.slots <= 3, "{} buffers", model.slots);
+    let mut session = Session::new(Arc::new(model));
+    assert_eq!(session.multiply_adds(), 0);
+    session.run(&[0; 64 * 32], 64, 32).unwrap();
+    // Stem and residual block on 32×16 cells, the rest on these and on 16×8.
+    let (half, quarter) = (32 * 16, 16 * 8);
+    let at_half = 9 * 8 + 2 * 9 * 8 * 8 + 8 * 8 + 8 * 24;
+    assert_eq!(session.multiply_adds(), half * at_half + quarter * (9 * 8 * 20 + 20 * 8));
 }
 
 #[test]

@@ -100,6 +100,10 @@ fn depth_to_space2(input: Source<'_>, output: &mut [f32], layout: &Layout) {
         let cells = row(input, y / 2).chunks_exact(input.1.step);
         for (pair, cell) in row_mut(output, layout, y).chunks_exact_mut(2 * step).zip(cells) {
             let from = &cell[(y % 2) * 2 * channels..][..2 * channels];
+            if step == channels {
+                pair.copy_from_slice(from);
+                continue;
+            }
             for (to, from) in pair.chunks_exact_mut(step).zip(from.chunks_exact(channels)) {
                 to[..channels].copy_from_slice(from);
                 to[channels..].fill(0.0);

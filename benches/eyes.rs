@@ -1,0 +1,154 @@
+//! What looking costs on one core, beside what the processor could do at best: nets alone, the whole look at a picture of
+//! 1280×720, a plate's reading.
+//!
+//! `cargo bench --bench eyes`; elements of a net are multiply-adds, those of a look or a reading are pictures or plates.
+//! `benches/peers` has the same nets in another engine.
+
+mod common;
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use common::pictures;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use pulp::{Arch, Simd, WithSimd};
+use safelight::capture::RegionKind;
+use safelight::frame::{Frame, Limits, LumaSource};
+use safelight::nn::{Model, Precision, Session};
+use safelight::vision::Nets;
+
+/// Independent sums: enough that none waits for the one before it.
+const SUMS: usize = 16;
+
+/// Rounds of the floors' loops.
+const ROUNDS: usize = 10_000;
+
+/// Fused multiply-adds of registers, as many as the processor can: the floor of single precision.
+struct MultiplyAdds;
+
+impl WithSimd for MultiplyAdds {
+    type Output = f32;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> f32 {
+        let (a, b) = (black_box(simd.splat_f32s(1.0)), black_box(simd.splat_f32s(1.0)));
+        let mut sums = [simd.splat_f32s(0.0); SUMS];
+        for _ in 0..ROUNDS {
+            for sum in &mut sums {
+                *sum = simd.mul_add_e_f32s(a, b, *sum);
+            }
+        }
+        sums.into_iter().map(|sum| simd.reduce_sum_f32s(sum)).sum()
+    }
+}
+
+/// Single-precision numbers in a register of the set that [`Arch`] chooses.
+struct Lanes;
+
+impl WithSimd for Lanes {
+    type Output = usize;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> usize {
+        S::F32_LANES
+    }
+}
+
+/// The same with products of pairs of bfloat16, where the processor has them; how many products a call does.
+#[cfg(target_arch = "x86_64")]
+mod pairs {
+    use std::arch::x86_64::{_mm512_dpbf16_ps, _mm512_reduce_add_ps, _mm512_setzero_ps};
+    use std::hint::black_box;
+
+    use super::{ROUNDS, SUMS};
+
+    pub const PRODUCTS: usize = 32 * SUMS * ROUNDS;
+
+    pub fn available() -> bool {
+        is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bf16")
+    }
+
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    fn multiply_adds() -> f32 {
+        let ones = black_box(pulp::cast([0x3f80_u16; 32]));
+        let mut sums = [_mm512_setzero_ps(); SUMS];
+        for _ in 0..ROUNDS {
+            for sum in &mut sums {
+                *sum = _mm512_dpbf16_ps(*sum, ones, ones);
+            }
+        }
+        sums.into_iter().map(_mm512_reduce_add_ps).sum()
+    }
+
+    pub fn run() -> f32 {
+        assert!(available());
+        // SAFETY: the processor was asked on the line above.
+        unsafe { multiply_adds() }
+    }
+}
+
+/// A net alone, in both precisions, beside the bare instructions.
+fn net(c: &mut Criterion, name: &str, file: &[u8], width: usize, height: usize) {
+    let luma: Vec<u8> = (0..width * height).map(|at| ((at * 7919) % 251) as u8).collect();
+    let mut group = c.benchmark_group(name);
+    for precision in [Precision::Fast, Precision::Single] {
+        let model = Arc::new(Model::parse_as(file, precision).expect("a net"));
+        let mut session = Session::new(Arc::clone(&model));
+        session.run(&luma, width, height).expect("run");
+        group.throughput(Throughput::Elements(session.multiply_adds()));
+        group.bench_function(format!("{width}x{height}, {}", model.instruction_set()), |b| {
+            b.iter(|| session.run(black_box(&luma), width, height).expect("run"));
+        });
+    }
+    group.finish();
+}
+
+fn nets(c: &mut Criterion) {
+    net(c, "detector", include_bytes!("../models/detector.slnn"), 640, 384);
+    net(c, "refiner of plates", include_bytes!("../models/refine-plate.slnn"), 96, 48);
+    net(c, "refiner of faces", include_bytes!("../models/refine-face.slnn"), 64, 64);
+    net(c, "reader", include_bytes!("../models/reader.slnn"), 144, 48);
+
+    let mut group = c.benchmark_group("floor");
+    let arch = Arch::new();
+    group.throughput(Throughput::Elements((arch.dispatch(Lanes) * SUMS * ROUNDS) as u64));
+    group.bench_function("fused multiply-adds of singles", |b| b.iter(|| arch.dispatch(MultiplyAdds)));
+    #[cfg(target_arch = "x86_64")]
+    if pairs::available() {
+        group.throughput(Throughput::Elements(pairs::PRODUCTS as u64));
+        group.bench_function("products of pairs of bfloat16", |b| b.iter(pairs::run));
+    }
+    group.finish();
+}
+
+/// Everything that looks at a picture, beside the halving of its luma; then the reading of what was found.
+fn look(c: &mut Criterion) {
+    let decoded = |(_, file): &(String, Vec<u8>)| Frame::decode(file, &Limits::default()).expect("decoded");
+    let frames: Vec<Frame> = pictures().iter().map(decoded).collect();
+    let mut eyes = Nets::builtin().eyes();
+    let mut group = c.benchmark_group("look");
+    group.throughput(Throughput::Elements(frames.len() as u64));
+    group.bench_function("find", |b| b.iter(|| frames.iter().map(|frame| eyes.find(frame).len()).sum::<usize>()));
+    group.bench_function("floor: half-size luma", |b| {
+        b.iter(|| frames.iter().map(|frame| frame.reduced(2).data.len()).sum::<usize>());
+    });
+
+    let plates: Vec<_> = frames
+        .iter()
+        .flat_map(|frame| eyes.find(frame).into_iter().map(move |found| (frame, found)))
+        .filter(|(_, found)| found.kind == RegionKind::Plate && found.score > 0.5)
+        .collect();
+    assert!(!plates.is_empty(), "the pictures show plates");
+    group.throughput(Throughput::Elements(plates.len() as u64));
+    group.bench_function("read", |b| {
+        b.iter(|| plates.iter().filter(|(frame, found)| eyes.read(*frame, *found).reading.is_some()).count());
+    });
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(30).warm_up_time(std::time::Duration::from_secs(1));
+    targets = nets, look
+}
+criterion_main!(benches);
