@@ -77,7 +77,11 @@ mod pairs {
                 *sum = _mm512_dpbf16_ps(*sum, ones, ones);
             }
         }
-        sums.into_iter().map(_mm512_reduce_add_ps).sum()
+        let mut total = 0.0;
+        for sum in sums {
+            total += _mm512_reduce_add_ps(sum);
+        }
+        total
     }
 
     pub fn run() -> f32 {

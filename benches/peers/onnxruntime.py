@@ -80,7 +80,6 @@ class WeightFile:
             if relu:
                 nodes.append(helper.make_node("Relu", [result], [node["out"]]))
 
-        twice = constant("twice", np.array([1, 1, 2, 2], np.float32))
         for node in self.header["nodes"]:
             op, out = node["op"], node["out"]
             if op == "conv":
@@ -96,6 +95,7 @@ class WeightFile:
                 emit("Add", node["in"], node)
             elif op == "upsample2":
                 nearest = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+                twice = constant(out + "_scales", np.array([1, 1, 2, 2], np.float32))
                 emit("Resize", [node["in"], "", twice], node, **nearest)
             elif op == "depth_to_space2":
                 emit("DepthToSpace", [node["in"]], node, blocksize=2, mode="DCR")
@@ -107,7 +107,7 @@ class WeightFile:
                 sys.exit(f"no ONNX is known for {op}")
         value = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)  # noqa: E731
         inputs = [value(self.header["input"]["name"], [1, 1, "rows", "columns"])]
-        outputs = [value(name, None) for name in self.header["outputs"]]
+        outputs = [value(name, [1, *(f"{name}_{side}" for side in ("channels", "rows", "columns"))]) for name in self.header["outputs"]]
         graph = helper.make_graph(nodes, self.header["name"], inputs, outputs, constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
         onnx.checker.check_model(model)

@@ -20,13 +20,14 @@ pub fn cut(image: &dyn LumaSource, area: Rect, columns: usize, rows: usize, crop
         let last = size - 1;
         ((floor.max(0.0) as usize).min(last), ((floor + 1.0).max(0.0) as usize).min(last), exact - floor)
     };
+    // The same in every row.
+    let taps: Vec<_> = (0..columns).map(|at| tap(at, columns, area.x, area.w, touched.x, fx, width)).collect();
     crop.clear();
     for row in 0..rows {
         let (upper, lower, down) = tap(row, rows, area.y, area.h, touched.y, fy, height);
         let upper = &plane.data[upper * width..][..width];
         let lower = &plane.data[lower * width..][..width];
-        crop.extend((0..columns).map(|column| {
-            let (left, right, across) = tap(column, columns, area.x, area.w, touched.x, fx, width);
+        crop.extend(taps.iter().map(|&(left, right, across)| {
             let mix = |line: &[u8]| f32::from(line[left]) * (1.0 - across) + f32::from(line[right]) * across;
             (mix(upper) * (1.0 - down) + mix(lower) * down + 0.5) as u8
         }));
