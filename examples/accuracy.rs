@@ -122,7 +122,7 @@ impl Tally {
             share(self.leaked, self.truths),
             share(self.read, self.readable),
         ];
-        format!("  {name:<17} {:>6}  {}", self.truths, shares.join("  "))
+        format!("  {name:<17} {:>6}  {}", self.truths, shares.join("  ").trim_end())
     }
 }
 
