@@ -11,6 +11,9 @@ const BEAM: usize = 16;
 /// A symbol below this probability at a step is not tried: it could not lift a text into the first few.
 const NEGLIGIBLE: f64 = 1e-4;
 
+/// A prefix this much less probable than the best is dropped: what becomes of it is no spelling that anybody would try.
+const HOPELESS: f64 = 1e-6;
+
 /// A text as symbols, and the probability of all its paths that were followed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Text {
@@ -88,7 +91,9 @@ pub fn best_texts(probabilities: &[f64], symbols: usize, count: usize) -> Vec<Te
             }
         }
         next.sort_by(|a, b| b.probability().total_cmp(&a.probability()));
-        next.truncate(BEAM);
+        let least = next.first().map_or(0.0, |best| best.probability() * HOPELESS);
+        let alive = next.partition_point(|prefix| prefix.probability() >= least);
+        next.truncate(alive.min(BEAM));
         std::mem::swap(&mut beam, &mut next);
     }
     beam.iter()
@@ -105,7 +110,8 @@ fn entry<'p>(prefixes: &'p mut Vec<Prefix>, base: &Prefix, symbol: Option<u8>) -
         wanted.symbols[wanted.length] = symbol;
         wanted.length += 1;
     }
-    let at = prefixes.iter().position(|p| p.text() == wanted.text()).unwrap_or_else(|| {
+    // What lies beyond a text's end is 0 and no symbol, so that whole arrays of one size can be compared.
+    let at = prefixes.iter().position(|p| p.symbols == wanted.symbols).unwrap_or_else(|| {
         prefixes.push(wanted);
         prefixes.len() - 1
     });
