@@ -54,44 +54,7 @@ impl WithSimd for Lanes {
     }
 }
 
-/// The same with products of pairs of bfloat16, where the processor has them; how many products a call does.
-#[cfg(target_arch = "x86_64")]
-mod pairs {
-    use std::arch::x86_64::{_mm512_dpbf16_ps, _mm512_reduce_add_ps, _mm512_setzero_ps};
-    use std::hint::black_box;
-
-    use super::{ROUNDS, SUMS};
-
-    pub const PRODUCTS: usize = 32 * SUMS * ROUNDS;
-
-    pub fn available() -> bool {
-        is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bf16")
-    }
-
-    #[target_feature(enable = "avx512f,avx512bf16")]
-    fn multiply_adds() -> f32 {
-        let ones = black_box(pulp::cast([0x3f80_u16; 32]));
-        let mut sums = [_mm512_setzero_ps(); SUMS];
-        for _ in 0..ROUNDS {
-            for sum in &mut sums {
-                *sum = _mm512_dpbf16_ps(*sum, ones, ones);
-            }
-        }
-        let mut total = 0.0;
-        for sum in sums {
-            total += _mm512_reduce_add_ps(sum);
-        }
-        total
-    }
-
-    pub fn run() -> f32 {
-        assert!(available());
-        // SAFETY: the processor was asked on the line above.
-        unsafe { multiply_adds() }
-    }
-}
-
-/// A net alone, in both precisions, beside the bare instructions.
+/// A net alone, in both precisions.
 fn net(c: &mut Criterion, name: &str, file: &[u8], width: usize, height: usize) {
     let luma: Vec<u8> = (0..width * height).map(|at| ((at * 7919) % 251) as u8).collect();
     let mut group = c.benchmark_group(name);
@@ -117,11 +80,6 @@ fn nets(c: &mut Criterion) {
     let arch = Arch::new();
     group.throughput(Throughput::Elements((arch.dispatch(Lanes) * SUMS * ROUNDS) as u64));
     group.bench_function("fused multiply-adds of singles", |b| b.iter(|| arch.dispatch(MultiplyAdds)));
-    #[cfg(target_arch = "x86_64")]
-    if pairs::available() {
-        group.throughput(Throughput::Elements(pairs::PRODUCTS as u64));
-        group.bench_function("products of pairs of bfloat16", |b| b.iter(pairs::run));
-    }
     group.finish();
 }
 
