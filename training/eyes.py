@@ -17,7 +17,7 @@ import slnn
 from plates import cut, to_crop
 
 # A reading from this probability on stands; how else a plate is framed below it, in shares of its width and height.
-SURE, FRAMINGS = 0.9, ((0.04, 0.06), (-0.03, -0.05))
+SURE, FRAMINGS = 0.75, ((0.04, 0.06), (-0.03, -0.05))
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
