@@ -70,7 +70,20 @@ pub fn softmax(logits: &mut [f64]) {
 pub fn best_texts(probabilities: &[f64], symbols: usize, count: usize) -> Vec<Text> {
     let mut beam = vec![Prefix { blank: 1.0, ..Prefix::EMPTY }];
     let mut next: Vec<Prefix> = Vec::new();
+    let mut likely: Vec<(u8, f64)> = Vec::new();
     for step in probabilities.chunks_exact(symbols) {
+        likely.clear();
+        likely.extend((0u8..).zip(step.iter().copied()).skip(1).filter(|(_, p)| *p >= NEGLIGIBLE));
+        if likely.is_empty() {
+            // Most steps lie between characters, and change no text.
+            for prefix in &mut beam {
+                let last = prefix.text().last().copied();
+                let blank = prefix.probability() * step[0];
+                let repeated = last.map_or(0.0, |last| prefix.symbol * step[last as usize]);
+                (prefix.blank, prefix.symbol) = (blank, repeated);
+            }
+            continue;
+        }
         next.clear();
         for prefix in &beam {
             let last = prefix.text().last().copied();
@@ -82,7 +95,7 @@ pub fn best_texts(probabilities: &[f64], symbols: usize, count: usize) -> Vec<Te
             if prefix.length == MAX_LENGTH {
                 continue;
             }
-            for (symbol, &p) in (0u8..).zip(step).skip(1).filter(|(_, p)| **p >= NEGLIGIBLE) {
+            for &(symbol, p) in &likely {
                 // The last symbol again is a new one only after a blank.
                 let before = if last == Some(symbol) { prefix.blank } else { prefix.probability() };
                 if before > 0.0 {
@@ -96,6 +109,7 @@ pub fn best_texts(probabilities: &[f64], symbols: usize, count: usize) -> Vec<Te
         next.truncate(alive.min(BEAM));
         std::mem::swap(&mut beam, &mut next);
     }
+    beam.sort_by(|a, b| b.probability().total_cmp(&a.probability()));
     beam.iter()
         .filter(|prefix| prefix.probability() > 0.0)
         .take(count)
