@@ -16,8 +16,8 @@ import numpy as np
 import slnn
 from plates import cut, to_crop
 
-# A reading from this probability on stands; how else a plate is framed below it, in shares of its width and height.
-SURE, FRAMINGS = 0.75, ((0.04, 0.06), (-0.03, -0.05))
+# A reading stands unless its probability lies between these; how else the plate is framed then, in shares of its width and height.
+HOPELESS, SURE, FRAMINGS = 0.1, 0.75, ((0.04, 0.06), (-0.03, -0.05))
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
@@ -174,7 +174,7 @@ class Eyes:
     def read(self, image: np.ndarray, box: list[float]) -> list[tuple[str, float]]:
         """Spellings, best first; an unsure plate is framed in two more ways, and the three share their opinions."""
         first = spell(self.reader.run(cut(image, box)[None])[0], self.reader.meta)
-        if first[0][1] >= SURE:
+        if not HOPELESS <= first[0][1] < SURE:
             return first
         x, y, w, h = box
         others = [cut(image, [x - a * w, y - b * h, w * (1 + 2 * a), h * (1 + 2 * b)]) for a, b in FRAMINGS]

@@ -21,6 +21,9 @@ const CANDIDATES: usize = 5;
 /// better.
 const SURE: f64 = 0.75;
 
+/// Below this, neither do others help: the plate is too small or too blurred.
+const HOPELESS: f64 = 0.1;
+
 /// How else an unsure plate is framed, in shares of its box's width and height on each side: where the box ends a little
 /// early or late, the net hesitates at other characters.
 const FRAMINGS: [[f32; 2]; 2] = [[0.04, 0.06], [-0.03, -0.05]];
@@ -62,7 +65,7 @@ impl NetReader {
     /// What the plate says, best first, after a second and a third look at one that is unsure.
     fn agreed(&mut self, image: &dyn LumaSource, plate: Rect) -> Option<Vec<Text>> {
         let first = self.texts(image, plate)?;
-        if first.first().is_some_and(|best| best.probability >= SURE) {
+        if first.first().is_none_or(|best| !(HOPELESS..SURE).contains(&best.probability)) {
             return Some(first);
         }
         let mut looks = vec![first];
