@@ -1,12 +1,15 @@
-"""What both trainings share: averaged weights, checkpoints that survive a kill, schedules by steps or by the clock."""
+"""What all trainings share: averaged weights, checkpoints that survive a kill, schedules by steps or by the clock, the loop."""
 
+import argparse
 import datetime
 import os
 import pathlib
+import sys
 import time
+from collections.abc import Iterator
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class Average:
@@ -60,3 +63,88 @@ def save(path: pathlib.Path, **state) -> None:
     partial = path.with_suffix(".partial")
     torch.save(state, partial)
     os.replace(partial, path)
+
+
+def arguments(description: str) -> argparse.ArgumentParser:
+    """The command line that all trainings have in common."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--data", type=pathlib.Path, required=True)
+    parser.add_argument("--checkpoint", type=pathlib.Path, required=True)
+    parser.add_argument("--steps", type=int, help="in all, those of earlier runs counted in")
+    parser.add_argument("--until", help="HH:MM today; a resumed run starts its schedule anew")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--peak", type=float, default=2e-3)
+    parser.add_argument("--flat", type=float, default=0.5, help="share of the run before the rate falls")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=1)
+    return parser
+
+
+class Training:
+    """A net on its way, from its checkpoint if there is one."""
+
+    def __init__(self, args: argparse.Namespace, net: nn.Module, decay: float):
+        self.args, self.net = args, net.to(memory_format=torch.channels_last).train()
+        self.average = Average(net)
+        decayed = [p for p in net.parameters() if p.dim() > 1]
+        plain = [p for p in net.parameters() if p.dim() == 1]
+        groups = [{"params": decayed, "weight_decay": decay}, {"params": plain, "weight_decay": 0.0}]
+        self.optimizer = torch.optim.AdamW(groups, lr=args.peak)
+        self.step = self.seen = 0
+        if args.checkpoint.exists():
+            state = torch.load(args.checkpoint, weights_only=True)
+            self.step, self.seen, self.average.steps = state["step"], state["seen"], state["step"]
+            if missing := net.load_state_dict(state["net"], strict=False).missing_keys:
+                print(f"new layers, starting as the identity: {len(missing)} tensors")  # and with a fresh optimizer
+            else:
+                self.optimizer.load_state_dict(state["optimizer"])
+            self.average.state |= state["average"]
+        # A resumed run goes on with other crops.
+        self.stream = args.seed * 1_000_003 + self.step
+        self.sums: dict[str, float] = {}
+        self.counted, self.told, self.saved = 0, time.time(), time.time()
+
+    def batches(self, data: torch.utils.data.IterableDataset) -> Iterator[tuple[Tensor, ...]]:
+        """Batches until the run is done, each to be followed by `learn`."""
+        args, first = self.args, self.step
+        loader = iter(torch.utils.data.DataLoader(data, batch_size=None, num_workers=args.workers, prefetch_factor=4))
+        clock = Clock(args.steps, args.until)
+        while (done := clock.done(self.step)) < 1.0:
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate(done, args.peak, args.flat, self.step, 300)
+            self.done = done
+            yield next(loader)
+        self.save()
+        print(f"done: {self.step - first} steps, {self.seen} crops in all", file=sys.stderr)
+
+    def learn(self, count: int, loss: Tensor, /, **parts: Tensor) -> None:
+        """One step down `loss` of `count` crops, of which `parts` are told."""
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
+        self.optimizer.step()
+        self.average.update(self.net)
+        self.step, self.seen, self.counted = self.step + 1, self.seen + count, self.counted + count
+        for name, part in parts.items():
+            self.sums[name] = self.sums.get(name, 0.0) + part.item()
+        if self.step % 100 == 0:
+            now = time.time()
+            parts_told = " ".join(f"{name} {total / 100:.4f}" for name, total in self.sums.items())
+            print(f"step {self.step} crops {self.seen} done {self.done:.3f} {parts_told} {self.counted / (now - self.told):.0f} crops/s", flush=True)
+            self.sums, self.counted, self.told = {}, 0, now
+        if time.time() - self.saved > 90:
+            self.save()
+            self.saved = time.time()
+
+    def save(self) -> None:
+        save(self.args.checkpoint, net=self.net.state_dict(), optimizer=self.optimizer.state_dict(), average=self.average.state,
+             step=self.step, seen=self.seen)
+
+
+def generalised_iou(found: Tensor, wanted: Tensor) -> Tensor:
+    """Of each pair of boxes [N, 4] (l, t, r, b)."""
+    inter = (torch.minimum(found[:, 2:], wanted[:, 2:]) - torch.maximum(found[:, :2], wanted[:, :2])).clamp(min=0).prod(1)
+    areas = (found[:, 2:] - found[:, :2]).clamp(min=1e-3).prod(1) + (wanted[:, 2:] - wanted[:, :2]).prod(1)
+    hull = (torch.maximum(found[:, 2:], wanted[:, 2:]) - torch.minimum(found[:, :2], wanted[:, :2])).prod(1)
+    union = (areas - inter).clamp(min=1e-6)
+    return inter / union - (hull - union) / hull.clamp(min=1e-6)

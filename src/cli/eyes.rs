@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValue;
+
 use super::Failure;
 use super::terminal::{chain, shown};
 use crate::vision::{NetFiles, Nets, PlateRegion};
@@ -16,43 +18,28 @@ pub struct EyesArgs {
     /// Whose plates are expected, parted by commas (eu: its members and uk): where the reader is unsure, spellings in
     /// their patterns weigh more; all others are read all the same
     #[arg(long, value_name = "REGIONS", value_delimiter = ',', value_enum)]
-    plates: Vec<Expected>,
+    plates: Vec<PlateRegion>,
     #[cfg(feature = "onnx")]
     #[command(flatten)]
     own: super::detector::DetectorArgs,
 }
 
-// The names say it all; documented one by one they would take more room in the help than everything else.
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Expected {
-    Us,
-    Ca,
-    Mx,
-    Br,
-    Ar,
-    Uk,
-    Eu,
-}
+// By hand: what a variant's documentation says would take more room in the help than everything else, and the library
+// knows nothing of command lines.
+impl clap::ValueEnum for PlateRegion {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
 
-impl From<Expected> for PlateRegion {
-    fn from(expected: Expected) -> Self {
-        match expected {
-            Expected::Us => Self::Us,
-            Expected::Ca => Self::Ca,
-            Expected::Mx => Self::Mx,
-            Expected::Br => Self::Br,
-            Expected::Ar => Self::Ar,
-            Expected::Uk => Self::Uk,
-            Expected::Eu => Self::Eu,
-        }
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.code()))
     }
 }
 
 impl EyesArgs {
     /// Reads the nets.
     pub fn nets(&self) -> Result<Nets, Failure> {
-        let expected: Vec<PlateRegion> = self.plates.iter().map(|region| (*region).into()).collect();
-        let nets = self.trained()?.expecting(&expected);
+        let nets = self.trained()?.expecting(&self.plates);
         #[cfg(feature = "onnx")]
         let nets = self.own.beside(nets)?;
         Ok(nets)

@@ -32,6 +32,19 @@ impl PlateRegion {
     /// All of them.
     pub const ALL: [Self; 7] = [Self::Us, Self::Ca, Self::Mx, Self::Br, Self::Ar, Self::Uk, Self::Eu];
 
+    /// Two letters, as operators write it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Us => "us",
+            Self::Ca => "ca",
+            Self::Mx => "mx",
+            Self::Br => "br",
+            Self::Ar => "ar",
+            Self::Uk => "uk",
+            Self::Eu => "eu",
+        }
+    }
+
     fn issues(self, text: &str) -> bool {
         let agrees = |(kind, character): (u8, u8)| (kind == b'D') == character.is_ascii_digit();
         let fits = |pattern: &&str| pattern.len() == text.len() && pattern.bytes().zip(text.bytes()).all(agrees);

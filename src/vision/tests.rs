@@ -1,12 +1,17 @@
 //! The eyes with nets made by hand, whose answers are known.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
+use super::meta::RefinerMeta;
+use super::refiner::Refiner;
 use super::testing::{Picture, detector, reader, refiner};
-use super::{Eyes, NetFiles, Nets, NetsError};
+use super::{Detection, Eyes, NetFiles, Nets, NetsError};
 use crate::capture::{Region, RegionKind};
 use crate::geometry::{PixelRect, Rect, Size};
 use crate::nn::testing::FileBuilder;
+use crate::nn::{Model, Session};
 
 fn nets() -> NetFiles<FileBuilder> {
     NetFiles { detector: detector(), refine_plate: refiner("plate"), refine_face: refiner("face"), reader: reader() }
@@ -158,6 +163,19 @@ fn a_refiner_moves_the_edges_and_weighs_in() {
     let mut nets = super::tests::nets();
     nets.refine_plate.meta["fuse"] = json!([1.0, 1.0, -9.0]);
     assert!(parsed(nets).unwrap().eyes().look(&spot(Size::new(640, 384), 1, 20, 20)).is_empty());
+}
+
+#[test]
+fn a_certain_candidate_is_not_lost_to_arithmetic() {
+    // A probability that rounds to 1 has a logit without end, of which a refiner may want to hear nothing.
+    let mut file = refiner("plate");
+    file.meta["fuse"] = json!([0.0, 1.0, 0.0]);
+    let model = Arc::new(Model::parse(&file.file()).unwrap());
+    let meta: RefinerMeta = serde_json::from_value(model.meta().clone()).unwrap();
+    let candidate = Detection { kind: RegionKind::Plate, bounds: Rect::new(10.0, 10.0, 20.0, 10.0), score: 1.0 };
+    let picture = Picture::flat(Size::new(64, 64), 0);
+    let refined = Refiner::new(Session::new(model), Arc::new(meta)).refine(&picture, candidate);
+    assert_eq!(refined.score, 0.5);
 }
 
 fn refused(change: impl FnOnce(&mut Value, &mut Value)) -> NetsError {
