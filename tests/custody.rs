@@ -60,6 +60,26 @@ fn any_altered_byte_of_a_keyring_is_noticed() {
 }
 
 #[test]
+fn the_keyring_key_is_exchanged_without_touching_what_it_guards() {
+    let mut custodian = Custodian::new();
+    let path = custodian.custody().join("keyring");
+    let before = fs::read(&path).expect("read");
+    custodian.keyring.rotate_key().expect("rotated");
+    let keyring = Keyring::open(&custodian.custody(), &passphrase()).expect("opens with the same passphrase");
+    assert_eq!(keyring.opening_keys(&Capability::ALL).len(), custodian.keyring.opening_keys(&Capability::ALL).len());
+    assert_eq!(keyring.verifying_key(), custodian.keyring.verifying_key());
+
+    // Slots of the new file do not open the old body, nor the reverse; the old file is as it was.
+    let after = fs::read(&path).expect("read");
+    let slots_end = 40 + u32::from_le_bytes(after[12..16].try_into().expect("four bytes")) as usize;
+    assert_eq!(before[..32], after[..32]);
+    fs::write(&path, [&after[..slots_end], &before[slots_end..]].concat()).expect("written");
+    assert!(matches!(Keyring::open(&custodian.custody(), &passphrase()), Err(KeyringError::Damaged)));
+    fs::write(&path, before).expect("written");
+    assert!(Keyring::open(&custodian.custody(), &passphrase()).is_ok());
+}
+
+#[test]
 fn a_pack_is_refused_when_altered_early_or_late() {
     let custodian = Custodian::new();
     let path = custodian.folder.path().join("site.pack");

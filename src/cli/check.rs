@@ -5,10 +5,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::passphrase::PassphraseArgs;
 use super::remedies::stdout_failed;
+use super::unlock::UnlockArgs;
 use super::{Context, Failure, Outcome};
-use crate::custody::Keyring;
 use crate::seal::Capability;
 use crate::vault::{CheckReport, Note, check, check_deep};
 
@@ -25,14 +24,14 @@ pub struct Args {
     #[arg(long, value_name = "DIR", requires = "deep")]
     custody: Option<PathBuf>,
     #[command(flatten)]
-    passphrase: PassphraseArgs,
+    unlock: UnlockArgs,
 }
 
 /// Runs `check`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let report = match &args.custody {
         Some(custody) => {
-            let keyring = Keyring::open(custody, &args.passphrase.obtain()?)?;
+            let keyring = args.unlock.open(custody)?;
             check_deep(&args.vault, &keyring.opening_keys(&Capability::ALL))?
         }
         None => check(&args.vault)?,

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::passphrase::PassphraseArgs;
 use super::remedies::stdout_failed;
+use super::unlock::UnlockArgs;
 use super::{Context, Failure, Outcome};
 use crate::custody::{Keyring, KeyringSummary, PackRequest, PassphraseCost, Policy, RecipientKeys};
 use crate::seal::Capability;
@@ -60,7 +60,7 @@ struct CustodyArgs {
     #[arg(long, value_name = "DIR")]
     custody: PathBuf,
     #[command(flatten)]
-    passphrase: PassphraseArgs,
+    unlock: UnlockArgs,
 }
 
 /// Runs `custody`.
@@ -79,7 +79,7 @@ fn init(args: &CustodyArgs, context: &Context) -> Result<(), Failure> {
     struct Made {
         custody: String,
     }
-    let passphrase = args.passphrase.obtain_new()?;
+    let passphrase = args.unlock.new_passphrase()?;
     let cost = PassphraseCost::default();
     let keyring = Keyring::create(&args.custody, &passphrase, cost, Policy::default(), Timestamp::now())?;
     let made = Made { custody: keyring.custody().to_string() };
@@ -99,7 +99,7 @@ fn pack(args: &CustodyArgs, site: &str, output: &Path, valid_days: u32, context:
         epoch: u32,
         classes: Vec<String>,
     }
-    let mut keyring = Keyring::open(&args.custody, &args.passphrase.obtain()?)?;
+    let mut keyring = args.unlock.open(&args.custody)?;
     let pack = keyring.issue_pack(&PackRequest { site, valid_days, now: Timestamp::now() }, output)?;
     let schedule = pack.schedule();
     let issued = Issued {
@@ -122,7 +122,7 @@ fn pack(args: &CustodyArgs, site: &str, output: &Path, valid_days: u32, context:
 }
 
 fn show(args: &CustodyArgs, context: &Context) -> Result<(), Failure> {
-    let summary = Keyring::open(&args.custody, &args.passphrase.obtain()?)?.summary();
+    let summary = args.unlock.open(&args.custody)?.summary();
     let shown = Shown::of(&summary);
     report(context, &shown, |out| shown.print(out))
 }

@@ -7,11 +7,11 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::passphrase::PassphraseArgs;
 use super::remedies::stdout_failed;
 use super::search::time;
+use super::unlock::UnlockArgs;
 use super::{Context, Failure, Outcome};
-use crate::custody::{Keyring, RecipientPublicKey};
+use crate::custody::RecipientPublicKey;
 use crate::export::{ExportError, Regions, Request, View, export};
 use crate::vault::{OpeningVault, Query};
 
@@ -31,7 +31,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     custody: PathBuf,
     #[command(flatten)]
-    passphrase: PassphraseArgs,
+    unlock: UnlockArgs,
     /// The recipient's public key
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
@@ -92,7 +92,7 @@ struct Summary {
 /// Runs `export`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let to = RecipientPublicKey::read(&args.to)?;
-    let keyring = Keyring::open(&args.custody, &args.passphrase.obtain()?)?;
+    let keyring = args.unlock.open(&args.custody)?;
     let vault = OpeningVault::open(&args.vault)?;
     let request = Request {
         to: &to,

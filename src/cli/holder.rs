@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::passphrase::PassphraseArgs;
+use super::unlock::UnlockArgs;
 use super::{Context, Failure};
 use crate::custody::{Keyring, OpeningKeys, RecipientKeys};
 use crate::export::{Manifest, ManifestError};
@@ -20,7 +20,7 @@ pub(super) struct HolderArgs {
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     #[command(flatten)]
-    passphrase: PassphraseArgs,
+    unlock: UnlockArgs,
 }
 
 /// What a holder brings.
@@ -36,7 +36,7 @@ impl HolderArgs {
     pub fn unlock(&self, capabilities: &[Capability]) -> Result<Holder, Failure> {
         match (&self.custody, &self.key) {
             (Some(custody), _) => {
-                let keyring = Keyring::open(custody, &self.passphrase.obtain()?)?;
+                let keyring = self.unlock.open(custody)?;
                 Ok(Holder { keys: keyring.opening_keys(capabilities), keyring: Some(keyring) })
             }
             (None, Some(key)) => Ok(Holder { keys: RecipientKeys::read(key)?.into_opening_keys(), keyring: None }),

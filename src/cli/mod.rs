@@ -23,11 +23,11 @@ mod inspect;
 mod interrupt;
 mod open;
 mod overlay;
-mod passphrase;
 mod remedies;
 mod search;
 mod simulate;
 mod terminal;
+mod unlock;
 
 /// Finds plates and faces in photographs, replaces them by keyed pseudonyms, blanks the pixels, and seals every byte
 /// before it touches a disk.

@@ -51,6 +51,7 @@ impl From<KeyringError> for Failure {
                 problem,
                 "check the passphrase, its case and the keyboard layout; there is no way around it",
             ),
+            KeyringError::Slot { .. } => Self::integrity(problem, "remove that slot, then do it again"),
             KeyringError::Damaged => Self::integrity(problem, "restore the keyring from a backup"),
             KeyringError::Passphrase(_) => Self::usage(problem, "take four or more words that nobody can guess"),
             KeyringError::Cost => Self::usage(problem, "free some memory: opening a keyring takes 256 MiB"),

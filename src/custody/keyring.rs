@@ -14,9 +14,9 @@ use super::opening::OpeningKeys;
 use super::pack::{IssuedBucket, JournalKey, PackContents, PackError, SealingKey, SitePack};
 use super::policy::{ClassPolicy, Month, Policy};
 use super::signing::{Signature, SigningKey, VerifyingKey};
-use super::slot::{KeyringKey, Passphrase, PassphraseCost, PassphraseError, Slot};
+use super::slot::{Credential, KeyringKey, Passphrase, PassphraseCost, PassphraseError, Slot};
 use crate::pseudonym::{Domain, EpochKeys, PseudonymRoot};
-use crate::seal::{BucketId, Capability, CustodyId, JournalId, KeyId, PrivateKey, SUITE, padded_len, random};
+use crate::seal::{BucketId, Capability, CustodyId, JournalId, KeyId, PrivateKey, SUITE, SlotId, padded_len, random};
 
 const MAGIC: &[u8; 8] = b"SLKEY\r\n\x1a";
 const VERSION: u16 = 1;
@@ -59,6 +59,12 @@ pub enum KeyringError {
     /// The passphrase cost is out of range, or there is not enough memory for it.
     #[error("the passphrase cannot be stretched at this cost on this machine")]
     Cost,
+    /// The keyring key cannot be wrapped for a slot: it is damaged, or of the first version and was never opened since.
+    #[error("key slot {slot} cannot take a new keyring key")]
+    Slot {
+        /// The slot's id.
+        slot: SlotId,
+    },
     /// The pack's term is empty or beyond the calendar.
     #[error("a site pack cannot be valid for {days} days")]
     Term {
@@ -158,16 +164,14 @@ impl Keyring {
         Ok(keyring)
     }
 
-    /// Opens the keyring of a custody folder.
-    pub fn open(folder: &Path, passphrase: &Passphrase) -> Result<Self, KeyringError> {
+    /// Opens the keyring of a custody folder with whatever one of its slots takes.
+    pub fn open<'a>(folder: &Path, with: impl Into<Credential<'a>>) -> Result<Self, KeyringError> {
         let path = folder.join(FILE_NAME);
         let bytes = file::read_secret(&path)?;
-        let parts = Parts::parse(&bytes)?;
-        let key = parts
-            .slots
-            .iter()
-            .find_map(|slot| slot.open(passphrase, parts.custody))
-            .ok_or(KeyringError::WrongPassphrase)?;
+        let mut parts = Parts::parse(&bytes)?;
+        let (custody, with) = (parts.custody, with.into());
+        let key =
+            parts.slots.iter_mut().find_map(|slot| slot.open(with, custody)).ok_or(KeyringError::WrongPassphrase)?;
         let cipher = cobblestone::Key256::from_bytes(key.expose());
         let plain =
             cobblestone::decrypt(&cipher, &context(parts.head), parts.sealed).map_err(|_| KeyringError::Damaged)?;
@@ -288,6 +292,18 @@ impl Keyring {
                 })
                 .collect(),
         }
+    }
+
+    /// Exchanges the keyring key for a fresh one, wrapped for every slot, and writes the keyring. Needs no slot's secret.
+    /// An older copy of the file still opens as before: whoever wants to be rid of what it holds destroys it.
+    pub fn rotate_key(&mut self) -> Result<(), KeyringError> {
+        let key = KeyringKey::generate();
+        let mut slots = self.slots.clone();
+        for slot in &mut slots {
+            slot.rewrap(&key, self.custody).ok_or(KeyringError::Slot { slot: SlotId(slot.id) })?;
+        }
+        (self.key, self.slots) = (key, slots);
+        self.save()
     }
 
     fn signing_key(&self) -> SigningKey {

@@ -26,4 +26,4 @@ pub use pack::{JournalKey, PackError, Schedule, SealingKey, SitePack};
 pub use policy::{ClassPolicy, Month, Policy, Retention};
 pub use recipient::{RecipientError, RecipientKeys, RecipientPublicKey};
 pub use signing::{Signature, VerifyingKey};
-pub use slot::{Passphrase, PassphraseCost, PassphraseError};
+pub use slot::{Credential, Passphrase, PassphraseCost, PassphraseError};

@@ -107,3 +107,7 @@ id! {
     /// A site's journal, the same in every pack issued to that site.
     JournalId
 }
+id! {
+    /// A key slot's random name.
+    SlotId
+}

@@ -142,8 +142,15 @@ def keyring_keys(folder, passphrase):
         stretch = cbor(parameters)
         cost = stretch[0]
         argon = Argon2id(salt=stretch[1], length=32, iterations=cost[1], lanes=cost[2], memory_cost=cost[0])
-        context = b"safelight v1 keyring slot\0" + custody + struct.pack("<I", kind) + slot_id + parameters
-        keyring_key = opened(argon.derive(passphrase), context, wrapped)
+        slot_key = argon.derive(passphrase)
+        name = custody + struct.pack("<I", kind) + slot_id
+        if 5 in slot:
+            public, sealed_seed = slot[5][0], slot[5][1]
+            seed = opened(slot_key, b"safelight v1 slot private half\0" + name + public + parameters, sealed_seed)
+            must(public_bytes(seed) == public, "slot's public key")
+            keyring_key = SUITE.decrypt(wrapped, x_wing(seed), info=b"safelight v1 slot envelope\0" + name)
+        else:
+            keyring_key = opened(slot_key, b"safelight v1 keyring slot\0" + name + parameters, wrapped)
         body = cbor(opened(keyring_key, b"safelight v1 keyring body\0" + blake3(head).digest(), sealed))
         verifying = Ed25519PrivateKey.from_private_bytes(body[0]).public_key().public_bytes_raw()
         must(custody == blake3(verifying, derive_key_context="safelight v1 custody id").digest(16), "custody id")

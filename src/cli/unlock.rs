@@ -1,10 +1,13 @@
-//! Where the keyring's passphrase comes from: a file, the environment, or a prompt. Never the command line, which every
-//! process on the machine can read.
+//! How a keyring opens: every verb that needs one asks here.
+//!
+//! A secret comes from a file, the environment, or a prompt. Never from the command line, which every process on the
+//! machine can read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::custody::Passphrase;
 use zeroize::Zeroizing;
+
+use crate::custody::{Keyring, Passphrase};
 
 use super::Failure;
 
@@ -13,23 +16,24 @@ const VARIABLE: &str = "SAFELIGHT_PASSPHRASE";
 
 /// Arguments of every verb that opens a keyring.
 #[derive(clap::Args)]
-pub(super) struct PassphraseArgs {
+pub(super) struct UnlockArgs {
     /// Read the keyring's passphrase from FILE; otherwise from the environment variable SAFELIGHT_PASSPHRASE, or a prompt
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
 }
 
-impl PassphraseArgs {
-    /// The passphrase of an existing keyring.
-    pub(super) fn obtain(&self) -> Result<Passphrase, Failure> {
-        match self.given()? {
-            Some(passphrase) => Ok(passphrase),
-            None => prompt("Passphrase of the keyring: "),
-        }
+impl UnlockArgs {
+    /// Opens the keyring in `folder`.
+    pub(super) fn open(&self, folder: &Path) -> Result<Keyring, Failure> {
+        let passphrase = match self.given()? {
+            Some(passphrase) => passphrase,
+            None => prompt("Passphrase of the keyring: ")?,
+        };
+        Ok(Keyring::open(folder, &passphrase)?)
     }
 
     /// The passphrase of a new keyring: a prompt asks twice.
-    pub(super) fn obtain_new(&self) -> Result<Passphrase, Failure> {
+    pub(super) fn new_passphrase(&self) -> Result<Passphrase, Failure> {
         if let Some(passphrase) = self.given()? {
             return Ok(passphrase);
         }
