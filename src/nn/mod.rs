@@ -6,10 +6,11 @@
 //! A [`Model`] is parsed and packed once and shared through an `Arc`; each thread has a [`Session`] of its own, which
 //! keeps its buffers from image to image. Results do not depend on what ran before.
 //!
-//! Where the processor multiplies bfloat16 numbers faster than singles, a model uses that unless it is asked for
+//! Where the processor multiplies bytes or bfloat16 numbers faster than singles, a model uses that unless it is asked for
 //! [`Precision::Single`].
 
 mod bf16;
+mod bytes;
 mod format;
 mod half;
 mod kernels;

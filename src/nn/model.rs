@@ -100,7 +100,7 @@ impl Model {
         self.outputs.iter().map(|(name, _)| name.as_str())
     }
 
-    /// The instruction set that the model was packed for: `avx512-bf16`, `avx512`, `avx2`, `neon` or `portable`.
+    /// The instruction set that the model was packed for: `avx512-vnni`, `avx512-bf16`, `avx512`, `avx2`, `neon` or `portable`.
     pub fn instruction_set(&self) -> &'static str {
         self.isa.name()
     }
@@ -112,7 +112,8 @@ impl Model {
         let steps_of = |id: TensorId| cell_step(id, input, channels[id], lanes, &ops, &uses);
         let mut tensors: Vec<Tensor> =
             (0..channels.len()).map(|id| Tensor { channels: channels[id], step: steps_of(id), slot: 0 }).collect();
-        let steps: Vec<Step> = fuse(ops, &uses).into_iter().map(|fused| fused.pack(isa, &tensors)).collect();
+        let signs = Signs::of(&ops, channels.len());
+        let steps: Vec<Step> = fuse(ops, &uses).into_iter().map(|fused| fused.pack(isa, &tensors, &signs)).collect();
         let slots = assign_slots(&steps, input, &outputs, &mut tensors);
         Self { name, meta, isa, normalise, input, outputs, steps, tensors, slots }
     }
@@ -136,6 +137,28 @@ impl Uses {
     }
 }
 
+/// Which tensors hold no negative number.
+struct Signs(Vec<bool>);
+
+impl Signs {
+    fn of(ops: &[Op], tensors: usize) -> Self {
+        // Luma is not one of them: what a net sees first is worth more than eight bits of a weight.
+        let mut none = vec![false; tensors];
+        for op in ops {
+            none[op.output()] = match op {
+                Op::Conv(conv) => conv.relu,
+                Op::Add { relu, .. } => *relu,
+                op => op.inputs().iter().all(|id| none[*id]),
+            };
+        }
+        Self(none)
+    }
+
+    fn none(&self, id: TensorId) -> bool {
+        self.0[id]
+    }
+}
+
 /// Elements from one cell to the next: whole vectors, except where nothing but a reader of single numbers comes after.
 fn cell_step(id: TensorId, input: TensorId, channels: usize, lanes: usize, ops: &[Op], uses: &Uses) -> usize {
     let readers: Vec<&Op> = ops.iter().filter(|op| op.inputs().contains(&id)).collect();
@@ -156,7 +179,7 @@ struct Fused {
 }
 
 impl Fused {
-    fn pack(self, isa: Isa, tensors: &[Tensor]) -> Step {
+    fn pack(self, isa: Isa, tensors: &[Tensor], signs: &Signs) -> Step {
         match self.op {
             Op::Conv(conv) if conv.depthwise => Step::Depthwise {
                 window: Window::of(&conv),
@@ -169,7 +192,7 @@ impl Fused {
                 input: conv.input,
                 output: conv.output,
                 residual: self.residual,
-                conv: DenseConv::pack(&conv, isa, tensors[conv.input].step),
+                conv: DenseConv::pack(&conv, isa, tensors[conv.input].step, conv.relu && signs.none(conv.input)),
             },
             Op::Add { inputs: [input, other], output, relu } => {
                 let addend = self.residual.unwrap_or(Addend { tensor: other, shift: 0 });

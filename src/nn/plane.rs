@@ -6,8 +6,8 @@
 /// Vectors begin on cache lines, or every load would touch two.
 const ALIGNMENT: usize = 64;
 
-/// Elements that a kernel may read past the last row: it takes up to eight at a time.
-const SLACK: usize = 8;
+/// Elements that a kernel may read past the last row: it takes up to sixteen at a time.
+const SLACK: usize = 16;
 
 /// Zeros kept around a tensor, in cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::bf16;
+#[cfg(target_arch = "x86_64")]
+use super::bytes;
 use super::format::{Normalise, TensorId};
-use super::kernels::conv::{self, Residual};
+use super::kernels::conv::{DenseConv, Input, Request, Residual};
 use super::kernels::pointwise::Layer;
 use super::kernels::{depthwise, pointwise};
 use super::model::{Model, Step};
 use super::plane::{Border, Buffer, Layout};
+use super::simd::Operands;
 
 /// Plans kept for different input sizes; a detector meets a few, whatever the pictures.
 const MAX_PLANS: usize = 16;
@@ -63,10 +66,18 @@ struct Plan {
 pub struct Session {
     model: Arc<Model>,
     buffers: Vec<Buffer>,
-    /// A convolution's input where it is rounded.
-    rounded: Buffer<bf16::Bits>,
+    rounded: Rounded,
+    /// The greatest number of each tensor, where the layer that wrote it told.
+    peaks: Vec<Option<f32>>,
     plans: Vec<Plan>,
     current: usize,
+}
+
+/// A convolution's input where it is rounded.
+#[derive(Default)]
+struct Rounded {
+    pairs: Buffer<bf16::Bits>,
+    bytes: Buffer<u8>,
 }
 
 /// An output: rows of cells of channels.
@@ -119,7 +130,8 @@ impl Session {
     /// A session of `model`, still without buffers.
     pub fn new(model: Arc<Model>) -> Self {
         let buffers = (0..model.slots).map(|_| Buffer::default()).collect();
-        Self { model, buffers, rounded: Buffer::default(), plans: Vec::new(), current: 0 }
+        let peaks = vec![None; model.tensors.len()];
+        Self { model, buffers, rounded: Rounded::default(), peaks, plans: Vec::new(), current: 0 }
     }
 
     /// The model that this session runs.
@@ -134,8 +146,8 @@ impl Session {
         }
         self.plan(width, height)?;
         let layouts = &self.plans[self.current].layouts;
-        let mut workspace =
-            Workspace { model: &self.model, layouts, buffers: &mut self.buffers, rounded: self.rounded.as_mut_slice() };
+        let (buffers, rounded, peaks) = (&mut self.buffers[..], &mut self.rounded, &mut self.peaks[..]);
+        let mut workspace = Workspace { model: &self.model, layouts, buffers, rounded, peaks };
         workspace.feed(luma);
         for step in &self.model.steps {
             workspace.step(step);
@@ -179,12 +191,14 @@ impl Session {
         for (tensor, layout) in self.model.tensors.iter().zip(&layouts) {
             self.buffers[tensor.slot].reserve(layout.len());
         }
-        if self.model.isa.rounds() {
-            let convolved = self.model.steps.iter().filter_map(|step| match step {
-                Step::Dense { input, .. } => Some(layouts[*input].len()),
-                _ => None,
-            });
-            self.rounded.reserve(convolved.max().unwrap_or(0));
+        for step in &self.model.steps {
+            if let Step::Dense { conv, input, .. } = step {
+                match conv.operands() {
+                    Operands::Singles => {}
+                    Operands::Pairs => self.rounded.pairs.reserve(layouts[*input].len()),
+                    Operands::Bytes => self.rounded.bytes.reserve(layouts[*input].len()),
+                }
+            }
         }
         if self.plans.len() == MAX_PLANS {
             self.plans.remove(0);
@@ -274,7 +288,8 @@ struct Workspace<'a> {
     model: &'a Model,
     layouts: &'a [Layout],
     buffers: &'a mut [Buffer],
-    rounded: &'a mut [bf16::Bits],
+    rounded: &'a mut Rounded,
+    peaks: &'a mut [Option<f32>],
 }
 
 impl Workspace<'_> {
@@ -311,17 +326,20 @@ impl Workspace<'_> {
 
     fn step(&mut self, step: &Step) {
         let isa = self.model.isa;
-        let rounded = std::mem::take(&mut self.rounded);
+        let mut rounded = std::mem::take(self.rounded);
+        let mut peak = None;
         self.write(step.output(), |tensors, output, layout| {
             let layer = match step {
                 Step::Dense { conv, input, residual, .. } => {
-                    let (input, input_layout) = tensors.source(*input);
                     let residual = residual.map(|addend| {
                         let (data, layout) = tensors.source(addend.tensor);
                         Residual { data, layout, shift: addend.shift }
                     });
-                    let job = conv::Job { conv, input, input_layout, output, output_layout: layout, residual };
-                    return conv::run(isa, job, rounded);
+                    let input_layout = &tensors.layouts[*input];
+                    let input = tensors.operands(conv, *input, &mut rounded);
+                    let request = Request { conv, input, input_layout, output, output_layout: layout, residual };
+                    peak = Some(request.run(isa));
+                    return;
                 }
                 Step::Depthwise { conv, input, .. } => {
                     let (input, input_layout) = tensors.source(*input);
@@ -350,7 +368,32 @@ impl Workspace<'_> {
             };
             isa.run(pointwise::Job { layer, output, layout });
         });
-        self.rounded = rounded;
+        self.peaks[step.output()] = peak;
+        *self.rounded = rounded;
+    }
+
+    /// Tensor `input` as `conv` multiplies it, rounded into `rounded` where that is not as it is.
+    fn operands<'r>(&'r self, conv: &DenseConv, input: TensorId, rounded: &'r mut Rounded) -> Input<'r> {
+        let (singles, layout) = self.source(input);
+        match conv.operands() {
+            Operands::Singles => Input::Singles(singles),
+            #[cfg(target_arch = "x86_64")]
+            Operands::Pairs => {
+                let pairs = &mut rounded.pairs.as_mut_slice()[..layout.len()];
+                self.model.isa.run(bf16::RoundAll { singles, rounded: &mut *pairs });
+                Input::Pairs(pairs)
+            }
+            #[cfg(target_arch = "x86_64")]
+            Operands::Bytes => {
+                let bytes = &mut rounded.bytes.as_mut_slice()[..layout.len()];
+                let singles = &singles[..layout.len()];
+                let peak = self.peaks[input].unwrap_or_else(|| self.model.isa.run(bytes::Peak(singles)));
+                self.model.isa.run(bytes::Quantise { singles, peak, bytes: &mut *bytes });
+                Input::Bytes(bytes, peak / bytes::MOST)
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            Operands::Pairs | Operands::Bytes => unreachable!("no other processor's set rounds"),
+        }
     }
 }
 

@@ -10,14 +10,17 @@ use pulp::{NullaryFnOnce, Scalar128b, Simd, WithSimd};
 
 #[cfg(target_arch = "x86_64")]
 use super::bf16::Avx512Bf16;
+#[cfg(target_arch = "x86_64")]
+use super::bytes::Avx512Vnni;
 
 /// How exactly a net is computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
     /// Single precision throughout: within rounding of any other engine.
     Single,
-    /// What a convolution multiplies is rounded to bfloat16 (8 bits) where the processor then multiplies faster; sums stay
-    /// single. Elsewhere the same as [`Precision::Single`].
+    /// What a convolution multiplies is rounded where the processor then multiplies faster: to bytes, in steps of a 255th of
+    /// the greatest activation of its input and a 127th of a channel's greatest weight, or to bfloat16 (8 bits). Sums and
+    /// results stay single. Elsewhere the same as [`Precision::Single`].
     #[default]
     Fast,
 }
@@ -36,6 +39,10 @@ pub enum Isa {
     /// 16 lanes; a convolution's operands are rounded to bfloat16 and multiplied in pairs, twice as many at a time.
     #[cfg(target_arch = "x86_64")]
     Avx512Bf16(Avx512Bf16),
+    /// 16 lanes; a convolution's operands are quantised to bytes and multiplied in fours, where its input is not negative
+    /// and an activation follows. Others as with bfloat16.
+    #[cfg(target_arch = "x86_64")]
+    Avx512Vnni(Avx512Vnni),
     /// 4 lanes with fused multiply-add.
     #[cfg(target_arch = "aarch64")]
     Neon(Neon),
@@ -60,6 +67,8 @@ impl Isa {
             V4::try_new().map(Self::Avx512),
             #[cfg(target_arch = "x86_64")]
             Avx512Bf16::try_new().map(Self::Avx512Bf16),
+            #[cfg(target_arch = "x86_64")]
+            Avx512Vnni::try_new().map(Self::Avx512Vnni),
         ];
         found.into_iter().flatten().collect()
     }
@@ -74,23 +83,27 @@ impl Isa {
             Self::Avx512(_) => "avx512",
             #[cfg(target_arch = "x86_64")]
             Self::Avx512Bf16(_) => "avx512-bf16",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Vnni(_) => "avx512-vnni",
             #[cfg(target_arch = "aarch64")]
             Self::Neon(_) => "neon",
         }
     }
 
-    /// Whether convolutions round what they multiply.
-    pub const fn rounds(self) -> bool {
-        self.elements() > 1
-    }
-
-    /// Input elements that a convolution multiplies at once in each lane.
-    pub const fn elements(self) -> usize {
+    /// What a convolution multiplies here. `activations`: its input is not negative, and its result passes an activation.
+    pub const fn operands(self, activations: bool) -> Operands {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512Bf16(_) => <Avx512Bf16 as Dot>::ELEMENTS,
-            _ => 1,
+            Self::Avx512Vnni(_) if activations => Operands::Bytes,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Bf16(_) | Self::Avx512Vnni(_) => Operands::Pairs,
+            _ => Operands::Singles,
         }
+    }
+
+    /// Whether convolutions round what they multiply.
+    pub const fn rounds(self) -> bool {
+        !matches!(self.operands(true), Operands::Singles)
     }
 
     /// Single-precision numbers in a register.
@@ -100,7 +113,7 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(_) => <V3 as Simd>::F32_LANES,
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512(_) | Self::Avx512Bf16(_) => <V4 as Simd>::F32_LANES,
+            Self::Avx512(_) | Self::Avx512Bf16(_) | Self::Avx512Vnni(_) => <V4 as Simd>::F32_LANES,
             #[cfg(target_arch = "aarch64")]
             Self::Neon(_) => <Neon as Simd>::F32_LANES,
         }
@@ -113,7 +126,7 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(_) => <V3 as Simd>::REGISTER_COUNT,
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512(_) | Self::Avx512Bf16(_) => <V4 as Simd>::REGISTER_COUNT,
+            Self::Avx512(_) | Self::Avx512Bf16(_) | Self::Avx512Vnni(_) => <V4 as Simd>::REGISTER_COUNT,
             #[cfg(target_arch = "aarch64")]
             Self::Neon(_) => <Neon as Simd>::REGISTER_COUNT,
         }
@@ -126,9 +139,35 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(simd) => Simd::vectorize(simd, job),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512(simd) | Self::Avx512Bf16(Avx512Bf16 { singles: simd, .. }) => Simd::vectorize(simd, job),
+            Self::Avx512(simd)
+            | Self::Avx512Bf16(Avx512Bf16 { singles: simd, .. })
+            | Self::Avx512Vnni(Avx512Vnni { pairs: Avx512Bf16 { singles: simd, .. }, .. }) => {
+                Simd::vectorize(simd, job)
+            }
             #[cfg(target_arch = "aarch64")]
             Self::Neon(simd) => Simd::vectorize(simd, job),
+        }
+    }
+}
+
+/// What a convolution multiplies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operands {
+    /// Single-precision numbers.
+    Singles,
+    /// Pairs of bfloat16.
+    Pairs,
+    /// Bytes in fours: activations without a sign, weights with one.
+    Bytes,
+}
+
+impl Operands {
+    /// Input elements that each lane multiplies at once.
+    pub const fn elements(self) -> usize {
+        match self {
+            Self::Singles => 1,
+            Self::Pairs => 2,
+            Self::Bytes => 4,
         }
     }
 }
@@ -141,6 +180,8 @@ pub trait Dot: Copy {
     type Element: Copy;
     /// Input elements that each lane multiplies at once.
     const ELEMENTS: usize;
+    /// Whether sums are whole numbers, of which [`Dot::singles`] makes singles, to be scaled. All bits zero is zero.
+    const WHOLE: bool = false;
 
     fn simd(self) -> Self::Simd;
 
@@ -157,6 +198,12 @@ pub trait Dot: Copy {
         weights: <Self::Simd as Simd>::f32s,
         sums: <Self::Simd as Simd>::f32s,
     ) -> <Self::Simd as Simd>::f32s;
+
+    /// Sums as single-precision numbers.
+    #[inline(always)]
+    fn singles(self, sums: <Self::Simd as Simd>::f32s) -> <Self::Simd as Simd>::f32s {
+        sums
+    }
 }
 
 /// Single-precision products, one a lane.

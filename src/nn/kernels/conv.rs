@@ -4,21 +4,21 @@
 //! registers while all taps and input channels pass by. A 1×1 convolution is the same loop with one tap, which is a
 //! matrix product.
 //!
-//! Where the processor multiplies pairs of bfloat16, the same loop takes two elements at a time of a rounded copy of the
-//! input; sums, residuals and results are single-precision everywhere.
+//! Where the processor multiplies bytes or pairs of bfloat16, the same loop takes four or two elements at a time of a
+//! rounded copy of the input; residuals and results are single-precision everywhere.
 
 use pulp::{NullaryFnOnce, Simd, WithSimd};
 
-use crate::nn::bf16;
+#[cfg(target_arch = "x86_64")]
+use crate::nn::bytes::Avx512Vnni;
 use crate::nn::format::Conv;
 use crate::nn::plane::{Buffer, Layout};
-use crate::nn::simd::{Dot, Isa, Singles};
+use crate::nn::simd::{Dot, Isa, Operands, Singles};
+use crate::nn::{bf16, bytes};
 
-/// Multiplications of a lane that the innermost loop does at once: one bounds check for each cell and this many.
-const CHUNK: usize = 4;
-
-/// The same where it divides the stretch better: luma's is as short as the kernel is wide, and six taps are common.
-const SHORT_CHUNK: usize = 3;
+/// Multiplications of a lane that the innermost loop does at once: one bounds check for each cell and this many. The
+/// longest that leaves least over is taken: luma's stretches are as short as a kernel is wide.
+const CHUNKS: [usize; 4] = [4, 3, 2, 1];
 
 /// Registers from which on a tile may have three vectors of output channels.
 const MANY_REGISTERS: usize = 32;
@@ -33,12 +33,15 @@ pub struct DenseConv {
     stretches: usize,
     /// Multiplications of a lane for a stretch, a multiple of `chunk`; what goes beyond the real channels has weight zero.
     stretch: usize,
-    /// [`CHUNK`] or [`SHORT_CHUNK`].
+    /// One of [`CHUNKS`].
     chunk: usize,
+    operands: Operands,
     /// How the vectors of output channels are split: the first of each block, and how many it has.
     blocks: Vec<(usize, usize)>,
-    /// Block of output channels → kernel row → stretch → multiplication → lanes. One number or, as bits, a pair.
+    /// Block of output channels → kernel row → stretch → multiplication → lanes. One number or, as bits, a pair or four.
     weights: Buffer,
+    /// What one step of each channel's weights is worth, where they are bytes.
+    steps: Buffer,
     bias: Buffer,
 }
 
@@ -52,21 +55,27 @@ pub struct Residual<'a> {
 }
 
 impl DenseConv {
-    /// Packs `conv` for `isa` and an input whose cells are `in_step` elements apart.
-    pub fn pack(conv: &Conv, isa: Isa, in_step: usize) -> Self {
-        let lanes = isa.lanes();
+    /// Packs `conv` for `isa` and an input whose cells are `in_step` elements apart. `activations`: the input is not
+    /// negative, and the result passes an activation.
+    pub fn pack(conv: &Conv, isa: Isa, in_step: usize, activations: bool) -> Self {
+        let (lanes, operands) = (isa.lanes(), isa.operands(activations));
+        let elements = operands.elements();
         let [kh, kw] = conv.kernel;
         let [cin, cout] = conv.channels;
         // Elements of a cell that are multiplied; of wide cells a whole number of chunks.
-        let each = CHUNK * isa.elements();
+        let each = CHUNKS[0] * elements;
         let used = if in_step < each { in_step } else { cin.next_multiple_of(each) };
         let (stretches, taps) = if used == in_step { (1, kw) } else { (kw, 1) };
-        let rounded = |chunk| (taps * used).div_ceil(isa.elements()).next_multiple_of(chunk);
-        let chunk = if rounded(SHORT_CHUNK) < rounded(CHUNK) { SHORT_CHUNK } else { CHUNK };
-        let stretch = rounded(chunk);
+        let count = (taps * used).div_ceil(elements);
+        let chunk = CHUNKS.into_iter().min_by_key(|chunk| count.next_multiple_of(*chunk)).unwrap_or(1);
+        let stretch = count.next_multiple_of(chunk);
 
         let vectors = cout.div_ceil(lanes);
         let blocks = blocks(vectors, isa.registers());
+        let of_channel = |co: usize| conv.weights.iter().skip(co).step_by(cout);
+        let mut steps: Vec<f32> =
+            (0..cout).map(|co| bytes::weight_step(of_channel(co).fold(0.0, |most, w| w.abs().max(most)))).collect();
+        steps.resize(vectors * lanes, 1.0);
         let mut weights = Vec::with_capacity(kh * stretches * stretch * vectors * lanes);
         for &(first, count) in &blocks {
             let block = count * lanes;
@@ -80,7 +89,14 @@ impl DenseConv {
                                 let inside = e / used < taps && ci < cin && co < cout;
                                 if inside { conv.weights[((ky * kw + kx) * cin + ci) * cout + co] } else { 0.0 }
                             };
-                            if isa.rounds() { bf16::pair(weight(2 * at), weight(2 * at + 1)) } else { weight(at) }
+                            match operands {
+                                Operands::Singles => weight(at),
+                                Operands::Pairs => bf16::pair(weight(2 * at), weight(2 * at + 1)),
+                                Operands::Bytes => {
+                                    let byte = |i| bytes::weight(weight(4 * at + i), steps[co]);
+                                    f32::from_bits(bytes::four(std::array::from_fn(byte)))
+                                }
+                            }
                         }));
                     }
                 }
@@ -96,10 +112,17 @@ impl DenseConv {
             stretches,
             stretch,
             chunk,
+            operands,
             blocks,
             weights: Buffer::from_values(&weights),
+            steps: Buffer::from_values(&steps),
             bias: Buffer::from_values(&bias),
         }
+    }
+
+    /// What this convolution multiplies.
+    pub fn operands(&self) -> Operands {
+        self.operands
     }
 }
 
@@ -121,23 +144,58 @@ pub struct Job<'a, E> {
     pub conv: &'a DenseConv,
     pub input: &'a [E],
     pub input_layout: &'a Layout,
+    /// What a step of bytes is worth; of no meaning for others.
+    pub step: f32,
+    pub output: &'a mut [f32],
+    pub output_layout: &'a Layout,
+    pub residual: Option<Residual<'a>>,
+    /// Raised to the greatest result.
+    pub peak: &'a mut f32,
+}
+
+/// A convolution's input, as its operands are.
+pub enum Input<'a> {
+    Singles(&'a [f32]),
+    Pairs(&'a [bf16::Bits]),
+    /// And what a step of them is worth.
+    Bytes(&'a [u8], f32),
+}
+
+/// A convolution of one image, its operands made ready.
+pub struct Request<'a> {
+    pub conv: &'a DenseConv,
+    pub input: Input<'a>,
+    pub input_layout: &'a Layout,
     pub output: &'a mut [f32],
     pub output_layout: &'a Layout,
     pub residual: Option<Residual<'a>>,
 }
 
-/// Does `job` on `isa`, for which it was packed. `rounded` has room for the input where `isa` rounds.
-#[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables, reason = "no other processor's set rounds"))]
-pub fn run(isa: Isa, job: Job<'_, f32>, rounded: &mut [bf16::Bits]) {
-    match isa {
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512Bf16(set) => {
-            let Job { conv, input, input_layout, output, output_layout, residual } = job;
-            let rounded = &mut rounded[..input_layout.len()];
-            isa.run(bf16::RoundAll { singles: input, rounded: &mut *rounded });
-            Job { conv, input: rounded, input_layout, output, output_layout, residual }.compute(set);
+impl Request<'_> {
+    /// Does it on `isa`, for which the weights were packed, and returns the greatest result, or 0.
+    ///
+    /// # Panics
+    /// When the input is not what the convolution multiplies.
+    pub fn run(self, isa: Isa) -> f32 {
+        let Self { conv, input, input_layout, output, output_layout, residual } = self;
+        let mut peak = 0.0;
+        let step = 1.0;
+        match (isa, input) {
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Avx512Vnni(set), Input::Bytes(input, step)) => {
+                Job { conv, input, input_layout, step, output, output_layout, residual, peak: &mut peak }.compute(set);
+            }
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Avx512Vnni(Avx512Vnni { pairs, .. }) | Isa::Avx512Bf16(pairs), Input::Pairs(input)) => {
+                Job { conv, input, input_layout, step, output, output_layout, residual, peak: &mut peak }
+                    .compute(pairs);
+            }
+            (isa, Input::Singles(input)) => {
+                isa.run(Job { conv, input, input_layout, step, output, output_layout, residual, peak: &mut peak });
+            }
+            _ => unreachable!("operands of another instruction set"),
         }
-        _ => isa.run(job),
+        peak
     }
 }
 
@@ -153,7 +211,7 @@ impl WithSimd for Job<'_, f32> {
 impl<E: Copy> Job<'_, E> {
     #[inline(always)]
     fn compute<D: Dot<Element = E>>(self, dot: D) {
-        let Self { conv, input, input_layout, output, output_layout, residual } = self;
+        let Self { conv, input, input_layout, step, output, output_layout, residual, peak } = self;
         let lanes = D::Simd::F32_LANES;
         let depth = conv.kernel[0] * conv.stretches * conv.stretch;
         let left = (input_layout.border.left - conv.pad[1]) * input_layout.step;
@@ -169,6 +227,8 @@ impl<E: Copy> Job<'_, E> {
                     tap_step: input_layout.step,
                     weights: &conv.weights.as_slice()[first * lanes * depth..],
                     bias: &conv.bias.as_slice()[first * lanes..],
+                    step,
+                    steps: &conv.steps.as_slice()[first * lanes..],
                     output: &mut output[output_layout.at(y) + first * lanes..],
                     output_step: output_layout.step,
                     width: output_layout.width,
@@ -178,14 +238,21 @@ impl<E: Copy> Job<'_, E> {
                         shift: r.shift,
                     }),
                 };
-                match (count, conv.chunk) {
-                    (1, CHUNK) => dot.enter(Block::<D, 1, CHUNK>(dot, row)),
-                    (2, CHUNK) => dot.enter(Block::<D, 2, CHUNK>(dot, row)),
-                    (3, CHUNK) => dot.enter(Block::<D, 3, CHUNK>(dot, row)),
-                    (1, _) => dot.enter(Block::<D, 1, SHORT_CHUNK>(dot, row)),
-                    (2, _) => dot.enter(Block::<D, 2, SHORT_CHUNK>(dot, row)),
-                    _ => dot.enter(Block::<D, 3, SHORT_CHUNK>(dot, row)),
-                }
+                let greatest = match (count, conv.chunk) {
+                    (1, 1) => dot.enter(Block::<D, 1, 1>(dot, row)),
+                    (2, 1) => dot.enter(Block::<D, 2, 1>(dot, row)),
+                    (_, 1) => dot.enter(Block::<D, 3, 1>(dot, row)),
+                    (1, 2) => dot.enter(Block::<D, 1, 2>(dot, row)),
+                    (2, 2) => dot.enter(Block::<D, 2, 2>(dot, row)),
+                    (_, 2) => dot.enter(Block::<D, 3, 2>(dot, row)),
+                    (1, 3) => dot.enter(Block::<D, 1, 3>(dot, row)),
+                    (2, 3) => dot.enter(Block::<D, 2, 3>(dot, row)),
+                    (_, 3) => dot.enter(Block::<D, 3, 3>(dot, row)),
+                    (1, _) => dot.enter(Block::<D, 1, 4>(dot, row)),
+                    (2, _) => dot.enter(Block::<D, 2, 4>(dot, row)),
+                    _ => dot.enter(Block::<D, 3, 4>(dot, row)),
+                };
+                *peak = peak.max(greatest);
             }
         }
     }
@@ -209,6 +276,9 @@ struct Row<'a, E> {
     tap_step: usize,
     weights: &'a [f32],
     bias: &'a [f32],
+    /// What a step of the input, and of each channel's weights, is worth.
+    step: f32,
+    steps: &'a [f32],
     output: &'a mut [f32],
     output_step: usize,
     width: usize,
@@ -219,21 +289,25 @@ struct Row<'a, E> {
 struct Block<'a, D: Dot, const N: usize, const C: usize>(D, Row<'a, D::Element>);
 
 impl<D: Dot, const N: usize, const C: usize> NullaryFnOnce for Block<'_, D, N, C> {
-    type Output = ();
+    /// The greatest result, or 0.
+    type Output = f32;
 
     #[inline(always)]
-    fn call(self) {
+    fn call(self) -> f32 {
         let Self(dot, mut row) = self;
+        let simd = dot.simd();
+        let mut peak = simd.splat_f32s(0.0);
         // As many cells as registers hold, with room left for the weights and a broadcast.
         let mut x = 0;
         if D::Simd::REGISTER_COUNT >= MANY_REGISTERS {
-            x = row.tiles::<D, N, C, 8>(dot, x);
+            x = row.tiles::<D, N, C, 8>(dot, x, &mut peak);
         } else {
-            x = row.tiles::<D, N, C, 6>(dot, x);
+            x = row.tiles::<D, N, C, 6>(dot, x, &mut peak);
         }
-        x = row.tiles::<D, N, C, 4>(dot, x);
-        x = row.tiles::<D, N, C, 2>(dot, x);
-        row.tiles::<D, N, C, 1>(dot, x);
+        x = row.tiles::<D, N, C, 4>(dot, x, &mut peak);
+        x = row.tiles::<D, N, C, 2>(dot, x, &mut peak);
+        row.tiles::<D, N, C, 1>(dot, x, &mut peak);
+        simd.reduce_max_f32s(peak)
     }
 }
 
@@ -247,29 +321,28 @@ impl<E: Copy> Row<'_, E> {
         &mut self,
         dot: D,
         mut x: usize,
+        peak: &mut Vector<D>,
     ) -> usize {
         while self.width - x >= M {
-            self.tile::<D, N, C, M>(dot, x);
+            self.tile::<D, N, C, M>(dot, x, peak);
             x += M;
         }
         x
     }
 
     #[inline(always)]
-    fn tile<D: Dot<Element = E>, const N: usize, const C: usize, const M: usize>(&mut self, dot: D, x: usize) {
+    fn tile<D: Dot<Element = E>, const N: usize, const C: usize, const M: usize>(
+        &mut self,
+        dot: D,
+        x: usize,
+        peak: &mut Vector<D>,
+    ) {
         let simd = dot.simd();
-        let bias = &D::Simd::as_simd_f32s(self.bias).0[..N];
-        let mut sums: [[Vector<D>; N]; M] = [std::array::from_fn(|v| bias[v]); M];
-        if let Some(residual) = self.residual {
-            for (i, cell) in sums.iter_mut().enumerate() {
-                let at = ((x + i) >> residual.shift) * residual.step;
-                let values = &D::Simd::as_simd_f32s(&residual.data[at..]).0[..N];
-                for v in 0..N {
-                    cell[v] = simd.add_f32s(cell[v], values[v]);
-                }
-            }
-        }
-
+        let zero = simd.splat_f32s(0.0);
+        let [bias, steps] = [self.bias, self.steps].map(|numbers| &D::Simd::as_simd_f32s(numbers).0[..N]);
+        // Of whole sums the bias is added in the end, when they have become singles.
+        let first: [Vector<D>; N] = std::array::from_fn(|v| if D::WHOLE { zero } else { bias[v] });
+        let mut sums = [first; M];
         let DenseConv { kernel, stretches, stretch, relu, .. } = *self.conv;
         let step = self.input_step;
         let mut weights = D::Simd::as_simd_f32s(self.weights).0;
@@ -294,12 +367,30 @@ impl<E: Copy> Row<'_, E> {
             }
         }
 
-        let zero = simd.splat_f32s(0.0);
+        if D::WHOLE {
+            let step = simd.splat_f32s(self.step);
+            for v in 0..N {
+                let step = simd.mul_f32s(steps[v], step);
+                for cell in &mut sums {
+                    cell[v] = simd.mul_add_e_f32s(dot.singles(cell[v]), step, bias[v]);
+                }
+            }
+        }
+        if let Some(residual) = self.residual {
+            for (i, cell) in sums.iter_mut().enumerate() {
+                let at = ((x + i) >> residual.shift) * residual.step;
+                let values = &D::Simd::as_simd_f32s(&residual.data[at..]).0[..N];
+                for v in 0..N {
+                    cell[v] = simd.add_f32s(cell[v], values[v]);
+                }
+            }
+        }
         for (i, cell) in sums.iter().enumerate() {
             let output = &mut self.output[(x + i) * self.output_step..][..N * D::Simd::F32_LANES];
             let output = &mut D::Simd::as_mut_simd_f32s(output).0[..N];
             for v in 0..N {
                 output[v] = if relu { simd.max_f32s(cell[v], zero) } else { cell[v] };
+                *peak = simd.max_f32s(*peak, output[v]);
             }
         }
     }

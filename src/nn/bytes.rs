@@ -1,0 +1,162 @@
+//! Bytes: activations and weights in eighths of a single's room, and the processor's instruction that multiplies them in
+//! fours.
+//!
+//! Owns quantisation, and the crate's second `unsafe`: like [`super::bf16`]'s, an instruction on registers that no crate
+//! wraps, behind a proof that the processor has it.
+#![cfg_attr(target_arch = "x86_64", allow(unsafe_code))]
+
+#[cfg(target_arch = "x86_64")]
+pub use fours::Avx512Vnni;
+
+/// The greatest activation's byte. Activations are not negative.
+pub const MOST: f32 = 255.0;
+
+/// The greatest weight's byte; the least is its negative.
+const MOST_WEIGHT: f32 = 127.0;
+
+/// What one step of a channel's weights is worth, when `greatest` is the largest of them by magnitude.
+pub fn weight_step(greatest: f32) -> f32 {
+    if greatest > 0.0 { greatest / MOST_WEIGHT } else { 1.0 }
+}
+
+/// A weight in steps.
+pub fn weight(value: f32, step: f32) -> i8 {
+    (value / step).round_ties_even().clamp(-MOST_WEIGHT, MOST_WEIGHT) as i8
+}
+
+/// Four weights as a lane holds them, the first in its lowest byte: bits, not a number.
+pub fn four(weights: [i8; 4]) -> u32 {
+    u32::from_le_bytes(weights.map(|weight| weight as u8))
+}
+
+/// Activations from 0 to `peak` in steps of `peak / 255`, as many as `bytes` has room for.
+#[cfg(target_arch = "x86_64")]
+pub struct Quantise<'a> {
+    pub singles: &'a [f32],
+    pub peak: f32,
+    pub bytes: &'a mut [u8],
+}
+
+#[cfg(target_arch = "x86_64")]
+impl pulp::WithSimd for Quantise<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        let steps = if self.peak > 0.0 { MOST / self.peak } else { 0.0 };
+        for (byte, &value) in self.bytes.iter_mut().zip(self.singles) {
+            // Adding 2²³ leaves a whole number, rounded, in the lowest bits: an addition instead of a conversion.
+            *byte = (value * steps + 8_388_608.0).to_bits() as u8;
+        }
+    }
+}
+
+/// The greatest of `singles`, or 0.
+#[cfg(target_arch = "x86_64")]
+pub struct Peak<'a>(pub &'a [f32]);
+
+#[cfg(target_arch = "x86_64")]
+impl pulp::WithSimd for Peak<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, simd: S) -> f32 {
+        let (vectors, rest) = S::as_simd_f32s(self.0);
+        let greatest = vectors.iter().fold(simd.splat_f32s(0.0), |greatest, &v| simd.max_f32s(greatest, v));
+        rest.iter().fold(simd.reduce_max_f32s(greatest), |greatest, &value| greatest.max(value))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod fours {
+    use std::arch::x86_64::_mm512_dpbusd_epi32;
+
+    use pulp::core_arch::x86::Avx512vnni;
+    use pulp::x86::V4;
+    use pulp::{NullaryFnOnce, Simd, cast};
+
+    use crate::nn::bf16::Avx512Bf16;
+    use crate::nn::simd::Dot;
+
+    pulp::simd_type! {
+        /// What [`V4`] has, without which its operations would not be compiled into the same loop, and the products.
+        struct Set {
+            sse: "sse",
+            sse2: "sse2",
+            fxsr: "fxsr",
+            sse3: "sse3",
+            ssse3: "ssse3",
+            sse4_1: "sse4.1",
+            sse4_2: "sse4.2",
+            popcnt: "popcnt",
+            avx: "avx",
+            avx2: "avx2",
+            bmi1: "bmi1",
+            bmi2: "bmi2",
+            fma: "fma",
+            lzcnt: "lzcnt",
+            avx512f: "avx512f",
+            avx512bw: "avx512bw",
+            avx512cd: "avx512cd",
+            avx512dq: "avx512dq",
+            avx512vl: "avx512vl",
+            avx512vnni: "avx512vnni",
+        }
+    }
+
+    /// AVX-512 with products of bytes in fours, and of pairs of bfloat16 for what must not be quantised.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Avx512Vnni {
+        pub pairs: Avx512Bf16,
+        set: Set,
+    }
+
+    impl Avx512Vnni {
+        pub fn try_new() -> Option<Self> {
+            Some(Self { pairs: Avx512Bf16::try_new()?, set: Set::try_new()? })
+        }
+    }
+
+    /// Four sums of integers that pass as singles: their bits are kept, nothing computes with them in between.
+    type Sums = <V4 as Simd>::f32s;
+
+    #[inline(always)]
+    fn add_products(_proof: Avx512vnni, values: Sums, weights: Sums, sums: Sums) -> Sums {
+        // SAFETY: the instruction touches registers only; that this processor has it is what a value of `Avx512vnni`
+        // stands for, which pulp makes after asking the processor and not otherwise.
+        cast(unsafe { _mm512_dpbusd_epi32(cast(sums), cast(values), cast(weights)) })
+    }
+
+    impl Dot for Avx512Vnni {
+        type Simd = V4;
+        type Element = u8;
+        const ELEMENTS: usize = 4;
+        const WHOLE: bool = true;
+
+        #[inline(always)]
+        fn simd(self) -> V4 {
+            self.pairs.singles
+        }
+
+        #[inline(always)]
+        fn enter<F: NullaryFnOnce>(self, f: F) -> F::Output {
+            self.set.vectorize(f)
+        }
+
+        #[inline(always)]
+        fn splat(self, elements: &[u8]) -> Sums {
+            let four: u32 = cast([elements[0], elements[1], elements[2], elements[3]]);
+            self.simd().transmute_f32s_u32s(self.simd().splat_u32s(four))
+        }
+
+        #[inline(always)]
+        fn add_products(self, values: Sums, weights: Sums, sums: Sums) -> Sums {
+            add_products(self.set.avx512vnni, values, weights, sums)
+        }
+
+        #[inline(always)]
+        fn singles(self, sums: Sums) -> Sums {
+            cast(self.set.avx512f._mm512_cvtepi32_ps(cast(sums)))
+        }
+    }
+}
