@@ -3,7 +3,6 @@
 
 import argparse
 import json
-import os
 import struct
 import subprocess
 import sys
@@ -11,30 +10,12 @@ import tempfile
 import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-VENV = ROOT / "target" / "peers-venv"
+from environment import HERE, ROOT, enter
 
 # Importing a package of this file's own name would find this file.
 sys.path = [entry for entry in sys.path if Path(entry or ".").resolve() != HERE]
 
-
-def enter_venv() -> None:
-    """Goes on in an environment that has what requirements.txt names, which it makes first if need be."""
-    python = VENV / "bin" / "python"
-    if Path(sys.prefix) == VENV:
-        return
-    wanted = (HERE / "requirements.txt").read_text()
-    stamp = VENV / "made-from"
-    if not stamp.exists() or stamp.read_text() != wanted:
-        subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
-        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", HERE / "requirements.txt"]
-        subprocess.run(install, check=True)
-        stamp.write_text(wanted)
-    os.execv(python, [python, __file__, *sys.argv[1:]])
-
-
-enter_venv()
+enter(__file__)
 
 import numpy as np  # noqa: E402
 import onnx  # noqa: E402

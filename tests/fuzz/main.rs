@@ -1,6 +1,7 @@
 //! The properties of the fuzz targets, tried on stable Rust: on damaged and crossed files, and on every input that ever
 //! failed, which `regressions/` keeps by the name of its property.
 //!
+//! `SAFELIGHT_FUZZ_CORPUS=fuzz/corpus cargo test --test fuzz corpus` writes small files for libFuzzer to begin with;
 //! `PROPTEST_CASES=100000 cargo test --release --test fuzz` tries for longer; `fuzz/README.md` says how to let libFuzzer.
 
 mod properties;
@@ -13,7 +14,10 @@ use proptest::sample::Index;
 
 /// A small file to begin with.
 fn seed(factor: SamplingFactor, interval: u16, grey: bool) -> Vec<u8> {
-    let (width, height) = (40u16, 25u16);
+    coded((40, 25), factor, interval, grey)
+}
+
+fn coded((width, height): (u16, u16), factor: SamplingFactor, interval: u16, grey: bool) -> Vec<u8> {
     let channels = if grey { 1 } else { 3 };
     let pixels: Vec<u8> = (0..usize::from(width) * usize::from(height) * channels).map(|i| (i * i / 7) as u8).collect();
     let mut file = Vec::new();
@@ -108,6 +112,37 @@ fn regressions() {
         let Ok(inputs) = std::fs::read_dir(folder.join(name)) else { continue };
         for input in inputs {
             property(&std::fs::read(input.expect("listed").path()).expect("read"));
+        }
+    }
+}
+
+/// Every sampling, with and without restart intervals, grey and in colour, odd sizes. Where `SAFELIGHT_FUZZ_CORPUS` names a
+/// folder, they are written there for the fuzz targets.
+#[test]
+fn corpus() {
+    use SamplingFactor::{F_1_1, F_1_2, F_2_1, F_2_2, F_4_1};
+    let folder = std::env::var_os("SAFELIGHT_FUZZ_CORPUS").map(std::path::PathBuf::from);
+    let keep = |target: &str, number: usize, parts: &[&[u8]]| {
+        if let Some(folder) = folder.as_ref().map(|folder| folder.join(target)) {
+            std::fs::create_dir_all(&folder).expect("made");
+            std::fs::write(folder.join(format!("seed-{number:03}")), parts.concat()).expect("written");
+        }
+    };
+    let mut number = 0;
+    for (factor, size) in [(F_1_1, (9, 17)), (F_1_2, (16, 33)), (F_2_1, (40, 25)), (F_2_2, (1, 1)), (F_4_1, (65, 8))] {
+        for interval in [0, 1, 3] {
+            for grey in [false, true] {
+                let file = coded(size, factor, interval, grey);
+                properties::parse(&file);
+                keep("jpeg_parse", number, &[&file]);
+                let places = [0, 0, 2, 2, number as u8, 1, 4, 3];
+                properties::splice_and_restore(&[&places, &file[..]].concat());
+                keep("jpeg_splice", number, &[&places, &file]);
+                let head = [size.0 as u8, size.1 as u8, 60, number as u8, interval as u8];
+                properties::luma(&[&head, &file[..]].concat());
+                keep("jpeg_luma", number, &[&head, &file]);
+                number += 1;
+            }
         }
     }
 }
