@@ -6,8 +6,8 @@ use std::borrow::Cow;
 
 use super::bits::{BitReader, Entropy};
 use super::header::Header;
-use super::scan::{Coefficients, Decoders, Index, McuStart, Tables};
-use super::transform::{self, Samples, Scale};
+use super::scan::{Decoders, Index, McuStart, Tables};
+use super::transform::{self, BlockRow, LANES, Scale};
 use super::{Jpeg, JpegError};
 use crate::frame::{GrayPlane, LumaSource};
 use crate::geometry::{PixelRect, Size};
@@ -103,15 +103,15 @@ impl LumaDecoder {
         let (across, down) = header.mcus();
         let count = across * down;
         let mut index = Index { mcus: Vec::with_capacity(count), ends: Vec::with_capacity(entropy.intervals.len()) };
-        let (width, height) = header.mcu_pixels();
-        let (width, height) = (i64::from(width) * N as i64 / 8, i64::from(height) * N as i64 / 8);
-        let (mut column, mut row) = (0usize, 0usize);
+        let mut band = Band::<N>::new(across, tables[0].blocks);
+        let mut column = 0;
+        let mut top = 0;
         for interval in &entropy.intervals {
-            let mut walk = Walk::new(self, tables, &entropy.bytes, 8 * interval.start, [0; 3]);
+            let mut walk = Walk::new(tables, &entropy.bytes, 8 * interval.start, [0; 3]);
             let last = if header.restart == 0 { count } else { count.min(index.mcus.len() + header.restart) };
             while index.mcus.len() < last {
                 index.mcus.push(walk.start()?);
-                let walked = walk.mcu::<N>(&mut plane, (column as i64 * width, row as i64 * height));
+                let walked = walk.mcu(&mut band, column);
                 // Behind the end are zeros, which may be a fault as codes: the fault is that nothing is there.
                 if walk.reader.position() > 8 * interval.end {
                     return Err(JpegError::Truncated);
@@ -119,12 +119,63 @@ impl LumaDecoder {
                 walked?;
                 column += 1;
                 if column == across {
-                    (column, row) = (0, row + 1);
+                    band.place(self.scale::<N>(), &mut plane, (0, top));
+                    top += i64::from(band.height());
+                    column = 0;
                 }
             }
             index.ends.push(walk.start()?.bit);
         }
         Ok((index, plane))
+    }
+}
+
+/// The luma of a row of MCUs, or of a part of one: coefficients first, N × N samples a block in the end.
+struct Band<const N: usize> {
+    /// Blocks of an MCU, across and down.
+    mcu: (usize, usize),
+    /// Blocks side by side, rounded up to whole vectors.
+    blocks: usize,
+    /// For each row of blocks N × N coefficients as [`BlockRow`] wants them, and one more that nobody needs.
+    coefficients: Vec<i16>,
+    samples: Vec<u8>,
+}
+
+impl<const N: usize> Band<N> {
+    /// Room for `mcus` side by side with `blocks` each.
+    fn new(mcus: usize, (across, down): (u32, u32)) -> Self {
+        let mcu = (across as usize, down as usize);
+        let blocks = (mcus * mcu.0).next_multiple_of(LANES);
+        let coefficients = vec![0; mcu.1 * (N * N + 1) * blocks];
+        Self { mcu, blocks, coefficients, samples: vec![0; N * N * blocks] }
+    }
+
+    /// Rows of samples.
+    fn height(&self) -> u32 {
+        (self.mcu.1 * N) as u32
+    }
+
+    /// Transforms what was decoded and writes the part that lies on `plane` when the band begins at (left, top). The band
+    /// is empty then.
+    fn place(&mut self, scale: &Scale, plane: &mut GrayPlane, (left, top): (i64, i64)) {
+        let (width, height) = (i64::from(plane.size.width), i64::from(plane.size.height));
+        let row = N * self.blocks;
+        let (from, to) = (left.max(0), width.min(left + row as i64));
+        for (y, coefficients) in self.coefficients.chunks_exact((N * N + 1) * self.blocks).enumerate() {
+            let top = top + (N * y) as i64;
+            if top + N as i64 <= 0 || top >= height || from >= to {
+                continue;
+            }
+            let samples = &mut self.samples[..];
+            BlockRow::<N> { coefficients, blocks: self.blocks, scale, samples }.transform();
+            for (y, samples) in (top..).zip(self.samples.chunks_exact(row)) {
+                if (0..height).contains(&y) {
+                    let samples = &samples[(from - left) as usize..(to - left) as usize];
+                    plane.data[(y * width + from) as usize..][..samples.len()].copy_from_slice(samples);
+                }
+            }
+        }
+        self.coefficients.fill(0);
     }
 }
 
@@ -134,22 +185,11 @@ struct Walk<'a> {
     predictors: [i32; 3],
     luma: Tables<'a>,
     chroma: &'a [Tables<'a>],
-    decoder: &'a LumaDecoder,
-    coefficients: Coefficients,
-    samples: Samples,
 }
 
 impl<'a> Walk<'a> {
-    fn new(
-        decoder: &'a LumaDecoder,
-        tables: &'a [Tables<'a>],
-        bytes: &'a [u8],
-        bit: usize,
-        predictors: [i32; 3],
-    ) -> Self {
-        let reader = BitReader::new(bytes, bit);
-        let (luma, chroma) = (tables[0], &tables[1..]);
-        Self { reader, predictors, luma, chroma, decoder, coefficients: [0; 128], samples: [0; 64] }
+    fn new(tables: &'a [Tables<'a>], bytes: &'a [u8], bit: usize, predictors: [i32; 3]) -> Self {
+        Self { reader: BitReader::new(bytes, bit), predictors, luma: tables[0], chroma: &tables[1..] }
     }
 
     /// Where the next MCU begins.
@@ -161,26 +201,15 @@ impl<'a> Walk<'a> {
         Ok(McuStart { bit, dc })
     }
 
-    /// Decodes one MCU and places its luma, N × N samples a block, from (left, top) of `plane` on.
+    /// Decodes the luma of one MCU into `band`, where it is number `column`.
     #[inline(always)]
-    fn mcu<const N: usize>(&mut self, plane: &mut GrayPlane, (left, top): (i64, i64)) -> Result<(), JpegError> {
-        let (across, down) = self.luma.blocks;
-        let scale = self.decoder.scale::<N>();
-        for y in 0..i64::from(down) {
-            for x in 0..i64::from(across) {
-                let luma = &self.luma;
-                let (x, y) = (left + N as i64 * x, top + N as i64 * y);
-                if !touches::<N>(plane, (x, y)) {
-                    luma.skip(&mut self.reader, &mut self.predictors[0])?;
-                    continue;
-                }
-                let flat = luma.decode::<N>(&mut self.reader, &mut self.predictors[0], &mut self.coefficients)?;
-                if flat {
-                    self.samples[..N * N].fill(transform::flat(self.coefficients[0], scale));
-                } else {
-                    transform::inverse::<N>(&self.coefficients, scale, &mut self.samples);
-                }
-                place::<N>(plane, (x, y), &self.samples);
+    fn mcu<const N: usize>(&mut self, band: &mut Band<N>, column: usize) -> Result<(), JpegError> {
+        let (across, down) = band.mcu;
+        for y in 0..down {
+            for x in 0..across {
+                let first = y * (N * N + 1) * band.blocks + column * across + x;
+                let coefficients = &mut band.coefficients[first..];
+                self.luma.decode::<N>(&mut self.reader, &mut self.predictors[0], coefficients, band.blocks)?;
             }
         }
         for (tables, predictor) in self.chroma.iter().zip(&mut self.predictors[1..]) {
@@ -189,36 +218,6 @@ impl<'a> Walk<'a> {
             }
         }
         Ok(())
-    }
-}
-
-/// Whether any of N × N samples at (x, y) lies on `plane`.
-#[inline(always)]
-fn touches<const N: usize>(plane: &GrayPlane, (x, y): (i64, i64)) -> bool {
-    let within = |at: i64, side: u32| at < i64::from(side) && at + N as i64 > 0;
-    within(x, plane.size.width) && within(y, plane.size.height)
-}
-
-/// Writes the part of N × N samples at (x, y) that lies on `plane`.
-#[inline(always)]
-fn place<const N: usize>(plane: &mut GrayPlane, (x, y): (i64, i64), samples: &Samples) {
-    let (width, height) = (i64::from(plane.size.width), i64::from(plane.size.height));
-    if x >= 0 && y >= 0 && x + N as i64 <= width && y + N as i64 <= height {
-        let start = (y * width + x) as usize;
-        let rows = plane.data[start..].chunks_mut(width as usize);
-        for (row, source) in rows.zip(samples.chunks_exact(N)).take(N) {
-            row[..N].copy_from_slice(source);
-        }
-        return;
-    }
-    let (left, right) = (x.max(0), (x + N as i64).min(width));
-    let (top, bottom) = (y.max(0), (y + N as i64).min(height));
-    if left >= right {
-        return;
-    }
-    for to in top..bottom {
-        let source = &samples[((to - y) * N as i64 + left - x) as usize..][..(right - left) as usize];
-        plane.data[(to * width + left) as usize..][..source.len()].copy_from_slice(source);
     }
 }
 
@@ -298,24 +297,24 @@ impl Jpeg {
         let (across, down) = self.header.mcus();
         let rows = (area.y / height) as usize..(area.bottom().div_ceil(height) as usize).min(down);
         let columns = (area.x / width) as usize..(area.right().div_ceil(width) as usize).min(across);
+        let mut band = Band::<8>::new(columns.len(), tables[0].blocks);
+        let left = columns.start as i64 * i64::from(width) - i64::from(area.x);
         for row in rows {
             let mut walk: Option<Walk<'_>> = None;
-            for column in columns.clone() {
+            for (at, column) in columns.clone().enumerate() {
                 let mcu = row * across + column;
                 let resumes = self.header.restart == 0 || mcu % self.header.restart != 0;
                 let start = self.index.mcus[mcu];
-                let from_index = || {
-                    let bytes = &self.entropy.bytes;
-                    Walk::new(&self.luma, &tables, bytes, start.bit as usize, start.dc.map(i32::from))
-                };
+                let from_index =
+                    || Walk::new(&tables, &self.entropy.bytes, start.bit as usize, start.dc.map(i32::from));
                 let walk = match &mut walk {
                     Some(walk) if resumes => walk,
                     other => other.insert(from_index()),
                 };
-                let left = column as i64 * i64::from(width) - i64::from(area.x);
-                let top = row as i64 * i64::from(height) - i64::from(area.y);
-                walk.mcu::<8>(plane, (left, top))?;
+                walk.mcu(&mut band, at)?;
             }
+            let top = row as i64 * i64::from(height) - i64::from(area.y);
+            band.place(self.luma.scale::<8>(), plane, (left, top));
         }
         Ok(())
     }

@@ -107,12 +107,9 @@ impl Decoders {
     }
 }
 
-/// Coefficients of one block that are needed for N × N samples, column by column: that of horizontal frequency u and
-/// vertical frequency v stands at N·u + v. What is not needed is dropped at N·N.
-pub(super) type Coefficients = [i16; 128];
-
-/// Where each coefficient index belongs in [`Coefficients`]. Indices behind the 64th come from ends of block and from
-/// malformed runs.
+/// Where each coefficient index belongs among those needed for N × N samples: that of horizontal frequency u and vertical
+/// frequency v at N·u + v, what is not needed at N·N. Indices behind the 64th come from ends of block and from malformed
+/// runs.
 const fn placement(n: u8) -> [u8; 256] {
     let mut places = [n * n; 256];
     let mut k = 0;
@@ -137,34 +134,27 @@ const fn needed(n: usize) -> u32 {
 }
 
 impl Tables<'_> {
-    /// Decodes a block's coefficients for N × N samples (1, 2, 4 or 8) and passes over the others. Returns whether all
-    /// but the DC coefficient are zero; if so, only that one is set.
+    /// Decodes a block's coefficients for N × N samples (1, 2, 4 or 8) and passes over the others. Those that are not zero
+    /// are written to `coefficients`, the one of [`placement`] p at `p · stride`; one more holds what is not needed.
     #[inline(always)]
     pub fn decode<const N: usize>(
         &self,
         reader: &mut BitReader<'_>,
         predictor: &mut i32,
-        coefficients: &mut Coefficients,
-    ) -> Result<bool, JpegError> {
+        coefficients: &mut [i16],
+        stride: usize,
+    ) -> Result<(), JpegError> {
         let places = const { &placement(N as u8) };
         self.predict(reader, predictor)?;
-        if N == 1 {
-            coefficients[0] = *predictor as i16;
-            self.skip_from(reader, 1)?;
-            return Ok(true);
-        }
-        coefficients[..N * N].fill(0);
         coefficients[0] = *predictor as i16;
         let mut k = 1;
         while k < needed(N) {
             reader.ensure();
             let step = self.ac.decode(reader)?;
             k += step.advance;
-            coefficients[usize::from(places[(k - 1) as usize & 255] & 127)] = step.value;
+            coefficients[usize::from(places[(k - 1) as usize & 255]) * stride] = step.value;
         }
-        self.skip_from(reader, k)?;
-        // End of block straight behind the DC coefficient.
-        Ok(k == 1 + END_OF_BLOCK)
+        self.skip_from(reader, k)
     }
 
     /// Passes over a block; only its DC value is kept, in `predictor`.

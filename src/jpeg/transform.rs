@@ -1,20 +1,22 @@
-//! Inverse cosine transforms of one block to 8 × 8, 4 × 4, 2 × 2 or 1 × 1 samples.
+//! Inverse cosine transforms of blocks to 8 × 8, 4 × 4, 2 × 2 or 1 × 1 samples, many blocks at a time.
 //!
 //! Owns the arithmetic. Smaller outputs are means of the samples that they stand for, computed from the low frequencies
 //! alone: those of the mean over `8 / N` neighbours are the block's own, each damped by a factor of its frequency, which
 //! costs nothing as it is folded into the quantisation steps. Knows nothing of codes.
 //!
-//! In f32, since every x86-64 and every aarch64 has vectors of it; the loops over lanes are plain, so that compilers
-//! make vector code of them.
+//! Coefficients lie frequency by frequency, so that the lanes of a vector are blocks and nothing is ever shuffled. In f32,
+//! without fused operations: every processor computes the same samples.
 
 use std::f32::consts::{FRAC_1_SQRT_2, PI};
 
-use super::scan::{Coefficients, ZIGZAG};
+use pulp::{Arch, Simd, WithSimd};
 
-/// Samples of one block, row by row without gaps: the first N × N of them.
-pub(super) type Samples = [u8; 64];
+use super::scan::ZIGZAG;
 
-/// Multipliers for the coefficients in [`Coefficients`]' order.
+/// Blocks that are transformed at once.
+pub(super) const LANES: usize = 8;
+
+/// Multipliers for the coefficients: that of horizontal frequency u and vertical frequency v stands at N·u + v.
 pub(super) type Scale = [f32; 64];
 
 /// The multipliers for N × N samples under quantisation `steps` (in zigzag order).
@@ -45,99 +47,116 @@ fn weight<const N: usize>(frequency: usize) -> f32 {
     0.5 * mean / middle * folded
 }
 
-/// Samples of a block without other coefficients than `dc`.
+/// Nearest sample to a value around 0, in the lowest byte.
 #[inline(always)]
-pub(super) fn flat(dc: i16, scale: &Scale) -> u8 {
-    to_sample(f32::from(dc) * scale[0])
-}
-
-/// Nearest sample to a value around 0.
-#[inline(always)]
-fn to_sample(value: f32) -> u8 {
+fn to_sample(value: f32) -> u32 {
     // Added to 2^23, a number's fraction is rounded away and its whole part is in the low bits.
     const MAGIC: f32 = 8_388_608.0;
-    ((value + 128.0).clamp(0.0, 255.0) + MAGIC).to_bits() as u8
+    ((value + 128.0).clamp(0.0, 255.0) + MAGIC).to_bits() & 0xFF
 }
 
-/// N × N samples of one block.
+/// A row of blocks on its way to samples.
+pub(super) struct BlockRow<'a, const N: usize> {
+    /// For each of N × N frequencies, in [`Scale`]'s order, the coefficients of all blocks.
+    pub coefficients: &'a [i16],
+    /// Blocks, a multiple of [`LANES`].
+    pub blocks: usize,
+    pub scale: &'a Scale,
+    /// N rows of N samples a block.
+    pub samples: &'a mut [u8],
+}
+
+impl<const N: usize> BlockRow<'_, N> {
+    /// Computes the samples.
+    pub fn transform(self) {
+        Arch::new().dispatch(self);
+    }
+}
+
+impl<const N: usize> WithSimd for BlockRow<'_, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { coefficients, blocks, scale, samples } = self;
+        for first in (0..blocks).step_by(LANES) {
+            // Horizontal frequencies become columns, then vertical ones rows.
+            let mut columns = [[[0.0; LANES]; N]; N];
+            for v in 0..N {
+                let mut across = [[0.0; LANES]; N];
+                for (u, lanes) in across.iter_mut().enumerate() {
+                    let from = &coefficients[(N * u + v) * blocks + first..][..LANES];
+                    *lanes = map(|lane| f32::from(from[lane]) * scale[N * u + v]);
+                }
+                for (x, lanes) in pass(across).into_iter().enumerate() {
+                    columns[x][v] = lanes;
+                }
+            }
+            let columns = columns.map(pass);
+            for y in 0..N {
+                let row = &mut samples[(y * blocks + first) * N..][..LANES * N];
+                // A block's row is a word, made of its samples in the same lane.
+                let half = |from: usize| -> [u32; LANES] {
+                    std::array::from_fn(|lane| {
+                        (from..N.min(from + 4))
+                            .fold(0, |word, x| word | to_sample(columns[x][y][lane]) << (8 * (x - from)))
+                    })
+                };
+                let low = half(0);
+                if N == 8 {
+                    let high = half(4);
+                    for ((block, low), high) in row.chunks_exact_mut(8).zip(low).zip(high) {
+                        block.copy_from_slice(&(u64::from(low) | u64::from(high) << 32).to_le_bytes());
+                    }
+                } else {
+                    for (block, low) in row.chunks_exact_mut(N).zip(low) {
+                        block.copy_from_slice(&low.to_le_bytes()[..N]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One vector of blocks for each of `N` frequencies or samples.
+type Vectors<const N: usize> = [[f32; LANES]; N];
+
 #[inline(always)]
-pub(super) fn inverse<const N: usize>(coefficients: &Coefficients, scale: &Scale, samples: &mut Samples) {
+fn map(f: impl FnMut(usize) -> f32) -> [f32; LANES] {
+    std::array::from_fn(f)
+}
+
+/// Frequencies to samples in one direction.
+#[inline(always)]
+fn pass<const N: usize>(a: Vectors<N>) -> Vectors<N> {
+    let mut out = a;
     match N {
-        1 => samples[0] = flat(coefficients[0], scale),
-        2 => two(coefficients, scale, samples),
-        4 => four(coefficients, scale, samples),
-        _ => eight(coefficients, scale, samples),
-    }
-}
-
-/// `N` vectors of `N` lanes: scaled coefficients, horizontal frequency by horizontal frequency.
-#[inline(always)]
-fn vectors<const N: usize>(coefficients: &Coefficients, scale: &Scale) -> [[f32; N]; N] {
-    let mut out = [[0.0; N]; N];
-    for (u, vector) in out.iter_mut().enumerate() {
-        for (v, lane) in vector.iter_mut().enumerate() {
-            *lane = f32::from(coefficients[N * u + v]) * scale[N * u + v];
-        }
+        1 => {}
+        2 => (out[0], out[1]) = (map(|l| a[0][l] + a[1][l]), map(|l| a[0][l] - a[1][l])),
+        4 => four(&a, &mut out),
+        _ => eight(&a, &mut out),
     }
     out
-}
-
-#[inline(always)]
-fn transposed<const N: usize>(m: [[f32; N]; N]) -> [[f32; N]; N] {
-    let mut out = [[0.0; N]; N];
-    for (i, row) in m.iter().enumerate() {
-        for (j, &value) in row.iter().enumerate() {
-            out[j][i] = value;
-        }
-    }
-    out
-}
-
-#[inline(always)]
-fn map<const N: usize>(mut f: impl FnMut(usize) -> f32) -> [f32; N] {
-    let mut out = [0.0; N];
-    for (lane, value) in out.iter_mut().enumerate() {
-        *value = f(lane);
-    }
-    out
-}
-
-#[inline(always)]
-fn store<const N: usize>(rows: [[f32; N]; N], samples: &mut Samples) {
-    for (row, out) in rows.iter().zip(samples.chunks_exact_mut(N)) {
-        for (value, sample) in row.iter().zip(out) {
-            *sample = to_sample(*value);
-        }
-    }
-}
-
-fn two(coefficients: &Coefficients, scale: &Scale, samples: &mut Samples) {
-    let pass = |a: [[f32; 2]; 2]| [map(|l| a[0][l] + a[1][l]), map(|l| a[0][l] - a[1][l])];
-    store(pass(transposed(pass(vectors(coefficients, scale)))), samples);
 }
 
 /// cos(n π / 16).
 const COS: [f32; 8] =
     [1.0, 0.980_785_25, 0.923_879_5, 0.831_469_6, 0.707_106_77, 0.555_570_24, 0.382_683_43, 0.195_090_32];
 
-fn four(coefficients: &Coefficients, scale: &Scale, samples: &mut Samples) {
-    #[inline(always)]
-    fn pass(a: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
-        let even0: [f32; 4] = map(|l| a[0][l] + a[2][l]);
-        let even1: [f32; 4] = map(|l| a[0][l] - a[2][l]);
-        let odd0: [f32; 4] = map(|l| COS[2] * a[1][l] + COS[6] * a[3][l]);
-        let odd1: [f32; 4] = map(|l| COS[6] * a[1][l] - COS[2] * a[3][l]);
-        [
-            map(|l| even0[l] + odd0[l]),
-            map(|l| even1[l] + odd1[l]),
-            map(|l| even1[l] - odd1[l]),
-            map(|l| even0[l] - odd0[l]),
-        ]
-    }
-    store(pass(transposed(pass(vectors(coefficients, scale)))), samples);
+#[inline(always)]
+fn four<const N: usize>(a: &Vectors<N>, out: &mut Vectors<N>) {
+    let even0 = map(|l| a[0][l] + a[2][l]);
+    let even1 = map(|l| a[0][l] - a[2][l]);
+    let odd0 = map(|l| COS[2] * a[1][l] + COS[6] * a[3][l]);
+    let odd1 = map(|l| COS[6] * a[1][l] - COS[2] * a[3][l]);
+    out[0] = map(|l| even0[l] + odd0[l]);
+    out[1] = map(|l| even1[l] + odd1[l]);
+    out[2] = map(|l| even1[l] - odd1[l]);
+    out[3] = map(|l| even0[l] - odd0[l]);
 }
 
-fn eight(coefficients: &Coefficients, scale: &Scale, samples: &mut Samples) {
+#[inline(always)]
+fn eight<const N: usize>(a: &Vectors<N>, out: &mut Vectors<N>) {
     /// The odd frequencies' cosines (1, 3, 5, 7) at the first four samples.
     const ODD: [[f32; 4]; 4] = [
         [COS[1], COS[3], COS[5], COS[7]],
@@ -145,21 +164,15 @@ fn eight(coefficients: &Coefficients, scale: &Scale, samples: &mut Samples) {
         [COS[5], -COS[1], COS[7], COS[3]],
         [COS[7], -COS[5], COS[3], -COS[1]],
     ];
-    #[inline(always)]
-    fn pass(a: [[f32; 8]; 8]) -> [[f32; 8]; 8] {
-        let mut out = [[0.0; 8]; 8];
-        for (x, [c1, c3, c5, c7]) in ODD.into_iter().enumerate() {
-            // Frequencies 0, 4 and 2, 6 repeat with the signs of these.
-            let (sign, c2, c6) =
-                [(1.0, COS[2], COS[6]), (-1.0, COS[6], -COS[2]), (-1.0, -COS[6], COS[2]), (1.0, -COS[2], -COS[6])][x];
-            let even: [f32; 8] = map(|l| a[0][l] + sign * a[4][l] + c2 * a[2][l] + c6 * a[6][l]);
-            let odd: [f32; 8] = map(|l| c1 * a[1][l] + c3 * a[3][l] + c5 * a[5][l] + c7 * a[7][l]);
-            out[x] = map(|l| even[l] + odd[l]);
-            out[7 - x] = map(|l| even[l] - odd[l]);
-        }
-        out
+    for (x, [c1, c3, c5, c7]) in ODD.into_iter().enumerate() {
+        // Frequencies 0, 4 and 2, 6 repeat with the signs of these.
+        let (sign, c2, c6) =
+            [(1.0, COS[2], COS[6]), (-1.0, COS[6], -COS[2]), (-1.0, -COS[6], COS[2]), (1.0, -COS[2], -COS[6])][x];
+        let even = map(|l| a[0][l] + sign * a[4][l] + c2 * a[2][l] + c6 * a[6][l]);
+        let odd = map(|l| c1 * a[1][l] + c3 * a[3][l] + c5 * a[5][l] + c7 * a[7][l]);
+        out[x] = map(|l| even[l] + odd[l]);
+        out[7 - x] = map(|l| even[l] - odd[l]);
     }
-    store(pass(transposed(pass(vectors(coefficients, scale)))), samples);
 }
 
 #[cfg(test)]
@@ -184,24 +197,28 @@ mod tests {
     /// The largest difference between N × N samples and the means of the reference, for a block that has only the
     /// frequencies below `N`.
     fn worst<const N: usize>(values: &[i16], steps: &[u16; 64]) -> f32 {
-        let (mut coefficients, mut natural) = ([0; 128], [0.0; 64]);
+        let (mut coefficients, mut natural) = (vec![0; 64 * LANES], [0.0; 64]);
+        // Another lane has other values, whatever the first has.
+        let lane = values[0].unsigned_abs() as usize % LANES;
         for ((&place, &step), &value) in ZIGZAG.iter().zip(steps).zip(values) {
             let (row, column) = (usize::from(place / 8), usize::from(place % 8));
             if row < N && column < N {
-                coefficients[N * column + row] = value;
+                coefficients[(N * column + row) * LANES + lane] = value;
                 natural[usize::from(place)] = f32::from(value) * f32::from(step);
             }
         }
         let full = reference(&natural);
-        let mut samples = [0; 64];
-        inverse::<N>(&coefficients, &scale::<N>(steps), &mut samples);
+        let mut samples = [0; 64 * LANES];
+        let scale = scale::<N>(steps);
+        BlockRow::<N> { coefficients: &coefficients, blocks: LANES, scale: &scale, samples: &mut samples }.transform();
+        let sample = |at: usize| samples[(at / N * LANES + lane) * N + at % N];
         let span = 8 / N;
         let mean = |at: usize| {
             let (y, x) = (at / N * span, at % N * span);
             let cells = (0..span * span).map(|i| full[8 * (y + i / span) + x + i % span]);
             (cells.sum::<f32>() / (span * span) as f32 + 128.0).clamp(0.0, 255.0)
         };
-        (0..N * N).map(|at| (mean(at) - f32::from(samples[at])).abs()).fold(0.0, f32::max)
+        (0..N * N).map(|at| (mean(at) - f32::from(sample(at))).abs()).fold(0.0, f32::max)
     }
 
     proptest! {

@@ -21,9 +21,8 @@ fn coefficients(jpeg: &Jpeg) -> Vec<Vec<Block>> {
         let mut blocks = Vec::new();
         for (tables, predictor) in tables.iter().zip(&mut predictors) {
             for _ in 0..tables.blocks.0 * tables.blocks.1 {
-                let mut columns = [0; 128];
-                let flat = tables.decode::<8>(&mut reader, predictor, &mut columns).unwrap();
-                assert!(!flat || columns[1..64].iter().all(|&value| value == 0));
+                let mut columns = [0; 65];
+                tables.decode::<8>(&mut reader, predictor, &mut columns, 1).unwrap();
                 blocks.push(scan::ZIGZAG.map(|place| columns[usize::from(place % 8 * 8 + place / 8)]));
             }
         }
