@@ -25,6 +25,17 @@ enum Task {
     Init {
         #[command(flatten)]
         custody: CustodyArgs,
+        /// What is kept for how long, and who may look [default: as `custody policy` then prints]
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
+    },
+    /// Print the policy in force, as a file to start from, or put another one in force
+    Policy {
+        #[command(flatten)]
+        custody: CustodyArgs,
+        /// The policy for packs issued from now on; what is sealed keeps its term
+        #[arg(long, value_name = "FILE")]
+        set: Option<PathBuf>,
     },
     /// Issue a site pack: what a site needs in order to seal, and nothing that opens
     Pack {
@@ -66,7 +77,8 @@ struct CustodyArgs {
 /// Runs `custody`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     match args.task {
-        Task::Init { custody } => init(&custody, context)?,
+        Task::Init { custody, policy } => init(&custody, policy.as_deref(), context)?,
+        Task::Policy { custody, set } => policy(&custody, set.as_deref(), context)?,
         Task::Pack { custody, site, output, valid_days } => pack(&custody, &site, &output, valid_days, context)?,
         Task::Show { custody } => show(&custody, context)?,
         Task::Recipient { output } => recipient(&output, context)?,
@@ -74,18 +86,48 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
-fn init(args: &CustodyArgs, context: &Context) -> Result<(), Failure> {
+fn init(args: &CustodyArgs, policy: Option<&Path>, context: &Context) -> Result<(), Failure> {
     #[derive(Serialize)]
     struct Made {
         custody: String,
     }
+    // Read before a passphrase is asked for: a mistake in it should cost no typing.
+    let policy = policy.map_or_else(|| Ok(Policy::default()), read_policy)?;
     let passphrase = args.unlock.new_passphrase()?;
     let cost = PassphraseCost::default();
-    let keyring = Keyring::create(&args.custody, &passphrase, cost, Policy::default(), Timestamp::now())?;
+    let keyring = Keyring::create(&args.custody, &passphrase, cost, policy, Timestamp::now())?;
     let made = Made { custody: keyring.custody().to_string() };
     report(context, &made, |out| {
         writeln!(out, "Keyring of custodian {} made in {}.", made.custody, args.custody.display())?;
         writeln!(out, "Back it up now, apart from the vaults: without it nothing that sites seal can ever be opened.")
+    })
+}
+
+fn read_policy(path: &Path) -> Result<Policy, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::usage(format!("the policy {} cannot be read: {error}", path.display()), "name a text file")
+    })?;
+    Ok(Policy::from_toml(&text)?)
+}
+
+fn policy(args: &CustodyArgs, set: Option<&Path>, context: &Context) -> Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Printed {
+        policy: String,
+    }
+    let new = set.map(read_policy).transpose()?;
+    let mut keyring = args.unlock.open(&args.custody)?;
+    let changed = new.is_some();
+    if let Some(policy) = new {
+        keyring.set_policy(policy)?;
+    }
+    let printed = Printed { policy: keyring.policy().to_toml() };
+    report(context, &printed, |out| match changed {
+        true => {
+            writeln!(out, "The policy holds for site packs issued from now on: issue every site a new one.")?;
+            writeln!(out, "What is sealed already keeps its term.")
+        }
+        false => write!(out, "{}", printed.policy),
     })
 }
 

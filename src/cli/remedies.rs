@@ -4,7 +4,7 @@
 use std::io::ErrorKind;
 
 use super::{Failure, Stop};
-use crate::custody::{FileError, KeyringError, PackError, RecipientError};
+use crate::custody::{FileError, KeyringError, PackError, PolicyError, RecipientError};
 use crate::vault::{OpenError, SealError};
 
 /// Stdout is closed or full.
@@ -40,6 +40,7 @@ impl From<KeyringError> for Failure {
         match error {
             KeyringError::File(error) => error.into(),
             KeyringError::Pack(error) => error.into(),
+            KeyringError::Policy(error) => error.into(),
             KeyringError::Exists { .. } => Self::usage(
                 problem,
                 "use it, or choose another folder: a keyring that is lost takes every record with it, so it is never \
@@ -58,6 +59,30 @@ impl From<KeyringError> for Failure {
             KeyringError::Term { .. } => Self::usage(problem, "ask for 1 to 3660 days"),
             KeyringError::SiteName => Self::usage(problem, "give --site a short name such as a port of entry"),
         }
+    }
+}
+
+impl From<PolicyError> for Failure {
+    fn from(error: PolicyError) -> Self {
+        let problem = error.to_string();
+        let remedy = match error {
+            PolicyError::Syntax { .. } => "`safelight custody policy` prints a policy that you can start from",
+            PolicyError::NoClass => "give it at least one [[class]] with a name and a term for scene",
+            PolicyError::TooManyClasses => "put classes with the same terms together",
+            PolicyError::Name { .. } => "give 1 to 40 characters, without blanks at the ends",
+            PolicyError::Twice { .. } => "give each a name of its own",
+            PolicyError::UnknownDefault { .. } => "name one of the classes, best the one with the shortest terms",
+            PolicyError::Term { .. } => {
+                "write a whole number and a unit, such as \"30 days\", \"6 months\" or \"15 years\""
+            }
+            PolicyError::Outlives { field: "identity", .. } => {
+                "shorten identity or lengthen scene: an original is restored from both"
+            }
+            PolicyError::Outlives { .. } => "shorten scene or lengthen catalogue: nothing else finds a scene",
+            PolicyError::Epoch { .. } => "write day, week, month or never",
+            PolicyError::Budget { .. } => "lower the purpose's records_per_day, or raise that of [egress]",
+        };
+        Self::usage(problem, remedy)
     }
 }
 

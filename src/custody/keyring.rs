@@ -13,6 +13,7 @@ use super::file::{self, FileError};
 use super::opening::OpeningKeys;
 use super::pack::{IssuedBucket, JournalKey, PackContents, PackError, SealingKey, SitePack};
 use super::policy::{ClassPolicy, Month, Policy};
+use super::policy_file::PolicyError;
 use super::signing::{Signature, SigningKey, VerifyingKey};
 use super::slot::{Credential, KeyringKey, Passphrase, PassphraseCost, PassphraseError, Slot};
 use crate::pseudonym::{Domain, EpochKeys, PseudonymRoot};
@@ -74,6 +75,9 @@ pub enum KeyringError {
     /// The site's name is empty or too long.
     #[error("a site's name has 1 to 100 characters")]
     SiteName,
+    /// The policy contradicts itself.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     /// The pack cannot be written.
     #[error(transparent)]
     Pack(#[from] PackError),
@@ -141,6 +145,7 @@ impl Keyring {
         now: Timestamp,
     ) -> Result<Self, KeyringError> {
         passphrase.check_strength()?;
+        policy.check()?;
         let path = folder.join(FILE_NAME);
         if path.exists() {
             return Err(KeyringError::Exists { path: folder.to_owned() });
@@ -267,6 +272,19 @@ impl Keyring {
     /// Signs for one purpose, such as an export's manifest. `context` names it, without a zero byte.
     pub fn sign(&self, context: &str, message: &[u8]) -> Signature {
         self.signing_key().sign(context, message)
+    }
+
+    /// What the custodian has decided.
+    pub fn policy(&self) -> &Policy {
+        &self.body.policy
+    }
+
+    /// Decides anew. It holds for packs issued from now on: what is sealed keeps its term, and packs that are out keep
+    /// the policy that they carry until they expire.
+    pub fn set_policy(&mut self, policy: Policy) -> Result<(), KeyringError> {
+        policy.check()?;
+        self.body.policy = policy;
+        self.save()
     }
 
     /// What may be shown.

@@ -1,6 +1,7 @@
-//! How long what is kept.
+//! What a custodian has decided: how long what is kept, how long pseudonyms stay comparable, how much may be looked at.
 
 use std::fmt;
+use std::str::FromStr;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -27,6 +28,19 @@ impl Month {
         Self(self.0 + 1)
     }
 
+    /// Its first moment.
+    pub fn begin(self) -> Timestamp {
+        let (year, month) = self.year_month();
+        let date = i16::try_from(year).ok().zip(i8::try_from(month).ok()).and_then(|(y, m)| Date::new(y, m, 1).ok());
+        let begin = date.unwrap_or(Date::MAX).to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp());
+        begin.unwrap_or(Timestamp::MAX)
+    }
+
+    /// The first moment after it: from here on it is over.
+    pub fn end(self) -> Timestamp {
+        self.next().begin()
+    }
+
     /// Year and month, 1 to 12.
     pub fn year_month(self) -> (u32, u32) {
         (self.0 / 12, self.0 % 12 + 1)
@@ -50,6 +64,9 @@ pub enum Retention {
     /// That many calendar years.
     #[n(1)]
     Years(#[n(0)] u32),
+    /// That many calendar months.
+    #[n(2)]
+    Months(#[n(0)] u32),
 }
 
 impl Retention {
@@ -59,10 +76,22 @@ impl Retention {
         let date = sealed.to_zoned(TimeZone::UTC).date();
         let span = match self {
             Self::Days(days) => Span::new().days(days.min(MAX_DAYS)),
+            Self::Months(months) => Span::new().months(months.min(MAX_YEARS * 12)),
             Self::Years(years) => Span::new().years(years.min(MAX_YEARS)),
         };
         // Out of the calendar's range: kept to its end.
         Month::of(date.checked_add(span).unwrap_or(Date::MAX))
+    }
+}
+
+impl Retention {
+    /// To compare terms of different units.
+    pub(super) fn approximate_days(self) -> u64 {
+        match self {
+            Self::Days(days) => days.into(),
+            Self::Months(months) => u64::from(months) * 61 / 2,
+            Self::Years(years) => u64::from(years) * 366,
+        }
     }
 }
 
@@ -72,12 +101,34 @@ const MAX_DAYS: u32 = MAX_YEARS * 365;
 
 impl fmt::Display for Retention {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Days(1) => f.write_str("1 day"),
-            Self::Days(days) => write!(f, "{days} days"),
-            Self::Years(1) => f.write_str("1 year"),
-            Self::Years(years) => write!(f, "{years} years"),
-        }
+        let (number, unit) = match *self {
+            Self::Days(days) => (days, "day"),
+            Self::Months(months) => (months, "month"),
+            Self::Years(years) => (years, "year"),
+        };
+        write!(f, "{number} {unit}{}", if number == 1 { "" } else { "s" })
+    }
+}
+
+/// The text is no term.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this is no term: a whole number from 1 on, then days, months or years, at most 1000 years")]
+pub struct InvalidTerm;
+
+impl FromStr for Retention {
+    type Err = InvalidTerm;
+
+    /// Reads what its `Display` writes: `30 days`, `6 months`, `1 year`.
+    fn from_str(text: &str) -> Result<Self, InvalidTerm> {
+        let (number, unit) = text.trim().split_once(' ').ok_or(InvalidTerm)?;
+        let number = number.parse::<u32>().ok().filter(|&number| number > 0).ok_or(InvalidTerm)?;
+        let (term, most) = match unit.trim() {
+            "day" | "days" => (Self::Days(number), MAX_DAYS),
+            "month" | "months" => (Self::Months(number), MAX_YEARS * 12),
+            "year" | "years" => (Self::Years(number), MAX_YEARS),
+            _ => return Err(InvalidTerm),
+        };
+        if number > most { Err(InvalidTerm) } else { Ok(term) }
     }
 }
 
@@ -110,7 +161,82 @@ impl ClassPolicy {
     }
 }
 
-/// What is kept for how long, by class.
+/// For how long a plate keeps its pseudonym. A stolen site pack can enumerate plates for one such epoch; search tries
+/// the keys of all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum EpochLength {
+    /// A day of the UTC calendar.
+    #[n(0)]
+    Day,
+    /// A week, from Monday on.
+    #[n(1)]
+    Week,
+    /// A calendar month.
+    #[n(2)]
+    Month,
+    /// Until the custodian rotates. So it was before policies said anything about it.
+    #[default]
+    #[n(3)]
+    Never,
+}
+
+impl EpochLength {
+    /// All, from the shortest on.
+    pub const ALL: [Self; 4] = [Self::Day, Self::Week, Self::Month, Self::Never];
+
+    /// `day`, `week`, `month` or `never`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+            Self::Never => "never",
+        }
+    }
+
+    /// Begin and end of the calendar's period that `now` lies in; `None` when there are no periods.
+    pub fn period(self, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
+        let today = now.to_zoned(TimeZone::UTC).date();
+        let (first, length) = match self {
+            Self::Day => (today, Span::new().days(1)),
+            Self::Week => {
+                let since_monday = today.weekday().to_monday_zero_offset();
+                (today.checked_sub(Span::new().days(since_monday)).ok()?, Span::new().days(7))
+            }
+            Self::Month => (today.first_of_month(), Span::new().months(1)),
+            Self::Never => return None,
+        };
+        let midnight = |date: Date| date.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
+        Some((midnight(first)?, midnight(first.checked_add(length).ok()?)?))
+    }
+}
+
+/// How many records may be opened or exported on one day of the UTC calendar.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Egress {
+    /// For all purposes together.
+    #[n(0)]
+    pub records_per_day: u64,
+    /// Purposes with a tighter limit of their own.
+    #[n(1)]
+    pub purposes: Vec<PurposeBudget>,
+}
+
+/// The limit of one purpose.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct PurposeBudget {
+    /// The purpose, as it is given when records are opened or exported.
+    #[n(0)]
+    pub name: String,
+    /// Records a day.
+    #[n(1)]
+    pub records_per_day: u64,
+}
+
+/// What a custodian has decided.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Policy {
@@ -120,11 +246,23 @@ pub struct Policy {
     /// The class of a capture that names none.
     #[n(1)]
     pub default_class: String,
+    /// How long a pseudonym epoch is.
+    #[n(2)]
+    #[cbor(default)]
+    pub epoch: EpochLength,
+    /// Whether identities are opened with two slots only.
+    #[n(3)]
+    #[cbor(default)]
+    pub dual_control: bool,
+    /// How much may leave; `None` is no limit.
+    #[n(4)]
+    pub egress: Option<Egress>,
 }
 
 impl Default for Policy {
     /// US practice for scenes (15 years for citizens, 75 for visitors) and 30 days for what identifies: not keeping it
-    /// is the best protection. A capture without a class gets the shortest terms, for it may show anybody.
+    /// is the best protection. A capture without a class gets the shortest terms, for it may show anybody. Pseudonyms
+    /// change every month: a site fetches a pack that often without trouble.
     fn default() -> Self {
         let class = |name: &str, scene| ClassPolicy {
             name: name.to_owned(),
@@ -139,6 +277,9 @@ impl Default for Policy {
                 class("transit", Retention::Days(30)),
             ],
             default_class: "transit".to_owned(),
+            epoch: EpochLength::Month,
+            dual_control: false,
+            egress: None,
         }
     }
 }
@@ -167,6 +308,41 @@ mod tests {
         assert_eq!(expiry(Retention::Years(75), "2024-02-29T12:00:00Z"), "2099-02");
         assert_eq!(expiry(Retention::Years(u32::MAX), "2024-02-29T12:00:00Z"), "3024-02");
         assert_eq!(expiry(Retention::Days(u32::MAX), "2024-02-29T12:00:00Z").len(), 7);
+    }
+
+    #[test]
+    fn a_month_ends_where_the_next_begins() {
+        let december = Month::of("2026-12-31".parse().expect("a date"));
+        assert_eq!(december.begin().to_string(), "2026-12-01T00:00:00Z");
+        assert_eq!(december.end().to_string(), "2027-01-01T00:00:00Z");
+        assert_eq!(Month(u32::MAX - 1).end(), Timestamp::MAX);
+    }
+
+    #[test]
+    fn terms_are_read_as_they_are_written() {
+        for term in [Retention::Days(1), Retention::Days(30), Retention::Months(6), Retention::Years(75)] {
+            assert_eq!(term.to_string().parse(), Ok(term));
+        }
+        for text in ["", "30", "0 days", "-1 days", "1001 years", "30 d", "days 30", "1.5 years", "4294967296 days"] {
+            assert_eq!(text.parse::<Retention>(), Err(InvalidTerm), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn epochs_are_periods_of_the_calendar() {
+        let period = |epoch: EpochLength, now: &str| {
+            epoch.period(now.parse().expect("a timestamp")).map(|(from, to)| format!("{from} {to}"))
+        };
+        let some = |text: &str| Some(text.to_owned());
+        let sunday = "2026-11-22T23:59:59Z";
+        assert_eq!(period(EpochLength::Day, sunday), some("2026-11-22T00:00:00Z 2026-11-23T00:00:00Z"));
+        assert_eq!(period(EpochLength::Week, sunday), some("2026-11-16T00:00:00Z 2026-11-23T00:00:00Z"));
+        assert_eq!(period(EpochLength::Month, sunday), some("2026-11-01T00:00:00Z 2026-12-01T00:00:00Z"));
+        assert_eq!(period(EpochLength::Never, sunday), None);
+        assert_eq!(
+            period(EpochLength::Week, "2026-11-23T00:00:00Z"),
+            some("2026-11-23T00:00:00Z 2026-11-30T00:00:00Z")
+        );
     }
 
     #[test]
