@@ -13,8 +13,8 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::scan::ZIGZAG;
 
-/// Blocks that are transformed at once.
-pub(super) const LANES: usize = 8;
+/// Blocks come in multiples of this: the lanes of the widest vectors.
+pub(super) const LANES: usize = 16;
 
 /// Multipliers for the coefficients: that of horizontal frequency u and vertical frequency v stands at N·u + v.
 pub(super) type Scale = [f32; 64];
@@ -47,14 +47,6 @@ fn weight<const N: usize>(frequency: usize) -> f32 {
     0.5 * mean / middle * folded
 }
 
-/// Nearest sample to a value around 0, in the lowest byte.
-#[inline(always)]
-fn to_sample(value: f32) -> u32 {
-    // Added to 2^23, a number's fraction is rounded away and its whole part is in the low bits.
-    const MAGIC: f32 = 8_388_608.0;
-    ((value + 128.0).clamp(0.0, 255.0) + MAGIC).to_bits() & 0xFF
-}
-
 /// A row of blocks on its way to samples.
 pub(super) struct BlockRow<'a, const N: usize> {
     /// For each of N × N frequencies, in [`Scale`]'s order, the coefficients of all blocks.
@@ -77,64 +69,78 @@ impl<const N: usize> WithSimd for BlockRow<'_, N> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
+    fn with_simd<S: Simd>(self, simd: S) {
         let Self { coefficients, blocks, scale, samples } = self;
-        for first in (0..blocks).step_by(LANES) {
+        let zero = simd.splat_f32s(0.0);
+        let mut words = [0u64; LANES];
+        for first in (0..blocks).step_by(S::F32_LANES) {
             // Horizontal frequencies become columns, then vertical ones rows.
-            let mut columns = [[[0.0; LANES]; N]; N];
+            let mut columns = [[zero; N]; N];
             for v in 0..N {
-                let mut across = [[0.0; LANES]; N];
-                for (u, lanes) in across.iter_mut().enumerate() {
-                    let from = &coefficients[(N * u + v) * blocks + first..][..LANES];
-                    *lanes = map(|lane| f32::from(from[lane]) * scale[N * u + v]);
+                let mut across = [zero; N];
+                for (u, vector) in across.iter_mut().enumerate() {
+                    let from = &coefficients[(N * u + v) * blocks + first..][..S::F32_LANES];
+                    *vector = simd.mul_f32s(widened(simd, from), simd.splat_f32s(scale[N * u + v]));
                 }
-                for (x, lanes) in pass(across).into_iter().enumerate() {
-                    columns[x][v] = lanes;
+                across = pass(simd, across);
+                for (column, vector) in columns.iter_mut().zip(across) {
+                    column[v] = vector;
                 }
             }
-            let columns = columns.map(pass);
+            for column in &mut columns {
+                *column = pass(simd, *column);
+            }
             for y in 0..N {
-                let row = &mut samples[(y * blocks + first) * N..][..LANES * N];
+                let mut halves = [simd.splat_u32s(0); 2];
+                for (x, column) in columns.iter().enumerate() {
+                    let sample =
+                        simd.wrapping_dyn_shl_u32s(to_samples(simd, column[y]), simd.splat_u32s(8 * (x as u32 % 4)));
+                    halves[x / 4] = simd.or_u32s(halves[x / 4], sample);
+                }
                 // A block's row is a word, made of its samples in the same lane.
-                let half = |from: usize| -> [u32; LANES] {
-                    std::array::from_fn(|lane| {
-                        (from..N.min(from + 4))
-                            .fold(0, |word, x| word | to_sample(columns[x][y][lane]) << (8 * (x - from)))
-                    })
-                };
-                let low = half(0);
-                if N == 8 {
-                    let high = half(4);
-                    for ((block, low), high) in row.chunks_exact_mut(8).zip(low).zip(high) {
-                        block.copy_from_slice(&(u64::from(low) | u64::from(high) << 32).to_le_bytes());
-                    }
-                } else {
-                    for (block, low) in row.chunks_exact_mut(N).zip(low) {
-                        block.copy_from_slice(&low.to_le_bytes()[..N]);
-                    }
+                let words = &mut words[..S::F32_LANES];
+                let [low, high] = pulp::bytemuck::cast_slice::<_, u32>(&halves).split_at(S::F32_LANES).into();
+                for ((word, low), high) in words.iter_mut().zip(low).zip(high) {
+                    *word = u64::from(*low) | u64::from(*high) << 32;
+                }
+                let row = &mut samples[(y * blocks + first) * N..][..S::F32_LANES * N];
+                for (block, word) in row.chunks_exact_mut(N).zip(words) {
+                    block.copy_from_slice(&word.to_le_bytes()[..N]);
                 }
             }
         }
     }
 }
 
-/// One vector of blocks for each of `N` frequencies or samples.
-type Vectors<const N: usize> = [[f32; LANES]; N];
-
+/// A vector of coefficients.
 #[inline(always)]
-fn map(f: impl FnMut(usize) -> f32) -> [f32; LANES] {
-    std::array::from_fn(f)
+fn widened<S: Simd>(_: S, from: &[i16]) -> S::f32s {
+    let mut lanes = [0.0; LANES];
+    for (lane, &coefficient) in lanes[..S::F32_LANES].iter_mut().zip(from) {
+        *lane = f32::from(coefficient);
+    }
+    S::as_simd_f32s(&lanes).0[0]
+}
+
+/// Nearest samples to values around 0.
+#[inline(always)]
+fn to_samples<S: Simd>(simd: S, values: S::f32s) -> S::u32s {
+    // Added to 2^23, a number's fraction is rounded away and its whole part is in the low bits.
+    const MAGIC: f32 = 8_388_608.0;
+    let positive = simd.max_f32s(simd.add_f32s(values, simd.splat_f32s(128.0)), simd.splat_f32s(0.0));
+    let clamped = simd.min_f32s(positive, simd.splat_f32s(255.0));
+    simd.and_u32s(simd.transmute_u32s_f32s(simd.add_f32s(clamped, simd.splat_f32s(MAGIC))), simd.splat_u32s(0xFF))
 }
 
 /// Frequencies to samples in one direction.
 #[inline(always)]
-fn pass<const N: usize>(a: Vectors<N>) -> Vectors<N> {
+fn pass<S: Simd, const N: usize>(simd: S, a: [S::f32s; N]) -> [S::f32s; N] {
     let mut out = a;
     match N {
         1 => {}
-        2 => (out[0], out[1]) = (map(|l| a[0][l] + a[1][l]), map(|l| a[0][l] - a[1][l])),
-        4 => four(&a, &mut out),
-        _ => eight(&a, &mut out),
+        2 => (out[0], out[1]) = (simd.add_f32s(a[0], a[1]), simd.sub_f32s(a[0], a[1])),
+        4 => four(simd, &a, &mut out),
+        _ => eight(simd, &a, &mut out),
     }
     out
 }
@@ -143,20 +149,28 @@ fn pass<const N: usize>(a: Vectors<N>) -> Vectors<N> {
 const COS: [f32; 8] =
     [1.0, 0.980_785_25, 0.923_879_5, 0.831_469_6, 0.707_106_77, 0.555_570_24, 0.382_683_43, 0.195_090_32];
 
+/// `values` times numbers, summed. Not fused: every processor computes the same.
 #[inline(always)]
-fn four<const N: usize>(a: &Vectors<N>, out: &mut Vectors<N>) {
-    let even0 = map(|l| a[0][l] + a[2][l]);
-    let even1 = map(|l| a[0][l] - a[2][l]);
-    let odd0 = map(|l| COS[2] * a[1][l] + COS[6] * a[3][l]);
-    let odd1 = map(|l| COS[6] * a[1][l] - COS[2] * a[3][l]);
-    out[0] = map(|l| even0[l] + odd0[l]);
-    out[1] = map(|l| even1[l] + odd1[l]);
-    out[2] = map(|l| even1[l] - odd1[l]);
-    out[3] = map(|l| even0[l] - odd0[l]);
+fn sum<S: Simd, const M: usize>(simd: S, values: [S::f32s; M], by: [f32; M]) -> S::f32s {
+    let mut sum = simd.mul_f32s(values[0], simd.splat_f32s(by[0]));
+    for at in 1..M {
+        sum = simd.add_f32s(sum, simd.mul_f32s(values[at], simd.splat_f32s(by[at])));
+    }
+    sum
 }
 
 #[inline(always)]
-fn eight<const N: usize>(a: &Vectors<N>, out: &mut Vectors<N>) {
+fn four<S: Simd>(simd: S, a: &[S::f32s], out: &mut [S::f32s]) {
+    let even = [simd.add_f32s(a[0], a[2]), simd.sub_f32s(a[0], a[2])];
+    let odd = [sum(simd, [a[1], a[3]], [COS[2], COS[6]]), sum(simd, [a[1], a[3]], [COS[6], -COS[2]])];
+    for x in 0..2 {
+        out[x] = simd.add_f32s(even[x], odd[x]);
+        out[3 - x] = simd.sub_f32s(even[x], odd[x]);
+    }
+}
+
+#[inline(always)]
+fn eight<S: Simd>(simd: S, a: &[S::f32s], out: &mut [S::f32s]) {
     /// The odd frequencies' cosines (1, 3, 5, 7) at the first four samples.
     const ODD: [[f32; 4]; 4] = [
         [COS[1], COS[3], COS[5], COS[7]],
@@ -164,14 +178,15 @@ fn eight<const N: usize>(a: &Vectors<N>, out: &mut Vectors<N>) {
         [COS[5], -COS[1], COS[7], COS[3]],
         [COS[7], -COS[5], COS[3], -COS[1]],
     ];
-    for (x, [c1, c3, c5, c7]) in ODD.into_iter().enumerate() {
-        // Frequencies 0, 4 and 2, 6 repeat with the signs of these.
-        let (sign, c2, c6) =
-            [(1.0, COS[2], COS[6]), (-1.0, COS[6], -COS[2]), (-1.0, -COS[6], COS[2]), (1.0, -COS[2], -COS[6])][x];
-        let even = map(|l| a[0][l] + sign * a[4][l] + c2 * a[2][l] + c6 * a[6][l]);
-        let odd = map(|l| c1 * a[1][l] + c3 * a[3][l] + c5 * a[5][l] + c7 * a[7][l]);
-        out[x] = map(|l| even[l] + odd[l]);
-        out[7 - x] = map(|l| even[l] - odd[l]);
+    let mean = [simd.add_f32s(a[0], a[4]), simd.sub_f32s(a[0], a[4])];
+    let slope = [sum(simd, [a[2], a[6]], [COS[2], COS[6]]), sum(simd, [a[2], a[6]], [COS[6], -COS[2]])];
+    for (x, odd) in ODD.into_iter().enumerate() {
+        // Frequencies 0, 4 and 2, 6 repeat with these signs.
+        let [mean, slope] = if x % 3 == 0 { [mean[0], slope[0]] } else { [mean[1], slope[1]] };
+        let even = if x < 2 { simd.add_f32s(mean, slope) } else { simd.sub_f32s(mean, slope) };
+        let odd = sum(simd, [a[1], a[3], a[5], a[7]], odd);
+        out[x] = simd.add_f32s(even, odd);
+        out[7 - x] = simd.sub_f32s(even, odd);
     }
 }
 
