@@ -38,6 +38,18 @@ pub struct GrayPlane {
     pub data: Vec<u8>,
 }
 
+impl GrayPlane {
+    /// A piece of it. `area` must lie inside.
+    pub fn crop(&self, area: PixelRect) -> Self {
+        let (left, width) = (area.x as usize, area.w as usize);
+        let mut data = Vec::with_capacity(width * area.h as usize);
+        for row in self.data.chunks_exact(self.size.width as usize).skip(area.y as usize).take(area.h as usize) {
+            data.extend_from_slice(&row[left..left + width]);
+        }
+        Self { size: Size::new(area.w, area.h), data }
+    }
+}
+
 /// What the eyes may ask of an image. An image held as pixels answers from these; one held as coefficients decodes no more
 /// than what is asked for.
 pub trait LumaSource {
@@ -47,6 +59,11 @@ pub trait LumaSource {
     /// Luma at 1/`denominator` of the size (1, 2, 4 or 8), each pixel the mean of those it stands for, or nearly that; an
     /// edge that does not divide is rounded up.
     fn reduced(&self, denominator: u32) -> Cow<'_, GrayPlane>;
+
+    /// A denominator for which [`Self::reduced`] has a plane at hand that costs nothing; 1 when there is none.
+    fn at_hand(&self) -> u32 {
+        1
+    }
 
     /// Luma of `area` at full size. `area` must lie inside the image.
     fn crop(&self, area: PixelRect) -> GrayPlane;
@@ -313,6 +330,13 @@ impl LumaSource for Frame {
         match &self.content {
             Content::Coefficients(jpeg) => jpeg.reduced(denominator),
             Content::Pixels(picture) => picture.reduced(denominator),
+        }
+    }
+
+    fn at_hand(&self) -> u32 {
+        match &self.content {
+            Content::Coefficients(jpeg) => jpeg.at_hand(),
+            Content::Pixels(_) => 1,
         }
     }
 

@@ -128,6 +128,13 @@ impl LumaSource for Upright<'_> {
         }
     }
 
+    fn at_hand(&self) -> u32 {
+        match self.frame.orientation() {
+            Orientation::Upright => self.frame.at_hand(),
+            _ => 1,
+        }
+    }
+
     fn crop(&self, area: PixelRect) -> GrayPlane {
         match self.frame.orientation() {
             Orientation::Upright => self.frame.crop(area),

@@ -119,6 +119,11 @@ fn extend(bits: u32, size: u32) -> i32 {
     if bits < (1 << size) >> 1 { bits - (1 << size) + 1 } else { bits }
 }
 
+/// The value of `size` (0 to 15) bits that stand behind `length` of 32.
+fn value_at(bits: u32, length: u32, size: u32) -> i32 {
+    if size == 0 { 0 } else { extend(bits << length >> (32 - size), size) }
+}
+
 /// The search that finds any code, long ones included.
 struct Canonical {
     /// For each length, the first 16-bit prefix that has a longer code.
@@ -187,21 +192,18 @@ impl DcDecoder {
             reader.consume(entry as u32 & 0xFF);
             return Ok(entry >> 8);
         }
-        self.decode_slowly(reader)
+        let (difference, length) = self.find(reader.peek(32))?;
+        reader.consume(length);
+        Ok(difference)
     }
 
+    /// The difference at the front of 32 bits, and its length. Not on the reader itself, which could not stay in registers.
     #[cold]
-    fn decode_slowly(&self, reader: &mut BitReader<'_>) -> Result<i32, JpegError> {
-        let found = self.canonical.find(reader.peek(16)).filter(|&(symbol, _)| symbol <= Self::MAX_SIZE);
+    fn find(&self, bits: u32) -> Result<(i32, u32), JpegError> {
+        let found = self.canonical.find(bits >> 16).filter(|&(symbol, _)| symbol <= Self::MAX_SIZE);
         let (symbol, length) = found.ok_or(JpegError::Malformed(Fault::Code))?;
         let size = u32::from(symbol);
-        reader.consume(length);
-        if size == 0 {
-            return Ok(0);
-        }
-        let value = extend(reader.peek(size), size);
-        reader.consume(size);
-        Ok(value)
+        Ok((value_at(bits, length, size), length + size))
     }
 }
 
@@ -214,11 +216,57 @@ pub(super) struct AcStep {
     pub value: i16,
 }
 
+/// One or two AC symbols that were decoded at a glance: the values in bits 0–15 and 16–31, how far each advances in bits
+/// 32–39 and 40–47, the bits that the first and that both take in 48–55 and 56–63. Where there is no second, it does not
+/// advance and has the first's value, so that it may be written to the same place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct AcPair(u64);
+
+impl AcPair {
+    const NONE: Self = Self(0);
+
+    fn new(values: [i16; 2], advances: [u32; 2], lengths: [u32; 2]) -> Self {
+        let [a, b] = values.map(|value| u64::from(value as u16));
+        let numbers = [advances[0], advances[1], lengths[0], lengths[1]];
+        Self(numbers.iter().rev().fold(0, |bits, &number| bits << 8 | u64::from(number)) << 32 | b << 16 | a)
+    }
+
+    fn one(AcStep { advance, value }: AcStep) -> Self {
+        Self::new([value; 2], [advance, 0], [0; 2])
+    }
+
+    /// Without the second.
+    #[inline(always)]
+    fn first(self) -> Self {
+        let value = self.0 & 0xFFFF;
+        Self(self.0 & 0x00FF_00FF_0000_0000 | value << 16 | value)
+    }
+
+    /// The value of symbol `at`, 0 or 1.
+    #[inline(always)]
+    pub fn value(self, at: u32) -> i16 {
+        (self.0 >> (16 * at)) as i16
+    }
+
+    /// How far symbol `at` advances the coefficient index.
+    #[inline(always)]
+    pub fn advance(self, at: u32) -> u32 {
+        (self.0 >> (32 + 8 * at)) as u32 & 0xFF
+    }
+
+    #[inline(always)]
+    fn length(self, at: u32) -> u32 {
+        (self.0 >> (48 + 8 * at)) as u32 & 0xFF
+    }
+}
+
 /// Decodes AC coefficients.
 pub(super) struct AcDecoder {
     /// Bits 0–4 length, 5 [`AcDecoder::SLOW`], 8–15 advance, 16–31 value. With `SLOW`, the length is that of the code
     /// alone and the value is its size, or all is 0 when the code is longer than [`LOOK`].
     fast: Box<[u32; 1 << LOOK]>,
+    /// One or two symbols, see [`AcPair`].
+    pairs: Box<[AcPair; 1 << LOOK]>,
     /// Bits 0–4 length, 5–15 advance, of as many symbols as fit; 0 when not even one does.
     skip: Box<[u16; 1 << LOOK]>,
     canonical: Canonical,
@@ -249,8 +297,30 @@ impl AcDecoder {
                 fast[first..first + (1 << spare)].fill(entry);
             }
         }
-        let skip = Self::skips(&fast);
-        Self { fast, skip, canonical: Canonical::new(spec) }
+        let (pairs, skip) = (Self::pairs(&fast), Self::skips(&fast));
+        Self { fast, pairs, skip, canonical: Canonical::new(spec) }
+    }
+
+    /// The first two symbols of each bit pattern.
+    fn pairs(fast: &[u32; 1 << LOOK]) -> Box<[AcPair; 1 << LOOK]> {
+        let mut pairs = Box::new([AcPair::NONE; 1 << LOOK]);
+        let symbol = |entry: u32| ((entry >> 16) as i16, entry >> 8 & 0xFF, entry & 31);
+        for (pattern, pair) in pairs.iter_mut().enumerate() {
+            let first = fast[pattern];
+            if first & Self::SLOW != 0 {
+                continue;
+            }
+            let (value, advance, length) = symbol(first);
+            let second = fast[pattern << length & ((1 << LOOK) - 1)];
+            let (other, next, more) = symbol(second);
+            let fits = advance < END_OF_BLOCK && second & Self::SLOW == 0 && length + more <= LOOK;
+            *pair = if fits {
+                AcPair::new([value, other], [advance, next], [length, length + more])
+            } else {
+                AcPair::new([value; 2], [advance, 0], [length; 2])
+            };
+        }
+        pairs
     }
 
     /// Strings of symbols for each bit pattern, see [`AcDecoder::skip`].
@@ -285,26 +355,41 @@ impl AcDecoder {
             reader.consume(entry & 31);
             return Ok(AcStep { advance: entry >> 8 & 0xFF, value: (entry >> 16) as i16 });
         }
-        self.decode_slowly(reader, entry)
+        let (step, length) = self.find(reader.peek(32), entry)?;
+        reader.consume(length);
+        Ok(step)
     }
 
-    #[inline(never)]
-    fn decode_slowly(&self, reader: &mut BitReader<'_>, entry: u32) -> Result<AcStep, JpegError> {
+    /// The next one or two symbols, of which the first advances from coefficient index `k`: the second is left where the
+    /// first fills the block. At least 32 bits must be valid.
+    #[inline(always)]
+    pub fn decode_pair(&self, reader: &mut BitReader<'_>, k: u32) -> Result<AcPair, JpegError> {
+        let pair = self.pairs[reader.peek(LOOK) as usize];
+        if pair == AcPair::NONE {
+            return self.decode(reader).map(AcPair::one);
+        }
+        // Behind a full block the next one begins, with a code of another table.
+        if k + pair.advance(0) >= 64 {
+            reader.consume(pair.length(0));
+            return Ok(pair.first());
+        }
+        reader.consume(pair.length(1));
+        Ok(pair)
+    }
+
+    /// The symbol at the front of 32 bits, of which `entry` is what the fast table says, and its length. Not on the reader
+    /// itself, which could not stay in registers.
+    #[cold]
+    fn find(&self, bits: u32, entry: u32) -> Result<(AcStep, u32), JpegError> {
         const FAULT: JpegError = JpegError::Malformed(Fault::Code);
         let (length, advance, size) = match entry & 31 {
             0 => {
-                let (symbol, length) = self.canonical.find(reader.peek(16)).ok_or(FAULT)?;
+                let (symbol, length) = self.canonical.find(bits >> 16).ok_or(FAULT)?;
                 (length, advance(symbol).ok_or(FAULT)?, u32::from(symbol & 15))
             }
             length => (length, entry >> 8 & 0xFF, entry >> 16),
         };
-        reader.consume(length);
-        if size == 0 {
-            return Ok(AcStep { advance, value: 0 });
-        }
-        let value = extend(reader.peek(size), size) as i16;
-        reader.consume(size);
-        Ok(AcStep { advance, value })
+        Ok((AcStep { advance, value: value_at(bits, length, size) as i16 }, length + size))
     }
 
     /// Passes over symbols from coefficient index `k` (≤ 63), several at once where their bits are few; returns the new

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use super::bits::{BitReader, Entropy};
 use super::header::Header;
-use super::scan::{Decoders, Index, McuStart, Tables};
+use super::scan::{Decoders, Index, McuStart, Places, Tables};
 use super::transform::{self, BlockRow, LANES, Scale};
 use super::{Jpeg, JpegError};
 use crate::frame::{GrayPlane, LumaSource};
@@ -138,6 +138,7 @@ struct Band<const N: usize> {
     blocks: usize,
     /// For each row of blocks N × N coefficients as [`BlockRow`] wants them, and one more that nobody needs.
     coefficients: Vec<i16>,
+    places: Places,
     samples: Vec<u8>,
 }
 
@@ -147,7 +148,7 @@ impl<const N: usize> Band<N> {
         let mcu = (across as usize, down as usize);
         let blocks = (mcus * mcu.0).next_multiple_of(LANES);
         let coefficients = vec![0; mcu.1 * (N * N + 1) * blocks];
-        Self { mcu, blocks, coefficients, samples: vec![0; N * N * blocks] }
+        Self { mcu, blocks, coefficients, places: Places::new::<N>(blocks), samples: vec![0; N * N * blocks] }
     }
 
     /// Rows of samples.
@@ -208,8 +209,8 @@ impl<'a> Walk<'a> {
         for y in 0..down {
             for x in 0..across {
                 let first = y * (N * N + 1) * band.blocks + column * across + x;
-                let coefficients = &mut band.coefficients[first..];
-                self.luma.decode::<N>(&mut self.reader, &mut self.predictors[0], coefficients, band.blocks)?;
+                let (coefficients, places) = (&mut band.coefficients[first..], &band.places);
+                self.luma.decode::<N>(&mut self.reader, &mut self.predictors[0], coefficients, places)?;
             }
         }
         for (tables, predictor) in self.chroma.iter().zip(&mut self.predictors[1..]) {
@@ -247,16 +248,6 @@ pub(super) fn means(plane: &GrayPlane, size: Size, factor: usize) -> GrayPlane {
     GrayPlane { size, data: out }
 }
 
-/// A piece of a plane.
-fn cut(plane: &GrayPlane, area: PixelRect) -> GrayPlane {
-    let (left, width) = (area.x as usize, area.w as usize);
-    let mut data = Vec::with_capacity(width * area.h as usize);
-    for row in plane.data.chunks_exact(plane.size.width as usize).skip(area.y as usize).take(area.h as usize) {
-        data.extend_from_slice(&row[left..left + width]);
-    }
-    GrayPlane { size: Size::new(area.w, area.h), data }
-}
-
 impl LumaSource for Jpeg {
     fn size(&self) -> Size {
         self.header.size
@@ -278,9 +269,13 @@ impl LumaSource for Jpeg {
         Cow::Owned(again.map_or_else(|_| blank(size), |(_, plane)| plane))
     }
 
+    fn at_hand(&self) -> u32 {
+        self.reduction.denominator()
+    }
+
     fn crop(&self, area: PixelRect) -> GrayPlane {
         if self.reduction == Reduction::Full {
-            return cut(&self.plane, area);
+            return self.plane.crop(area);
         }
         let mut plane = blank(Size::new(area.w, area.h));
         let whole = self.crop_into(area, &mut plane);

@@ -108,19 +108,22 @@ impl Decoders {
 }
 
 /// Where each coefficient index belongs among those needed for N × N samples: that of horizontal frequency u and vertical
-/// frequency v at N·u + v, what is not needed at N·N. Indices behind the 64th come from ends of block and from malformed
-/// runs.
-const fn placement(n: u8) -> [u8; 256] {
-    let mut places = [n * n; 256];
-    let mut k = 0;
-    while k < 64 {
-        let (row, column) = (ZIGZAG[k] / 8, ZIGZAG[k] % 8);
-        if row < n && column < n {
-            places[k] = n * column + row;
+/// frequency v at (N·u + v) · stride, what is not needed at N·N · stride. Indices behind the 64th come from ends of block
+/// and from malformed runs.
+pub(super) struct Places([u32; 256]);
+
+impl Places {
+    /// For the coefficients of each frequency `stride` apart.
+    pub fn new<const N: usize>(stride: usize) -> Self {
+        let mut places = [(N * N * stride) as u32; 256];
+        for (place, at) in places.iter_mut().zip(ZIGZAG) {
+            let (row, column) = (usize::from(at / 8), usize::from(at % 8));
+            if row < N && column < N {
+                *place = ((N * column + row) * stride) as u32;
+            }
         }
-        k += 1;
+        Self(places)
     }
-    places
 }
 
 /// One more than the last coefficient index that N × N samples need.
@@ -135,24 +138,40 @@ const fn needed(n: usize) -> u32 {
 
 impl Tables<'_> {
     /// Decodes a block's coefficients for N × N samples (1, 2, 4 or 8) and passes over the others. Those that are not zero
-    /// are written to `coefficients`, the one of [`placement`] p at `p · stride`; one more holds what is not needed.
+    /// are written to `coefficients`, at `places`; see [`Places`].
     #[inline(always)]
     pub fn decode<const N: usize>(
         &self,
         reader: &mut BitReader<'_>,
         predictor: &mut i32,
         coefficients: &mut [i16],
-        stride: usize,
+        places: &Places,
     ) -> Result<(), JpegError> {
-        let places = const { &placement(N as u8) };
+        // Copies, which stay in registers.
+        let (mut local, mut dc) = (reader.clone(), *predictor);
+        let decoded = self.decode_from::<N>(&mut local, &mut dc, coefficients, places);
+        (*reader, *predictor) = (local, dc);
+        decoded
+    }
+
+    #[inline(always)]
+    fn decode_from<const N: usize>(
+        &self,
+        reader: &mut BitReader<'_>,
+        predictor: &mut i32,
+        coefficients: &mut [i16],
+        places: &Places,
+    ) -> Result<(), JpegError> {
         self.predict(reader, predictor)?;
         coefficients[0] = *predictor as i16;
         let mut k = 1;
         while k < needed(N) {
             reader.ensure();
-            let step = self.ac.decode(reader)?;
-            k += step.advance;
-            coefficients[usize::from(places[(k - 1) as usize & 255]) * stride] = step.value;
+            let pair = self.ac.decode_pair(reader, k)?;
+            for at in 0..2 {
+                k += pair.advance(at);
+                coefficients[places.0[(k - 1) as usize & 255] as usize] = pair.value(at);
+            }
         }
         self.skip_from(reader, k)
     }
@@ -160,8 +179,10 @@ impl Tables<'_> {
     /// Passes over a block; only its DC value is kept, in `predictor`.
     #[inline(always)]
     pub fn skip(&self, reader: &mut BitReader<'_>, predictor: &mut i32) -> Result<(), JpegError> {
-        self.predict(reader, predictor)?;
-        self.skip_from(reader, 1)
+        let (mut local, mut dc) = (reader.clone(), *predictor);
+        let skipped = self.predict(&mut local, &mut dc).and_then(|()| self.skip_from(&mut local, 1));
+        (*reader, *predictor) = (local, dc);
+        skipped
     }
 
     /// Decodes a DC difference and adds it to `predictor`.

@@ -8,7 +8,7 @@ use super::Reader;
 use super::ctc::{Text, best_texts, softmax};
 use super::meta::ReaderMeta;
 use super::serial::{PlateRegion, weigh};
-use super::window::cut;
+use super::window::Window;
 use crate::capture::{Candidate, PlateText, Reading};
 use crate::frame::LumaSource;
 use crate::geometry::Rect;
@@ -33,14 +33,14 @@ pub struct NetReader {
     session: Session,
     meta: Arc<ReaderMeta>,
     expected: Arc<[PlateRegion]>,
-    crop: Vec<u8>,
+    window: Window,
     probabilities: Vec<f64>,
 }
 
 impl NetReader {
     /// `session` must run a net whose outputs were checked against `meta`. Plates of the regions `expected` weigh more.
     pub fn new(session: Session, meta: Arc<ReaderMeta>, expected: Arc<[PlateRegion]>) -> Self {
-        Self { session, meta, expected, crop: Vec::new(), probabilities: Vec::new() }
+        Self { session, meta, expected, window: Window::default(), probabilities: Vec::new() }
     }
 }
 
@@ -49,8 +49,10 @@ impl NetReader {
     fn texts(&mut self, image: &dyn LumaSource, plate: Rect) -> Option<Vec<Text>> {
         let [grow_x, grow_y] = self.meta.grow;
         let [rows, columns] = self.meta.size;
-        cut(image, plate.grown(plate.w * grow_x, plate.h * grow_y), columns, rows, &mut self.crop)?;
-        self.session.run(&self.crop, columns, rows).expect("the crop's size was tried at parsing");
+        let shown = plate.grown(plate.w * grow_x, plate.h * grow_y);
+        self.session
+            .run(self.window.cut(image, shown, columns, rows)?, columns, rows)
+            .expect("the crop's size was tried at parsing");
 
         let symbols = self.session.output(0);
         self.probabilities.clear();

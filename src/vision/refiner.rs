@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::meta::RefinerMeta;
-use super::window::cut;
+use super::window::Window;
 use super::{Detection, sigmoid};
 use crate::frame::LumaSource;
 use crate::geometry::Rect;
@@ -13,13 +13,13 @@ use crate::nn::Session;
 pub struct Refiner {
     session: Session,
     meta: Arc<RefinerMeta>,
-    window: Vec<u8>,
+    window: Window,
 }
 
 impl Refiner {
     /// `session` must run a net whose output was checked against `meta`.
     pub fn new(session: Session, meta: Arc<RefinerMeta>) -> Self {
-        Self { session, meta, window: Vec::new() }
+        Self { session, meta, window: Window::default() }
     }
 
     /// The candidate with tighter bounds and the confidence of detector and refiner together. A box that the refiner
@@ -29,10 +29,8 @@ impl Refiner {
         let [rows, columns] = self.meta.size;
         let Detection { kind, bounds, score } = candidate;
         let shown = bounds.grown(bounds.w * grow_x, bounds.h * grow_y);
-        if cut(image, shown, columns, rows, &mut self.window).is_none() {
-            return candidate;
-        }
-        self.session.run(&self.window, columns, rows).expect("the window's size was tried at parsing");
+        let Some(window) = self.window.cut(image, shown, columns, rows) else { return candidate };
+        self.session.run(window, columns, rows).expect("the window's size was tried at parsing");
         let Some(&[logit, left, top, right, bottom]) = self.session.output(0).cell(0, 0).first_chunk::<5>() else {
             return candidate;
         };

@@ -3,36 +3,68 @@
 //! Owns the resampling of training/FORMAT.md, *Reader*; refiners and reader see through the same windows.
 
 use crate::frame::{GrayPlane, LumaSource};
-use crate::geometry::{Rect, Size};
+use crate::geometry::{PixelRect, Rect, Size};
 
-/// Resamples what `area` shows of the image to `columns` × `rows`; `None` when it lies outside. What lies beyond the
-/// image's edge repeats it.
-pub fn cut(image: &dyn LumaSource, area: Rect, columns: usize, rows: usize, crop: &mut Vec<u8>) -> Option<()> {
-    let touched = area.pixels(image.size())?;
-    let fx = ((area.w / columns as f32) as usize).max(1);
-    let fy = ((area.h / rows as f32) as usize).max(1);
-    let plane = shrink(image.crop(touched), fx, fy);
-    let (width, height) = (plane.size.width as usize, plane.size.height as usize);
-    // Where output pixel `at` of `count` lies in the shrunk plane: a neighbour on each side and the second's weight.
-    let tap = |at: usize, count: usize, start: f32, extent: f32, first: u32, factor: usize, size: usize| {
-        let exact = (start + (at as f32 + 0.5) * extent / count as f32 - first as f32) / factor as f32 - 0.5;
-        let floor = exact.floor();
-        let last = size - 1;
-        ((floor.max(0.0) as usize).min(last), ((floor + 1.0).max(0.0) as usize).min(last), exact - floor)
-    };
-    // The same in every row.
-    let taps: Vec<_> = (0..columns).map(|at| tap(at, columns, area.x, area.w, touched.x, fx, width)).collect();
-    crop.clear();
-    for row in 0..rows {
-        let (upper, lower, down) = tap(row, rows, area.y, area.h, touched.y, fy, height);
-        let upper = &plane.data[upper * width..][..width];
-        let lower = &plane.data[lower * width..][..width];
-        crop.extend(taps.iter().map(|&(left, right, across)| {
-            let mix = |line: &[u8]| f32::from(line[left]) * (1.0 - across) + f32::from(line[right]) * across;
-            (mix(upper) * (1.0 - down) + mix(lower) * down + 0.5) as u8
-        }));
+/// A window's pixels, and the memory that is kept from window to window.
+#[derive(Default)]
+pub struct Window {
+    pixels: Vec<u8>,
+    /// Where each column lies in the shrunk plane: the neighbour on each side, and the second's weight.
+    taps: Vec<(usize, usize, f32)>,
+    /// A row between two rows of the shrunk plane.
+    line: Vec<f32>,
+}
+
+impl Window {
+    /// Resamples what `area` shows of the image to `columns` × `rows`; `None` when it lies outside. What lies beyond the
+    /// image's edge repeats it.
+    pub fn cut(&mut self, image: &dyn LumaSource, area: Rect, columns: usize, rows: usize) -> Option<&[u8]> {
+        let at_hand = image.at_hand();
+        let (across, down) = (area.w / columns as f32, area.h / rows as f32);
+        if at_hand > 1 && across.min(down) >= at_hand as f32 {
+            // Pixels that would be averaged anyhow are there as means.
+            let plane = image.reduced(at_hand);
+            let scale = 1.0 / at_hand as f32;
+            let area = Rect::new(area.x * scale, area.y * scale, area.w * scale, area.h * scale);
+            let touched = area.pixels(plane.size)?;
+            self.resample(plane.crop(touched), touched, area, columns, rows);
+        } else {
+            let touched = area.pixels(image.size())?;
+            self.resample(image.crop(touched), touched, area, columns, rows);
+        }
+        Some(&self.pixels)
     }
-    Some(())
+
+    /// Fills the window from `plane`, which is `touched` of the pixels in whose measure `area` is given.
+    fn resample(&mut self, plane: GrayPlane, touched: PixelRect, area: Rect, columns: usize, rows: usize) {
+        let fx = ((area.w / columns as f32) as usize).max(1);
+        let fy = ((area.h / rows as f32) as usize).max(1);
+        let plane = shrink(plane, fx, fy);
+        let (width, height) = (plane.size.width as usize, plane.size.height as usize);
+        let tap = |at: usize, count: usize, start: f32, extent: f32, first: u32, factor: usize, size: usize| {
+            let exact = (start + (at as f32 + 0.5) * extent / count as f32 - first as f32) / factor as f32 - 0.5;
+            let floor = exact.floor();
+            let last = size - 1;
+            ((floor.max(0.0) as usize).min(last), ((floor + 1.0).max(0.0) as usize).min(last), exact - floor)
+        };
+        self.taps.clear();
+        self.taps.extend((0..columns).map(|at| tap(at, columns, area.x, area.w, touched.x, fx, width)));
+        self.pixels.clear();
+        for row in 0..rows {
+            let (upper, lower, down) = tap(row, rows, area.y, area.h, touched.y, fy, height);
+            let upper = &plane.data[upper * width..][..width];
+            let lower = &plane.data[lower * width..][..width];
+            let mix = |upper: u8, lower: u8| f32::from(upper) * (1.0 - down) + f32::from(lower) * down;
+            self.line.clear();
+            self.line.extend(upper.iter().zip(lower).map(|(upper, lower)| mix(*upper, *lower)));
+            let line = &self.line[..];
+            self.pixels.extend(
+                self.taps
+                    .iter()
+                    .map(|&(left, right, across)| (line[left] * (1.0 - across) + line[right] * across + 0.5) as u8),
+            );
+        }
+    }
 }
 
 /// Blocks of `fx` × `fy` pixels become their means; a last partial block that of what it has.

@@ -22,7 +22,7 @@ fn coefficients(jpeg: &Jpeg) -> Vec<Vec<Block>> {
         for (tables, predictor) in tables.iter().zip(&mut predictors) {
             for _ in 0..tables.blocks.0 * tables.blocks.1 {
                 let mut columns = [0; 65];
-                tables.decode::<8>(&mut reader, predictor, &mut columns, 1).unwrap();
+                tables.decode::<8>(&mut reader, predictor, &mut columns, &scan::Places::new::<8>(1)).unwrap();
                 blocks.push(scan::ZIGZAG.map(|place| columns[usize::from(place % 8 * 8 + place / 8)]));
             }
         }
