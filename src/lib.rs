@@ -13,6 +13,7 @@
 //! | captures | a folder that is worthless to a thief | [`vault`] |
 //! | an institution | keys, and who holds which | [`custody`] |
 //! | a folder of photographs | all of the above, in parallel | [`pipeline`] |
+//! | a look | an entry that cannot be taken back | [`audit`] |
 //! | a partner | a copy under pseudonyms of its own | [`export`] |
 //! | doubt | attacks on all of it | [`breach`] |
 //! | no photographs | drawn ones, with truth | [`simulate`] |
@@ -37,6 +38,8 @@ pub mod seal;
 pub mod vault;
 
 pub mod custody;
+
+pub mod audit;
 pub mod pipeline;
 
 pub mod breach;

@@ -1,7 +1,9 @@
 //! A stranger's tool opens our vaults: `tests/interop/reader.py`, in Python on other implementations of the same public
 //! building blocks, must see exactly what the opening vault gives.
 //!
-//! Needs a Python with `tests/interop/requirements.txt` installed: the one named by `SAFELIGHT_INTEROP_PYTHON`, or a
+//! And `tests/interop/audit.py` must verify our audit logs; it needs `cryptography` alone.
+//!
+//! The reader needs a Python with `tests/interop/requirements.txt` installed: the one named by `SAFELIGHT_INTEROP_PYTHON`, or a
 //! virtual environment at `target/interop-venv`. Without one the tests say so and pass.
 
 mod common;
@@ -11,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::{Custodian, PASSPHRASE, capture, spliced};
+use safelight::audit::{AuditLog, Details, LogKey, Look, Verb};
 use safelight::capture::{CaptureId, to_base32};
 use safelight::custody::{OpeningKeys, RecipientKeys};
 use safelight::export::{Regions, Request, View, export};
@@ -19,13 +22,18 @@ use safelight::vault::{OpeningVault, Query, SealingOptions, SealingVault};
 use serde_json::{Value, json};
 
 fn python() -> Option<PathBuf> {
+    python_with("cryptography.cobblestone, blake3")
+}
+
+/// A Python that has some modules.
+fn python_with(modules: &str) -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let candidate = match std::env::var_os("SAFELIGHT_INTEROP_PYTHON") {
         Some(named) => PathBuf::from(named),
         None => root.join("target/interop-venv/bin/python"),
     };
     let able = Command::new(&candidate)
-        .args(["-c", "import cryptography.cobblestone, blake3"])
+        .args(["-c", &format!("import {modules}")])
         .output()
         .is_ok_and(|output| output.status.success());
     if !able {
@@ -174,4 +182,35 @@ fn python_refuses_a_damaged_segment() {
     bytes[content..].copy_from_slice(hash.as_bytes());
     fs::write(&segment, &bytes).expect("written");
     assert!(read(&python, &args).is_err());
+}
+
+#[test]
+fn python_verifies_an_audit_log() {
+    let Some(python) = python_with("cryptography.hazmat.primitives.asymmetric.ed25519") else { return };
+    let custodian = Custodian::new();
+    let log = AuditLog::of(&custodian.custody());
+    let look =
+        |records| Look { verb: Verb::Open, records, purpose: None, details: Details::default(), allowance: None };
+    let (vkey, earlier) = (custodian.folder.path().join("vkey"), custodian.folder.path().join("earlier"));
+    fs::write(&vkey, LogKey::of(custodian.keyring.verifying_key()).to_string()).expect("written");
+    for records in 0..270 {
+        log.record(&custodian.keyring, &look(records)).expect("recorded");
+        if records == 100 {
+            fs::write(&earlier, log.note().expect("a checkpoint")).expect("written");
+        }
+    }
+    let verify = || {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/audit.py");
+        Command::new(&python).arg(script).args([log.folder(), &vkey, &earlier]).output().expect("it runs")
+    };
+    let sound = verify();
+    assert!(sound.status.success(), "{}", String::from_utf8_lossy(&sound.stderr));
+    assert!(sound.stdout.starts_with(b"271 "), "{}", String::from_utf8_lossy(&sound.stdout));
+
+    let bundle = log.folder().join("tile/entries/000");
+    let mut bytes = fs::read(&bundle).expect("read");
+    bytes[70] ^= 1;
+    fs::write(&bundle, bytes).expect("written");
+    let altered = verify();
+    assert!(String::from_utf8_lossy(&altered.stderr).contains("do not give the hash that was signed"));
 }

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::remedies::stdout_failed;
 use super::unlock::UnlockArgs;
-use super::{Context, Failure, Outcome};
+use super::{Context, Failure, Outcome, ledger};
+use crate::audit::Verb;
 use crate::seal::Capability;
 use crate::vault::{CheckReport, Note, check, check_deep};
 
@@ -32,6 +33,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let report = match &args.custody {
         Some(custody) => {
             let keyring = args.unlock.open(custody)?;
+            ledger::record_act(&keyring, Verb::Check, args.vault.to_string_lossy())?;
             check_deep(&args.vault, &keyring.opening_keys(&Capability::ALL))?
         }
         None => check(&args.vault)?,

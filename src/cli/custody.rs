@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::remedies::stdout_failed;
 use super::unlock::UnlockArgs;
-use super::{Context, Failure, Outcome};
+use super::{Context, Failure, Outcome, ledger};
+use crate::audit::Verb;
 use crate::custody::{Keyring, KeyringSummary, PackRequest, PassphraseCost, Policy, RecipientKeys};
 use crate::seal::Capability;
 
@@ -96,6 +97,7 @@ fn init(args: &CustodyArgs, policy: Option<&Path>, context: &Context) -> Result<
     let passphrase = args.unlock.new_passphrase()?;
     let cost = PassphraseCost::default();
     let keyring = Keyring::create(&args.custody, &passphrase, cost, policy, Timestamp::now())?;
+    ledger::begin(&keyring)?;
     let made = Made { custody: keyring.custody().to_string() };
     report(context, &made, |out| {
         writeln!(out, "Keyring of custodian {} made in {}.", made.custody, args.custody.display())?;
@@ -119,6 +121,7 @@ fn policy(args: &CustodyArgs, set: Option<&Path>, context: &Context) -> Result<(
     let mut keyring = args.unlock.open(&args.custody)?;
     let changed = new.is_some();
     if let Some(policy) = new {
+        ledger::record_act(&keyring, Verb::Policy, "")?;
         keyring.set_policy(policy)?;
     }
     let printed = Printed { policy: keyring.policy().to_toml() };
@@ -142,6 +145,7 @@ fn pack(args: &CustodyArgs, site: &str, output: &Path, valid_days: u32, context:
         classes: Vec<String>,
     }
     let mut keyring = args.unlock.open(&args.custody)?;
+    ledger::record_act(&keyring, Verb::Pack, site)?;
     let pack = keyring.issue_pack(&PackRequest { site, valid_days, now: Timestamp::now() }, output)?;
     let schedule = pack.schedule();
     let issued = Issued {

@@ -8,11 +8,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::remedies::stdout_failed;
-use super::search::time;
+use super::search::{asked, time};
 use super::unlock::UnlockArgs;
-use super::{Context, Failure, Outcome};
+use super::{Context, Failure, Outcome, ledger};
+use crate::audit::{Details, Look, Verb};
 use crate::custody::RecipientPublicKey;
-use crate::export::{ExportError, Regions, Request, View, export};
+use crate::export::{ExportError, ExportPlan, Regions, Request, View};
 use crate::vault::{OpeningVault, Query};
 
 /// Arguments of `export`.
@@ -94,6 +95,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let to = RecipientPublicKey::read(&args.to)?;
     let keyring = args.unlock.open(&args.custody)?;
     let vault = OpeningVault::open(&args.vault)?;
+    let asked = asked(args.from, args.until, args.site.as_deref(), false);
     let request = Request {
         to: &to,
         view: match args.view {
@@ -110,7 +112,18 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         query: &Query { pseudonyms: None, from: args.from, to: args.until, site: args.site },
         now: Timestamp::now(),
     };
-    let totals = export(&vault, &keyring, &request, &args.output)?;
+    let plan = ExportPlan::new(&vault, &keyring, &request)?;
+    let mut details = Details {
+        vault: Some(vault.card().vault.0),
+        query: format!("view {} {asked}", request.view.name()).trim_end().to_owned(),
+        recipient: Some(to.id().0),
+        ..Details::default()
+    };
+    details.set_records(plan.captures().map(|id| id.0));
+    let (records, purpose) = (plan.captures().len() as u64, Some(args.purpose.trim()));
+    let look = Look { verb: Verb::Export, records, purpose, details, allowance: None };
+    ledger::record_egress(&keyring, look, false)?;
+    let totals = plan.write(&args.output)?;
     if context.json {
         let summary = Summary {
             captures: totals.captures,

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod audit;
 mod breach;
 mod check;
 mod custody;
@@ -21,6 +22,7 @@ mod holder;
 mod ingest;
 mod inspect;
 mod interrupt;
+mod ledger;
 mod open;
 mod overlay;
 mod remedies;
@@ -64,6 +66,8 @@ enum Verb {
     Export(export::Args),
     /// Verify a vault, with or without keys
     Check(check::Args),
+    /// Verify and show who looked, when, and how much left
+    Audit(audit::Args),
     /// Attack a stolen folder and report what it yields
     Breach(breach::Args),
     /// Shell completions and man pages
@@ -184,6 +188,7 @@ fn run() -> Result<Outcome, Failure> {
         Verb::Open(args) => open::run(args, &context),
         Verb::Export(args) => export::run(args, &context),
         Verb::Check(args) => check::run(args, &context),
+        Verb::Audit(args) => audit::run(args, &context),
         Verb::Breach(args) => breach::run(args, &context),
         Verb::Generate(args) => generate::run(args, &context),
     }

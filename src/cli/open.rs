@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::holder::{HolderArgs, open_vault};
 use super::remedies::stdout_failed;
-use super::{Context, Failure, Outcome, Stop};
+use super::{Context, Failure, Outcome, Stop, ledger};
+use crate::audit::{Details, Look, Verb};
 use crate::capture::CaptureId;
 use crate::redact::{RestoreError, needs_scene, restore};
 use crate::seal::Capability;
@@ -31,6 +32,9 @@ pub struct Args {
     /// Restore the original, with plates and faces
     #[arg(long)]
     identity: bool,
+    /// Why, for the audit log
+    #[arg(long, value_name = "TEXT", default_value = ledger::UNSTATED, hide_default_value = true)]
+    purpose: String,
     /// Write the picture to FILE, which must not exist; - for stdout
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
@@ -73,6 +77,13 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     } else {
         vault.scene(id, &holder.keys)?.file
     };
+    if let Some(keyring) = &holder.keyring {
+        let verb = if args.identity { Verb::Identity } else { Verb::Open };
+        let mut details = Details { vault: Some(vault.card().vault.0), ..Details::default() };
+        details.set_records([id.0]);
+        let purpose = Some(args.purpose.trim()).filter(|purpose| !purpose.is_empty());
+        ledger::record_egress(keyring, Look { verb, records: 1, purpose, details, allowance: None }, false)?;
+    }
     opened.bytes = file.len();
     opened.blake3 = blake3::hash(&file).to_string();
 

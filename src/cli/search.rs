@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::holder::{HolderArgs, open_vault};
 use super::remedies::stdout_failed;
-use super::{Context, Failure, Outcome};
+use super::{Context, Failure, Outcome, ledger};
+use crate::audit::{Details, Look, Verb};
 use crate::capture::{CaptureId, PlateText, RegionKind};
 use crate::custody::Keyring;
 use crate::pseudonym::{Domain, Pseudonym, spellings};
@@ -69,16 +70,26 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let holder = holder.unlock(&[Capability::Catalogue])?;
     let vault = open_vault(&vault, &holder, context)?;
 
+    let mut details = Details { vault: Some(vault.card().vault.0), ..Details::default() };
+    details.query = asked(from, to, site.as_deref(), exact);
     let mut query = Query { pseudonyms: None, from, to, site };
     let mut tried = Vec::new();
     if let (Some(plate), Some(keyring)) = (&plate, &holder.keyring) {
         tried = spellings(plate);
         tried.truncate(if exact { 1 } else { usize::MAX });
         query.pseudonyms = Some(pseudonyms_of(&tried, keyring));
+        let of_epoch = |epoch| keyring.epoch_keys(Domain::HOME, epoch).plate(plate).show(RegionKind::Plate).to_string();
+        details.pseudonyms.extend(keyring.epochs().map(of_epoch));
     }
     let Found { mut hits, closed } = query.run(&vault, &holder.keys)?;
     if let Some((kind, wanted)) = pseudonym {
         hits.retain(|hit| has_pseudonym(&hit.record, kind, wanted));
+        details.pseudonyms.push(wanted.show(kind).to_string());
+    }
+    if let Some(keyring) = &holder.keyring {
+        let records = hits.len() as u64;
+        details.set_records(hits.iter().map(|hit| hit.record.id));
+        ledger::record(keyring, Look { verb: Verb::Search, records, purpose: None, details, allowance: None })?;
     }
     // The exact spelling first; within a spelling by time.
     hits.sort_by_key(|hit| hit.matched.map_or(0, |matched| matched.rank));
@@ -93,6 +104,16 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     };
     printed.map_err(stdout_failed)?;
     Ok(Outcome::Done)
+}
+
+/// A query in the words of its options, without any plate.
+pub(super) fn asked(from: Option<Timestamp>, to: Option<Timestamp>, site: Option<&str>, exact: bool) -> String {
+    let mut words = Vec::new();
+    words.extend(from.map(|from| format!("from {from}")));
+    words.extend(to.map(|to| format!("to {to}")));
+    words.extend(site.map(|site| format!("site {site:?}")));
+    words.extend(exact.then(|| "exact".to_owned()));
+    words.join(", ")
 }
 
 fn parse_plate(text: &str) -> Result<PlateText, Failure> {

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::custody::{Keyring, Passphrase};
 
-use super::Failure;
+use super::{Failure, ledger};
 
 /// The environment variable that may hold the passphrase.
 const VARIABLE: &str = "SAFELIGHT_PASSPHRASE";
@@ -29,7 +29,7 @@ impl UnlockArgs {
             Some(passphrase) => passphrase,
             None => prompt("Passphrase of the keyring: ")?,
         };
-        Ok(Keyring::open(folder, &passphrase)?)
+        Ok(ledger::attempted(folder, Keyring::open(folder, &passphrase))?)
     }
 
     /// The passphrase of a new keyring: a prompt asks twice.

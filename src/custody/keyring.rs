@@ -17,11 +17,18 @@ use super::policy_file::PolicyError;
 use super::signing::{Signature, SigningKey, VerifyingKey};
 use super::slot::{Credential, KeyringKey, Passphrase, PassphraseCost, PassphraseError, Slot};
 use crate::pseudonym::{Domain, EpochKeys, PseudonymRoot};
-use crate::seal::{BucketId, Capability, CustodyId, JournalId, KeyId, PrivateKey, SUITE, SlotId, padded_len, random};
+use crate::seal::{
+    BucketId, Capability, CustodyId, JournalId, KeyId, PrivateKey, SUITE, SlotId, padded_len, random, secret_key,
+};
 
 const MAGIC: &[u8; 8] = b"SLKEY\r\n\x1a";
 const VERSION: u16 = 1;
 const HEAD_LEN: usize = 40;
+
+secret_key! {
+    /// Wraps the keys of the audit log's details.
+    pub(crate) struct AuditKey
+}
 
 /// The keyring's name inside a custody folder.
 const FILE_NAME: &str = "keyring";
@@ -189,6 +196,11 @@ impl Keyring {
         Ok(Self { path, custody, generation, slots, key, body })
     }
 
+    /// Whose keyring a custody folder holds, without opening it.
+    pub fn custody_of(folder: &Path) -> Result<CustodyId, KeyringError> {
+        Ok(Parts::parse(&file::read_secret(&folder.join(FILE_NAME))?)?.custody)
+    }
+
     /// Issues a site pack, with the buckets that the site will need until the pack expires, and writes it to `to`.
     ///
     /// The keyring is written first: no pack exists whose private keys could be lost.
@@ -285,6 +297,32 @@ impl Keyring {
         policy.check()?;
         self.body.policy = policy;
         self.save()
+    }
+
+    /// Signs the text of a C2SP note: the audit log's checkpoints.
+    pub(crate) fn sign_note(&self, text: &str) -> Signature {
+        self.signing_key().sign_note(text)
+    }
+
+    /// Wraps the audit log's own keys. Derived from what lasts as long as the keyring; those keys are random.
+    pub(crate) fn audit_key(&self) -> AuditKey {
+        let key = Zeroizing::new(blake3::derive_key("safelight v1 audit keys", &self.body.signing_key));
+        AuditKey::from_bytes(&key)
+    }
+
+    /// The custody folder.
+    pub fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("."))
+    }
+
+    /// How often the keyring was written.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// When the keyring was made.
+    pub fn created(&self) -> Timestamp {
+        Timestamp::from_second(self.body.created).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
     /// What may be shown.

@@ -21,6 +21,7 @@ mod signing;
 mod slot;
 
 pub use file::FileError;
+pub(crate) use keyring::AuditKey;
 pub use keyring::{Keyring, KeyringError, KeyringSummary, PackRequest, SiteSummary};
 pub use opening::OpeningKeys;
 pub use pack::{JournalKey, PackError, Schedule, SealingKey, SitePack};

@@ -41,6 +41,16 @@ impl Month {
         self.next().begin()
     }
 
+    /// 12 × year + month − 1, as files have it.
+    pub(crate) fn number(self) -> u32 {
+        self.0
+    }
+
+    /// What [`Self::number`] gave.
+    pub(crate) fn from_number(number: u32) -> Self {
+        Self(number)
+    }
+
     /// Year and month, 1 to 12.
     pub fn year_month(self) -> (u32, u32) {
         (self.0 / 12, self.0 % 12 + 1)

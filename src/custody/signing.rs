@@ -26,6 +26,13 @@ impl SigningKey {
     pub(super) fn sign(&self, context: &str, message: &[u8]) -> Signature {
         Signature(DalekKey::from_bytes(self.expose()).sign(&framed(context, message)).to_bytes())
     }
+
+    /// Signs the text of a C2SP note, which that format wants unframed. A framed message has a zero byte after its
+    /// context, and a note's text has none, so that neither can be taken for the other.
+    pub(super) fn sign_note(&self, text: &str) -> Signature {
+        debug_assert!(!text.contains('\0'));
+        Signature(DalekKey::from_bytes(self.expose()).sign(text.as_bytes()).to_bytes())
+    }
 }
 
 impl VerifyingKey {
@@ -40,6 +47,13 @@ impl VerifyingKey {
         let Ok(key) = ed25519_dalek::VerifyingKey::from_bytes(&self.0) else { return false };
         let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
         key.verify_strict(&framed(context, message), &signature).is_ok()
+    }
+
+    /// Whether the custodian signed the text of a C2SP note.
+    pub fn verifies_note(&self, text: &str, signature: &Signature) -> bool {
+        let Ok(key) = ed25519_dalek::VerifyingKey::from_bytes(&self.0) else { return false };
+        let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
+        !text.contains('\0') && key.verify_strict(text.as_bytes(), &signature).is_ok()
     }
 }
 
@@ -64,5 +78,14 @@ mod tests {
         assert!(!key.verifying().verifies("b", b"message", &signature));
         assert!(!key.verifying().verifies("a", b"massage", &signature));
         assert!(!SigningKey::generate().verifying().verifies("a", b"message", &signature));
+    }
+
+    #[test]
+    fn a_note_is_no_framed_message() {
+        let key = SigningKey::generate();
+        let signature = key.sign_note("a note\n");
+        assert!(key.verifying().verifies_note("a note\n", &signature));
+        assert!(!key.verifying().verifies_note("a mote\n", &signature));
+        assert!(!key.verifying().verifies("a note", b"", &signature));
     }
 }

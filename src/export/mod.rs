@@ -23,11 +23,11 @@ use jiff::{SignedDuration, Timestamp};
 use rand::seq::SliceRandom;
 
 use crate::capture::{CaptureId, RegionKind};
-use crate::custody::{FileError, Keyring, RecipientPublicKey, SealingKey};
+use crate::custody::{FileError, Keyring, OpeningKeys, RecipientPublicKey, SealingKey};
 use crate::pseudonym::{Domain, EpochKeys, Pseudonym};
 use crate::seal::{BucketId, Capability, SegmentId};
 use crate::vault::record::{CatalogueRecord, IdentityRecord, RegionRecord};
-use crate::vault::{OpenError, OpeningVault, Query, SegmentDraft};
+use crate::vault::{Hit, OpenError, OpeningVault, Query, SegmentDraft};
 
 use bundle::Bundle;
 pub use manifest::{Manifest, ManifestError};
@@ -147,25 +147,70 @@ pub fn export(
     request: &Request<'_>,
     folder: &Path,
 ) -> Result<ExportTotals, ExportError> {
-    if request.purpose.trim().is_empty() {
-        return Err(ExportError::NoPurpose);
-    }
-    let keys = keyring.opening_keys(request.view.capabilities());
-    let mut found = request.query.run(vault, &keys)?.hits;
-    found.retain(|hit| request.view != View::Metadata || carried(&hit.record, request.regions).next().is_some());
-    if found.is_empty() {
-        return Err(ExportError::Nothing);
-    }
-    // The order of sealing tells neighbours in time apart, and would join two copies of the same hour.
-    found.shuffle(&mut rand::rng());
+    ExportPlan::new(vault, keyring, request)?.write(folder)
+}
 
+/// A copy that is about to be made: it is known which captures go into it, and nothing of it is written.
+pub struct ExportPlan<'a> {
+    vault: &'a OpeningVault,
+    keyring: &'a Keyring,
+    request: &'a Request<'a>,
+    keys: OpeningKeys,
+    found: Vec<Hit>,
+}
+
+impl<'a> ExportPlan<'a> {
+    /// Finds what matches.
+    ///
+    /// # Errors
+    ///
+    /// See [`ExportError`].
+    pub fn new(vault: &'a OpeningVault, keyring: &'a Keyring, request: &'a Request<'a>) -> Result<Self, ExportError> {
+        if request.purpose.trim().is_empty() {
+            return Err(ExportError::NoPurpose);
+        }
+        let keys = keyring.opening_keys(request.view.capabilities());
+        let mut found = request.query.run(vault, &keys)?.hits;
+        found.retain(|hit| request.view != View::Metadata || carried(&hit.record, request.regions).next().is_some());
+        if found.is_empty() {
+            return Err(ExportError::Nothing);
+        }
+        Ok(Self { vault, keyring, request, keys, found })
+    }
+
+    /// The captures that match. Those whose keys have expired will be left out of the copy.
+    pub fn captures(&self) -> impl ExactSizeIterator<Item = CaptureId> {
+        self.found.iter().map(|hit| CaptureId(hit.record.id))
+    }
+
+    /// Makes the copy in `folder`, which must not exist or be empty. It appears there whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// See [`ExportError`].
+    pub fn write(self, folder: &Path) -> Result<ExportTotals, ExportError> {
+        let Self { vault, keyring, request, keys, mut found } = self;
+        // The order of sealing tells neighbours in time apart, and would join two copies of the same hour.
+        found.shuffle(&mut rand::rng());
+        make(vault, keyring, request, &keys, &found, folder)
+    }
+}
+
+fn make(
+    vault: &OpeningVault,
+    keyring: &Keyring,
+    request: &Request<'_>,
+    keys: &OpeningKeys,
+    found: &[Hit],
+    folder: &Path,
+) -> Result<ExportTotals, ExportError> {
     let mut domain = ExportDomain { keyring, domain: Domain::random(), epochs: HashMap::new() };
     let mut bundle = Bundle::create(folder, keyring.verifying_key(), sealing_keys(request))?;
     let mut draft = SegmentDraft::default();
     let mut totals = ExportTotals { captures: 0, without_scene: 0, expired: 0, segments: 0, bytes: 0 };
-    for hit in &found {
+    for hit in found {
         let id = CaptureId(crate::seal::random());
-        let Some(copy) = copy_of(vault, &keys, hit.segment, &hit.record, id, request, &mut domain)? else {
+        let Some(copy) = copy_of(vault, keys, hit.segment, &hit.record, id, request, &mut domain)? else {
             totals.expired += 1;
             continue;
         };

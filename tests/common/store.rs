@@ -42,8 +42,8 @@ enum Undo {
     Truncate(PathBuf, u64),
     /// The file's name is not durable in its folder.
     Unlink(PathBuf),
-    /// The rename is not durable in its folder.
-    Rename { from: PathBuf, to: PathBuf },
+    /// The rename is not durable in its folder; what had the name before comes back.
+    Rename { from: PathBuf, to: PathBuf, replaced: Option<Vec<u8>> },
 }
 
 impl Fate {
@@ -85,7 +85,12 @@ impl Fate {
                     }
                 }
                 Undo::Unlink(path) => _ = fs::remove_file(path),
-                Undo::Rename { from, to } => _ = fs::rename(to, from),
+                Undo::Rename { from, to, replaced } => {
+                    _ = fs::rename(&to, from);
+                    if let Some(bytes) = replaced {
+                        fs::write(to, bytes).expect("put back");
+                    }
+                }
             }
         }
     }
@@ -154,8 +159,9 @@ impl Store for FatedStore {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let full = |undo: &mut Vec<Undo>| {
+            let replaced = fs::read(to).ok();
             Disk.rename(from, to)?;
-            undo.push(Undo::Rename { from: from.to_owned(), to: to.to_owned() });
+            undo.push(Undo::Rename { from: from.to_owned(), to: to.to_owned(), replaced });
             Ok(())
         };
         self.0.perform(full, nothing)
@@ -172,7 +178,7 @@ impl Store for FatedStore {
             let settled: Vec<PathBuf> = undo
                 .iter()
                 .filter_map(|step| match step {
-                    Undo::Rename { from, to } if inside(to) => Some(from.clone()),
+                    Undo::Rename { from, to, .. } if inside(to) => Some(from.clone()),
                     _ => None,
                 })
                 .collect();

@@ -1,0 +1,155 @@
+//! Logs that only the holder of the key can make: well signed, and wrong. And one of a million entries.
+
+use std::time::Instant;
+
+use jiff::SignedDuration;
+use tempfile::TempDir;
+
+use super::super::verify::{AuditFault, AuditReport, Verification, verify};
+use super::*;
+use crate::custody::{Passphrase, PassphraseCost, Policy};
+
+struct Forger {
+    folder: TempDir,
+    keyring: Keyring,
+    now: Timestamp,
+}
+
+impl Forger {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let cost = PassphraseCost { memory_kib: 64, passes: 1, lanes: 1 };
+        let passphrase = Passphrase::new("correct horse battery staple".to_owned());
+        let now = Timestamp::now();
+        let keyring = Keyring::create(folder.path(), &passphrase, cost, Policy::default(), now).expect("made");
+        Self { folder, keyring, now }
+    }
+
+    fn log(&self) -> AuditLog {
+        AuditLog::of(self.folder.path())
+    }
+
+    /// Signs these leaves behind the log's beginning, whatever they say.
+    fn sign(&self, leaves: impl IntoIterator<Item = Vec<u8>>) {
+        let log = self.log();
+        let mut writer = Writer::open(&log, &self.keyring, self.now).expect("opened");
+        writer.new.extend(leaves);
+        writer.finish().expect("signed");
+    }
+
+    fn verify(&self) -> AuditReport {
+        let key = LogKey::of(self.keyring.verifying_key());
+        let later = self.now + SignedDuration::from_hours(24 * 100);
+        verify(self.log().folder(), &key, &Verification::default(), later).expect("verified")
+    }
+
+    fn faults_of(leaves: impl IntoIterator<Item = Vec<u8>>) -> Vec<AuditFault> {
+        let forger = Self::new();
+        forger.sign(leaves);
+        forger.verify().faults
+    }
+}
+
+fn open(hour: u32) -> Vec<u8> {
+    Entry::new(Verb::Open, hour).bare()
+}
+
+#[test]
+fn a_day_without_a_word_is_a_gap() {
+    let hour = hour_of(Timestamp::now());
+    let faults = Forger::faults_of([open(hour + 24), open(hour + 72)]);
+    let [AuditFault::Gap { index: 2, from, to }] = faults[..] else { panic!("{faults:?}") };
+    assert_eq!((from, to), (hour / 24 + 2, hour / 24 + 2));
+
+    // A word that speaks of other days is none.
+    let quiet = |first, last| Entry { quiet: Some((first, last)), ..Entry::new(Verb::Quiet, hour + 96) }.bare();
+    let today = hour / 24;
+    assert!(Forger::faults_of([quiet(today + 1, today + 3)]).is_empty());
+    assert!(matches!(Forger::faults_of([quiet(today + 2, today + 3)])[..], [AuditFault::Gap { .. }]));
+    assert!(matches!(Forger::faults_of([quiet(today + 1, today + 2)])[..], [AuditFault::Gap { .. }]));
+}
+
+#[test]
+fn time_goes_back_only_where_an_entry_says_so() {
+    let hour = hour_of(Timestamp::now());
+    assert!(matches!(Forger::faults_of([open(hour + 2), open(hour + 1)])[..], [AuditFault::ClockBack { index: 2 }]));
+    let said = Entry::new(Verb::Clock, hour + 1).bare();
+    assert!(Forger::faults_of([open(hour + 2), said]).is_empty());
+}
+
+#[test]
+fn a_leaf_that_is_no_entry_and_a_second_beginning_are_named() {
+    assert!(matches!(Forger::faults_of([b"nonsense".to_vec()])[..], [AuditFault::Malformed { index: 1 }]));
+    let begin = Entry::new(Verb::Begin, hour_of(Timestamp::now())).bare();
+    assert!(matches!(Forger::faults_of([begin])[..], [AuditFault::Beginning { index: 1 }]));
+}
+
+#[test]
+fn details_moved_to_another_entry_do_not_open() {
+    use super::super::Told;
+    let forger = Forger::new();
+    let log = forger.log();
+    let mut writer = Writer::open(&log, &forger.keyring, forger.now).expect("opened");
+    let hour = hour_of(forger.now);
+    let [one, two] = [1, 2].map(|records| Entry { records, month: Some(writer.month), ..Entry::new(Verb::Open, hour) });
+    let genuine = one.sealed(&Details::default(), &writer.key, writer.custody);
+    // The plain part of one with the sealed part of the other: both begin with the same bytes up to there.
+    let other = two.sealed(&Details::default(), &writer.key, writer.custody);
+    let plain = |bytes: &[u8]| bytes.len() - 256 - 72;
+    let moved = [&genuine[..plain(&genuine)], &other[plain(&other)..]].concat();
+    writer.new.extend([genuine, moved]);
+    writer.finish().expect("signed");
+
+    let reader = log.detail_reader(&forger.keyring).expect("a reader");
+    let key = LogKey::of(forger.keyring.verifying_key());
+    let told: Vec<_> = log.entries_since(&key, 0).expect("read").iter().map(|entry| reader.open(entry)).collect();
+    assert!(matches!(told[1], Told::Details(_)) && told[2] == Told::Altered, "{told:?}");
+}
+
+#[test]
+fn proofs_hold_between_all_sizes_of_a_small_tree_and_for_no_other_root() {
+    let forger = Forger::new();
+    let log = forger.log();
+    let key = LogKey::of(forger.keyring.verifying_key());
+    let hour = hour_of(forger.now);
+    let mut earlier = Vec::new();
+    for step in [1, 1, 2, 3, 7, 100, 141, 1, 1, 255, 300] {
+        forger.sign((0..step).map(|_| open(hour)));
+        let checkpoint = Checkpoint::verify(&log.note().expect("a note"), &key).expect("ours");
+        let tree = Tiles::open(log.folder(), checkpoint).expect("whole");
+        earlier.push(checkpoint);
+        for &Checkpoint { size, root } in &earlier {
+            assert!(tree.extends(Checkpoint { size, root }).expect("read"), "{size} of {}", checkpoint.size);
+            assert_eq!(tree.root_at(size).expect("read"), root);
+            let mut other = root;
+            other[0] ^= 1;
+            assert!(!tree.extends(Checkpoint { size, root: other }).expect("read"), "{size} of {}", checkpoint.size);
+        }
+    }
+}
+
+#[test]
+#[ignore = "measures: run with --ignored --nocapture"]
+fn a_million_entries() {
+    let forger = Forger::new();
+    let hour = hour_of(forger.now);
+    let began = Instant::now();
+    let key = DetailKey::generate();
+    let custody = forger.keyring.custody();
+    let entry = Entry { month: Some(month_of(forger.now)), records: 1, ..Entry::new(Verb::Open, hour - 24) };
+    let leaf = entry.sealed(&Details::default(), &key, custody);
+    let first = Forger { now: forger.now - SignedDuration::from_hours(24), ..forger };
+    first.sign(std::iter::repeat_n(leaf, 1_000_000));
+    println!("written in one go: {:.1} s", began.elapsed().as_secs_f64());
+    let began = Instant::now();
+    for _ in 0..100 {
+        let details = Details::default();
+        let look = Look { verb: Verb::Open, records: 1, purpose: Some("x"), details, allowance: None };
+        first.log().record(&first.keyring, &look).expect("recorded");
+    }
+    println!("append, each: {:.2} ms", began.elapsed().as_secs_f64() * 10.0);
+    let began = Instant::now();
+    let report = first.verify();
+    assert!(report.is_sound(), "{report:?}");
+    println!("verify {} entries: {:.2} s", report.entries, began.elapsed().as_secs_f64());
+}

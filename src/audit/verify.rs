@@ -1,0 +1,400 @@
+//! Whether a log is whole: every entry, every tile, the checkpoint, and the order of things. Needs no key but the public
+//! one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rayon::prelude::*;
+
+use super::entry::{Day, Entry, Finding, Verb, hour_of};
+use super::log::{AuditError, CHECKPOINT};
+use super::note::{Checkpoint, LogKey, NoteError};
+use super::pending::Pending;
+use super::tiles::{self, TileError, Tiles};
+use super::tree::{self, Edge, Hash, TileId, WIDTH, leaf_hash};
+
+/// What is wrong with a log.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuditFault {
+    /// The checkpoint is not this custodian's, or was altered.
+    #[error("the checkpoint: {0}")]
+    Checkpoint(#[from] NoteError),
+    /// There is no checkpoint.
+    #[error("the checkpoint is missing")]
+    NoCheckpoint,
+    /// A file of the tree is missing, has the wrong length, or cannot be read.
+    #[error("{0}")]
+    Tile(#[from] TileError),
+    /// An entry is not the one that its tile has the hash of: changed, moved, repeated, or another one's.
+    #[error("entry {index} is not the one that was signed")]
+    EntryAltered {
+        /// Which.
+        index: u64,
+    },
+    /// A bundle has fewer or more entries than the tree.
+    #[error("{} holds {found} entries instead of {expected}", path.display())]
+    EntryCount {
+        /// Which bundle.
+        path: PathBuf,
+        /// What the tree has.
+        expected: usize,
+        /// What it holds.
+        found: usize,
+    },
+    /// A tile is not the hash of what is below it.
+    #[error("{} was altered", path.display())]
+    TileAltered {
+        /// Which.
+        path: PathBuf,
+    },
+    /// The entries are not those of the checkpoint.
+    #[error("the entries do not give the hash that was signed")]
+    Root,
+    /// The log has fewer entries than an earlier checkpoint.
+    #[error("the log was cut: it has {size} entries, and the earlier checkpoint {earlier}")]
+    Truncated {
+        /// What it has.
+        size: u64,
+        /// What it had.
+        earlier: u64,
+    },
+    /// The log has another history than an earlier checkpoint.
+    #[error("the log's history was rewritten: its first {earlier} entries are not those of the earlier checkpoint")]
+    Forked {
+        /// The earlier checkpoint's size.
+        earlier: u64,
+    },
+    /// Nothing speaks for some days.
+    #[error("nothing is on record from {} to {}, not even silence (before entry {index})", date(*from), date(*to))]
+    Gap {
+        /// The entry behind the gap.
+        index: u64,
+        /// First day.
+        from: Day,
+        /// Last day.
+        to: Day,
+    },
+    /// Time went back, and no entry says so.
+    #[error("entry {index} is older than the one before it")]
+    ClockBack {
+        /// Which.
+        index: u64,
+    },
+    /// An entry is of a time that is yet to come.
+    #[error("entry {index} is of the future")]
+    Future {
+        /// Which.
+        index: u64,
+    },
+    /// A leaf is no entry.
+    #[error("entry {index} is malformed")]
+    Malformed {
+        /// Which.
+        index: u64,
+    },
+    /// The log does not begin with its beginning, or begins anew within.
+    #[error("entry {index} is not where a log begins")]
+    Beginning {
+        /// Which.
+        index: u64,
+    },
+    /// The log begins long after its keyring.
+    #[error("the log begins on {}, and its keyring was made on {}: an earlier log is missing", date(*begun), date(*made))]
+    LateBeginning {
+        /// The day of the first entry.
+        begun: Day,
+        /// The day of the keyring.
+        made: Day,
+    },
+    /// The file of failed unlocks is missing, altered, or of another time.
+    #[error("{}", finding.says())]
+    Pending {
+        /// What is wrong with it.
+        finding: Finding,
+    },
+    /// The log does not speak for the last days.
+    #[error("the log ends on {}: nothing speaks for the {days} days since", date(*last))]
+    Stale {
+        /// The day of the last entry.
+        last: Day,
+        /// Days since.
+        days: Day,
+    },
+}
+
+/// What is worth telling of a log that may be whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AuditNote {
+    /// The clock went back before this entry, which says so.
+    ClockBack {
+        /// Which.
+        index: u64,
+    },
+    /// A writer found this and signed it.
+    Finding {
+        /// The entry.
+        index: u64,
+        /// What was found.
+        finding: Finding,
+    },
+    /// So many failed unlocks wait to be signed.
+    Waiting {
+        /// How many.
+        entries: usize,
+    },
+}
+
+/// What a log is held against.
+#[derive(Clone, Debug, Default)]
+pub struct Verification {
+    /// A checkpoint that was kept elsewhere, as the note that it was.
+    pub since: Option<Vec<u8>>,
+    /// The log must speak for all but so many days until now.
+    pub max_age: Option<Day>,
+}
+
+/// What was found out about a log.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct AuditReport {
+    /// What the checkpoint says, when it is the custodian's.
+    pub checkpoint: Option<Checkpoint>,
+    /// Number of entries verified.
+    pub entries: u64,
+    /// Times of the first and the last, to the hour.
+    pub period: Option<(Timestamp, Timestamp)>,
+    /// What is wrong, in the order of the log.
+    pub faults: Vec<AuditFault>,
+    /// What is worth telling.
+    pub notes: Vec<AuditNote>,
+}
+
+impl AuditReport {
+    /// Whether nothing is wrong.
+    pub fn is_sound(&self) -> bool {
+        self.faults.is_empty()
+    }
+}
+
+/// Faults beyond these say nothing new.
+const MAX_FAULTS: usize = 100;
+/// Hours that the auditor's clock may be behind the custodian's.
+const TOLERANCE: u32 = 1;
+
+/// Verifies the log in `folder`, from its first entry to its last.
+///
+/// # Errors
+///
+/// Only when `folder` holds no log at all or a file of it cannot be read; what is wrong with it is in the report.
+pub fn verify(folder: &Path, key: &LogKey, against: &Verification, now: Timestamp) -> Result<AuditReport, AuditError> {
+    let mut report = AuditReport { checkpoint: None, entries: 0, period: None, faults: Vec::new(), notes: Vec::new() };
+    let checkpoint = match fs::read(folder.join(CHECKPOINT)) {
+        Ok(note) => Checkpoint::verify(&note, key).map_err(AuditFault::from),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(AuditError::Io { path: folder.join(CHECKPOINT), source: error });
+        }
+        Err(_) if folder.join("tile").is_dir() || folder.join(super::pending::FILE_NAME).exists() => {
+            Err(AuditFault::NoCheckpoint)
+        }
+        Err(_) => return Err(AuditError::NoLog { path: folder.to_owned() }),
+    };
+    let checkpoint = match checkpoint {
+        Ok(checkpoint) => checkpoint,
+        Err(fault) => {
+            report.faults.push(fault);
+            return Ok(report);
+        }
+    };
+    report.checkpoint = Some(checkpoint);
+    let entries = check_tree(folder, checkpoint, &mut report)?;
+    check_sequence(&entries, now, against.max_age, &mut report);
+    if let Some(note) = &against.since {
+        check_since(folder, checkpoint, note, key, &mut report)?;
+    }
+    check_pending(folder, checkpoint, &mut report)?;
+    report.faults.truncate(MAX_FAULTS);
+    Ok(report)
+}
+
+/// One bundle and its tile of hashes.
+struct Piece {
+    /// The hash of each entry that the bundle holds.
+    leaves: Vec<Hash>,
+    /// Each entry, when it is one.
+    entries: Vec<Option<Entry>>,
+    faults: Vec<AuditFault>,
+}
+
+/// Hashes every entry, compares every tile, and gives the entries.
+fn check_tree(
+    folder: &Path,
+    checkpoint: Checkpoint,
+    report: &mut AuditReport,
+) -> Result<Vec<Option<Entry>>, AuditError> {
+    let Checkpoint { size, root } = checkpoint;
+    let bundles: Vec<TileId> = TileId::all(size, 0).collect();
+    let pieces: Vec<Piece> = bundles.par_iter().map(|&tile| check_bundle(folder, tile)).collect::<Result<_, _>>()?;
+    let mut entries = Vec::new();
+    let mut edge = Edge::empty();
+    let mut above = Vec::new();
+    for piece in pieces {
+        report.faults.extend(piece.faults);
+        entries.extend(piece.entries);
+        for leaf in piece.leaves {
+            above.extend(edge.push(leaf).into_iter().filter(|(tile, _)| tile.level > 0));
+        }
+    }
+    report.entries = entries.len() as u64;
+    if edge.size != size || edge.root() != root {
+        report.faults.push(AuditFault::Root);
+        return Ok(entries);
+    }
+    // Level 0 was compared with the entries; the levels above are compared with what the entries give.
+    for (level, hashes) in (1..).zip(edge.levels.into_iter().skip(1)) {
+        let tile = TileId::of(size, level, tree::complete(size, level) / WIDTH as u64);
+        above.extend((!hashes.is_empty()).then_some((tile, hashes)));
+    }
+    for (tile, hashes) in above {
+        match tiles::read_tile(folder, tile) {
+            Ok(found) if found == hashes => {}
+            Ok(_) => report.faults.push(AuditFault::TileAltered { path: tile.path() }),
+            Err(error) => report.faults.push(reading(error)?),
+        }
+    }
+    Ok(entries)
+}
+
+fn check_bundle(folder: &Path, tile: TileId) -> Result<Piece, AuditError> {
+    let mut piece = Piece { leaves: Vec::new(), entries: Vec::new(), faults: Vec::new() };
+    match tiles::read_bundle(folder, tile) {
+        Ok(bundle) => {
+            piece.leaves = bundle.iter().map(|entry| leaf_hash(entry)).collect();
+            piece.entries = bundle.iter().map(|entry| Entry::from_bytes(entry)).collect();
+        }
+        Err(error) => piece.faults.push(reading(error)?),
+    }
+    let hashes = match tiles::read_tile(folder, tile) {
+        Ok(hashes) => hashes,
+        Err(error) => {
+            piece.faults.push(reading(error)?);
+            return Ok(piece);
+        }
+    };
+    let first = tile.index * WIDTH as u64;
+    let altered = piece.leaves.iter().zip(&hashes).zip(first..).filter(|((leaf, hash), _)| leaf != hash);
+    piece.faults.extend(altered.map(|(_, index)| AuditFault::EntryAltered { index }));
+    if !piece.leaves.is_empty() && piece.leaves.len() != hashes.len() {
+        let (path, expected, found) = (tile.bundle_path(), hashes.len(), piece.leaves.len());
+        piece.faults.push(AuditFault::EntryCount { path, expected, found });
+    }
+    Ok(piece)
+}
+
+/// A file that is missing or has the wrong form is a fault; one that cannot be read is a reason to stop.
+fn reading(error: TileError) -> Result<AuditFault, AuditError> {
+    match error {
+        TileError::Io { .. } => Err(error.into()),
+        TileError::Missing { .. } | TileError::Altered { .. } => Ok(error.into()),
+    }
+}
+
+/// Order, time, and that no day is without a word.
+fn check_sequence(entries: &[Option<Entry>], now: Timestamp, max_age: Option<Day>, report: &mut AuditReport) {
+    let mut last: Option<&Entry> = None;
+    for (index, entry) in (0..).zip(entries) {
+        let Some(entry) = entry else {
+            report.faults.push(AuditFault::Malformed { index });
+            continue;
+        };
+        if (entry.verb == Verb::Begin) != (index == 0) {
+            report.faults.push(AuditFault::Beginning { index });
+        }
+        if let Some(made) = entry.keyring_made.filter(|&made| index == 0 && entry.day() > made + 1) {
+            report.faults.push(AuditFault::LateBeginning { begun: entry.day(), made });
+        }
+        if entry.hour > hour_of(now) + TOLERANCE {
+            report.faults.push(AuditFault::Future { index });
+        }
+        if let Some(finding) = entry.finding {
+            report.notes.push(AuditNote::Finding { index, finding });
+        }
+        if let Some(last) = last {
+            if entry.hour < last.hour {
+                match entry.verb {
+                    Verb::Clock => report.notes.push(AuditNote::ClockBack { index }),
+                    _ => report.faults.push(AuditFault::ClockBack { index }),
+                }
+            }
+            // Days strictly between the two, of which a quiet entry may speak.
+            let (from, to) = (last.day() + 1, entry.day().saturating_sub(1));
+            if from <= to && entry.quiet.is_none_or(|(first, until)| first > from || until < to) {
+                report.faults.push(AuditFault::Gap { index, from, to });
+            }
+        }
+        last = Some(entry);
+    }
+    let first = entries.iter().flatten().next();
+    report.period = first.zip(last).map(|(first, last)| (first.time(), last.time()));
+    if let (Some(last), Some(max_age)) = (last, max_age) {
+        let days = (hour_of(now) / 24).saturating_sub(last.day());
+        if days > max_age {
+            report.faults.push(AuditFault::Stale { last: last.day(), days });
+        }
+    }
+}
+
+fn check_since(
+    folder: &Path,
+    checkpoint: Checkpoint,
+    note: &[u8],
+    key: &LogKey,
+    report: &mut AuditReport,
+) -> Result<(), AuditError> {
+    let earlier = match Checkpoint::verify(note, key) {
+        Ok(earlier) => earlier,
+        Err(error) => {
+            report.faults.push(AuditFault::Checkpoint(error));
+            return Ok(());
+        }
+    };
+    if earlier.size > checkpoint.size {
+        report.faults.push(AuditFault::Truncated { size: checkpoint.size, earlier: earlier.size });
+        return Ok(());
+    }
+    match Tiles::open(folder, checkpoint).and_then(|tiles| tiles.extends(earlier)) {
+        Ok(true) => {}
+        Ok(false) => report.faults.push(AuditFault::Forked { earlier: earlier.size }),
+        // What is missing or altered was named already.
+        Err(TileError::Missing { .. } | TileError::Altered { .. }) if !report.is_sound() => {}
+        Err(error) => report.faults.push(reading(error)?),
+    }
+    Ok(())
+}
+
+fn check_pending(folder: &Path, checkpoint: Checkpoint, report: &mut AuditReport) -> Result<(), AuditError> {
+    let finding = match Pending::read(folder) {
+        Ok(Some(pending)) if !pending.whole => Finding::PendingAltered,
+        Ok(Some(pending)) if pending.size > checkpoint.size => {
+            report.faults.push(AuditFault::Truncated { size: checkpoint.size, earlier: pending.size });
+            return Ok(());
+        }
+        Ok(Some(pending)) => {
+            let entries = pending.entries.len();
+            report.notes.extend((entries > 0).then_some(AuditNote::Waiting { entries }));
+            return Ok(());
+        }
+        Ok(None) => Finding::PendingAltered,
+        Err(TileError::Missing { .. }) => Finding::PendingMissing,
+        Err(error) => return Err(error.into()),
+    };
+    report.faults.push(AuditFault::Pending { finding });
+    Ok(())
+}
+
+fn date(day: Day) -> String {
+    let time = Timestamp::from_second(i64::from(day) * 86_400).unwrap_or(Timestamp::MAX);
+    time.strftime("%Y-%m-%d").to_string()
+}

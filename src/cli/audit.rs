@@ -1,0 +1,272 @@
+//! `safelight audit`.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::remedies::stdout_failed;
+use super::terminal::grouped;
+use super::unlock::UnlockArgs;
+use super::{Context, Failure, Outcome};
+use crate::audit::{AuditLog, AuditNote, AuditReport, Details, LogKey, Verification, verify};
+use crate::custody::Keyring;
+
+mod show;
+
+/// Arguments of `audit`.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(clap::Subcommand)]
+enum Task {
+    /// Verify the log: every entry, every hash, the signature, and that no day is missing. Needs no passphrase
+    #[command(after_help = "\
+An earlier checkpoint, kept where nobody who can write here can write, shows that the log was neither cut nor rewritten \
+since: `safelight audit checkpoint -o FILE` prints one. An auditor elsewhere verifies a copy of the log with the key that \
+`safelight audit key` prints.
+
+Example: safelight audit verify --custody C --since last-month.checkpoint")]
+    Verify {
+        #[command(flatten)]
+        log: LogArgs,
+        /// Hold the log against this earlier checkpoint
+        #[arg(long, value_name = "FILE")]
+        since: Option<PathBuf>,
+        /// The log must speak for all but the last N days
+        #[arg(long, value_name = "N")]
+        max_age: Option<u32>,
+    },
+    /// Print the newest checkpoint, to be kept elsewhere
+    Checkpoint {
+        #[command(flatten)]
+        log: LogArgs,
+        /// Sign until now first: failed unlocks that wait, and days without any entry. Needs the passphrase
+        #[arg(long, requires = "custody")]
+        renew: bool,
+        #[command(flatten)]
+        unlock: UnlockArgs,
+        /// Write it to FILE, which must not exist
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Print the public key that the log is verified with
+    Key {
+        #[command(flatten)]
+        log: LogArgs,
+    },
+    /// Show the entries, and what left on which day. Needs no passphrase, but for --details
+    Show(show::Args),
+    /// Destroy the keys of the details of past months. The entries stay, verifiable and mute
+    Forget {
+        /// The folder that holds the keyring and the log
+        #[arg(long, value_name = "DIR")]
+        custody: PathBuf,
+        #[command(flatten)]
+        unlock: UnlockArgs,
+        /// All months before this one: 2026-11
+        #[arg(long, value_name = "MONTH", value_parser = month)]
+        before: crate::custody::Month,
+    },
+}
+
+/// Where the log is, and whose it must be.
+#[derive(clap::Args)]
+struct LogArgs {
+    #[command(flatten)]
+    place: PlaceArgs,
+    /// The custodian's key, as `safelight audit key` prints it
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+#[group(required = true, multiple = false)]
+struct PlaceArgs {
+    /// The folder that holds the keyring and the log
+    #[arg(long, value_name = "DIR")]
+    custody: Option<PathBuf>,
+    /// A copy of the log alone, which needs --key
+    #[arg(long, value_name = "DIR", requires = "key")]
+    log: Option<PathBuf>,
+}
+
+impl LogArgs {
+    /// The log's folder and key.
+    fn place(&self) -> Result<(PathBuf, LogKey), Failure> {
+        let PlaceArgs { custody, log } = &self.place;
+        let folder = match (log, custody) {
+            (Some(log), _) => log.clone(),
+            (None, Some(custody)) => AuditLog::of(custody).folder().to_owned(),
+            (None, None) => return Err(Failure::usage("no log was named", "give --custody or --log")),
+        };
+        let key = match (&self.key, custody) {
+            (Some(path), _) => read_key(path)?,
+            (None, Some(custody)) => {
+                // The log brings its key along; the keyring's own name says whether it is the right one.
+                let custody = Keyring::custody_of(custody)?;
+                AuditLog::key_beside(&folder, custody).ok_or_else(|| {
+                    Failure::integrity(
+                        "the key beside the audit log is missing, or is not this keyring's",
+                        "give the custodian's own key with --key",
+                    )
+                })?
+            }
+            (None, None) => return Err(Failure::usage("no key was named", "give --key")),
+        };
+        Ok((folder, key))
+    }
+}
+
+fn read_key(path: &Path) -> Result<LogKey, Failure> {
+    let text = read(path)?;
+    std::str::from_utf8(&text).ok().and_then(LogKey::parse).ok_or_else(|| {
+        Failure::usage(
+            format!("{} holds no log's key", path.display()),
+            "name a file with the line that `safelight audit key` prints",
+        )
+    })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display()), "check the path"))
+}
+
+fn month(text: &str) -> Result<crate::custody::Month, String> {
+    let day: Result<jiff::civil::Date, _> = format!("{text}-01").parse();
+    day.map(crate::custody::Month::of).map_err(|_| "write 2026-11".to_owned())
+}
+
+/// Runs `audit`.
+pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    match args.task {
+        Task::Verify { log, since, max_age } => verify_log(&log, since.as_deref(), max_age, context)?,
+        Task::Checkpoint { log, renew, unlock, output } => {
+            checkpoint(&log, renew.then_some(&unlock), output.as_deref(), context)?;
+        }
+        Task::Key { log } => {
+            let (_, key) = log.place()?;
+            context.print(&format!("{key}\n"))?;
+        }
+        Task::Show(args) => show::run(&args, context)?,
+        Task::Forget { custody, unlock, before } => {
+            let keyring = unlock.open(&custody)?;
+            let details = Details { query: format!("before {before}"), ..Details::default() };
+            let months = AuditLog::of(&custody).forget(&keyring, before, details)?;
+            if !context.quiet {
+                eprintln!("The details of {months} months can no longer be read.");
+                eprintln!("Copies of {} made before now still hold their keys.", custody.join("audit/keys").display());
+            }
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+/// What `verify --json` prints.
+#[derive(Serialize)]
+struct Summary {
+    sound: bool,
+    entries: u64,
+    from: Option<String>,
+    to: Option<String>,
+    faults: Vec<String>,
+    notes: Vec<String>,
+}
+
+fn verify_log(log: &LogArgs, since: Option<&Path>, max_age: Option<u32>, context: &Context) -> Result<(), Failure> {
+    let (folder, key) = log.place()?;
+    let against = Verification { since: since.map(read).transpose()?, max_age };
+    let report = verify(&folder, &key, &against, Timestamp::now())?;
+    let summary = Summary::of(&report);
+    let mut out = std::io::stdout().lock();
+    let printed = if context.json {
+        serde_json::to_writer_pretty(&mut out, &summary).map_err(std::io::Error::from).and_then(|()| writeln!(out))
+    } else {
+        summary.print(&mut out, since.is_some(), context)
+    };
+    printed.map_err(stdout_failed)?;
+    if report.is_sound() {
+        return Ok(());
+    }
+    let count = report.faults.len();
+    Err(Failure::integrity(
+        format!("the audit log has {count} {}", if count == 1 { "fault" } else { "faults" }),
+        "keep this folder as evidence, and compare it with a backup",
+    ))
+}
+
+impl Summary {
+    fn of(report: &AuditReport) -> Self {
+        let shown = |time: Timestamp| time.strftime("%Y-%m-%dT%H:00:00Z").to_string();
+        let note = |note: &AuditNote| match note {
+            AuditNote::ClockBack { index } => format!("the clock went back before entry {index}, which says so"),
+            AuditNote::Finding { index, finding } => format!("entry {index} says that {}", finding.says()),
+            AuditNote::Waiting { entries } => format!("{entries} failed unlocks wait for the next unlock to sign them"),
+        };
+        Self {
+            sound: report.is_sound(),
+            entries: report.entries,
+            from: report.period.map(|(from, _)| shown(from)),
+            to: report.period.map(|(_, to)| shown(to)),
+            faults: report.faults.iter().map(ToString::to_string).collect(),
+            notes: report.notes.iter().map(note).collect(),
+        }
+    }
+
+    fn print(&self, out: &mut impl Write, since: bool, context: &Context) -> std::io::Result<()> {
+        for fault in &self.faults {
+            writeln!(out, "fault: {fault}")?;
+        }
+        if context.quiet {
+            return Ok(());
+        }
+        for note in &self.notes {
+            writeln!(out, "note: {note}")?;
+        }
+        let entries = grouped(self.entries);
+        if let (Some(from), Some(to)) = (&self.from, &self.to) {
+            writeln!(out, "{entries} entries, from {from} to {to}")?;
+        }
+        if self.sound {
+            writeln!(out, "The log is whole{}.", if since { ", and continues the earlier checkpoint" } else { "" })?;
+            if !since {
+                writeln!(out, "Whether its end was cut off only an earlier checkpoint can tell: --since.")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn checkpoint(
+    log: &LogArgs,
+    renew: Option<&UnlockArgs>,
+    output: Option<&Path>,
+    context: &Context,
+) -> Result<(), Failure> {
+    if let (Some(unlock), Some(custody)) = (renew, &log.place.custody) {
+        let keyring = unlock.open(custody)?;
+        AuditLog::of(custody).renew(&keyring)?;
+    }
+    let (folder, key) = log.place()?;
+    let note = fs::read(folder.join("checkpoint")).map_err(|error| {
+        Failure::usage(format!("there is no checkpoint in {}: {error}", folder.display()), "check the path")
+    })?;
+    crate::audit::Checkpoint::verify(&note, &key).map_err(crate::audit::AuditError::from)?;
+    let Some(output) = output else {
+        return context.print(&String::from_utf8_lossy(&note));
+    };
+    let mut options = fs::OpenOptions::new();
+    let written = options.write(true).create_new(true).open(output).and_then(|mut file| file.write_all(&note));
+    written.map_err(|error| {
+        Failure::usage(format!("{} cannot be written: {error}", output.display()), "name a new file")
+    })?;
+    if !context.quiet {
+        eprintln!("Keep {} where nobody who can write to the log can write.", output.display());
+    }
+    Ok(())
+}

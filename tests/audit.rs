@@ -1,0 +1,632 @@
+//! The audit log as its writers, its verifiers and those who would rather it said something else see it.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use common::store::{Blow, Fate, FatedStore};
+use common::{CHEAP, Custodian, SECRET_PLATE, files_below, passphrase};
+use jiff::{SignedDuration, Timestamp};
+use safelight::audit::{
+    Allowance, AuditError, AuditFault, AuditLog, AuditNote, AuditReport, Details, Finding, LogKey, Look, NoteError,
+    Recorded, TileError, Told, Verb, Verdict, Verification, verify,
+};
+use safelight::custody::{Keyring, Month, Policy};
+
+/// A custodian with a log whose clock can be turned.
+struct Desk {
+    custodian: Custodian,
+    fate: Arc<Fate>,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self { custodian: Custodian::new(), fate: Fate::kind() }
+    }
+
+    /// With a log of so many entries.
+    fn with(entries: u64) -> Self {
+        let desk = Self::new();
+        for number in 1..entries {
+            desk.look(Verb::Open, number);
+        }
+        desk
+    }
+
+    fn log(&self) -> AuditLog {
+        AuditLog::on(Box::new(FatedStore(Arc::clone(&self.fate))), &self.custodian.custody())
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.log().folder().to_owned()
+    }
+
+    fn key(&self) -> LogKey {
+        LogKey::of(self.custodian.keyring.verifying_key())
+    }
+
+    fn look(&self, verb: Verb, records: u64) -> Recorded {
+        self.try_look(verb, records, None).expect("recorded")
+    }
+
+    fn try_look(&self, verb: Verb, records: u64, allowance: Option<Allowance>) -> Result<Recorded, AuditError> {
+        let details = Details { query: SECRET_PLATE.to_owned(), ..Details::default() };
+        let look = Look { verb, records, purpose: Some("a test"), details, allowance };
+        self.log().record(&self.custodian.keyring, &look)
+    }
+
+    fn fail(&self) {
+        self.log().record_failure(&Details { query: "open".to_owned(), ..Details::default() }).expect("written");
+    }
+
+    fn note(&self) -> Vec<u8> {
+        self.log().note().expect("a checkpoint")
+    }
+
+    fn verify(&self) -> AuditReport {
+        self.verify_since(None)
+    }
+
+    fn verify_since(&self, since: Option<Vec<u8>>) -> AuditReport {
+        let against = Verification { since, max_age: None };
+        // By the clock on the wall, which the log's may be ahead of.
+        verify(&self.folder(), &self.key(), &against, Timestamp::now()).expect("verified")
+    }
+
+    /// By a clock that is ahead of every log here.
+    fn verify_later(&self) -> AuditReport {
+        let later = Timestamp::now() + days(1000);
+        verify(&self.folder(), &self.key(), &Verification::default(), later).expect("verified")
+    }
+
+    fn only_fault(&self) -> AuditFault {
+        only(self.verify())
+    }
+
+    fn change(&self, path: &str, change: impl FnOnce(&mut Vec<u8>)) {
+        let path = self.folder().join(path);
+        let mut bytes = fs::read(&path).expect("read");
+        change(&mut bytes);
+        fs::write(&path, bytes).expect("written");
+    }
+
+    /// The custody folder's copy at this moment.
+    fn copy(&self) -> tempfile::TempDir {
+        let copy = tempfile::tempdir().expect("a folder");
+        for path in files_below(&self.folder()) {
+            let to = copy.path().join("audit").join(path.strip_prefix(self.folder()).expect("below"));
+            fs::create_dir_all(to.parent().expect("a folder")).expect("made");
+            fs::copy(&path, to).expect("copied");
+        }
+        copy
+    }
+
+    /// Puts a copy in place of the log.
+    fn restore(&self, copy: &Path) {
+        fs::remove_dir_all(self.folder()).expect("removed");
+        let status = std::process::Command::new("cp").arg("-r").arg(copy.join("audit")).arg(self.folder()).status();
+        assert!(status.expect("cp runs").success());
+    }
+}
+
+fn days(days: i64) -> SignedDuration {
+    SignedDuration::from_hours(24 * days)
+}
+
+fn only(report: AuditReport) -> AuditFault {
+    let mut faults = report.faults;
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    faults.remove(0)
+}
+
+/// The entries of a bundle, each with its length before it.
+fn framed(bundle: &[u8]) -> Vec<Vec<u8>> {
+    let mut entries = Vec::new();
+    let mut rest = bundle;
+    while let Some((len, _)) = rest.split_first_chunk::<2>() {
+        let (entry, after) = rest.split_at(2 + usize::from(u16::from_be_bytes(*len)));
+        entries.push(entry.to_vec());
+        rest = after;
+    }
+    entries
+}
+
+fn edit_bundle(desk: &Desk, path: &str, edit: impl FnOnce(&mut Vec<Vec<u8>>)) {
+    desk.change(path, |bytes| {
+        let mut entries = framed(bytes);
+        edit(&mut entries);
+        *bytes = entries.concat();
+    });
+}
+
+// Working order.
+
+#[test]
+fn a_log_grows_and_verifies_at_every_size() {
+    let desk = Desk::new();
+    let mut notes = Vec::new();
+    for number in 0..300u64 {
+        let recorded = desk.look(Verb::Open, number);
+        // The first entry says that the log begins.
+        assert_eq!(recorded.index, number + 1);
+        if number % 60 == 0 || (250..260).contains(&number) {
+            let report = desk.verify();
+            assert!(report.is_sound() && report.notes.is_empty(), "{number}: {report:?}");
+            assert_eq!(report.entries, number + 2);
+            notes.push(desk.note());
+        }
+    }
+    for note in notes {
+        let report = desk.verify_since(Some(note));
+        assert!(report.is_sound(), "{report:?}");
+    }
+}
+
+#[test]
+fn the_files_are_those_of_the_specification() {
+    let desk = Desk::with(260);
+    let folder = desk.folder();
+    let below = |path: &PathBuf| path.strip_prefix(&folder).expect("below").to_string_lossy().into_owned();
+    let files: Vec<String> = files_below(&folder).iter().map(below).collect();
+    let tile = |kind: &str| (1..=4).map(move |width| format!("tile/{kind}/001.p/{width}")).collect::<Vec<_>>();
+    let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+    let expected = [
+        names(&["checkpoint", "keys", "lock", "pending", "tile/0/000"]),
+        tile("0"),
+        names(&["tile/1/000.p/1", "tile/entries/000"]),
+        tile("entries"),
+        names(&["vkey"]),
+    ];
+    assert_eq!(files, expected.concat());
+
+    let note = String::from_utf8(desk.note()).expect("text");
+    let lines: Vec<&str> = note.lines().collect();
+    let origin = format!("safelight/{}", desk.custodian.keyring.custody());
+    assert_eq!((lines[0], lines[1], lines[3], lines.len()), (origin.as_str(), "260", "", 5));
+    assert!(lines[4].starts_with(&format!("\u{2014} {origin} ")));
+    assert_eq!(LogKey::parse(&desk.key().to_string()), Some(desk.key()));
+}
+
+#[test]
+fn details_are_read_by_the_custodian_and_by_nobody_else() {
+    let desk = Desk::with(3);
+    for path in files_below(&desk.folder()) {
+        let bytes = fs::read(&path).expect("read");
+        for word in [SECRET_PLATE, "a test"] {
+            let found = bytes.windows(word.len()).any(|window| window == word.as_bytes());
+            assert!(!found, "{word} in {}", path.display());
+        }
+    }
+    let reader = desk.log().detail_reader(&desk.custodian.keyring).expect("a reader");
+    let recordings = desk.log().entries_since(&desk.key(), 0).expect("read");
+    assert_eq!(recordings.len(), 3);
+    let Told::Details(details) = reader.open(&recordings[2]) else { panic!("the details are closed") };
+    assert_eq!((details.purpose.as_str(), details.query.as_str()), ("a test", SECRET_PLATE));
+
+    let other = Desk::with(1);
+    let stranger = desk.log().detail_reader(&other.custodian.keyring).expect("a reader");
+    assert!(matches!(stranger.open(&recordings[2]), Told::Forgotten(_)));
+}
+
+#[test]
+fn a_forgotten_month_still_verifies_and_says_nothing() {
+    let desk = Desk::with(4);
+    let before = desk.note();
+    let last_month = desk.log().entries_since(&desk.key(), 0).expect("read");
+    desk.fate.turn_clock(days(40));
+    let now = Timestamp::now() + days(40);
+    let month = Month::of(now.to_zoned(jiff::tz::TimeZone::UTC).date());
+    assert_eq!(desk.log().forget(&desk.custodian.keyring, month, Details::default()).expect("forgotten"), 1);
+
+    let report = verify(&desk.folder(), &desk.key(), &Verification { since: Some(before), max_age: Some(0) }, now);
+    let report = report.expect("verified");
+    assert!(report.is_sound(), "{report:?}");
+    let reader = desk.log().detail_reader(&desk.custodian.keyring).expect("a reader");
+    assert!(matches!(reader.open(&last_month[1]), Told::Forgotten(_)));
+    let all = desk.log().entries_since(&desk.key(), 0).expect("read");
+    assert!(matches!(reader.open(all.last().expect("the forgetting")), Told::Details(_)));
+}
+
+#[test]
+fn silence_is_signed_and_a_log_that_ends_too_early_is_stale() {
+    let desk = Desk::with(2);
+    desk.fate.turn_clock(days(10));
+    desk.log().renew(&desk.custodian.keyring).expect("renewed");
+    let entries = desk.log().entries_since(&desk.key(), 0).expect("read");
+    let quiet: Vec<_> = entries.iter().filter_map(|recording| recording.entry.quiet).collect();
+    let today = entries[0].entry.day();
+    assert_eq!(quiet, [(today + 1, today + 9), (today + 10, today + 10)]);
+    assert!(desk.verify_later().is_sound());
+
+    let against = Verification { since: None, max_age: Some(3) };
+    let report = verify(&desk.folder(), &desk.key(), &against, Timestamp::now() + days(14)).expect("verified");
+    assert!(matches!(only(report), AuditFault::Stale { days: 4, .. }));
+}
+
+#[test]
+fn a_failed_unlock_waits_and_is_signed_by_the_next_that_succeeds() {
+    let desk = Desk::with(2);
+    desk.fail();
+    desk.fail();
+    let report = desk.verify();
+    assert!(report.is_sound());
+    assert_eq!(report.notes, [AuditNote::Waiting { entries: 2 }]);
+    assert_eq!(desk.log().waiting().expect("read").len(), 2);
+
+    desk.look(Verb::Search, 0);
+    let report = desk.verify();
+    assert!(report.is_sound() && report.notes.is_empty(), "{report:?}");
+    let entries = desk.log().entries_since(&desk.key(), 0).expect("read");
+    let verbs: Vec<_> = entries.iter().map(|recording| recording.entry.verb).collect();
+    assert_eq!(verbs[2..], [Verb::UnlockFailed, Verb::UnlockFailed, Verb::Search]);
+    let reader = desk.log().detail_reader(&desk.custodian.keyring).expect("a reader");
+    let Told::Details(details) = reader.open(&entries[2]) else { panic!("the details are closed") };
+    assert_eq!(details.query, "open");
+}
+
+#[test]
+fn writers_at_the_same_time_wait_for_each_other() {
+    let desk = Desk::with(2);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            let (custody, keyring) = (desk.custodian.custody(), &desk.custodian.keyring);
+            scope.spawn(move || {
+                for _ in 0..10 {
+                    let details = Details::default();
+                    let look = Look { verb: Verb::Open, records: 1, purpose: None, details, allowance: None };
+                    AuditLog::of(&custody).record(keyring, &look).expect("recorded");
+                }
+            });
+        }
+    });
+    let report = desk.verify();
+    assert!(report.is_sound(), "{report:?}");
+    assert_eq!(report.entries, 42);
+}
+
+// Tampering: each is detected, and named as what it is.
+
+#[test]
+fn tampering_an_entry_is_changed() {
+    let desk = Desk::with(9);
+    edit_bundle(&desk, "tile/entries/000.p/9", |entries| *entries[4].last_mut().expect("a byte") ^= 1);
+    assert!(matches!(desk.only_fault(), AuditFault::EntryAltered { index: 4 }));
+}
+
+#[test]
+fn tampering_two_entries_change_places() {
+    let desk = Desk::with(9);
+    edit_bundle(&desk, "tile/entries/000.p/9", |entries| entries.swap(3, 6));
+    let faults = desk.verify().faults;
+    let places: Vec<_> =
+        faults.iter().map(|fault| matches!(fault, AuditFault::EntryAltered { index: 3 | 6 })).collect();
+    // And the clock may seem to go back between them, when the hour has changed meanwhile.
+    assert!(places.len() >= 2 && places[0] && places[1], "{faults:?}");
+}
+
+#[test]
+fn tampering_an_entry_is_left_out() {
+    let desk = Desk::with(9);
+    edit_bundle(&desk, "tile/entries/000.p/9", |entries| _ = entries.remove(8));
+    let faults = desk.verify().faults;
+    assert!(matches!(&faults[0], AuditFault::EntryCount { expected: 9, found: 8, .. }), "{faults:?}");
+}
+
+#[test]
+fn tampering_an_entry_is_repeated() {
+    let desk = Desk::with(9);
+    edit_bundle(&desk, "tile/entries/000.p/9", |entries| entries.push(entries[8].clone()));
+    let faults = desk.verify().faults;
+    assert!(matches!(&faults[0], AuditFault::EntryCount { expected: 9, found: 10, .. }), "{faults:?}");
+}
+
+#[test]
+fn tampering_an_entry_and_its_hash_are_changed() {
+    use sha2::{Digest, Sha256};
+    let desk = Desk::with(9);
+    let mut leaf = [0; 32];
+    edit_bundle(&desk, "tile/entries/000.p/9", |entries| {
+        entries[4] = entries[3].clone();
+        leaf = Sha256::new().chain_update([0]).chain_update(&entries[4][2..]).finalize().into();
+    });
+    desk.change("tile/0/000.p/9", |bytes| bytes[4 * 32..5 * 32].copy_from_slice(&leaf));
+    assert!(matches!(desk.only_fault(), AuditFault::Root));
+    // Nor does a writer sign such a tree.
+    assert!(matches!(desk.try_look(Verb::Open, 1, None), Err(AuditError::Tile(TileError::Altered { .. }))));
+}
+
+#[test]
+fn tampering_a_tile_of_hashes_is_changed() {
+    let desk = Desk::with(300);
+    desk.change("tile/1/000.p/1", |bytes| bytes[5] ^= 1);
+    let path = desk.folder().join("tile/1/000.p/1");
+    assert!(matches!(desk.only_fault(), AuditFault::TileAltered { path: found } if path.ends_with(&found)));
+    assert!(matches!(desk.try_look(Verb::Open, 1, None), Err(AuditError::Tile(TileError::Altered { .. }))));
+}
+
+#[test]
+fn tampering_files_are_missing() {
+    for file in ["tile/0/000", "tile/entries/000", "tile/0/001.p/44", "tile/1/000.p/1"] {
+        let desk = Desk::with(300);
+        fs::remove_file(desk.folder().join(file)).expect("removed");
+        let faults = desk.verify().faults;
+        let named = |fault: &AuditFault| matches!(fault, AuditFault::Tile(TileError::Missing { path }) if path == Path::new(file));
+        assert!(faults.iter().any(named), "{file}: {faults:?}");
+    }
+}
+
+#[test]
+fn tampering_the_checkpoint_is_changed() {
+    let desk = Desk::with(9);
+    let good = desk.note();
+    for (old, new) in [("\n9\n", "\n8\n"), ("\n9\n", "\n09\n"), ("=\n\n", "=\nx\n\n")] {
+        let text = String::from_utf8(good.clone()).expect("text").replacen(old, new, 1);
+        desk.change("checkpoint", |bytes| *bytes = text.into_bytes());
+        let fault = desk.only_fault();
+        assert!(matches!(fault, AuditFault::Checkpoint(NoteError::Signature | NoteError::Malformed)), "{fault:?}");
+    }
+    desk.change("checkpoint", |bytes| *bytes = good.clone());
+    assert!(desk.verify().is_sound());
+    fs::remove_file(desk.folder().join("checkpoint")).expect("removed");
+    assert!(matches!(desk.only_fault(), AuditFault::NoCheckpoint));
+    assert!(matches!(desk.try_look(Verb::Open, 1, None), Err(AuditError::NoCheckpoint)));
+}
+
+#[test]
+fn tampering_the_log_is_signed_with_another_key() {
+    let desk = Desk::with(9);
+    let forger = Desk::with(9);
+    desk.restore(forger.copy().path());
+    assert!(matches!(desk.only_fault(), AuditFault::Checkpoint(NoteError::Origin)));
+    // Under the right name, with the wrong signature.
+    let (right, wrong) = (desk.key().origin().to_owned(), forger.key().origin().to_owned());
+    desk.change("checkpoint", |bytes| {
+        *bytes = String::from_utf8(bytes.clone()).expect("text").replace(&wrong, &right).into_bytes();
+    });
+    assert!(matches!(desk.only_fault(), AuditFault::Checkpoint(NoteError::Unsigned)));
+    assert!(AuditLog::key_beside(&desk.folder(), desk.custodian.keyring.custody()).is_none());
+    assert!(desk.try_look(Verb::Open, 1, None).is_err());
+}
+
+#[test]
+fn tampering_the_end_is_cut_off_with_an_older_checkpoint() {
+    let desk = Desk::with(5);
+    let old = desk.copy();
+    desk.look(Verb::Export, 184_000);
+    let kept_elsewhere = desk.note();
+    desk.restore(old.path());
+    // The copy is a whole log of that time: only who kept a later checkpoint can tell.
+    assert!(desk.verify().is_sound());
+    let fault = only(desk.verify_since(Some(kept_elsewhere)));
+    assert!(matches!(fault, AuditFault::Truncated { size: 5, earlier: 6 }), "{fault:?}");
+}
+
+#[test]
+fn tampering_the_end_is_cut_off_and_the_file_of_failed_unlocks_is_not() {
+    let desk = Desk::with(5);
+    let old = desk.copy();
+    desk.look(Verb::Export, 184_000);
+    fs::copy(desk.folder().join("pending"), old.path().join("audit/pending")).expect("copied");
+    desk.restore(old.path());
+    assert!(matches!(desk.only_fault(), AuditFault::Truncated { size: 5, earlier: 6 }));
+    assert!(matches!(desk.try_look(Verb::Open, 1, None), Err(AuditError::RolledBack { size: 5, once: 6 })));
+}
+
+#[test]
+fn tampering_history_is_rewritten_by_the_holder_of_the_key() {
+    let desk = Desk::with(5);
+    let before = desk.copy();
+    desk.look(Verb::Export, 184_000);
+    desk.look(Verb::Open, 1);
+    let kept_elsewhere = desk.note();
+    desk.restore(before.path());
+    for _ in 0..3 {
+        desk.look(Verb::Open, 1);
+    }
+    assert!(desk.verify().is_sound());
+    assert!(matches!(only(desk.verify_since(Some(kept_elsewhere))), AuditFault::Forked { earlier: 7 }));
+}
+
+#[test]
+fn tampering_the_log_is_removed_and_a_new_one_begins() {
+    let desk = Desk::with(5);
+    fs::remove_dir_all(desk.folder()).expect("removed");
+    desk.fate.turn_clock(days(3));
+    desk.look(Verb::Open, 1);
+    let faults = desk.verify_later().faults;
+    let [AuditFault::LateBeginning { begun, made }] = faults[..] else { panic!("{faults:?}") };
+    assert_eq!(begun - made, 3);
+}
+
+#[test]
+fn tampering_the_file_of_failed_unlocks_is_removed() {
+    let desk = Desk::with(5);
+    desk.fail();
+    fs::remove_file(desk.folder().join("pending")).expect("removed");
+    assert!(matches!(desk.only_fault(), AuditFault::Pending { finding: Finding::PendingMissing }));
+    // The next unlock signs what it found.
+    desk.look(Verb::Open, 1);
+    assert_eq!(desk.verify().notes, [AuditNote::Finding { index: 5, finding: Finding::PendingMissing }]);
+}
+
+#[test]
+fn tampering_a_failed_unlock_is_changed_or_taken_out_of_the_middle() {
+    let frame = |bytes: &[u8], head: usize| {
+        let len = u32::from_le_bytes(*bytes[head..].first_chunk().expect("a length")) as usize;
+        4 + len + 32
+    };
+    for tampering in 0..3 {
+        let desk = Desk::with(5);
+        let head = fs::read(desk.folder().join("pending")).expect("read").len();
+        for _ in 0..3 {
+            desk.fail();
+        }
+        desk.change("pending", |bytes| match tampering {
+            0 => bytes[head + 200] ^= 1,
+            1 => {
+                let first = frame(bytes, head);
+                bytes.drain(head + first..head + first + frame(bytes, head + first));
+            }
+            _ => bytes.truncate(bytes.len() - 7),
+        });
+        assert!(matches!(desk.only_fault(), AuditFault::Pending { finding: Finding::PendingAltered }), "{tampering}");
+        desk.look(Verb::Open, 1);
+        let left = [0, 1, 2][tampering];
+        let note = AuditNote::Finding { index: 5 + left as u64, finding: Finding::PendingAltered };
+        assert_eq!(desk.verify().notes, [note], "{tampering}");
+    }
+}
+
+#[test]
+fn tampering_the_file_of_failed_unlocks_is_an_earlier_one() {
+    let desk = Desk::with(5);
+    let old = fs::read(desk.folder().join("pending")).expect("read");
+    desk.look(Verb::Open, 1);
+    desk.look(Verb::Open, 1);
+    desk.fail();
+    fs::write(desk.folder().join("pending"), old).expect("written");
+    desk.look(Verb::Open, 1);
+    assert_eq!(desk.verify().notes, [AuditNote::Finding { index: 7, finding: Finding::PendingReplayed }]);
+}
+
+#[test]
+fn tampering_the_head_of_the_file_of_failed_unlocks_is_forged() {
+    let desk = Desk::with(5);
+    // Another public key, so that the custodian could not read who failed.
+    desk.change("pending", |bytes| bytes[100] ^= 1);
+    desk.look(Verb::Open, 1);
+    assert_eq!(desk.verify().notes, [AuditNote::Finding { index: 5, finding: Finding::PendingAltered }]);
+}
+
+#[test]
+fn tampering_the_clock_is_set_forward_and_back_again() {
+    let desk = Desk::with(2);
+    desk.fate.turn_clock(days(2));
+    desk.look(Verb::Open, 1);
+    let faults = desk.verify().faults;
+    assert!(faults.iter().any(|fault| matches!(fault, AuditFault::Future { .. })), "{faults:?}");
+    desk.fate.turn_clock(SignedDuration::ZERO);
+    desk.look(Verb::Open, 1);
+    // The writer cannot help saying so.
+    let report = desk.verify_later();
+    assert!(report.is_sound(), "{report:?}");
+    assert!(matches!(report.notes[..], [AuditNote::ClockBack { .. }]), "{report:?}");
+}
+
+#[test]
+fn tampering_the_keys_of_the_details_are_lost() {
+    let desk = Desk::with(5);
+    fs::remove_file(desk.folder().join("keys")).expect("removed");
+    desk.look(Verb::Open, 1);
+    assert_eq!(desk.verify().notes, [AuditNote::Finding { index: 5, finding: Finding::KeysLost }]);
+}
+
+// Budgets.
+
+const ALLOWANCE: Allowance = Allowance { purpose: Some(100), total: 150, overridden: false };
+
+#[test]
+fn a_budget_holds_for_a_day_and_every_refusal_is_on_record() {
+    let desk = Desk::with(1);
+    let look = |records, allowance| desk.try_look(Verb::Export, records, Some(allowance)).expect("recorded");
+    assert_eq!(look(60, ALLOWANCE).verdict, Verdict::Done);
+    let refused = look(41, ALLOWANCE);
+    assert_eq!((refused.verdict, refused.spent, refused.spent_in_total), (Verdict::Refused, 60, 60));
+    // What was refused did not leave.
+    assert_eq!(look(40, ALLOWANCE).verdict, Verdict::Done);
+    assert_eq!(look(1, ALLOWANCE).verdict, Verdict::Refused);
+    assert_eq!(look(1, Allowance { overridden: true, ..ALLOWANCE }).verdict, Verdict::Overridden);
+    // Searching takes nothing out.
+    let search = desk.try_look(Verb::Search, 1_000, None).expect("recorded");
+    assert_eq!(search.verdict, Verdict::Done);
+
+    // Midnight renews it, and a clock that is set back does not.
+    desk.fate.turn_clock(days(1));
+    assert_eq!(look(100, ALLOWANCE).verdict, Verdict::Done);
+    desk.fate.turn_clock(SignedDuration::ZERO);
+    assert_eq!(look(1, ALLOWANCE).verdict, Verdict::Refused);
+    let report = desk.verify_later();
+    assert!(report.is_sound(), "{report:?}");
+}
+
+#[test]
+fn another_purpose_has_a_budget_of_its_own_within_that_of_all() {
+    let desk = Desk::with(1);
+    let look = |purpose, records| {
+        let look = Look {
+            verb: Verb::Open,
+            records,
+            purpose: Some(purpose),
+            details: Details::default(),
+            allowance: Some(ALLOWANCE),
+        };
+        desk.log().record(&desk.custodian.keyring, &look).expect("recorded").verdict
+    };
+    assert_eq!(look("one", 100), Verdict::Done);
+    assert_eq!(look("one", 1), Verdict::Refused);
+    assert_eq!(look("two", 50), Verdict::Done);
+    assert_eq!(look("two", 1), Verdict::Refused);
+    assert_eq!(look("three", 1), Verdict::Refused);
+}
+
+// Deaths.
+
+#[test]
+fn a_writer_may_die_at_any_moment() {
+    // The log before: one entry short of a full bundle, so that tiles fill too.
+    let desk = Desk::with(255);
+    desk.fail();
+    let before = desk.copy();
+    let healthy = Fate::kind();
+    let log = |fate: &Arc<Fate>| AuditLog::on(Box::new(FatedStore(Arc::clone(fate))), &desk.custodian.custody());
+    let look = || Look { verb: Verb::Open, records: 1, purpose: None, details: Details::default(), allowance: None };
+    log(&healthy).record(&desk.custodian.keyring, &look()).expect("recorded");
+    assert!(healthy.operations() > 30, "{}", healthy.operations());
+
+    for at in 0..healthy.operations() {
+        // One way to die at each operation, in turn; `tests/faults.rs` tries all of them on vaults.
+        let (blow, power_cut) = [(Blow::Halfway, false), (Blow::Before, true), (Blow::After, true)][at % 3];
+        let context = format!("{blow:?} operation {at}, power cut: {power_cut}");
+        desk.restore(before.path());
+        let fate = Fate::strike(at, blow);
+        let died = log(&fate).record(&desk.custodian.keyring, &look());
+        if power_cut {
+            fate.cut_power();
+        }
+        let report = desk.verify();
+        assert!(report.is_sound(), "{context}: {report:?}");
+        assert!([255, 257].contains(&report.entries), "{context}: {}", report.entries);
+        // What was given out is on record.
+        assert!(died.is_err() || report.entries == 257, "{context}");
+        // And the next one goes on, with the failed unlock signed once.
+        desk.look(Verb::Open, 1);
+        let report = desk.verify();
+        assert!(report.is_sound() && report.notes.is_empty(), "{context}: {report:?}");
+        let entries = desk.log().entries_since(&desk.key(), 0).expect("read");
+        let failed = entries.iter().filter(|recording| recording.entry.verb == Verb::UnlockFailed).count();
+        assert_eq!(failed, 1, "{context}");
+    }
+}
+
+#[test]
+fn the_first_entry_may_die_at_any_moment_too() {
+    let root = tempfile::tempdir().expect("a folder");
+    let custody = root.path().join("custody");
+    let now = Timestamp::now();
+    let keyring = Keyring::create(&custody, &passphrase(), CHEAP, Policy::default(), now).expect("made");
+    let key = LogKey::of(keyring.verifying_key());
+    let healthy = Fate::kind();
+    let log = |fate: &Arc<Fate>| AuditLog::on(Box::new(FatedStore(Arc::clone(fate))), &custody);
+    log(&healthy).renew(&keyring).expect("begun");
+    for at in 0..healthy.operations() {
+        fs::remove_dir_all(custody.join("audit")).expect("removed");
+        let fate = Fate::strike(at, Blow::Halfway);
+        let died = log(&fate).renew(&keyring);
+        log(&Fate::kind()).renew(&keyring).expect("begun");
+        let report = verify(log(&healthy).folder(), &key, &Verification::default(), now).expect("verified");
+        assert!(report.is_sound() && report.notes.is_empty(), "operation {at}, {died:?}: {report:?}");
+        assert_eq!(report.entries, 1, "operation {at}");
+    }
+}
