@@ -2,7 +2,7 @@
 
 use super::{DecodeError, Format, Orientation};
 use crate::geometry::Size;
-use crate::jpeg::{Jpeg, JpegError, Limits, Reduction};
+use crate::jpeg::{self, Jpeg, JpegError, Limits, Reduction, Sequential};
 
 pub(super) use crate::jpeg::Header;
 
@@ -46,6 +46,25 @@ pub(super) fn decode(header: Header, file: &[u8]) -> Result<(Orientation, Option
         Ok(jpeg) => Ok((orientation, Some(jpeg))),
         Err(JpegError::Unsupported(_)) => Ok((orientation, None)),
         Err(error) => Err(refusal(error)),
+    }
+}
+
+/// A file of several scans, held as coefficients, and the sequential file that says the same; `None` when only the pixel
+/// decoder can take it, or can say what is wrong with it.
+pub(super) fn sequential(file: &[u8]) -> Result<Option<(Orientation, Jpeg, Vec<u8>)>, DecodeError> {
+    let limits = Limits { max_pixels: u64::MAX, ..Limits::default() };
+    let made = jpeg::sequential(file, &limits).and_then(|Sequential { file: sequential, exif }| {
+        let header = Header::parse(&sequential, &limits)?;
+        let reduction = reduction(header.size());
+        Ok((Jpeg::decode(header, &sequential, reduction)?, sequential, exif))
+    });
+    match made {
+        Ok((jpeg, sequential, exif)) => {
+            let exif = exif.and_then(|range| file.get(range));
+            Ok(Some((exif.map_or(Orientation::Upright, Orientation::from_exif), jpeg, sequential)))
+        }
+        Err(JpegError::Truncated) => Err(refusal(JpegError::Truncated)),
+        Err(_) => Ok(None),
     }
 }
 

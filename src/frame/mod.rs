@@ -247,13 +247,10 @@ impl Header {
         let Self { format, size, .. } = self;
         let (orientation, content) = match self.way {
             Way::Coefficients(header) => match coefficients::decode(*header, file)? {
-                (orientation, Some(jpeg)) => (orientation, Content::Coefficients(Box::new(jpeg))),
-                (orientation, None) => (orientation, pixels(jpeg::Structure::read(file)?.decode(file)?.1)),
+                (orientation, Some(jpeg)) => (orientation, Content::Coefficients(Box::new(jpeg), None)),
+                (_, None) => several_scans(jpeg::Structure::read(file)?, file)?,
             },
-            Way::JpegPixels(structure) => {
-                let (orientation, picture) = structure.decode(file)?;
-                (orientation, pixels(picture))
-            }
+            Way::JpegPixels(structure) => several_scans(*structure, file)?,
             Way::Raster => {
                 let (orientation, picture) = raster::decode(file, format, limits)?;
                 (orientation, pixels(picture))
@@ -261,6 +258,15 @@ impl Header {
         };
         Ok(Frame { size, format, orientation, content })
     }
+}
+
+/// A JPEG that is not one sequential scan, as one that is, or else as pixels.
+fn several_scans(structure: jpeg::Structure, file: &[u8]) -> Result<(Orientation, Content), DecodeError> {
+    if let Some((orientation, jpeg, sequential)) = coefficients::sequential(file)? {
+        return Ok((orientation, Content::Coefficients(Box::new(jpeg), Some(sequential))));
+    }
+    let (orientation, picture) = structure.decode(file)?;
+    Ok((orientation, pixels(picture)))
 }
 
 /// A decoded image: 8 bits a sample, no alpha, no metadata but the way up.
@@ -273,8 +279,9 @@ pub struct Frame {
 
 /// How an image is held.
 pub(crate) enum Content {
-    /// As it was coded; luma is decoded where it is asked for, colour never.
-    Coefficients(Box<Jpeg>),
+    /// As it was coded; luma is decoded where it is asked for, colour never. Where it was coded in several scans, beside the
+    /// sequential file that was made of them.
+    Coefficients(Box<Jpeg>, Option<Vec<u8>>),
     /// As pixels.
     Pixels(Box<Picture>),
 }
@@ -315,7 +322,7 @@ impl Frame {
     /// When the pixel decoder refuses what the coefficients' decoder took.
     pub(crate) fn into_picture(self, file: &[u8]) -> Result<Picture, DecodeError> {
         match self.content {
-            Content::Coefficients(_) => Ok(jpeg::Structure::read(file)?.decode(file)?.1),
+            Content::Coefficients(..) => Ok(jpeg::Structure::read(file)?.decode(file)?.1),
             Content::Pixels(picture) => Ok(*picture),
         }
     }
@@ -328,21 +335,21 @@ impl LumaSource for Frame {
 
     fn reduced(&self, denominator: u32) -> Cow<'_, GrayPlane> {
         match &self.content {
-            Content::Coefficients(jpeg) => jpeg.reduced(denominator),
+            Content::Coefficients(jpeg, _) => jpeg.reduced(denominator),
             Content::Pixels(picture) => picture.reduced(denominator),
         }
     }
 
     fn at_hand(&self) -> u32 {
         match &self.content {
-            Content::Coefficients(jpeg) => jpeg.at_hand(),
+            Content::Coefficients(jpeg, _) => jpeg.at_hand(),
             Content::Pixels(_) => 1,
         }
     }
 
     fn crop(&self, area: PixelRect) -> GrayPlane {
         match &self.content {
-            Content::Coefficients(jpeg) => jpeg.crop(area),
+            Content::Coefficients(jpeg, _) => jpeg.crop(area),
             Content::Pixels(picture) => picture.crop(area),
         }
     }

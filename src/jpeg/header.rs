@@ -100,6 +100,16 @@ impl<'a> Segments<'a> {
         }
     }
 
+    /// Where the walk stands.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Passes over `length` bytes that belong to no segment.
+    pub fn skip(&mut self, length: usize) {
+        self.at += length;
+    }
+
     /// The body of the segment whose marker was just read.
     pub fn body(&mut self) -> Result<&'a [u8], JpegError> {
         let length = self.file.get(self.at..).and_then(<[u8]>::first_chunk::<2>).ok_or(JpegError::Truncated)?;
@@ -115,13 +125,15 @@ impl<'a> Segments<'a> {
 
 /// What is gathered while walking the segments.
 #[derive(Default)]
-struct Gathered {
-    frame: Option<(u8, Size, Vec<Component>)>,
-    quant: [Option<QuantTable>; 4],
-    dc: [Option<HuffmanTable>; 4],
-    ac: [Option<HuffmanTable>; 4],
-    restart: usize,
-    exif: Option<Range<usize>>,
+pub(super) struct Gathered {
+    /// The frame's marker, size and components.
+    pub frame: Option<(u8, Size, Vec<Component>)>,
+    pub quant: [Option<QuantTable>; 4],
+    pub dc: [Option<HuffmanTable>; 4],
+    pub ac: [Option<HuffmanTable>; 4],
+    pub restart: usize,
+    /// See [`Header::exif`].
+    pub exif: Option<Range<usize>>,
     jfif: bool,
     /// The colour transform that an Adobe segment states.
     adobe: Option<u8>,
@@ -145,39 +157,11 @@ impl Header {
         let mut segments = Segments::new(file, 2);
         let mut gathered = Gathered::default();
         loop {
-            let marker = segments.marker()?;
-            // Position of the next segment's body, after its length.
-            let at = segments.at + 2;
-            match marker {
-                0xC0 | 0xC1 => gathered.frame(marker, segments.body()?, limits)?,
+            match segments.marker()? {
+                marker @ (0xC0 | 0xC1) => gathered.frame(marker, segments.body()?, limits)?,
                 0xC2 => return Err(Unsupported::Progressive.into()),
-                0xC3 => return Err(Unsupported::Lossless.into()),
-                0xC4 => gathered.huffman_tables(segments.body()?, at)?,
-                0xC5..=0xC7 | 0xDE | 0xDF => return Err(Unsupported::Hierarchical.into()),
-                0xC8..=0xCF => return Err(Unsupported::Arithmetic.into()),
-                0xDA => return gathered.scan(segments.body()?, segments.at),
-                0xDB => gathered.quant_tables(segments.body()?, at)?,
-                0xDC => return Err(Unsupported::DeferredHeight.into()),
-                0xDD => match *segments.body()? {
-                    [high, low] => gathered.restart = usize::from(u16::from_be_bytes([high, low])),
-                    _ => return Err(JpegError::Malformed(Fault::SegmentLength)),
-                },
-                0xE0 => gathered.jfif |= segments.body()?.starts_with(b"JFIF\0"),
-                0xEE => {
-                    if let [b'A', b'd', b'o', b'b', b'e', _, _, _, _, _, _, transform, ..] = segments.body()? {
-                        gathered.adobe = Some(*transform);
-                    }
-                }
-                0xE1 => {
-                    let body = segments.body()?;
-                    // Of several, the last: so do the decoders of the pixel path.
-                    if body.len() > EXIF.len() && body.starts_with(EXIF) {
-                        gathered.exif = Some(at + EXIF.len()..at + body.len());
-                    }
-                }
-                0xE2..=0xED | 0xEF | 0xFE => drop(segments.body()?),
-                0x01 | 0xD0..=0xD7 => {}
-                _ => return Err(JpegError::Malformed(Fault::Marker)),
+                0xDA => return gathered.scan(segments.body()?, segments.at()),
+                marker => gathered.segment(marker, &mut segments)?,
             }
         }
     }
@@ -233,6 +217,48 @@ impl Header {
 }
 
 impl Gathered {
+    /// Takes up what segment `marker` says, or passes over it. Frames and scans are the caller's.
+    pub fn segment(&mut self, marker: u8, segments: &mut Segments<'_>) -> Result<(), JpegError> {
+        // Position of the segment's body, after its length.
+        let at = segments.at + 2;
+        match marker {
+            0xC3 => return Err(Unsupported::Lossless.into()),
+            0xC4 => self.huffman_tables(segments.body()?, at)?,
+            0xC5..=0xC7 | 0xDE | 0xDF => return Err(Unsupported::Hierarchical.into()),
+            0xC8..=0xCF => return Err(Unsupported::Arithmetic.into()),
+            0xDB => self.quant_tables(segments.body()?, at)?,
+            0xDC => return Err(Unsupported::DeferredHeight.into()),
+            0xDD => match *segments.body()? {
+                [high, low] => self.restart = usize::from(u16::from_be_bytes([high, low])),
+                _ => return Err(JpegError::Malformed(Fault::SegmentLength)),
+            },
+            0xE0 => self.jfif |= segments.body()?.starts_with(b"JFIF\0"),
+            0xEE => {
+                if let [b'A', b'd', b'o', b'b', b'e', _, _, _, _, _, _, transform, ..] = segments.body()? {
+                    self.adobe = Some(*transform);
+                }
+            }
+            0xE1 => {
+                let body = segments.body()?;
+                // Of several, the last: so do the decoders of the pixel path.
+                if body.len() > EXIF.len() && body.starts_with(EXIF) {
+                    self.exif = Some(at + EXIF.len()..at + body.len());
+                }
+            }
+            0xE2..=0xED | 0xEF | 0xFE => drop(segments.body()?),
+            0x01 | 0xD0..=0xD7 => {}
+            _ => return Err(JpegError::Malformed(Fault::Marker)),
+        }
+        Ok(())
+    }
+
+    /// Whether three components are luma and chroma. Decoders take them for RGB when Adobe's segment says so, or when
+    /// nothing is said and the components are named so.
+    pub fn has_luma(&self, components: &[Component]) -> bool {
+        let named_rgb = components.iter().map(|c| c.id).eq(*b"RGB") && !self.jfif;
+        components.len() != 3 || !self.adobe.map_or(named_rgb, |transform| transform != 1)
+    }
+
     fn quant_tables(&mut self, mut body: &[u8], at: usize) -> Result<(), JpegError> {
         const FAULT: JpegError = JpegError::Malformed(Fault::QuantTable);
         let end = at + body.len();
@@ -275,7 +301,7 @@ impl Gathered {
         Ok(())
     }
 
-    fn frame(&mut self, marker: u8, mut body: &[u8], limits: &Limits) -> Result<(), JpegError> {
+    pub fn frame(&mut self, marker: u8, mut body: &[u8], limits: &Limits) -> Result<(), JpegError> {
         const FAULT: JpegError = JpegError::Malformed(Fault::Frame);
         if self.frame.is_some() {
             return Err(FAULT);
@@ -323,6 +349,7 @@ impl Gathered {
 
     fn scan(self, mut body: &[u8], scan_start: usize) -> Result<Header, JpegError> {
         const FAULT: JpegError = JpegError::Malformed(Fault::Scan);
+        let has_luma = self.frame.as_ref().is_some_and(|(_, _, components)| self.has_luma(components));
         let (frame_marker, size, mut components) = self.frame.ok_or(FAULT)?;
         let &[count] = take(&mut body)?;
         if usize::from(count) != components.len() {
@@ -350,13 +377,9 @@ impl Gathered {
         if blocks > 10 {
             return Err(FAULT);
         }
-        if let [first, second, third] = &components[..] {
-            // The first component must be luma. Decoders take three for RGB when Adobe's segment says so, or when
-            // nothing is said and the components are named so.
-            let named_rgb = [first.id, second.id, third.id] == *b"RGB" && !self.jfif;
-            if self.adobe.map_or(named_rgb, |transform| transform != 1) {
-                return Err(Unsupported::Colour.into());
-            }
+        // The first component must be luma.
+        if !has_luma {
+            return Err(Unsupported::Colour.into());
         }
         let Gathered { quant, dc, ac, restart, exif, .. } = self;
         Ok(Header { size, frame_marker, components, quant, dc, ac, restart, scan_start, exif })

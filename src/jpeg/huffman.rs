@@ -113,7 +113,7 @@ pub(super) fn value_bits(value: i32, size: u8) -> u32 {
 
 /// The value that `bits` of a symbol of size `size` (0 to 15) stand for.
 #[inline(always)]
-fn extend(bits: u32, size: u32) -> i32 {
+pub(super) fn extend(bits: u32, size: u32) -> i32 {
     let bits = bits as i32;
     // Values whose first bit is 0 are negative: subtract 2^size - 1.
     if bits < (1 << size) >> 1 { bits - (1 << size) + 1 } else { bits }
@@ -153,6 +153,38 @@ impl Canonical {
         let index = (bits >> (16 - length)) as i32 + self.offset[length];
         let symbol = self.symbols.get(usize::try_from(index).ok()?)?;
         Some((*symbol, length as u32))
+    }
+}
+
+/// Decodes symbols alone, for scans in which they mean more than a run and a size.
+pub(super) struct SymbolDecoder {
+    /// Length in the low byte, symbol above; 0 where the bits do not suffice.
+    fast: Box<[u16; 1 << LOOK]>,
+    canonical: Canonical,
+}
+
+impl SymbolDecoder {
+    /// A decoder for the codes of `spec`.
+    pub fn new(spec: &TableSpec) -> Self {
+        let mut fast = Box::new([0; 1 << LOOK]);
+        for (symbol, code, length) in spec.codes().take_while(|(_, _, length)| *length <= LOOK) {
+            let first = (code << (LOOK - length)) as usize;
+            fast[first..first + (1 << (LOOK - length))].fill(u16::from(symbol) << 8 | length as u16);
+        }
+        Self { fast, canonical: Canonical::new(spec) }
+    }
+
+    /// The next symbol. At least 16 bits must be valid.
+    #[inline(always)]
+    pub fn decode(&self, reader: &mut BitReader<'_>) -> Result<u8, JpegError> {
+        let entry = self.fast[reader.peek(LOOK) as usize];
+        if entry != 0 {
+            reader.consume(u32::from(entry) & 0xFF);
+            return Ok((entry >> 8) as u8);
+        }
+        let (symbol, length) = self.canonical.find(reader.peek(16)).ok_or(JpegError::Malformed(Fault::Code))?;
+        reader.consume(length);
+        Ok(symbol)
     }
 }
 

@@ -6,6 +6,7 @@
 //! | you have | you want | call |
 //! |---|---|---|
 //! | a JPEG file | to know whether it is whole and of a kind that this module treats | [`Jpeg::parse`], or [`Header::parse`] and [`Jpeg::decode`] |
+//! | a progressive file | one of a single scan, coefficient by coefficient the same | [`sequential`] |
 //! | a [`Jpeg`] | luma for the detector and the reader | its [`LumaSource`](crate::frame::LumaSource) |
 //! | a [`Jpeg`] and areas | a scene without them, and what was removed | [`Jpeg::splice`] |
 //! | scene and removed bytes | the original file, byte for byte | [`restore`] |
@@ -20,8 +21,10 @@ mod huffman;
 mod luma;
 mod removed;
 mod scan;
+mod sequential;
 mod splice;
 mod transform;
+mod write;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -29,6 +32,7 @@ pub(crate) mod tests;
 pub use header::Header;
 pub use luma::Reduction;
 pub use removed::{RestoreError, restore};
+pub use sequential::{Sequential, sequential};
 pub use splice::{Fill, SpliceError, Spliced};
 
 use thiserror::Error;

@@ -7,6 +7,8 @@
 //!
 //! - An image that is held as coefficients is *spliced*: its scene is the original's own bits but for flat areas, and
 //!   scene and [`Redaction::removed`] together give back the original.
+//! - A JPEG of several scans is made sequential first; its scene, too, has the original's coefficients but for flat areas,
+//!   and the original lies whole in [`Redaction::removed`].
 //! - Any other is decoded, filled and coded anew, and the original lies whole in [`Redaction::removed`]. A JPEG's scene is
 //!   then coded with the original's own quantisation tables and chroma sampling, which loses next to nothing; others are
 //!   coded at quality 95 with full chroma, which is visually lossless at a tenth of a PNG's size and time.
@@ -49,7 +51,7 @@ fn widened(wide: Rect, size: Size, (across, down): (u32, u32)) -> Option<PixelRe
 /// The grid to which areas of `frame` keep, across and down.
 fn grid(frame: &Frame) -> (u32, u32) {
     let (across, down) = match frame.content() {
-        Content::Coefficients(jpeg) => jpeg.mcu_pixels(),
+        Content::Coefficients(jpeg, _) => jpeg.mcu_pixels(),
         Content::Pixels(picture) => picture.coding.as_ref().map_or((8, 8), |JpegCoding { sampling, .. }| {
             // A file may state chroma of more samples than luma; it is then coded with as many.
             [sampling.horizontal, sampling.vertical].map(|factor| 8 * u32::from(factor.max(1))).into()
@@ -121,10 +123,15 @@ pub enum RedactError {
 /// When the scene cannot be encoded; then nothing may be shown of the image.
 pub fn redact<'o>(frame: Frame, original: &'o [u8], areas: &[PixelRect]) -> Result<Redaction<'o>, RedactError> {
     const MEDIA_TYPE: &str = "image/jpeg";
-    if let Content::Coefficients(jpeg) = frame.content()
-        && let Some((scene, removed)) = spliced(jpeg, original, areas)
+    if let Content::Coefficients(jpeg, sequential) = frame.content()
+        && let Some((scene, removed)) = spliced(jpeg, sequential.as_deref().unwrap_or(original), areas)
     {
-        return Ok(Redaction { scene, media_type: MEDIA_TYPE, method: Method::Spliced, removed: removed.into() });
+        // What was removed gives back the file that was spliced.
+        let (method, removed) = match sequential {
+            None => (Method::Spliced, removed.into()),
+            Some(_) => (Method::Whole, original.into()),
+        };
+        return Ok(Redaction { scene, media_type: MEDIA_TYPE, method, removed });
     }
     let mut picture = frame.into_picture(original)?;
     for &area in areas {

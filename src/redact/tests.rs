@@ -109,8 +109,7 @@ fn areas_keep_to_the_units_of_the_original() {
                 e.set_sampling_factor(factor);
                 e.set_progressive(progressive);
             });
-            // The encoder writes this one in three scans, which take the pixel path.
-            assert_eq!(matches!(frame(&file).content(), Content::Coefficients(_)), !progressive && factor != F_4_1);
+            assert!(matches!(frame(&file).content(), Content::Coefficients(..)));
             let area = redaction_area(wide, &frame(&file)).unwrap();
             assert_eq!(area, expected, "{factor:?}");
             let shown = luma(&redacted(&file, &[area]).scene);
@@ -122,7 +121,7 @@ fn areas_keep_to_the_units_of_the_original() {
     }
     let wide_units = crate::jpeg::tests::drawn((200, 120), &[(4, 1), (1, 1), (1, 1)], 0, TableKind::All);
     let frame = frame(&wide_units);
-    assert!(matches!(frame.content(), Content::Coefficients(_)));
+    assert!(matches!(frame.content(), Content::Coefficients(..)));
     assert_eq!(redaction_area(wide, &frame), Some(PixelRect::new(64, 48, 32, 16)));
 }
 

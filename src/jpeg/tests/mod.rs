@@ -3,6 +3,7 @@
 mod coder;
 mod encoders;
 mod hostile;
+mod scans;
 
 use proptest::prelude::*;
 
