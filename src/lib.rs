@@ -16,6 +16,7 @@
 //! | a look | an entry that cannot be taken back | [`audit`] |
 //! | a partner | a copy under pseudonyms of its own | [`export`] |
 //! | doubt | attacks on all of it | [`breach`] |
+//! | a theft | what was taken, and whom to tell | [`impact`] |
 //! | no photographs | drawn ones, with truth | [`simulate`] |
 
 // Denied, not forbidden: `nn::bf16` has one reasoned exception.
@@ -44,6 +45,7 @@ pub mod pipeline;
 
 pub mod breach;
 pub mod export;
+pub mod impact;
 pub mod report;
 
 pub mod simulate;

@@ -108,6 +108,11 @@ pub fn naive(pictures: &Path, truth: &Truth, store: &Path) -> Result<Vec<String>
     Ok(names)
 }
 
+/// The length of what the naive tool makes of one photograph: an attacker who has the tool can run it, too.
+pub(super) fn naive_len(pictures: &Path, capture: &KnownCapture) -> Result<u64, BaselineError> {
+    Ok(blurred_with_metadata(&pictures.join(&capture.path), capture)?.len() as u64)
+}
+
 fn write(path: &Path, bytes: &[u8]) -> Result<(), BaselineError> {
     fs::write(path, bytes).map_err(|source| BaselineError::Write { path: path.to_owned(), source })
 }

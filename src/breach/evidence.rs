@@ -13,7 +13,7 @@ use super::randomness;
 pub const SIGNIFICANCE: f64 = 0.01;
 
 /// Attacks tried on a store, for the correction.
-const ATTACKS: f64 = 10.0;
+const ATTACKS: f64 = 16.0;
 
 /// An attack on a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
@@ -39,6 +39,18 @@ pub enum Attack {
     Pseudonyms,
     /// Telling the bytes from random ones.
     Randomness,
+    /// Telling by its length which original is there.
+    Sizes,
+    /// Putting files in order of time by names, numbers and times of change.
+    Order,
+    /// Joining two recipients' copies.
+    Linking,
+    /// Cracking pseudonyms of other epochs with the key of one.
+    Epochs,
+    /// Looking at scenes for what was left.
+    Residual,
+    /// Altering the store unnoticed.
+    Tampering,
 }
 
 impl Attack {
@@ -55,6 +67,12 @@ impl Attack {
             Self::Dictionary => "Crack hashed plates",
             Self::Pseudonyms => "Use the stolen site pack",
             Self::Randomness => "Tell it from noise",
+            Self::Sizes => "Recognise originals by length",
+            Self::Order => "Put it in order of time",
+            Self::Linking => "Join two partners' copies",
+            Self::Epochs => "Crack other epochs' pseudonyms",
+            Self::Residual => "See plates and faces",
+            Self::Tampering => "Alter it unnoticed",
         }
     }
 
@@ -70,7 +88,17 @@ impl Attack {
             Self::PlateDigests => "MD5, SHA-1, SHA-256 and BLAKE3 of every plate, whole or cut",
             Self::Dictionary => "every serial that plates may carry, against all that looks like a hash",
             Self::Pseudonyms => "its key turns each known plate into its pseudonym: is one of them anywhere?",
-            Self::Randomness => "chi-square, correlation and repetition, corrected for the number of tests",
+            Self::Randomness => {
+                "twelve tests after NIST SP 800-22 on each 64 KiB, repetition; Holm's correction for all of them"
+            }
+            Self::Sizes => {
+                "a thousand candidate photographs, half of them there: which? Padded lengths against exact ones"
+            }
+            Self::Order => "by names, by numbers in them, and by times of change",
+            Self::Linking => "by ids, pseudonyms, order and size, beyond what the granted hour and place tell",
+            Self::Epochs => "an opened catalogue, the key of a stolen site pack, and every plate there is",
+            Self::Residual => "our own detector and reader on whatever pictures come out, sharpened too",
+            Self::Tampering => "flip, cut, append, swap, replay, remove, splice, mix: does anybody notice?",
         }
     }
 }
@@ -85,6 +113,8 @@ pub enum Verdict {
     Nothing,
     /// The bytes have a recognisable structure, but no picture, plate, name or time came of it.
     Structure,
+    /// A holder of the key sees what the eyes had missed: known, and measured.
+    Residual,
     /// Something identifying was obtained.
     Success,
 }
@@ -96,6 +126,7 @@ impl Verdict {
             Self::NotTried => "not tried",
             Self::Nothing => "nothing",
             Self::Structure => "structure only",
+            Self::Residual => "residual",
             Self::Success => "SUCCESS",
         }
     }
@@ -155,6 +186,8 @@ pub enum Evidence {
     Dictionary(Dictionary),
     /// Of [`Attack::Randomness`].
     Randomness(Randomness),
+    /// Of the attacks that are a guess repeated many times.
+    Game(Game),
 }
 
 /// Pictures carved.
@@ -248,6 +281,46 @@ pub struct Dictionary {
     pub complete: Vec<String>,
 }
 
+/// A guess repeated many times, and how often it was right.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Game {
+    /// Right guesses.
+    pub won: u64,
+    /// Guesses; 0 when the store gives nothing to guess at.
+    pub tried: u64,
+    /// Right guesses that chance gives on average, as a share of those tried.
+    pub chance: f64,
+    /// Probability of winning at least as often by chance.
+    pub p: f64,
+    /// Whether what was won is what the holder of the key may see anyway.
+    pub granted: bool,
+    /// What was guessed and how, with the figures behind it.
+    pub about: String,
+}
+
+impl Game {
+    /// A game that cannot be played here, and why.
+    pub fn idle(about: impl Into<String>) -> Self {
+        Self { won: 0, tried: 0, chance: 0.0, p: 1.0, granted: false, about: about.into() }
+    }
+
+    /// The share of right guesses; 0 when there were none.
+    pub fn rate(&self) -> f64 {
+        if self.tried == 0 { 0.0 } else { self.won as f64 / self.tried as f64 }
+    }
+}
+
+/// An attacker's success beside what chance gives, as shares from 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct Rate {
+    /// How much of what there was to get was got.
+    pub success: f64,
+    /// What chance would have got.
+    pub chance: f64,
+    /// The probability of so much by chance, before correction for the number of attacks.
+    pub p: f64,
+}
+
 /// Tests against uniform random bytes.
 #[derive(Clone, Debug, Default, serde::Serialize)]
 pub struct Randomness {
@@ -257,6 +330,8 @@ pub struct Randomness {
     pub structured: u64,
     /// Smallest p-value after correction.
     pub p: f64,
+    /// Smallest p-value after correction of each test.
+    pub by_test: Vec<(&'static str, f64)>,
     /// Bits a byte over all bytes tested.
     pub entropy: f64,
     /// Aligned 16-byte blocks that occur more than once, among those sampled.
@@ -288,7 +363,44 @@ impl Evidence {
             // A value of 64 bits or more that is the hash of a plausible plate is no chance find.
             Self::Dictionary(d) if d.recovered > 0 => Verdict::Success,
             Self::Randomness(r) if r.structured > 0 || r.repeated_blocks > 0 => Verdict::Structure,
+            Self::Game(g) if g.tried == 0 => Verdict::NotTried,
+            Self::Game(g) if g.p < alpha && g.rate() > g.chance => {
+                if g.granted {
+                    Verdict::Residual
+                } else {
+                    Verdict::Success
+                }
+            }
             _ => Verdict::Nothing,
+        }
+    }
+}
+
+impl Evidence {
+    /// The attacker's success beside chance; `pictures` and `plates` are how many there were to get. `None` when the
+    /// attack has no such measure or was not tried.
+    pub fn rate(&self, pictures: u64, plates: u64) -> Option<Rate> {
+        let of = |got: u64, all: u64| if all == 0 { 0.0 } else { (got as f64 / all as f64).min(1.0) };
+        let sure = |success: f64| Rate { success, chance: 0.0, p: if success > 0.0 { 0.0 } else { 1.0 } };
+        match self {
+            Self::Pictures(found) => Some(sure(of(found.decoded, pictures))),
+            Self::Metadata(found) => Some(sure(of(found.times.max(found.positions).max(found.thumbnails), pictures))),
+            Self::Text(found) => Some(sure(of(found.rows + found.json, plates))),
+            Self::Known(known) if known.searched > 0 => Some(Rate {
+                success: of(known.found, known.searched),
+                chance: of(known.decoys_found, known.decoys),
+                p: known.p,
+            }),
+            Self::Known(_) => None,
+            Self::Dictionary(cracked) => Some(sure(of(cracked.recovered, plates))),
+            Self::Randomness(tests) if tests.tests > 0 => Some(Rate {
+                success: of(tests.structured, tests.tests),
+                chance: 0.0,
+                p: if tests.repeated_blocks > 0 { 0.0 } else { tests.p },
+            }),
+            Self::Randomness(_) => None,
+            Self::Game(game) if game.tried > 0 => Some(Rate { success: game.rate(), chance: game.chance, p: game.p }),
+            Self::Game(_) => None,
         }
     }
 }
@@ -349,6 +461,16 @@ impl fmt::Display for Evidence {
                 counted(r.tests, "test"),
                 approx(r.p),
                 counted(r.repeated_blocks, "repeated block")
+            ),
+            Self::Game(g) if g.tried == 0 => f.write_str(&g.about),
+            Self::Game(g) => write!(
+                f,
+                "{} of {} (chance: {:.0} %, p = {}): {}",
+                grouped(g.won),
+                grouped(g.tried),
+                g.chance * 100.0,
+                approx(g.p),
+                g.about
             ),
         }
     }

@@ -32,6 +32,8 @@ pub struct StolenFile {
     pub name: Vec<u8>,
     /// Length in bytes when the folder was walked.
     pub len: u64,
+    /// When it was last changed, as far as the copy tells.
+    pub changed: Option<std::time::SystemTime>,
 }
 
 /// A part of a file for one task.
@@ -72,6 +74,7 @@ impl Loot {
                 path: entry.path().to_owned(),
                 name: inside.as_os_str().as_encoded_bytes().to_vec(),
                 len: metadata.len(),
+                changed: metadata.modified().ok(),
             });
         }
         Ok(Self { files, skipped })
@@ -97,6 +100,11 @@ impl Loot {
 }
 
 impl StolenFile {
+    /// Where it lies now.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Opens the file for reading by position.
     pub fn open(&self) -> io::Result<OpenLoot> {
         Ok(OpenLoot { file: File::open(&self.path)?, len: self.len })

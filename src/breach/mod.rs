@@ -11,16 +11,25 @@ use std::time::Instant;
 
 use thiserror::Error;
 
+mod battery;
 mod carve;
 mod dictionary;
 mod digest;
+mod epochs;
 mod evidence;
 mod exif;
 mod known;
+mod linking;
 mod loot;
+mod order;
 mod pattern;
 mod randomness;
+mod residual;
 mod scan;
+mod score;
+mod sizes;
+mod suite;
+mod tampering;
 mod text;
 mod truth;
 
@@ -30,10 +39,12 @@ pub use carve::Format;
 pub use dictionary::Budget;
 pub use digest::Algorithm;
 pub use evidence::{
-    Attack, Dictionary, Evidence, Finding, Known, Metadata, Pictures, Randomness, SIGNIFICANCE, Sample, Text, Verdict,
-    approx, counted, grouped,
+    Attack, Dictionary, Evidence, Finding, Game, Known, Metadata, Pictures, Randomness, Rate, SIGNIFICANCE, Sample,
+    Text, Verdict, approx, counted, grouped,
 };
 pub use known::{Form, SecretKind};
+pub use score::{Scorer, StoreKind, Target};
+pub use suite::{AttackResult, Suite, results};
 pub use text::Written;
 pub use truth::{KnownCapture, KnownRegion, Truth};
 

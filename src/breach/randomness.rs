@@ -110,7 +110,7 @@ pub fn fisher(hits: u64, total: u64, decoy_hits: u64, decoys: u64) -> f64 {
 }
 
 /// Probability that a normal variable lies at least |`z`| from its mean, either way.
-fn two_sided(z: f64) -> f64 {
+pub fn two_sided(z: f64) -> f64 {
     // erfc(x) = Q(1/2, x²)
     gamma_upper(0.5, z * z / 2.0)
 }
@@ -135,7 +135,7 @@ fn ln_gamma(x: f64) -> f64 {
 }
 
 /// Regularised upper incomplete gamma function Q(a, x).
-fn gamma_upper(a: f64, x: f64) -> f64 {
+pub fn gamma_upper(a: f64, x: f64) -> f64 {
     if x <= 0.0 {
         1.0
     } else if x < a + 1.0 {

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
+use super::battery;
 use super::carve::{self, Extent, Format};
 use super::evidence::{Evidence, Metadata, Pictures, Randomness, SIGNIFICANCE, Sample, Text};
 use super::exif::Exif;
@@ -64,6 +65,7 @@ struct Carved {
 /// A test of randomness.
 struct Tested {
     file: usize,
+    name: &'static str,
     p: f64,
 }
 
@@ -183,10 +185,8 @@ impl<'a> Scanner<'a> {
             let mut tally = Tally::default();
             tally.add(block);
             part.tally.merge(&tally);
-            if tally.bytes() >= Tally::MIN_BYTES {
-                part.tested
-                    .extend([tally.chi_square_p(), tally.correlation_p()].map(|p| Tested { file: window.file, p }));
-            }
+            let outcomes = battery::run(block, &tally).into_iter().flatten();
+            part.tested.extend(outcomes.map(|(name, p)| Tested { file: window.file, name, p }));
         }
         for block in fresh.chunks_exact(16) {
             let value = u128::from_le_bytes(block.try_into().unwrap_or_default());
@@ -379,7 +379,9 @@ impl Scan {
             if tally.bytes() < Tally::MIN_BYTES {
                 untested_bytes += tally.bytes();
             } else if tally.bytes() > TEST_BLOCK as u64 {
-                tested.extend([tally.chi_square_p(), tally.correlation_p()].map(|p| Tested { file, p }));
+                let outcomes =
+                    [("chi-square of bytes", tally.chi_square_p()), ("correlation of bytes", tally.correlation_p())];
+                tested.extend(outcomes.map(|(name, p)| Tested { file, name, p }));
             }
         }
         let adjusted = randomness::holm(&tested.iter().map(|t| t.p).collect::<Vec<_>>());
@@ -389,11 +391,17 @@ impl Scan {
         let repeated: Vec<_> = self.blocks.windows(2).filter(|w| w[0].0 == w[1].0).collect();
         files.extend(repeated.iter().flat_map(|w| [w[0].1, w[1].1]));
         // Where nearly everything has structure, names say nothing.
+        let mut worst: BTreeMap<&'static str, f64> = BTreeMap::new();
+        for (tested, &p) in tested.iter().zip(&adjusted) {
+            let worst = worst.entry(tested.name).or_insert(1.0);
+            *worst = worst.min(p);
+        }
         let named = if files.len() * 2 > loot.files.len() { BTreeSet::new() } else { files };
         Randomness {
             tests: tested.len() as u64,
             structured: failed.len() as u64,
             p: adjusted.iter().copied().fold(1.0, f64::min),
+            by_test: worst.into_iter().collect(),
             entropy: all.entropy(),
             repeated_blocks: repeated.len() as u64,
             untested_bytes,

@@ -1,25 +1,52 @@
 //! `safelight breach`.
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+use super::terminal::chain;
+use super::unlock::UnlockArgs;
 use super::{Context, Failure, Outcome, Stop};
-use crate::breach::{self, Assessment, Attack, BreachError, Evidence, Plan, Sample, Truth, Verdict, counted};
+use crate::breach::{
+    self, Assessment, Attack, BreachError, Evidence, Plan, Rate, Sample, Scorer, StoreKind, Suite, Target, Truth,
+    Verdict, approx, baselines, counted,
+};
 use crate::report;
+use crate::seal::Capability;
+use crate::vault::{OpeningVault, VaultKind};
+use crate::vision::Nets;
 
 /// Arguments of `breach`.
 #[derive(clap::Args)]
+#[command(after_help = "\
+With --truth, the whole suite is run: besides what any folder can be searched for, guesses by length, order, joining of \
+copies, residue and tampering, each beside what chance gives. --baselines builds the two stores of common practice from the \
+same photographs and attacks them too. --custody keeps score only: it says which segment or copy a guess was about, and no \
+attack is given a key. Keys that lie in a stolen folder are used: a thief would.
+
+Example: safelight breach vault copies --truth photos/truth.jsonl --baselines scratch --custody C --report breach.html")]
 pub struct Args {
-    /// The stolen folder or file: a vault, an export, photographs, anything
-    stolen: PathBuf,
+    /// Stolen folders or files: a vault, exports, photographs, anything
+    #[arg(required = true, value_name = "STOLEN")]
+    stolen: Vec<PathBuf>,
     /// The truth behind the pictures, to search for; a captures.csv beside it is read too
     #[arg(long, value_name = "FILE")]
     truth: Option<PathBuf>,
-    /// Seconds that cracking hashes may take
+    /// Build what others build from the photographs beside the truth into DIR, which must not exist, and attack it too
+    #[arg(long, value_name = "DIR", requires = "truth")]
+    baselines: Option<PathBuf>,
+    /// The folder that holds the keyring, to keep score with
+    #[arg(long, value_name = "DIR", requires = "truth")]
+    custody: Option<PathBuf>,
+    /// The vault that stolen copies were made from; otherwise the first vault among STOLEN
+    #[arg(long, value_name = "DIR", requires = "custody")]
+    vault: Option<PathBuf>,
+    #[command(flatten)]
+    unlock: UnlockArgs,
+    /// Seconds that cracking hashes may take, for each store
     #[arg(long, value_name = "N", default_value_t = 30)]
     seconds: u64,
     /// Write a report as one HTML file; it never holds a picture
@@ -30,32 +57,57 @@ pub struct Args {
     show_findings: bool,
 }
 
+/// Pictures of each store at which the attacker's own eyes look.
+const LOOKS: usize = 300;
+
+/// A store with its name and what came of it.
+pub(super) struct Attacked {
+    name: String,
+    assessment: Assessment,
+}
+
 /// Runs `breach`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let truth = args.truth.as_deref().map(Truth::read).transpose().map_err(failure)?;
-    let budget = breach::Budget { time: Duration::from_secs(args.seconds), ..Default::default() };
-    let plan = Plan { truth: truth.as_ref(), budget, ..Plan::default() };
-    let bar = progress_bar(context);
-    let assessment = breach::attack(&args.stolen, &plan, &|done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
-    })
-    .map_err(failure)?;
-    bar.finish_and_clear();
+    let attacked = match (&truth, &args.truth) {
+        (Some(truth), Some(path)) => run_suite(&args, truth, path, context)?,
+        _ => {
+            let one = |stolen: &PathBuf| {
+                let bar = progress_bar(context);
+                let assessment = breach::attack(stolen, &plan(&args, None), &shown_on(&bar)).map_err(failure)?;
+                bar.finish_and_clear();
+                Ok(Attacked { name: name_of(stolen), assessment })
+            };
+            args.stolen.iter().map(one).collect::<Result<_, Failure>>()?
+        }
+    };
+    let truth = truth.unwrap_or_default();
 
     let mut out = std::io::stdout().lock();
     let printed = if context.json {
-        let summary = Summary::of(&assessment);
-        serde_json::to_writer_pretty(&mut out, &summary).map_err(std::io::Error::from).and_then(|()| writeln!(out))
+        let mut summaries: Vec<Summary<'_>> = attacked.iter().map(|a| Summary::of(a, &truth)).collect();
+        let written = match (summaries.len(), summaries.pop()) {
+            (1, Some(only)) => serde_json::to_writer_pretty(&mut out, &only),
+            (_, last) => {
+                summaries.extend(last);
+                serde_json::to_writer_pretty(&mut out, &serde_json::json!({ "stores": summaries }))
+            }
+        };
+        written.map_err(std::io::Error::from).and_then(|()| writeln!(out))
     } else {
-        print(&mut out, &assessment, args.show_findings)
+        attacked
+            .iter()
+            .try_for_each(|a| print(&mut out, a, attacked.len() > 1, args.show_findings))
+            .and_then(|()| if attacked.len() > 1 { print_table(&mut out, &attacked, &truth) } else { Ok(()) })
     };
     printed.map_err(|e| {
         Failure::new(Stop::Internal, format!("cannot write the result: {e}"), "check where stdout goes")
     })?;
     if let Some(path) = &args.report {
-        let command = format!("safelight breach{}", if truth.is_some() { " --truth" } else { "" });
-        let page = report::of_folder(assessment, args.show_findings, command).html();
+        let command = format!("safelight breach{}", if args.truth.is_some() { " --truth" } else { "" });
+        let folders = attacked.into_iter().map(|a| (a.name, a.assessment)).collect();
+        let page =
+            report::of_folders(folders, args.truth.is_some().then_some(&truth), args.show_findings, command).html();
         std::fs::write(path, page).map_err(|e| {
             let problem = format!("cannot write the report {}: {e}", path.display());
             Failure::usage(problem, "name a file in a folder that you may write")
@@ -64,9 +116,79 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
-/// What `--json` prints: figures only, never what was obtained.
+fn plan<'t>(args: &Args, truth: Option<&'t Truth>) -> Plan<'t> {
+    let budget = breach::Budget { time: Duration::from_secs(args.seconds), ..Default::default() };
+    Plan { truth, budget, ..Plan::default() }
+}
+
+fn name_of(stolen: &Path) -> String {
+    let name = stolen.file_name().map_or_else(|| stolen.to_string_lossy(), |name| name.to_string_lossy());
+    name.into_owned()
+}
+
+/// All attacks on all stores, baselines first.
+fn run_suite(args: &Args, truth: &Truth, path: &Path, context: &Context) -> Result<Vec<Attacked>, Failure> {
+    let photographs = path.parent().unwrap_or(Path::new("."));
+    let mut targets: Vec<(String, PathBuf, StoreKind, Vec<String>)> = Vec::new();
+    if let Some(folder) = &args.baselines {
+        if folder.exists() {
+            return Err(Failure::usage(format!("{} exists", folder.display()), "name a folder that does not exist"));
+        }
+        let built = |error| Failure::usage(chain(&error), "check that the disk has room and the pictures can be read");
+        let (plain, naive) = (folder.join("plain"), folder.join("naive"));
+        let names = baselines::plain(photographs, truth, &plain).map_err(built)?;
+        targets.push(("plain".to_owned(), plain, StoreKind::Plain, names));
+        let names = baselines::naive(photographs, truth, &naive).map_err(built)?;
+        targets.push(("naive".to_owned(), naive, StoreKind::Naive, names));
+    }
+    let others = args.stolen.iter().map(|stolen| (name_of(stolen), stolen.clone(), StoreKind::Other, Vec::new()));
+    targets.extend(others);
+
+    let keyring = args.custody.as_deref().map(|custody| args.unlock.open(custody)).transpose()?;
+    let home = match &keyring {
+        Some(_) => home_vault(args)?,
+        None => None,
+    };
+    let held = keyring.map(|keyring| (keyring.opening_keys(&Capability::ALL), keyring.canaries()));
+    let scorer = match (&held, &home) {
+        (Some((keys, canaries)), Some(vault)) => Some(Scorer { keys, canaries, vault }),
+        _ => None,
+    };
+    let nets = Nets::builtin();
+    let suite = Suite { truth, photographs, scorer, nets: &nets, looks: LOOKS };
+    let attack = |(name, stolen, kind, names): &(String, PathBuf, StoreKind, Vec<String>)| {
+        let bar = progress_bar(context);
+        let target = Target { stolen, kind: *kind, names };
+        let assessment = suite.attack(&target, &plan(args, Some(truth)), &shown_on(&bar)).map_err(failure)?;
+        bar.finish_and_clear();
+        Ok(Attacked { name: name.clone(), assessment })
+    };
+    targets.iter().map(attack).collect()
+}
+
+/// The vault against which scores are kept.
+fn home_vault(args: &Args) -> Result<Option<OpeningVault>, Failure> {
+    if let Some(vault) = &args.vault {
+        return Ok(Some(OpeningVault::open(vault)?));
+    }
+    let vaults = args.stolen.iter().flat_map(|stolen| {
+        walkdir::WalkDir::new(stolen).max_depth(2).into_iter().filter_map(Result::ok).map(|e| e.into_path())
+    });
+    let site = |path: PathBuf| OpeningVault::open(&path).ok().filter(|vault| vault.card().kind == VaultKind::Site);
+    Ok(vaults.filter_map(site).next())
+}
+
+fn shown_on(bar: &ProgressBar) -> impl Fn(u64, u64) + Sync + '_ {
+    |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    }
+}
+
+/// What `--json` prints of a store: figures only, never what was obtained.
 #[derive(Serialize)]
 struct Summary<'a> {
+    store: &'a str,
     files: u64,
     bytes: u64,
     skipped: u64,
@@ -82,13 +204,17 @@ struct Summary<'a> {
 struct AttackSummary<'a> {
     attack: Attack,
     verdict: Verdict,
+    rate: Option<Rate>,
+    corrected_p: Option<f64>,
     evidence: &'a Evidence,
 }
 
 impl<'a> Summary<'a> {
-    fn of(assessment: &'a Assessment) -> Self {
-        let attacks = assessment.findings.iter();
+    fn of(attacked: &'a Attacked, truth: &Truth) -> Self {
+        let assessment = &attacked.assessment;
+        let attacks = assessment.findings.iter().zip(breach::results(assessment, truth));
         Self {
+            store: &attacked.name,
             files: assessment.files,
             bytes: assessment.bytes,
             skipped: assessment.skipped,
@@ -98,13 +224,23 @@ impl<'a> Summary<'a> {
             thumbnails: assessment.thumbnails(),
             plates: assessment.plates(),
             attacks: attacks
-                .map(|f| AttackSummary { attack: f.attack, verdict: f.verdict, evidence: &f.evidence })
+                .map(|(f, result)| AttackSummary {
+                    attack: f.attack,
+                    verdict: f.verdict,
+                    rate: result.rate,
+                    corrected_p: result.corrected,
+                    evidence: &f.evidence,
+                })
                 .collect(),
         }
     }
 }
 
-fn print(out: &mut impl Write, assessment: &Assessment, show: bool) -> std::io::Result<()> {
+fn print(out: &mut impl Write, attacked: &Attacked, named: bool, show: bool) -> std::io::Result<()> {
+    let assessment = &attacked.assessment;
+    if named {
+        write!(out, "{}: ", attacked.name)?;
+    }
     writeln!(
         out,
         "{} of {}, attacked for {:.1} s",
@@ -116,13 +252,13 @@ fn print(out: &mut impl Write, assessment: &Assessment, show: bool) -> std::io::
         writeln!(out, "{} could not be read and were left out", counted(assessment.skipped, "entry or part"))?;
     }
     for finding in &assessment.findings {
-        writeln!(out, "  {:<29} {:<14} {}", finding.attack.name(), finding.verdict.name(), finding.evidence)?;
+        writeln!(out, "  {:<31} {:<14} {}", finding.attack.name(), finding.verdict.name(), finding.evidence)?;
         for sample in finding.samples.iter().take(3) {
             if let Sample::Text(text) = sample {
                 let line = text.lines().next().unwrap_or_default();
                 writeln!(
                     out,
-                    "  {:<29} {:<14} > {}",
+                    "  {:<31} {:<14} > {}",
                     "",
                     "",
                     if show { line.to_owned() } else { Sample::masked(line) }
@@ -140,7 +276,40 @@ fn print(out: &mut impl Write, assessment: &Assessment, show: bool) -> std::io::
     } else {
         "Nothing usable was obtained.".to_owned()
     };
-    writeln!(out, "{verdict}")
+    writeln!(out, "{verdict}\n")
+}
+
+/// Attacks down, stores across: success beside chance, and p after correction.
+fn print_table(out: &mut impl Write, attacked: &[Attacked], truth: &Truth) -> std::io::Result<()> {
+    let results: Vec<_> = attacked.iter().map(|a| breach::results(&a.assessment, truth)).collect();
+    write!(out, "{:<31}", "success / chance, p corrected")?;
+    for store in attacked {
+        write!(out, " {:>24}", store.name.chars().take(24).collect::<String>())?;
+    }
+    writeln!(out)?;
+    let attacks = results.iter().max_by_key(|r| r.len()).map_or(&[][..], |r| r);
+    for attack in attacks.iter().map(|result| result.attack) {
+        write!(out, "{:<31}", attack.name())?;
+        for store in &results {
+            let found = store.iter().find(|result| result.attack == attack);
+            let shown = match found.and_then(|result| Some((result, result.rate?))) {
+                None => "-".to_owned(),
+                Some((result, rate)) => {
+                    let p = result.corrected.unwrap_or(1.0);
+                    let p = if p < 1e-4 { "<10⁻⁴".to_owned() } else { approx(p) };
+                    let mark = match result.verdict {
+                        Verdict::Success => "!",
+                        Verdict::Structure | Verdict::Residual => "~",
+                        _ => " ",
+                    };
+                    format!("{:.1}/{:.1} % p {p} {mark}", rate.success * 100.0, rate.chance * 100.0)
+                }
+            };
+            write!(out, " {shown:>24}")?;
+        }
+        writeln!(out)?;
+    }
+    writeln!(out, "! success, ~ structure or residue only, - not applicable")
 }
 
 /// Bytes examined, on a terminal only.

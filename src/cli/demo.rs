@@ -13,7 +13,7 @@ use crate::report::Measure;
 mod stage;
 mod story;
 
-use stage::Stage;
+use stage::{Act, Stage};
 use story::{Loot, Robbery};
 
 /// Arguments of `demo`.
@@ -66,9 +66,12 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     } else {
         stage.forget()?;
     }
+    // In memory only, to say afterwards which guesses were right.
+    let score = stage.score(&keys)?;
     drop(keys);
 
-    let attack = |name: &'static str| stage.attack(name, &truth, args.seconds);
+    let act = Act { truth: &truth, stores: &stores, score: &score, nets: &nets, seconds: args.seconds };
+    let attack = |name: &'static str| stage.attack(name, &act);
     let loot = Loot {
         plain: clock.step("Attack the plain folder", || attack("plain"), |_| 0)?,
         naive: clock.step("Attack the blurred folder", || attack("naive"), |_| 0)?,

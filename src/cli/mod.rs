@@ -19,6 +19,7 @@ mod export;
 mod eyes;
 mod generate;
 mod holder;
+mod impact;
 mod ingest;
 mod inspect;
 mod interrupt;
@@ -70,6 +71,8 @@ enum Verb {
     Audit(audit::Args),
     /// Attack a stolen folder and report what it yields
     Breach(breach::Args),
+    /// After a theft: what was taken, how many people it concerns, whom to tell
+    Impact(impact::Args),
     /// Shell completions and man pages
     #[command(hide = true)]
     Generate(generate::Args),
@@ -190,6 +193,7 @@ fn run() -> Result<Outcome, Failure> {
         Verb::Check(args) => check::run(args, &context),
         Verb::Audit(args) => audit::run(args, &context),
         Verb::Breach(args) => breach::run(args, &context),
+        Verb::Impact(args) => impact::run(args, &context),
         Verb::Generate(args) => generate::run(args, &context),
     }
 }

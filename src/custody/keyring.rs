@@ -16,7 +16,7 @@ use super::policy::{ClassPolicy, Month, Policy};
 use super::policy_file::PolicyError;
 use super::signing::{Signature, SigningKey, VerifyingKey};
 use super::slot::{Credential, KeyringKey, Passphrase, PassphraseCost, PassphraseError, Slot};
-use crate::pseudonym::{Domain, EpochKeys, PseudonymRoot};
+use crate::pseudonym::{CanaryKey, Domain, EpochKeys, PseudonymRoot};
 use crate::seal::{
     BucketId, Capability, CustodyId, JournalId, KeyId, PrivateKey, SUITE, SlotId, padded_len, random, secret_key,
 };
@@ -264,6 +264,11 @@ impl Keyring {
     /// Pseudonym keys of a domain and epoch.
     pub fn epoch_keys(&self, domain: Domain, epoch: u32) -> EpochKeys {
         PseudonymRoot::from_bytes(&self.body.pseudonym_root).keys(domain, epoch)
+    }
+
+    /// The key that marks the ids of exports, so that a leaked one names the copy that it came from.
+    pub fn canaries(&self) -> CanaryKey {
+        PseudonymRoot::from_bytes(&self.body.pseudonym_root).canaries()
     }
 
     /// All epochs so far, oldest first.

@@ -6,7 +6,7 @@
 //! | [`View::Scene`] | the same, boxes, and the redacted pictures | lanes, texts, originals |
 //! | [`View::Full`] | everything, the original included | – |
 //!
-//! Ids are new, order is shuffled, and pseudonyms are derived again under a key of this export alone: two copies cannot
+//! Ids are new (and are canaries, which name the copy to the custodian if they ever leak), order is shuffled, and pseudonyms are derived again under a key of this export alone: two copies cannot
 //! be joined by them, nor can a copy of the plates and a copy of the faces of the same hour. What is equal by nature stays
 //! equal: two recipients of the same *scene* can compare pictures.
 //!
@@ -24,7 +24,7 @@ use rand::seq::SliceRandom;
 
 use crate::capture::{CaptureId, RegionKind};
 use crate::custody::{FileError, Keyring, OpeningKeys, RecipientPublicKey, SealingKey};
-use crate::pseudonym::{Domain, EpochKeys, Pseudonym};
+use crate::pseudonym::{Canary, Domain, EpochKeys, Pseudonym};
 use crate::seal::{BucketId, Capability, SegmentId};
 use crate::vault::record::{CatalogueRecord, IdentityRecord, RegionRecord};
 use crate::vault::{Hit, OpenError, OpeningVault, Query, SegmentDraft};
@@ -208,8 +208,9 @@ fn make(
     let mut bundle = Bundle::create(folder, keyring.verifying_key(), sealing_keys(request))?;
     let mut draft = SegmentDraft::default();
     let mut totals = ExportTotals { captures: 0, without_scene: 0, expired: 0, segments: 0, bytes: 0 };
+    let (canaries, number) = (keyring.canaries(), crate::seal::random());
     for hit in found {
-        let id = CaptureId(crate::seal::random());
+        let id = canaries.mark(Canary::new(request.to.id(), number, CaptureId(hit.record.id)));
         let Some(copy) = copy_of(vault, keys, hit.segment, &hit.record, id, request, &mut domain)? else {
             totals.expired += 1;
             continue;

@@ -4,6 +4,7 @@
 //! can tell which input it was, although plates are few enough to try them all. Keys differ by kind, domain (the
 //! custodian's own, or one for each export) and epoch. Owns that derivation; knows nothing of who holds the root.
 
+mod canary;
 mod spelling;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use zeroize::Zeroizing;
 use crate::capture::{PlateText, RegionKind, to_base32};
 use crate::seal::secret_key;
 
+pub use canary::{Canary, CanaryKey};
 pub use spelling::{MAX_SPELLINGS, spellings};
 
 /// What stands for a plate or a face.
@@ -72,6 +74,13 @@ impl PseudonymRoot {
             plate: PlateKey::from_bytes(&derive("safelight v1 plate pseudonyms")),
             face: FaceKey::from_bytes(&derive("safelight v1 face pseudonyms")),
         }
+    }
+}
+
+impl PseudonymRoot {
+    /// The key that marks the ids of copies.
+    pub fn canaries(&self) -> CanaryKey {
+        CanaryKey::from_bytes(&Zeroizing::new(blake3::derive_key("safelight v1 export canaries", self.expose())))
     }
 }
 

@@ -1,50 +1,55 @@
-//! The story of one stolen folder of a user's own: figures, and samples only as far as they may be shown.
+//! The story of stolen folders of a user's own: figures, and samples only as far as they may be shown.
 
-use crate::breach::{Assessment, Sample, Verdict, counted};
+use crate::breach::{Assessment, Sample, Truth, Verdict, counted, results};
 
 use super::page::{Store, Story, limits};
 
 /// Lines of samples in a report.
 const MAX_LINES: usize = 24;
 
-/// A report on `assessment`. Samples are masked unless `show` is set, and it never holds a picture: the report may
-/// outlive the theft that it describes.
-pub fn of_folder(assessment: Assessment, show: bool, command: String) -> Story {
-    let headline = if assessment.is_breached() {
-        format!(
+/// A report on stolen folders, with their names. Samples are masked unless `show` is set, and it never holds a picture:
+/// the report may outlive the theft that it describes.
+pub fn of_folders(folders: Vec<(String, Assessment)>, truth: Option<&Truth>, show: bool, command: String) -> Story {
+    let total = |count: fn(&Assessment) -> u64| folders.iter().map(|(_, a)| count(a)).sum::<u64>();
+    let broken = folders.iter().filter(|(_, a)| a.is_breached()).count();
+    let headline = match (folders.len(), broken) {
+        (1, 0) => "Nothing usable came out of this folder".to_owned(),
+        (_, 0) => "Nothing usable came out of these folders".to_owned(),
+        (1, _) => format!(
             "{}, {} and {} came out of this folder",
-            counted(assessment.pictures(), "picture"),
-            counted(assessment.thumbnails(), "thumbnail"),
-            counted(assessment.plates(), "plate")
-        )
-    } else {
-        "Nothing usable came out of this folder".to_owned()
+            counted(total(Assessment::pictures), "picture"),
+            counted(total(Assessment::thumbnails), "thumbnail"),
+            counted(total(Assessment::plates), "plate")
+        ),
+        (all, broken) if broken == all => format!("All {all} stores were broken open"),
+        (all, broken) => format!("{broken} of {all} stores were broken open, {} held", all - broken),
     };
     let lead = format!(
-        "{} of {} were attacked for {:.1} seconds without any key.",
-        counted(assessment.files, "file"),
-        counted(assessment.bytes, "byte"),
-        assessment.seconds
+        "{} of {} were attacked for {:.1} seconds, with no key but those that lay in them.",
+        counted(total(|a| a.files), "file"),
+        counted(total(|a| a.bytes), "byte"),
+        folders.iter().map(|(_, a)| a.seconds).sum::<f64>()
     );
     let note = if show {
         "Findings are shown in full. Keep this file like the folder itself."
     } else {
         "Findings are masked."
     };
-    let listing = lines(&assessment, show);
+    let store = |(name, assessment): (String, Assessment)| Store {
+        listing: lines(&assessment, show),
+        results: truth.map(|truth| results(&assessment, truth)).unwrap_or_default(),
+        short: name.clone(),
+        name,
+        what: "What was obtained, beyond what chance would give.".to_owned(),
+        figure: None,
+        pair: Vec::new(),
+        assessment,
+    };
     Story {
         headline,
         lead,
         note: note.to_owned(),
-        stores: vec![Store {
-            name: "The folder".to_owned(),
-            short: "Folder".to_owned(),
-            what: "What was obtained, beyond what chance would give.".to_owned(),
-            figure: None,
-            pair: Vec::new(),
-            listing,
-            assessment,
-        }],
+        stores: folders.into_iter().map(store).collect(),
         measures: Vec::new(),
         limits: limits(),
         made: vec![("Made with".to_owned(), command), ("Version".to_owned(), env!("CARGO_PKG_VERSION").to_owned())],

@@ -6,10 +6,12 @@
 mod cells;
 mod folder;
 mod html;
+mod impact;
 mod page;
 mod pictures;
 
-pub use folder::of_folder;
+pub use folder::of_folders;
+pub use impact::of_impact;
 pub use page::{Figure, Illustration, Limit, Measure, Store, Story, limits};
 pub use pictures::{Closeup, bytes_as_picture, closeup, contrast, detail_of, photograph, visible_bytes};
 

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use super::cells;
 use super::html::{Escaped, data_uri};
-use crate::breach::{Assessment, grouped};
+use crate::breach::{Assessment, AttackResult, approx, grouped};
 
 /// A picture that goes into the page whole.
 pub struct Illustration {
@@ -46,6 +46,8 @@ pub struct Store {
     pub listing: Vec<String>,
     /// What was tried and found.
     pub assessment: Assessment,
+    /// Success beside chance, attack by attack; empty when there was no truth to measure it by.
+    pub results: Vec<AttackResult>,
 }
 
 /// How long a step took.
@@ -88,11 +90,7 @@ pub struct Story {
 pub fn limits() -> Vec<Limit> {
     let limit = |title, text| Limit { title, text };
     vec![
-        limit(
-            "The keyring with its passphrase",
-            "Whoever has both reads everything that has not expired. The demo never writes the passphrase down; an \
-             institution must keep it somewhere.",
-        ),
+        limit("The keyring with its passphrase", "Whoever has both reads everything that has not expired."),
         limit(
             "A machine taken over while it runs",
             "Pixels and plate text are in memory while an image passes. A thief inside a live site sees what passes from \
@@ -103,8 +101,9 @@ pub fn limits() -> Vec<Limit> {
             "Originals lie in the source folder until they are consumed. A disk may keep deleted blocks; encrypt it too.",
         ),
         limit(
-            "How much there is",
-            "The number and padded size of segments tell a thief roughly how busy a site was, and when it last wrote.",
+            "How much there is, and in which order",
+            "The number and padded size of segments tell a thief roughly how busy a site was, and the journal in which \
+             order it committed them. A capture that is alone in its segment can be one of a few hundred in a thousand.",
         ),
         limit(
             "Plates and faces that were not found",
@@ -118,8 +117,19 @@ pub fn limits() -> Vec<Limit> {
         ),
         limit(
             "A stolen site pack",
-            "It opens no record. It does hold the pseudonym key of the current epoch: together with an opened catalogue \
-             it would let a thief enumerate plates for that epoch.",
+            "It opens no record. With an opened catalogue it lets a thief turn plates into the pseudonyms of its own \
+             epoch, with the journal it tells whether a given photograph was sealed, and with the vault's disk it can add \
+             false captures.",
+        ),
+        limit(
+            "An older copy of the whole vault",
+            "Put in the place of the vault, it is sound in itself: a reader cannot tell. Compare it with a backup, or \
+             with what was audited.",
+        ),
+        limit(
+            "Hour and place in a partner's copy",
+            "Two partners who were granted the same hours can narrow captures down to an hour and a site, and scenes of \
+             the same capture look alike.",
         ),
         limit(
             "What these attacks cannot show",
@@ -139,22 +149,8 @@ impl Story {
     }
 
     fn write(&self, page: &mut String) -> fmt::Result {
-        write!(
-            page,
-            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <meta name=\"referrer\" content=\"no-referrer\">\n\
-             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">\n\
-             <title>{}</title>\n<style>\n{}</style>\n</head>\n<body>\n<main>\n",
-            Escaped(&self.headline),
-            include_str!("style.css")
-        )?;
-        write!(
-            page,
-            "<div class=\"brand\"><i></i>Safelight breach report</div>\n<h1>{}</h1>\n<p class=\"lead\">{}</p>\n",
-            Escaped(&self.headline),
-            Escaped(&self.lead)
-        )?;
+        open(page, &self.headline, "Safelight breach report")?;
+        writeln!(page, "<h1>{}</h1>\n<p class=\"lead\">{}</p>", Escaped(&self.headline), Escaped(&self.lead))?;
         if !self.note.is_empty() {
             writeln!(page, "<p class=\"note\">{}</p>", Escaped(&self.note))?;
         }
@@ -163,7 +159,7 @@ impl Story {
         self.write_limits(page)?;
         self.write_measures(page)?;
         self.write_made(page)?;
-        page.write_str("</main>\n</body>\n</html>\n")
+        close(page)
     }
 
     fn write_stores(&self, page: &mut String) -> fmt::Result {
@@ -179,14 +175,17 @@ impl Story {
         page.write_str(
             "<section>\n<h2>What was tried</h2>\n<p class=\"soft\">Every attack runs on every store. <em>Taken</em> means \
              that something identifying was obtained beyond what chance gives; <em>structure only</em>, that the bytes \
-             can be told from noise and nothing more came of it.</p>\n<table class=\"attacks\">\n<thead><tr>\
+             can be told from noise and nothing more came of it. Percentages are the attacker's success and what chance \
+             would give; <em>p</em> is the probability of so much by chance, after Holm's correction for all attacks on a \
+             store.</p>\n<table class=\"attacks\">\n<thead><tr>\
              <th scope=\"col\">Attack</th>",
         )?;
         for store in &self.stores {
             write!(page, "<th scope=\"col\">{}</th>", Escaped(&store.short))?;
         }
         page.write_str("</tr></thead>\n<tbody>\n")?;
-        let attacks = self.stores.first().map_or(&[][..], |s| &s.assessment.findings);
+        let longest = self.stores.iter().max_by_key(|s| s.assessment.findings.len());
+        let attacks = longest.map_or(&[][..], |s| &s.assessment.findings);
         for attack in attacks.iter().map(|f| f.attack) {
             write!(
                 page,
@@ -198,13 +197,19 @@ impl Story {
                 write!(page, "<td data-store=\"{}\">", Escaped(&store.short))?;
                 if let Some(finding) = store.assessment.finding(attack) {
                     let cell = cells::cell(finding);
-                    write!(
-                        page,
-                        "<span class=\"tag {}\">{}</span><small>{}</small>",
-                        cell.class,
-                        cell.word,
-                        Escaped(&cell.detail)
-                    )?;
+                    write!(page, "<span class=\"tag {}\">{}</span>", cell.class, cell.word)?;
+                    let result = store.results.iter().find(|result| result.attack == attack);
+                    if let Some(rate) = result.and_then(|result| result.rate) {
+                        let p = result.and_then(|result| result.corrected).unwrap_or(rate.p);
+                        write!(
+                            page,
+                            "<b class=\"rate\">{}<i>chance {}, p {}</i></b>",
+                            percent(rate.success),
+                            percent(rate.chance),
+                            if p < 1e-4 { "&lt; 10⁻⁴".to_owned() } else { format!("= {}", approx(p)) }
+                        )?;
+                    }
+                    write!(page, "<small>{}</small>", Escaped(&cell.detail))?;
                 }
                 page.write_str("</td>")?;
             }
@@ -252,6 +257,33 @@ impl Story {
         }
         page.write_str("</footer>\n")
     }
+}
+
+/// A share as a percentage, with a decimal where it is small.
+fn percent(share: f64) -> String {
+    let share = share * 100.0;
+    if share == 0.0 || share >= 9.95 { format!("{share:.0} %") } else { format!("{share:.1} %") }
+}
+
+/// Everything before the first heading.
+pub(super) fn open(page: &mut String, title: &str, brand: &str) -> fmt::Result {
+    write!(
+        page,
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"referrer\" content=\"no-referrer\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">\n\
+         <title>{}</title>\n<style>\n{}</style>\n</head>\n<body>\n<main>\n\
+         <div class=\"brand\"><i></i>{}</div>\n",
+        Escaped(title),
+        include_str!("style.css"),
+        Escaped(brand)
+    )
+}
+
+/// Everything behind the last section.
+pub(super) fn close(page: &mut String) -> fmt::Result {
+    page.write_str("</main>\n</body>\n</html>\n")
 }
 
 impl Store {

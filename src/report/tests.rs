@@ -34,6 +34,7 @@ fn story() -> Story {
             pair: vec![figure(), figure()],
             listing: vec![HOSTILE.to_owned(), HOSTILE.to_owned()],
             assessment: assessment(b"a,b,c\n1,2,3\n4,5,6\n7,8,9\n10,11,12\n"),
+            results: Vec::new(),
         }],
         measures: vec![Measure { step: HOSTILE.to_owned(), images: 10, seconds: 0.5 }],
         limits: limits(),
@@ -89,7 +90,8 @@ fn the_verdicts_are_in_words_too() {
 #[test]
 fn a_kept_report_masks_what_was_obtained() {
     let folder = |show| {
-        of_folder(assessment(b"plate,time\nKLM4821,12:00\nQRS9003,12:01\nTUV1234,12:02\n"), show, String::new()).html()
+        let store = assessment(b"plate,time\nKLM4821,12:00\nQRS9003,12:01\nTUV1234,12:02\n");
+        of_folders(vec![("stolen".to_owned(), store)], None, show, String::new()).html()
     };
     assert!(!folder(false).contains("KLM4821"));
     assert!(folder(true).contains("KLM4821"));

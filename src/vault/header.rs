@@ -72,6 +72,9 @@ pub enum HeaderError {
 }
 
 impl Header {
+    /// No header is longer.
+    pub const MAX_LEN: usize = Self::len_with(3);
+
     /// Length of a header with that many entries.
     pub const fn len_with(entries: usize) -> usize {
         FIXED_LEN + entries * ENTRY_LEN

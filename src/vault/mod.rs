@@ -6,6 +6,7 @@
 //! | the custodian, or a recipient | records back | [`OpeningVault`] |
 //! | the same | captures of a plate, a time, a place | [`Query`] |
 //! | anybody | to know whether it is whole | [`check`] |
+//! | the custodian, after a theft | to read a copy of a segment, wherever it lies | [`StraySegment`] |
 //! | an exporter | segments of the same format for another key | [`SegmentDraft`] |
 //!
 //! Two types instead of a flag: a sealing vault has no way to open. Owns segments, journals and the order in which they
@@ -24,6 +25,7 @@ mod section;
 mod segment;
 mod sieve;
 mod store;
+mod stray;
 
 pub use card::{Card, CardError, VaultKind};
 pub use check::{CheckReport, Fault, Note, check, check_deep};
@@ -37,3 +39,4 @@ pub use section::SectionError;
 pub use segment::{SealedSegment, SegmentDraft};
 pub use sieve::Sieve;
 pub use store::{Disk, Store, StoreFile};
+pub use stray::{FileKind, StraySegment, kind_of_file};

@@ -167,6 +167,11 @@ impl OpeningVault {
         Ok(segments)
     }
 
+    /// The file of a segment.
+    pub fn path_of(&self, segment: SegmentId) -> PathBuf {
+        self.layout.segment(segment)
+    }
+
     /// A segment's header.
     pub fn header(&self, segment: SegmentId) -> Result<Header, OpenError> {
         Ok(self.segment(segment)?.header)
@@ -249,10 +254,10 @@ impl OpeningVault {
 
 /// A segment's file with its header read and its structure verified.
 pub(super) struct SegmentFile {
-    path: PathBuf,
+    pub path: PathBuf,
     pub file: File,
     pub header: Header,
-    header_bytes: Vec<u8>,
+    pub header_bytes: Vec<u8>,
 }
 
 impl SegmentFile {

@@ -10,16 +10,18 @@ use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::breach::baselines::{self, BaselineError};
-use crate::breach::{self, Assessment, Budget, Plan, Truth};
+use crate::breach::{Assessment, Budget, Plan, Scorer, StoreKind, Suite, Target, Truth};
 use crate::capture::to_base32;
 use crate::cli::breach::failure as breach_failure;
 use crate::cli::ingest::source_failure;
 use crate::cli::terminal::{Voice, chain, shown};
 use crate::cli::{Context, Failure, Stop};
-use crate::custody::{Keyring, PackRequest, Passphrase, PassphraseCost, Policy, RecipientKeys, SitePack};
+use crate::custody::{Keyring, OpeningKeys, PackRequest, Passphrase, PassphraseCost, Policy, RecipientKeys, SitePack};
 use crate::export::{self, Regions, Request, View};
 use crate::geometry::Size;
 use crate::pipeline::{Ingest, IngestError, Options, Source, Summary, TrainedEyes};
+use crate::pseudonym::CanaryKey;
+use crate::seal::Capability;
 use crate::simulate::produce::{self, Content, Order, Produced};
 use crate::simulate::world::Scenario;
 use crate::vault::{OpeningVault, Query, SealingOptions, SealingVault};
@@ -37,6 +39,9 @@ pub const STORES: [&str; 4] = ["plain", "naive", "vault", "export"];
 
 /// Things that each attack keeps for the report, and captures among which the report's example is chosen.
 pub const SAMPLES: usize = 200;
+
+/// Pictures of each store at which the thief's eyes look.
+const LOOKS: usize = 40;
 
 /// The first of the simulated six weeks.
 const START: jiff::civil::Date = jiff::civil::date(2019, 4, 1);
@@ -60,6 +65,27 @@ pub struct Stores {
     pub plain: Vec<String>,
     /// In `naive`.
     pub naive: Vec<String>,
+}
+
+/// What keeps score of the attacks, which are given none of it.
+pub struct Score {
+    keys: OpeningKeys,
+    canaries: CanaryKey,
+    vault: OpeningVault,
+}
+
+/// What all attacks have in common.
+pub struct Act<'a> {
+    /// The truth behind the photographs.
+    pub truth: &'a Truth,
+    /// File names in the baselines.
+    pub stores: &'a Stores,
+    /// Keeps score.
+    pub score: &'a Score,
+    /// The thief's eyes.
+    pub nets: &'a Nets,
+    /// How long cracking hashes may take.
+    pub seconds: u64,
 }
 
 impl Stage {
@@ -200,11 +226,34 @@ impl Stage {
         fs::remove_dir_all(self.at("custody")).map_err(|e| unwritable(&self.at("custody"), &e))
     }
 
+    /// Lets the custodian keep score: the vault is still there, and the keys in memory.
+    pub fn score(&self, keys: &Keys) -> Result<Score, Failure> {
+        Ok(Score {
+            keys: keys.keyring.opening_keys(&Capability::ALL),
+            canaries: keys.keyring.canaries(),
+            vault: OpeningVault::open(&self.at("vault"))?,
+        })
+    }
+
     /// Tries everything on the stolen copy of `store`; cracking hashes may take so many seconds.
-    pub fn attack(&self, store: &str, truth: &Truth, seconds: u64) -> Result<Assessment, Failure> {
-        let budget = Budget { time: Duration::from_secs(seconds), ..Budget::default() };
-        let plan = Plan { truth: Some(truth), budget, samples: SAMPLES, ..Plan::default() };
-        breach::attack(&self.stolen(store), &plan, &|_, _| {}).map_err(breach_failure)
+    pub fn attack(&self, store: &str, act: &Act<'_>) -> Result<Assessment, Failure> {
+        let budget = Budget { time: Duration::from_secs(act.seconds), ..Budget::default() };
+        let plan = Plan { truth: Some(act.truth), budget, samples: SAMPLES, ..Plan::default() };
+        let Score { keys, canaries, vault } = act.score;
+        let suite = Suite {
+            truth: act.truth,
+            photographs: &self.at("photographs"),
+            scorer: Some(Scorer { keys, canaries, vault }),
+            nets: act.nets,
+            looks: LOOKS,
+        };
+        let (kind, names): (_, &[String]) = match store {
+            "plain" => (StoreKind::Plain, &act.stores.plain),
+            "naive" => (StoreKind::Naive, &act.stores.naive),
+            _ => (StoreKind::Other, &[]),
+        };
+        let target = Target { stolen: &self.stolen(store), kind, names };
+        suite.attack(&target, &plan, &|_, _| {}).map_err(breach_failure)
     }
 
     /// Writes the report and returns where it is.

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use walkdir::WalkDir;
 
 use super::stage::{SAMPLES, STORES, Stage, Stores};
-use crate::breach::{Algorithm, Assessment, Attack, Evidence, Format, KnownCapture, Sample, Truth, counted, grouped};
+use crate::breach::{
+    self, Algorithm, Assessment, Attack, Evidence, Format, KnownCapture, Sample, Truth, counted, grouped,
+};
 use crate::capture::RegionKind;
 use crate::cli::terminal::bytes;
 use crate::geometry::Rect;
@@ -113,6 +115,7 @@ impl Robbery<'_> {
                 ),
             ),
         ];
+        let truth = self.truth;
         let example = self.example();
         let (plain, naive) = (self.plain_view(example), self.naive_view(example));
         let (vault, export) = (self.sealed_view("vault"), self.sealed_view("export"));
@@ -124,6 +127,7 @@ impl Robbery<'_> {
             figure: view.figure,
             pair: view.pair,
             listing: view.listing,
+            results: breach::results(&assessment, truth),
             assessment,
         };
         let stores = vec![

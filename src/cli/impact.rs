@@ -1,0 +1,281 @@
+//! `safelight impact`.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::remedies::stdout_failed;
+use super::terminal::{bytes, chain, count, grouped, shown};
+use super::unlock::UnlockArgs;
+use super::{Context, Failure, Outcome, ledger};
+use crate::audit::{Details, Look, Verb};
+use crate::custody::Keyring;
+use crate::impact::{self, Affected, Custodian, Held, Impact, ImpactError, Loot};
+use crate::report;
+use crate::seal::Capability;
+use crate::vault::OpeningVault;
+
+/// Arguments of `impact`.
+#[derive(clap::Args)]
+#[command(after_help = "\
+STOLEN is whatever came to light of the theft: a folder of copied segments, site packs, exports and keys, in any order and \
+under any names; or a text that names segments, hashes of their files (BLAKE3 or SHA-256), or captures. Names and hashes \
+are looked up in the vault.
+
+Counts need catalogue keys only. --notify opens identities and therefore asks for what `open --identity` asks for.
+
+Example: safelight impact recovered-disk --custody C --vault V --report impact.html")]
+pub struct Args {
+    /// What was stolen: a folder or a file
+    #[arg(value_name = "STOLEN")]
+    stolen: PathBuf,
+    /// The folder that holds the keyring
+    #[arg(long, value_name = "DIR")]
+    custody: PathBuf,
+    /// The vault that was copied from, where names, hashes and cut copies are looked up
+    #[arg(long, value_name = "DIR")]
+    vault: Option<PathBuf>,
+    /// Write the assessment as one HTML page; it never holds a plate or a picture
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Write every capture's id, time, site and lane to FILE, which must not exist
+    #[arg(long, value_name = "FILE")]
+    captures: Option<PathBuf>,
+    /// Write the plates to notify to FILE, which must not exist: plate, probability, captures, first and last seen
+    #[arg(long, value_name = "FILE")]
+    notify: Option<PathBuf>,
+    #[command(flatten)]
+    unlock: UnlockArgs,
+}
+
+/// Runs `impact`.
+pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    let keyring = args.unlock.open(&args.custody)?;
+    let capabilities: &[Capability] =
+        if args.notify.is_some() { &[Capability::Catalogue, Capability::Identity] } else { &[Capability::Catalogue] };
+    let vault = args.vault.as_deref().map(OpeningVault::open).transpose()?;
+    let custodian = Custodian {
+        keys: &keyring.opening_keys(capabilities),
+        canaries: &keyring.canaries(),
+        custody: keyring.custody(),
+        vault: vault.as_ref(),
+    };
+    let mut captures = args.captures.as_deref().map(private_file).transpose()?;
+    if let Some(file) = &mut captures {
+        writeln!(file, "capture,captured_at,site,lane").map_err(ImpactError::Captures)?;
+    }
+    let loot = Loot::survey(&args.stolen, &custodian)?;
+    let bar = progress_bar(context);
+    let progress = |done: u64, total: u64| {
+        bar.set_length(total);
+        bar.set_position(done);
+    };
+    let out = captures.as_mut().map(|file| file as &mut dyn Write);
+    let found = impact::assess(&loot, &custodian, out, &progress)?;
+    if let Some(mut file) = captures {
+        file.flush().map_err(ImpactError::Captures)?;
+    }
+    // Before anybody is told anything.
+    let about = format!("{}: {}", shown(&args.stolen), count(found.captures, "capture"));
+    ledger::record_act(&keyring, Verb::Impact, about)?;
+    let listed = match &args.notify {
+        Some(path) => Some(write_notice(path, &loot, (&custodian, &keyring), &progress)?),
+        None => None,
+    };
+    bar.finish_and_clear();
+
+    if let Some(path) = &args.report {
+        let page = report::of_impact(&found);
+        std::fs::write(path, page).map_err(|error| unwritable(path, &error))?;
+    }
+    if context.json {
+        let mut out = std::io::stdout().lock();
+        serde_json::to_writer_pretty(&mut out, &found)
+            .map_err(std::io::Error::from)
+            .and_then(|()| writeln!(out))
+            .map_err(stdout_failed)?;
+    } else {
+        context.print(&text(&found))?;
+    }
+    if let (Some((listed, closed)), false) = (listed, context.quiet) {
+        eprintln!("{} listed for notification", count(listed, "plate"));
+        if closed > 0 {
+            eprintln!(
+                "{} could not be listed: their identities have expired or are not there",
+                count(closed, "capture")
+            );
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+/// Writes the list for notification; returns its length and the captures whose identities are closed.
+fn write_notice(
+    path: &Path,
+    loot: &Loot,
+    (custodian, keyring): (&Custodian<'_>, &Keyring),
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<(u64, u64), Failure> {
+    let mut file = private_file(path)?;
+    let notice = impact::notify(loot, custodian, progress)?;
+    let details = Details { query: "plates to notify".to_owned(), ..Details::default() };
+    let records = notice.affected.len() as u64;
+    let look = Look { verb: Verb::Impact, records, purpose: Some("notification"), details, allowance: None };
+    ledger::record(keyring, look)?;
+    let line = |file: &mut BufWriter<File>, affected: &Affected| {
+        let [first, last] = affected.span().map(Option::unwrap_or_default);
+        let Affected { plate, probability, captures, .. } = affected;
+        writeln!(file, "{},{probability},{captures},{first},{last}", plate.expose())
+    };
+    writeln!(file, "plate,probability,captures,first,last")
+        .and_then(|()| notice.affected.iter().try_for_each(|affected| line(&mut file, affected)))
+        .and_then(|()| file.flush())
+        .map_err(|error| unwritable(path, &error))?;
+    Ok((notice.affected.len() as u64, notice.closed))
+}
+
+/// A new file that only its owner may read.
+fn private_file(path: &Path) -> Result<BufWriter<File>, Failure> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(BufWriter::new).map_err(|error| unwritable(path, &error))
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    let remedy = match error.kind() {
+        std::io::ErrorKind::AlreadyExists => "choose another name: nothing is overwritten",
+        _ => "name a file in a folder that you may write to",
+    };
+    Failure::usage(format!("{} cannot be written: {error}", shown(path)), remedy)
+}
+
+impl From<ImpactError> for Failure {
+    fn from(error: ImpactError) -> Self {
+        let problem = chain(&error);
+        match error {
+            ImpactError::Vault(error) => error.into(),
+            ImpactError::Stolen { .. } => Self::usage(problem, "name a folder or a file that you may read"),
+            ImpactError::NeedsVault { .. } => Self::usage(problem, "give --vault: the vault that was copied"),
+            ImpactError::Captures(_) => Self::usage(problem, "name a file in a folder that has room"),
+        }
+    }
+}
+
+/// The assessment in words.
+fn text(found: &Impact) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    let mut line = |label: &str, value: String| {
+        let _ = writeln!(text, "{label:<12}{value}");
+    };
+    let taken = &found.taken;
+    line("taken", format!("{} in {}", bytes(taken.bytes), count(taken.files, "file")));
+    let mut segments = count(taken.segments + taken.by_name, "segment");
+    for (number, what) in [(taken.by_name, "known by name"), (taken.cut, "cut"), (taken.repeated, "more than once")] {
+        if number > 0 {
+            segments += &format!(", {} {what}", grouped(number));
+        }
+    }
+    line("", segments);
+    let mut captures = count(found.captures, "capture");
+    if found.unexamined > 0 {
+        captures += &format!(", {} of them unexamined and whole", grouped(found.unexamined));
+    }
+    line("captures", captures);
+    if let (Some(first), Some(last)) = (&found.first, &found.last) {
+        let days = found.days().keys().flatten().count() as u64;
+        line("days", format!("{}: {} to {}", count(days, "day"), day(first), day(last)));
+    }
+    for ((site, lane), captures) in found.lanes() {
+        let name = |word: Option<&str>| word.unwrap_or("-").to_owned();
+        line("", format!("{:<20} {:<10} {:>10}", name(site), name(lane), grouped(captures)));
+    }
+    let vehicles = &found.vehicles;
+    line(
+        "vehicles",
+        format!("{} ({} to {}, 95 %)", grouped(vehicles.estimate), grouped(vehicles.low), grouped(vehicles.high)),
+    );
+    line(
+        "",
+        format!(
+            "{} on {} found; {:.0} are misreadings of others, {:.0} were never read",
+            count(vehicles.pseudonyms, "distinct reading"),
+            count(vehicles.plates, "plate"),
+            vehicles.misread,
+            vehicles.never_read
+        ),
+    );
+    if vehicles.counted_separately > 1 {
+        line("", format!("counted separately in {} epochs or copies", vehicles.counted_separately));
+    }
+    let faces = &found.faces;
+    line(
+        "faces",
+        format!(
+            "at most {} people: {}, {} distinct",
+            grouped(faces.tokens),
+            count(faces.appearances, "appearance"),
+            grouped(faces.tokens)
+        ),
+    );
+    for held in &found.held {
+        line("key", held_text(held));
+    }
+    if found.openable.iter().any(|&captures| captures > 0) {
+        let [catalogue, scene, identity] = found.openable.map(grouped);
+        line("OPEN", format!("with these keys: {catalogue} catalogues, {scene} scenes, {identity} identities"));
+    }
+    for trace in &found.traces {
+        let ids = count(trace.ids, "id");
+        line("canary", format!("{ids} of export {} for the recipient {}…", trace.export, trace.recipient));
+    }
+    let uncounted = &found.uncounted;
+    for (number, what) in [
+        (uncounted.closed, "segments are sealed to keys that are expired or somebody else's"),
+        (uncounted.cut, "segments were cut before their catalogue's end; name the vault with --vault"),
+        (uncounted.damaged, "segments do not open: altered or damaged"),
+        (uncounted.unknown, "names, hashes or ids are unknown here"),
+    ] {
+        if number > 0 {
+            line("uncounted", format!("{} {what}", grouped(number)));
+        }
+    }
+    line("", format!("assessed in {:.1} s", found.seconds));
+    text
+}
+
+fn day(time: &str) -> &str {
+    time.get(..10).unwrap_or(time)
+}
+
+/// What a key is worth, in words.
+fn held_text(held: &Held) -> String {
+    let whose = |ours: &bool| if *ours { "" } else { " of another custodian" };
+    match held {
+        Held::SitePack { site, ours, epoch, until, with_journal } => format!(
+            "site pack of {site}{}: opens nothing; pseudonym epoch {epoch}; can seal false captures until {}{}",
+            whose(ours),
+            day(until),
+            if *with_journal { "; with the journal, tells whether a given original was sealed" } else { "" }
+        ),
+        Held::Recipient { id, captures } => format!("recipient {id}: opens {} here", count(*captures, "capture")),
+        Held::Keyring { ours, generation } => format!(
+            "KEYRING{} of generation {generation}: opens everything once one of its slots is opened",
+            whose(ours)
+        ),
+        Held::Damaged { what } => format!("{what}, damaged"),
+    }
+}
+
+fn progress_bar(context: &Context) -> ProgressBar {
+    if !context.shows_progress() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("reading {wide_bar} {pos} of {len} segments");
+    style.map_or_else(|_| ProgressBar::hidden(), |style| bar.with_style(style))
+}

@@ -1,0 +1,149 @@
+//! What was stolen, file by file: known by what it holds, never by its name.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use serde::Serialize;
+use walkdir::WalkDir;
+
+use super::list::List;
+use super::{ImpactError, Uncounted};
+use crate::seal::{Capability, SegmentId, VaultId};
+use crate::vault::{FileKind, StraySegment, kind_of_file};
+
+/// A list of names is no longer than this; a longer text is something else.
+const MAX_LIST: u64 = 256 << 20;
+
+/// What was stolen, as files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Taken {
+    /// Files.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Copies of segments.
+    pub segments: u64,
+    /// Of these, such as were cut.
+    pub cut: u64,
+    /// Of these, such as are there more than once.
+    pub repeated: u64,
+    /// Segments known by name or hash alone.
+    pub by_name: u64,
+    /// Sites' journals.
+    pub journals: u64,
+    /// Files that are none of ours.
+    pub others: u64,
+}
+
+/// A copy of a segment.
+pub(super) struct SegmentCopy {
+    pub vault: VaultId,
+    pub segment: SegmentId,
+    pub path: PathBuf,
+    /// Whether its catalogue was copied to the end, or is not there on purpose.
+    pub countable: bool,
+    whole: bool,
+}
+
+/// All files of one theft.
+#[derive(Default)]
+pub(super) struct Inventory {
+    pub taken: Taken,
+    /// Whole copies before cut ones.
+    pub segments: Vec<SegmentCopy>,
+    /// Files that hold keys.
+    pub keys: Vec<(FileKind, PathBuf)>,
+    pub list: List,
+    pub uncounted: Uncounted,
+}
+
+enum Item {
+    Segment(SegmentCopy),
+    /// A segment's beginning, too short to be read.
+    Stub,
+    Ours(FileKind),
+    List(List),
+    Other,
+}
+
+impl Inventory {
+    /// Walks `stolen`, a folder or a file.
+    pub fn take(stolen: &Path) -> Result<Self, ImpactError> {
+        let unreadable = |source| ImpactError::Stolen { path: stolen.to_owned(), source };
+        std::fs::metadata(stolen).map_err(unreadable)?;
+        let mut inventory = Self::default();
+        let mut files = Vec::new();
+        for entry in WalkDir::new(stolen).follow_root_links(true).sort_by_file_name() {
+            let entry = entry.map_err(|e| unreadable(e.into()))?;
+            let is_file = if entry.depth() == 0 { entry.path().is_file() } else { entry.file_type().is_file() };
+            if is_file {
+                files.push(entry.into_path());
+            }
+        }
+        let looked_at: Vec<_> = files.par_iter().map(|path| look(path)).collect();
+        for (path, item) in files.into_iter().zip(looked_at) {
+            let (len, item) = item.map_err(|source| ImpactError::Stolen { path: path.clone(), source })?;
+            let taken = &mut inventory.taken;
+            taken.files += 1;
+            taken.bytes += len;
+            match item {
+                Item::Segment(copy) => {
+                    taken.segments += 1;
+                    taken.cut += u64::from(!copy.whole);
+                    inventory.segments.push(copy);
+                }
+                Item::Stub => {
+                    taken.cut += 1;
+                    // The name is all that there is.
+                    let name = path.file_name().and_then(|name| name.to_str()).and_then(SegmentId::parse);
+                    match name {
+                        Some(id) => _ = inventory.list.ids.insert(crate::capture::CaptureId(id.0)),
+                        None => inventory.uncounted.cut += 1,
+                    }
+                }
+                Item::Ours(FileKind::Journal) => taken.journals += 1,
+                Item::Ours(kind @ (FileKind::SitePack | FileKind::PrivateKey | FileKind::Keyring)) => {
+                    inventory.keys.push((kind, path));
+                }
+                Item::Ours(_) => {}
+                Item::List(list) => inventory.list.extend(list),
+                // A vault's lock is empty, and so is nothing that was lost.
+                Item::Other => taken.others += u64::from(len > 0),
+            }
+        }
+        inventory.segments.sort_by_key(|copy| (!copy.countable, !copy.whole));
+        Ok(inventory)
+    }
+}
+
+fn look(path: &Path) -> io::Result<(u64, Item)> {
+    let mut file = File::open(path)?;
+    let len = file.metadata()?.len();
+    let mut head = [0; 8];
+    let mut filled = 0;
+    while filled < head.len() {
+        match file.read(&mut head[filled..])? {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    let item = match kind_of_file(&head[..filled]) {
+        Some(FileKind::Segment) => match StraySegment::open(path) {
+            Ok(segment) => Item::Segment(SegmentCopy {
+                vault: segment.header().vault,
+                segment: segment.header().segment,
+                path: path.to_owned(),
+                countable: segment.holds(Capability::Catalogue)
+                    || segment.header().entry(Capability::Catalogue).is_none(),
+                whole: segment.is_whole(),
+            }),
+            Err(_) => Item::Stub,
+        },
+        Some(kind) => Item::Ours(kind),
+        None if len <= MAX_LIST => List::read(path)?.map_or(Item::Other, Item::List),
+        None => Item::Other,
+    };
+    Ok((len, item))
+}

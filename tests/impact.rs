@@ -1,0 +1,258 @@
+//! After a theft: the same figures whatever of it came to light, and nothing said that is not known.
+
+mod common;
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::itinerary::Itinerary;
+use common::{Custodian, PASSPHRASE, SECRET_PLATE, capture, files_below};
+use safelight::capture::CaptureId;
+use safelight::custody::{OpeningKeys, RecipientKeys};
+use safelight::export::{Regions, Request, View, export};
+use safelight::impact::{self, Held, Impact, ImpactError, Loot};
+use safelight::pseudonym::CanaryKey;
+use safelight::seal::Capability;
+use safelight::vault::{OpeningVault, Query, SealingOptions, SealingVault};
+
+const CAPTURES: u64 = 60;
+
+struct Theft {
+    custodian: Custodian,
+    vault: OpeningVault,
+    keys: OpeningKeys,
+    canaries: CanaryKey,
+    stolen: PathBuf,
+}
+
+impl Theft {
+    fn new() -> Self {
+        let custodian = Custodian::new();
+        let options = SealingOptions { segment_bytes: 20_000, ..SealingOptions::default() };
+        let mut vault = SealingVault::open(&custodian.vault(), &custodian.pack, options).expect("the vault opens");
+        for number in 0..CAPTURES {
+            vault.append(capture(number, Some("visitor"))).expect("a capture is taken");
+        }
+        vault.finish().expect("the vault closes");
+        let stolen = custodian.folder.path().join("stolen");
+        fs::create_dir(&stolen).expect("a folder");
+        Self {
+            vault: OpeningVault::open(&custodian.vault()).expect("the vault opens"),
+            keys: custodian.keyring.opening_keys(&[Capability::Catalogue, Capability::Identity]),
+            canaries: custodian.keyring.canaries(),
+            custodian,
+            stolen,
+        }
+    }
+
+    fn holder(&self, with_vault: bool) -> impact::Custodian<'_> {
+        impact::Custodian {
+            keys: &self.keys,
+            canaries: &self.canaries,
+            custody: self.custodian.keyring.custody(),
+            vault: with_vault.then_some(&self.vault),
+        }
+    }
+
+    fn assess(&self, with_vault: bool) -> Impact {
+        let holder = self.holder(with_vault);
+        let loot = Loot::survey(&self.stolen, &holder).expect("surveyed");
+        impact::assess(&loot, &holder, None, &|_, _| {}).expect("assessed")
+    }
+
+    fn segments(&self) -> Vec<PathBuf> {
+        files_below(&self.custodian.vault().join("segments"))
+    }
+
+    fn steal(&self, from: &Path, name: &str) -> PathBuf {
+        let to = self.stolen.join(name);
+        fs::copy(from, &to).expect("copied");
+        to
+    }
+}
+
+#[test]
+fn a_copied_vault_is_counted_whole_and_once() {
+    let theft = Theft::new();
+    for (i, path) in theft.segments().iter().enumerate() {
+        theft.steal(path, &format!("renamed-{i}.bin"));
+    }
+    theft.steal(&theft.segments()[0], "again.bin");
+    theft.steal(&theft.custodian.folder.path().join("site.pack"), "pack");
+    fs::write(theft.stolen.join("diary.txt"), "unrelated words").expect("written");
+    let found = theft.assess(false);
+    assert_eq!((found.captures, found.taken.repeated, found.taken.others), (CAPTURES, 1, 1));
+    assert_eq!(found.unexamined, (0..CAPTURES).filter(|n| n % 7 == 6).count() as u64);
+    assert_eq!((found.vehicles.plates, found.vehicles.pseudonyms), (CAPTURES, CAPTURES));
+    assert_eq!(found.cells.iter().map(|cell| cell.captures).sum::<u64>(), CAPTURES);
+    assert_eq!(found.cells[0].day.as_deref(), Some("2023-11-14"));
+    assert_eq!(found.openable, [0; 3]);
+    assert!(
+        matches!(&found.held[..], [Held::SitePack { site, ours: true, with_journal: false, .. }] if site == "North Bridge")
+    );
+    // Nobody learns a plate from the assessment.
+    let json = serde_json::to_string(&found).expect("JSON");
+    assert!(!json.contains(SECRET_PLATE) && !safelight::report::of_impact(&found).contains(SECRET_PLATE));
+}
+
+#[test]
+fn names_and_hashes_alone_are_enough_with_the_vault() {
+    let theft = Theft::new();
+    let segments = theft.segments();
+    assert!(segments.len() >= 4);
+    let name = |path: &PathBuf| path.file_name().expect("a name").to_string_lossy().into_owned();
+    let bytes = fs::read(&segments[1]).expect("read");
+    let (blake3, sha256) = (blake3::hash(&bytes).to_string(), {
+        use sha2::Digest as _;
+        data_encoding::HEXUPPER.encode(&sha2::Sha256::digest(fs::read(&segments[2]).expect("read")))
+    });
+    let list = format!(
+        "# exfiltration log\n12:01 /srv/vault/segments/{}\n{blake3}  a.bin\nSHA256 (b) = {sha256}\n{}  c\n",
+        name(&segments[0]),
+        "ab".repeat(32)
+    );
+    fs::write(theft.stolen.join("log.txt"), list).expect("written");
+    let found = theft.assess(true);
+    let expected: usize = segments[..3]
+        .iter()
+        .map(|path| {
+            let id = safelight::seal::SegmentId::parse(&name(path)).expect("a segment's name");
+            theft.vault.catalogue(id, &theft.keys).expect("opened").len()
+        })
+        .sum();
+    assert_eq!((found.captures, found.taken.by_name), (expected as u64, 3));
+    assert_eq!(found.uncounted.unknown, 1);
+    let holder = theft.holder(false);
+    assert!(matches!(Loot::survey(&theft.stolen, &holder), Err(ImpactError::NeedsVault { .. })));
+}
+
+#[test]
+fn cut_copies_count_whole_with_the_vault_and_are_confessed_without() {
+    let theft = Theft::new();
+    let segments = theft.segments();
+    let cut = theft.steal(&segments[0], "cut.bin");
+    let bytes = fs::read(&cut).expect("read");
+    // Behind the catalogue, within it, and within the header.
+    for (len, without, with) in [(bytes.len() - 40, true, true), (20_000, false, true), (100, false, false)] {
+        fs::write(&cut, &bytes[..len]).expect("written");
+        let [alone, looked_up] = [false, true].map(|with_vault| theft.assess(with_vault));
+        assert_eq!((alone.captures > 0, alone.uncounted.cut), (without, u64::from(!without)), "{len}");
+        assert_eq!(looked_up.captures > 0, with, "{len}");
+    }
+    // A beginning too short to be read still has its name.
+    fs::remove_file(&cut).expect("removed");
+    fs::write(theft.stolen.join(segments[0].file_name().expect("a name")), &bytes[..100]).expect("written");
+    assert!(theft.assess(true).captures > 0);
+}
+
+#[test]
+fn a_leaked_copy_names_its_recipient_and_a_stolen_key_what_it_opens() {
+    let theft = Theft::new();
+    let partner = RecipientKeys::generate();
+    let copy = theft.custodian.folder.path().join("copy");
+    let request = Request {
+        to: &partner.public(),
+        view: View::Scene,
+        regions: Regions::All,
+        purpose: "a test",
+        query: &Query::default(),
+        now: jiff::Timestamp::now(),
+    };
+    export(&theft.vault, &theft.custodian.keyring, &request, &copy).expect("exported");
+    let recipient = data_encoding::HEXLOWER.encode(&partner.public().id().0[..3]);
+    for path in files_below(&copy) {
+        theft.steal(&path, &path.file_name().expect("a name").to_string_lossy());
+    }
+    // Without the recipient's key nobody opens it, the custodian no more than the thief.
+    let closed = theft.assess(true);
+    assert_eq!((closed.captures, closed.openable), (0, [0; 3]));
+    assert!(closed.uncounted.closed > 0 && closed.traces.is_empty());
+
+    partner.write(&theft.stolen.join("partner.key")).expect("written");
+    let opened = theft.assess(true);
+    assert_eq!((opened.captures, opened.openable), (CAPTURES, [CAPTURES, CAPTURES, 0]));
+    assert!(matches!(opened.held[..], [Held::Recipient { captures: CAPTURES, .. }]));
+    assert_eq!((opened.traces[0].recipient.as_str(), opened.traces[0].ids), (recipient.as_str(), CAPTURES));
+
+    // What the recipient opened and somebody published: a table of ids.
+    let keys = partner.into_opening_keys();
+    let hits = Query::default().run(&OpeningVault::open(&copy).expect("opens"), &keys).expect("searched").hits;
+    let ids: Vec<CaptureId> = hits.iter().map(|hit| CaptureId(hit.record.id)).take(9).collect();
+    fs::remove_dir_all(&theft.stolen).expect("removed");
+    fs::create_dir(&theft.stolen).expect("a folder");
+    let rows: String = ids.iter().map(|id| format!("{id};2023-11-14;PL-XYZ\n")).collect();
+    fs::write(theft.stolen.join("dump.csv"), rows).expect("written");
+    let leaked = theft.assess(true);
+    assert_eq!((leaked.captures, leaked.uncounted.unknown), (9, 0));
+    assert_eq!((leaked.traces[0].recipient.as_str(), leaked.traces[0].confirmed), (recipient.as_str(), 9));
+    assert_eq!(ids.iter().collect::<HashSet<_>>().len(), 9);
+}
+
+#[test]
+fn the_command_lists_whom_to_notify() {
+    let theft = Theft::new();
+    for (i, path) in theft.segments().iter().enumerate() {
+        theft.steal(path, &format!("{i}"));
+    }
+    let folder = theft.custodian.folder.path();
+    let output = Command::new(env!("CARGO_BIN_EXE_safelight"))
+        .current_dir(folder)
+        .env("SAFELIGHT_PASSPHRASE", PASSPHRASE)
+        .args(["impact", "stolen", "--custody", "custody", "--json", "--report", "impact.html"])
+        .args(["--captures", "captures.csv", "--notify", "notify.csv"])
+        .output()
+        .expect("started");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one object");
+    assert_eq!(told["captures"], CAPTURES);
+    assert_eq!(fs::read_to_string(folder.join("captures.csv")).expect("written").lines().count() as u64, CAPTURES + 1);
+    let listed = fs::read_to_string(folder.join("notify.csv")).expect("written");
+    assert_eq!(
+        listed.lines().nth(1),
+        Some(format!("{SECRET_PLATE},91,{CAPTURES},2023-11-14T22:13:20Z,2023-11-14T22:13:20.059Z").as_str())
+    );
+    let page = fs::read_to_string(folder.join("impact.html")).expect("written");
+    assert!(page.contains("holds no key to any of them") && !page.contains(SECRET_PLATE) && !page.contains("<script"));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(folder.join("notify.csv")).expect("there").permissions().mode() & 0o777, 0o600);
+    }
+}
+
+/// The whole itinerary in small; `examples/six_weeks.rs` is the same with 184,000 captures.
+#[test]
+fn six_weeks_are_counted_as_they_happened() {
+    let custodian = Custodian::new();
+    let options = SealingOptions { segment_bytes: u64::MAX, ..SealingOptions::default() };
+    let mut vault = SealingVault::open(&custodian.vault(), &custodian.pack, options).expect("the vault opens");
+    let mut itinerary = Itinerary::new(7, 4000);
+    for index in 0..4000 {
+        vault.append(itinerary.capture(index, custodian.pack.epoch_keys())).expect("a capture is taken");
+        if index % 1000 == 999 {
+            vault.commit().expect("committed");
+        }
+    }
+    vault.finish().expect("the vault closes");
+    let (keys, canaries) = (custodian.keyring.opening_keys(&[Capability::Catalogue]), custodian.keyring.canaries());
+    let custody = custodian.keyring.custody();
+    let holder = impact::Custodian { keys: &keys, canaries: &canaries, custody, vault: None };
+    let loot = Loot::survey(&custodian.vault(), &holder).expect("surveyed");
+    let found = impact::assess(&loot, &holder, None, &|_, _| {}).expect("assessed");
+
+    let reality = itinerary.reality;
+    assert_eq!((found.captures, found.faces.appearances), (reality.captures, reality.faces));
+    assert_eq!(found.faces.tokens, reality.faces);
+    let cells = found.cells.iter().map(|cell| {
+        let word = |word: &Option<String>| word.clone().expect("known");
+        ((word(&cell.day), word(&cell.lane)), cell.captures)
+    });
+    assert!(cells.eq(reality.cells));
+    let (vehicles, truth) = (found.vehicles, reality.vehicles.len() as u64);
+    assert!((vehicles.low..=vehicles.high).contains(&truth), "{truth}: {vehicles:?}");
+    // And the interval is narrow enough to be worth something; mere counting is further off.
+    assert!(vehicles.high - vehicles.low < truth / 4, "{vehicles:?}");
+    assert!(vehicles.estimate.abs_diff(truth) < vehicles.pseudonyms.abs_diff(truth), "{truth}: {vehicles:?}");
+}
