@@ -12,18 +12,29 @@ use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-/// A small file to begin with.
-fn seed(factor: SamplingFactor, interval: u16, grey: bool) -> Vec<u8> {
-    coded((40, 25), factor, interval, grey)
+/// How a seed is cut into scans.
+#[derive(Clone, Copy, Debug)]
+enum Scans {
+    /// One, with restart intervals of so many MCUs.
+    One(u16),
+    /// One for each component, with optimised tables.
+    Each,
+    /// So many progressive ones.
+    Progressive(u8),
 }
 
-fn coded((width, height): (u16, u16), factor: SamplingFactor, interval: u16, grey: bool) -> Vec<u8> {
+/// A small file to begin with.
+fn coded((width, height): (u16, u16), factor: SamplingFactor, scans: Scans, grey: bool) -> Vec<u8> {
     let channels = if grey { 1 } else { 3 };
     let pixels: Vec<u8> = (0..usize::from(width) * usize::from(height) * channels).map(|i| (i * i / 7) as u8).collect();
     let mut file = Vec::new();
     let mut encoder = Encoder::new(&mut file, 60);
     encoder.set_sampling_factor(factor);
-    encoder.set_restart_interval(interval);
+    match scans {
+        Scans::One(interval) => encoder.set_restart_interval(interval),
+        Scans::Each => encoder.set_optimized_huffman_tables(true),
+        Scans::Progressive(count) => encoder.set_progressive_scans(count),
+    }
     encoder.add_app_segment(1, b"Exif\0\0MM\0\x2a".to_vec()).expect("a short segment");
     encoder.encode(&pixels, width, height, if grey { ColorType::Luma } else { ColorType::Rgb }).expect("encoded");
     file
@@ -32,7 +43,12 @@ fn coded((width, height): (u16, u16), factor: SamplingFactor, interval: u16, gre
 fn seeds() -> impl Strategy<Value = Vec<u8>> {
     use SamplingFactor::{F_1_1, F_1_2, F_2_1, F_2_2, F_4_1};
     let factors = prop::sample::select(vec![F_1_1, F_1_2, F_2_1, F_2_2, F_4_1]);
-    (factors, 0u16..4, any::<bool>()).prop_map(|(factor, interval, grey)| seed(factor, interval, grey))
+    let scans = prop_oneof![
+        4 => (0u16..4).prop_map(Scans::One),
+        1 => Just(Scans::Each),
+        2 => (2u8..12).prop_map(Scans::Progressive),
+    ];
+    (factors, scans, any::<bool>()).prop_map(|(factor, scans, grey)| coded((40, 25), factor, scans, grey))
 }
 
 /// What is done to a seed.
@@ -116,7 +132,7 @@ fn regressions() {
     }
 }
 
-/// Every sampling, with and without restart intervals, grey and in colour, odd sizes. Where `SAFELIGHT_FUZZ_CORPUS` names a
+/// Every sampling, with and without restart intervals, progressive, grey and in colour, odd sizes. Where `SAFELIGHT_FUZZ_CORPUS` names a
 /// folder, they are written there for the fuzz targets.
 #[test]
 fn corpus() {
@@ -130,15 +146,16 @@ fn corpus() {
     };
     let mut number = 0;
     for (factor, size) in [(F_1_1, (9, 17)), (F_1_2, (16, 33)), (F_2_1, (40, 25)), (F_2_2, (1, 1)), (F_4_1, (65, 8))] {
-        for interval in [0, 1, 3] {
+        use Scans::{Each, One, Progressive};
+        for scans in [One(0), One(1), One(3), Each, Progressive(4), Progressive(10)] {
             for grey in [false, true] {
-                let file = coded(size, factor, interval, grey);
+                let file = coded(size, factor, scans, grey);
                 properties::parse(&file);
                 keep("jpeg_parse", number, &[&file]);
                 let places = [0, 0, 2, 2, number as u8, 1, 4, 3];
                 properties::splice_and_restore(&[&places, &file[..]].concat());
                 keep("jpeg_splice", number, &[&places, &file]);
-                let head = [size.0 as u8, size.1 as u8, 60, number as u8, interval as u8];
+                let head = [size.0 as u8, size.1 as u8, 60, number as u8, number as u8 % 4];
                 properties::luma(&[&head, &file[..]].concat());
                 keep("jpeg_luma", number, &[&head, &file]);
                 number += 1;

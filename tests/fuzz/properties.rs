@@ -4,7 +4,7 @@
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use safelight::frame::{Frame, LumaSource};
 use safelight::geometry::PixelRect;
-use safelight::jpeg::{Fill, Jpeg, Limits, Reduction, SpliceError, restore};
+use safelight::jpeg::{Fill, Jpeg, Limits, Reduction, SpliceError, restore, sequential};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
@@ -15,7 +15,7 @@ const LIMITS: Limits = Limits { max_pixels: 1 << 20, max_bytes: 1 << 20 };
 
 const REDUCTIONS: [Reduction; 4] = [Reduction::Full, Reduction::Half, Reduction::Quarter, Reduction::Eighth];
 
-/// Parsing ends, without a panic, and finds the same at every reduction.
+/// Parsing ends, without a panic, and finds the same at every reduction; what is made of several scans is one scan.
 pub fn parse(file: &[u8]) {
     let parsed = REDUCTIONS.map(|reduction| Jpeg::parse(file, &LIMITS, reduction));
     let outcomes = parsed.each_ref().map(|jpeg| jpeg.as_ref().map(Jpeg::size));
@@ -25,6 +25,15 @@ pub fn parse(file: &[u8]) {
         assert_eq!(jpeg.reduced(8).data.len() as u64, jpeg.reduced(8).size.pixels());
         let corner = PixelRect::new(size.width - 1, size.height - 1, 1, 1);
         assert_eq!(jpeg.crop(corner).data.len(), 1);
+    }
+    if let Ok(made) = sequential(file, &LIMITS) {
+        let jpeg = Jpeg::parse(&made.file, &LIMITS, Reduction::Eighth).expect("a file of one scan");
+        let again = sequential(&made.file, &LIMITS).expect("a file of one scan");
+        assert!(again.file == made.file && again.exif.is_none(), "the same coefficients, without metadata");
+        assert!(made.exif.is_none_or(|exif| file.get(exif).is_some()), "EXIF lies in the file");
+        for parsed in parsed.iter().flatten() {
+            assert_eq!(parsed.size(), jpeg.size());
+        }
     }
     let limits = safelight::frame::Limits { max_pixels: 1 << 20, max_decoded_bytes: 1 << 23 };
     let taken = Frame::decode(file, &limits).is_ok();
