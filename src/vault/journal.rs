@@ -247,17 +247,40 @@ enum Next {
     Damaged,
 }
 
+/// A frame without digests, and one with as many as can be.
+const SHORTEST: u64 = (FRAME_HEAD_LEN + FRAME_TAIL_LEN) as u64;
+const LONGEST: u64 = SHORTEST + (DIGEST_LEN * MAX_DIGESTS) as u64;
+
+/// Whether the `left` bytes of the file behind a frame without digests can be what was appended since the last sync: more
+/// of the kind, then at most one intent. Of these a power cut may keep any part, the first and the last alike.
+fn is_unsynced(journal: &mut impl Read, mut left: u64) -> io::Result<bool> {
+    while left >= SHORTEST {
+        let mut head = [0; FRAME_HEAD_LEN];
+        journal.read_exact(&mut head)?;
+        let [tag, count] = [0, 4].map(|at| u32::from_le_bytes(*head[at..].first_chunk().expect("4 of 56 bytes")));
+        let claimed = SHORTEST + DIGEST_LEN as u64 * u64::from(count);
+        if Deed::from_tag(tag).is_none() || claimed >= left {
+            return Ok(left <= LONGEST);
+        }
+        if count != 0 {
+            return Ok(false);
+        }
+        io::copy(&mut journal.by_ref().take(FRAME_TAIL_LEN as u64), &mut io::sink())?;
+        left -= claimed;
+    }
+    Ok(true)
+}
+
 /// Reads the next frame into `bytes`; `left` bytes of the file are left.
 fn read_frame(journal: &mut impl Read, left: u64, chain: &[u8; 32], bytes: &mut Vec<u8>) -> io::Result<Next> {
-    const LONGEST: u64 = (FRAME_HEAD_LEN + DIGEST_LEN * MAX_DIGESTS + FRAME_TAIL_LEN) as u64;
-    if left < (FRAME_HEAD_LEN + FRAME_TAIL_LEN) as u64 {
+    if left < SHORTEST {
         return Ok(Next::Torn);
     }
     bytes.clear();
     bytes.resize(FRAME_HEAD_LEN, 0);
     journal.read_exact(bytes)?;
     let [tag, count] = [0, 4].map(|at| u32::from_le_bytes(*bytes[at..].first_chunk().expect("4 of 56 bytes")));
-    let claimed = (FRAME_HEAD_LEN + FRAME_TAIL_LEN) as u64 + DIGEST_LEN as u64 * u64::from(count);
+    let claimed = SHORTEST + DIGEST_LEN as u64 * u64::from(count);
     // An append that was cut short, or whose length became durable before its bytes, reaches to the file's end.
     let broken = if left <= LONGEST { Next::Torn } else { Next::Damaged };
     let Some(deed) = Deed::from_tag(tag).filter(|_| claimed <= left) else { return Ok(broken) };
@@ -268,7 +291,8 @@ fn read_frame(journal: &mut impl Read, left: u64, chain: &[u8; 32], bytes: &mut 
     let mac = mac.first_chunk::<HASH_LEN>().expect("32 of 32 bytes");
     let next = chained(chain, content);
     if next != *hash {
-        return Ok(if claimed == left { Next::Torn } else { Next::Damaged });
+        let torn = claimed == left || (count == 0 && is_unsynced(journal, left - claimed)?);
+        return Ok(if torn { Next::Torn } else { Next::Damaged });
     }
     let (segment, rest) = content[8..].split_first_chunk::<16>().expect("a frame's head");
     let (trailer, digests) = rest.split_first_chunk::<TRAILER_LEN>().expect("a frame's head");

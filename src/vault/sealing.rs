@@ -379,6 +379,10 @@ impl Files {
         }
         // Tools that copy folders leave empty ones out.
         self.create_folders()?;
+        // What a process named before it died may not be durable, and is relied on from here.
+        self.sync_root()?;
+        self.sync_folder(&self.layout.segments())?;
+        self.sync_folder(&self.layout.journals())?;
         Ok(card)
     }
 
@@ -408,11 +412,16 @@ impl Files {
         self.write_file(&staged, &card.to_bytes())?;
         let path = self.layout.card();
         self.store.rename(&staged, &path).map_err(failed("create", &path))?;
-        self.sync_folder(root)?;
-        // The vault's own name, when it is new.
-        let parent = root.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        self.sync_folder(parent)?;
+        self.sync_root()?;
         Ok(card)
+    }
+
+    /// Makes durable the names in the vault's folder and its own.
+    fn sync_root(&self) -> Result<(), SealError> {
+        let root = self.layout.root();
+        self.sync_folder(root)?;
+        let parent = root.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        self.sync_folder(parent)
     }
 
     /// Removes what an interrupted run left. It is ciphertext only.

@@ -1,0 +1,231 @@
+//! The built command on a disk that fails, between it and the system: for the calls that no seam of ours catches, reading above
+//! all, and for the custodian's files.
+//!
+//! A shim of a hundred lines stands before the calls; see `shim.c`. It is compiled when the tests run, and where there is no
+//! C compiler or no Linux, they say so and try nothing.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use safelight::custody::{Keyring, SitePack};
+use safelight::seal::Capability;
+use safelight::vault::{OpenError, OpeningVault, Query, check, check_deep};
+
+use crate::common::site::{Ended, Site, photo};
+use crate::common::{PASSPHRASE, SECRET_NAME, files_below, passphrase};
+use crate::{stride, told};
+
+const PHOTOS: u32 = 5;
+
+/// What can fail, and how.
+const WRITING: [(&str, &str); 6] =
+    [("open", "eio"), ("write", "eio"), ("write", "enospc"), ("write", "short"), ("fsync", "eio"), ("rename", "eio")];
+const READING: [(&str, &str); 3] = [("open", "eio"), ("read", "eio"), ("read", "short")];
+
+/// The shim, compiled into a folder of its own.
+struct Shim(tempfile::TempDir);
+
+impl Shim {
+    fn new() -> Option<Self> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/campaign/shim.c");
+        let mut cc = Command::new("cc");
+        cc.args(["-shared", "-fPIC", "-O1", "-o"]).arg(folder.path().join("shim.so")).arg(source).arg("-ldl");
+        let made = cfg!(target_os = "linux") && cc.output().is_ok_and(|output| output.status.success());
+        if !made {
+            eprintln!("skipped: no C compiler for Linux");
+        }
+        made.then_some(Self(folder))
+    }
+
+    /// Runs `command` with the `at`-th call of a kind on files below `root` failing. Says how it ended and how many calls
+    /// of the kind there were.
+    fn run(&self, command: &mut Command, root: &Path, (call, how): (&str, &str), at: i64) -> (Ended, i64) {
+        let count = self.0.path().join("count");
+        _ = fs::remove_file(&count);
+        command.env("LD_PRELOAD", self.0.path().join("shim.so")).env("FAULT_ROOT", root).env("FAULT_COUNT", &count);
+        command.env("FAULT_CALL", call).env("FAULT_HOW", how).env("FAULT_AT", at.to_string());
+        let ended = Ended::of(command.output().expect("the command runs"));
+        // No panic, no signal: an exit code that the manual has.
+        assert!(matches!(ended.code, Some(0..=3)), "{call} {at} {how}: {ended:?}");
+        let calls = fs::read_to_string(count).expect("counted").trim().parse().expect("a number");
+        (ended, calls)
+    }
+}
+
+/// A number that no call has: nothing fails, and calls are counted.
+const NEVER: i64 = -2;
+
+fn site() -> Site {
+    let site = Site::new();
+    for number in 0..PHOTOS {
+        site.put(&format!("{number}-{}", String::from_utf8_lossy(SECRET_NAME)), &photo(number));
+    }
+    site
+}
+
+fn ingest(site: &Site) -> Command {
+    let mut command = site.command();
+    // Several segments, in one order.
+    command.args(["--commit-bytes", "20000", "--jobs", "1", "--quiet"]);
+    command
+}
+
+/// Nothing of the photographs lies in the vault or among temporary files.
+fn assert_nothing_plain(site: &Site, context: &str) {
+    let vault = site.custodian.vault();
+    let sealed = if vault.exists() { files_below(&vault) } else { Vec::new() };
+    for path in sealed.into_iter().chain(files_below(site.temporary.path())) {
+        let bytes = fs::read(&path).expect("read");
+        for needle in [SECRET_NAME, &photo(0)[..20], &photo(0)[600..632]] {
+            assert!(!bytes.windows(needle.len()).any(|window| window == needle), "{context}: {}", path.display());
+        }
+    }
+}
+
+#[test]
+fn an_ingest_meets_every_failing_call() {
+    let Some(shim) = Shim::new() else { return };
+    let site = site();
+    let vault = site.custodian.vault();
+    let mut faults = 0;
+    for fault in WRITING {
+        _ = fs::remove_dir_all(&vault);
+        let (healthy, calls) = shim.run(&mut ingest(&site), &vault, fault, NEVER);
+        assert!(healthy.code == Some(0) && calls > 2, "{fault:?}: {calls} calls, {healthy:?}");
+        for at in (0..calls).step_by(stride(4)) {
+            let context = format!("{fault:?} of call {at}");
+            _ = fs::remove_dir_all(&vault);
+            let (ended, _) = shim.run(&mut ingest(&site), &vault, fault, at);
+            assert_eq!(ended.code == Some(0), fault.1 == "short", "{context}: {ended:?}");
+            assert_nothing_plain(&site, &context);
+            match check(&vault) {
+                Ok(report) => assert!(report.is_sound(), "{context}: {:?}", report.faults),
+                Err(OpenError::NotAVault { .. } | OpenError::Io { .. }) => {}
+                Err(error) => panic!("{context}: {error}"),
+            }
+            // Each photograph once, whatever was sealed before; the originals come back.
+            assert_eq!(site.ingest(&["--quiet"]).code, Some(0), "{context}");
+            assert_eq!(site.names().len() as u32, PHOTOS, "{context}");
+            faults += 1;
+        }
+    }
+    told("a call of `ingest` failed or fell short", faults);
+}
+
+#[test]
+fn reading_fails_or_falls_short_and_is_never_taken_for_a_whole() {
+    let Some(shim) = Shim::new() else { return };
+    let site = site();
+    let vault = site.custodian.vault();
+    assert_eq!(ingest(&site).output().expect("the command runs").status.code(), Some(0));
+    let before = site.names();
+    let check = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
+        command.arg("check").arg("--vault").arg(&vault).arg("--json");
+        command
+    };
+    let whole = Ended::of(check().output().expect("the command runs"));
+    let mut faults = 0;
+    for fault in READING {
+        let (_, calls) = shim.run(&mut check(), &vault, fault, NEVER);
+        for at in (0..calls).step_by(stride(4)) {
+            let context = format!("check: {fault:?} of call {at}");
+            let (ended, _) = shim.run(&mut check(), &vault, fault, at);
+            if fault.1 == "short" {
+                assert_eq!((ended.code, &ended.stdout), (Some(0), &whole.stdout), "{context}");
+            } else if ended.code == Some(0) {
+                // The lock is asked for out of courtesy.
+                assert!(fault.0 == "open" && ended.stdout == whole.stdout, "{context}: {ended:?}");
+            }
+            faults += 1;
+        }
+        // The next ingest reads journals and names: it seals nothing twice and nothing anew.
+        let (_, calls) = shim.run(&mut ingest(&site), &vault, fault, NEVER);
+        for at in (0..calls).step_by(stride(4)) {
+            let context = format!("ingest again: {fault:?} of call {at}");
+            let (ended, _) = shim.run(&mut ingest(&site), &vault, fault, at);
+            assert!(fault.1 != "short" || ended.code == Some(0), "{context}: {ended:?}");
+            assert_eq!(site.names(), before, "{context}");
+            faults += 1;
+        }
+    }
+    told("a call of `check` or of a second `ingest` that reads failed or fell short", faults);
+}
+
+#[test]
+fn the_sources_files_fail_and_are_named() {
+    let Some(shim) = Shim::new() else { return };
+    let site = site();
+    let mut faults = 0;
+    for fault in READING {
+        let (_, calls) = shim.run(&mut ingest(&site), site.photos.path(), fault, NEVER);
+        for at in (0..calls).step_by(stride(3)) {
+            let context = format!("{fault:?} of call {at}");
+            _ = fs::remove_dir_all(site.custodian.vault());
+            let (ended, _) = shim.run(&mut ingest(&site), site.photos.path(), fault, at);
+            let sealed = site.names().len() as u32;
+            let (all, failed) = (sealed == PHOTOS, ended.code != Some(0));
+            assert!(all || (failed && fault.1 != "short"), "{context}: {sealed} sealed, {ended:?}");
+            faults += 1;
+        }
+    }
+    told("a photograph could not be read, or in pieces", faults);
+}
+
+#[test]
+fn a_keyring_survives_every_failing_call() {
+    let Some(shim) = Shim::new() else { return };
+    let site = site();
+    let (custody, folder) = (site.custodian.custody(), site.custodian.folder.path());
+    fs::write(folder.join("passphrase"), PASSPHRASE).expect("written");
+    let kept = tempfile::tempdir().expect("a folder");
+    let copy = |from: &Path, to: &Path| {
+        _ = fs::remove_dir_all(to);
+        fs::create_dir_all(to).expect("made");
+        for path in files_below(from) {
+            fs::copy(&path, to.join(path.strip_prefix(from).expect("below"))).expect("copied");
+        }
+    };
+    copy(&custody, kept.path());
+    let pack: PathBuf = folder.join("second.pack");
+    let issue = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
+        command.args(["custody", "pack", "--site", "South Gate", "--quiet", "--custody"]).arg(&custody);
+        command.arg("--passphrase-file").arg(folder.join("passphrase")).arg("-o").arg(&pack);
+        command
+    };
+    let mut faults = 0;
+    for fault in WRITING.into_iter().chain(READING) {
+        copy(kept.path(), &custody);
+        _ = fs::remove_file(&pack);
+        let (healthy, calls) = shim.run(&mut issue(), folder, fault, NEVER);
+        assert_eq!(healthy.code, Some(0), "{fault:?}: {healthy:?}");
+        for at in (0..calls).step_by(stride(2)) {
+            let context = format!("{fault:?} of call {at}");
+            copy(kept.path(), &custody);
+            _ = fs::remove_file(&pack);
+            let (ended, _) = shim.run(&mut issue(), folder, fault, at);
+            assert!(fault.1 != "short" || ended.code == Some(0), "{context}: {ended:?}");
+            let keyring = Keyring::open(&custody, &passphrase());
+            let keyring = keyring.unwrap_or_else(|error| panic!("{context}: the keyring is lost: {error}"));
+            // Whatever pack there is, the keyring opens what a site seals with it.
+            if ended.code == Some(0) || pack.exists() {
+                SitePack::read(&pack).unwrap_or_else(|error| panic!("{context}: half a pack: {error}"));
+                let vault = folder.join("second-vault");
+                _ = fs::remove_dir_all(&vault);
+                let mut command = site.command_with(&pack, &vault);
+                assert_eq!(Ended::of(command.output().expect("the command runs")).code, Some(0), "{context}");
+                let keys = keyring.opening_keys(&Capability::ALL);
+                let report = check_deep(&vault, &keys).expect("checked");
+                assert!(report.is_sound() && report.notes.is_empty(), "{context}: {report:?}");
+                let opened = OpeningVault::open(&vault).expect("the vault opens");
+                let found = Query::default().run(&opened, &keys).expect("the catalogue opens").hits.len() as u32;
+                assert_eq!(found, PHOTOS, "{context}");
+            }
+            faults += 1;
+        }
+    }
+    told("a call of `custody pack` failed or fell short", faults);
+}
