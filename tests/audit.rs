@@ -6,119 +6,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use common::desk::{Desk, only};
 use common::store::{Blow, Fate, FatedStore};
-use common::{CHEAP, Custodian, SECRET_PLATE, files_below, passphrase};
+use common::{CHEAP, SECRET_PLATE, files_below, passphrase};
 use jiff::{SignedDuration, Timestamp};
 use safelight::audit::{
-    Allowance, AuditError, AuditFault, AuditLog, AuditNote, AuditReport, Details, Finding, LogKey, Look, NoteError,
-    Recorded, TileError, Told, Verb, Verdict, Verification, verify,
+    Allowance, AuditError, AuditFault, AuditLog, AuditNote, Details, Finding, LogKey, Look, NoteError, TileError, Told,
+    Verb, Verdict, Verification, verify,
 };
 use safelight::custody::{Keyring, Month, Policy};
 
-/// A custodian with a log whose clock can be turned.
-struct Desk {
-    custodian: Custodian,
-    fate: Arc<Fate>,
-}
-
-impl Desk {
-    fn new() -> Self {
-        Self { custodian: Custodian::new(), fate: Fate::kind() }
-    }
-
-    /// With a log of so many entries.
-    fn with(entries: u64) -> Self {
-        let desk = Self::new();
-        for number in 1..entries {
-            desk.look(Verb::Open, number);
-        }
-        desk
-    }
-
-    fn log(&self) -> AuditLog {
-        AuditLog::on(Box::new(FatedStore(Arc::clone(&self.fate))), &self.custodian.custody())
-    }
-
-    fn folder(&self) -> PathBuf {
-        self.log().folder().to_owned()
-    }
-
-    fn key(&self) -> LogKey {
-        LogKey::of(self.custodian.keyring.verifying_key())
-    }
-
-    fn look(&self, verb: Verb, records: u64) -> Recorded {
-        self.try_look(verb, records, None).expect("recorded")
-    }
-
-    fn try_look(&self, verb: Verb, records: u64, allowance: Option<Allowance>) -> Result<Recorded, AuditError> {
-        let details = Details { query: SECRET_PLATE.to_owned(), ..Details::default() };
-        let look = Look { verb, records, purpose: Some("a test"), details, allowance };
-        self.log().record(&self.custodian.keyring, &look)
-    }
-
-    fn fail(&self) {
-        self.log().record_failure(&Details { query: "open".to_owned(), ..Details::default() }).expect("written");
-    }
-
-    fn note(&self) -> Vec<u8> {
-        self.log().note().expect("a checkpoint")
-    }
-
-    fn verify(&self) -> AuditReport {
-        self.verify_since(None)
-    }
-
-    fn verify_since(&self, since: Option<Vec<u8>>) -> AuditReport {
-        let against = Verification { since, max_age: None };
-        // By the clock on the wall, which the log's may be ahead of.
-        verify(&self.folder(), &self.key(), &against, Timestamp::now()).expect("verified")
-    }
-
-    /// By a clock that is ahead of every log here.
-    fn verify_later(&self) -> AuditReport {
-        let later = Timestamp::now() + days(1000);
-        verify(&self.folder(), &self.key(), &Verification::default(), later).expect("verified")
-    }
-
-    fn only_fault(&self) -> AuditFault {
-        only(self.verify())
-    }
-
-    fn change(&self, path: &str, change: impl FnOnce(&mut Vec<u8>)) {
-        let path = self.folder().join(path);
-        let mut bytes = fs::read(&path).expect("read");
-        change(&mut bytes);
-        fs::write(&path, bytes).expect("written");
-    }
-
-    /// The custody folder's copy at this moment.
-    fn copy(&self) -> tempfile::TempDir {
-        let copy = tempfile::tempdir().expect("a folder");
-        for path in files_below(&self.folder()) {
-            let to = copy.path().join("audit").join(path.strip_prefix(self.folder()).expect("below"));
-            fs::create_dir_all(to.parent().expect("a folder")).expect("made");
-            fs::copy(&path, to).expect("copied");
-        }
-        copy
-    }
-
-    /// Puts a copy in place of the log.
-    fn restore(&self, copy: &Path) {
-        fs::remove_dir_all(self.folder()).expect("removed");
-        let status = std::process::Command::new("cp").arg("-r").arg(copy.join("audit")).arg(self.folder()).status();
-        assert!(status.expect("cp runs").success());
-    }
-}
-
 fn days(days: i64) -> SignedDuration {
     SignedDuration::from_hours(24 * days)
-}
-
-fn only(report: AuditReport) -> AuditFault {
-    let mut faults = report.faults;
-    assert_eq!(faults.len(), 1, "{faults:?}");
-    faults.remove(0)
 }
 
 /// The entries of a bundle, each with its length before it.
@@ -571,6 +470,22 @@ fn another_purpose_has_a_budget_of_its_own_within_that_of_all() {
     assert_eq!(look("three", 1), Verdict::Refused);
 }
 
+#[test]
+fn who_removes_the_log_gets_no_second_budget() {
+    let desk = Desk::with(1);
+    desk.fate.turn_clock(days(3));
+    desk.try_look(Verb::Export, 150, Some(ALLOWANCE)).expect("recorded");
+    fs::remove_dir_all(desk.folder()).expect("removed");
+    for _ in 0..2 {
+        let refused = desk.try_look(Verb::Export, 1, Some(ALLOWANCE)).expect("recorded");
+        assert!(refused.verdict == Verdict::Refused && refused.began_anew);
+    }
+    let overridden = desk.try_look(Verb::Export, 1, Some(Allowance { overridden: true, ..ALLOWANCE }));
+    assert_eq!(overridden.expect("recorded").verdict, Verdict::Overridden);
+    desk.fate.turn_clock(days(4));
+    assert_eq!(desk.try_look(Verb::Export, 1, Some(ALLOWANCE)).expect("recorded").verdict, Verdict::Done);
+}
+
 // Deaths.
 
 #[test]
@@ -578,6 +493,12 @@ fn a_writer_may_die_at_any_moment() {
     // The log before: one entry short of a full bundle, so that tiles fill too.
     let desk = Desk::with(255);
     desk.fail();
+    // Narrower tiles are of no use any more; removing hundreds of them is no moment to die at.
+    for path in files_below(&desk.folder().join("tile")) {
+        if !path.ends_with("255") {
+            fs::remove_file(path).expect("removed");
+        }
+    }
     let before = desk.copy();
     let healthy = Fate::kind();
     let log = |fate: &Arc<Fate>| AuditLog::on(Box::new(FatedStore(Arc::clone(fate))), &desk.custodian.custody());

@@ -122,8 +122,8 @@ fn six_weeks_stop_at_the_budget() {
         assert_eq!(gone(&file), expected != 0, "{number}");
     }
     // Without a reason nothing leaves at all.
-    let (code, said) = agency.open(104, None, "104.jpg");
-    assert!(code == 3 && said.contains("for the purpose \"unstated\"") && gone("104.jpg"), "{said}");
+    let (code, said) = agency.open(105, None, "105.jpg");
+    assert!(code == 3 && said.contains("for the purpose \"unstated\"") && gone("105.jpg"), "{said}");
 
     use Verb::{Begin, Export, Open};
     use Verdict::{Done, Refused};

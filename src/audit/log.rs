@@ -94,6 +94,8 @@ pub struct Recorded {
     pub spent: u64,
     /// And for all purposes together.
     pub spent_in_total: u64,
+    /// The log began anew on this day, so that nobody knows what left before: nothing more does without a second slot.
+    pub began_anew: bool,
 }
 
 /// A custodian's audit log.
@@ -130,21 +132,26 @@ impl AuditLog {
     ///
     /// See [`AuditError`]. Nothing may be given out then.
     pub fn record(&self, keyring: &Keyring, look: &Look<'_>) -> Result<Recorded, AuditError> {
-        let now = self.store.now();
-        let _lock = self.lock()?;
+        let (_lock, now) = self.lock()?;
         let mut writer = Writer::open(self, keyring, now)?;
         let tag = look.purpose.map(|purpose| writer.key.tag(purpose));
         let (spent, spent_in_total) = match look.allowance {
             Some(_) => writer.spent(tag)?,
             None => (0, 0),
         };
-        let verdict = look.allowance.map_or(Verdict::Done, |a| a.judge(spent, spent_in_total, look.records));
+        let began_anew = look.allowance.is_some() && writer.began_anew()?;
+        let verdict = match look.allowance {
+            None => Verdict::Done,
+            Some(Allowance { overridden: true, .. }) if began_anew => Verdict::Overridden,
+            Some(_) if began_anew => Verdict::Refused,
+            Some(allowance) => allowance.judge(spent, spent_in_total, look.records),
+        };
         let entry = Entry { records: look.records, verdict, purpose: tag, ..Entry::new(look.verb, hour_of(now)) };
         let mut details = look.details.clone();
         details.purpose = look.purpose.unwrap_or_default().to_owned();
         writer.add(entry, Some(details));
         let checkpoint = writer.finish()?;
-        Ok(Recorded { index: checkpoint.size - 1, verdict, spent, spent_in_total })
+        Ok(Recorded { index: checkpoint.size - 1, verdict, spent, spent_in_total, began_anew })
     }
 
     /// Signs what waits and the days without any entry, so that the log speaks until now.
@@ -153,8 +160,7 @@ impl AuditLog {
     ///
     /// See [`AuditError`].
     pub fn renew(&self, keyring: &Keyring) -> Result<Checkpoint, AuditError> {
-        let now = self.store.now();
-        let _lock = self.lock()?;
+        let (_lock, now) = self.lock()?;
         let mut writer = Writer::open(self, keyring, now)?;
         let today = hour_of(now) / 24;
         let quiet = Entry { quiet: Some((today, today)), ..Entry::new(Verb::Quiet, hour_of(now)) };
@@ -173,8 +179,7 @@ impl AuditLog {
     ///
     /// See [`AuditError`].
     pub fn forget(&self, keyring: &Keyring, before: Month, details: Details) -> Result<usize, AuditError> {
-        let now = self.store.now();
-        let _lock = self.lock()?;
+        let (_lock, now) = self.lock()?;
         let mut writer = Writer::open(self, keyring, now)?;
         // What is needed to write on stays.
         let months = writer.keys.forget(before.min(month_of(now)));
@@ -193,8 +198,7 @@ impl AuditLog {
         if !self.folder.is_dir() {
             return Err(AuditError::NoLog { path: self.folder.clone() });
         }
-        let now = self.store.now();
-        let _lock = self.lock()?;
+        let (_lock, now) = self.lock()?;
         let pending = Pending::read(&self.folder)?;
         let pending = pending.ok_or_else(|| TileError::Altered { path: pending::FILE_NAME.into() })?;
         let details = Details { time: now.as_millisecond(), ..details.clone() };
@@ -219,15 +223,19 @@ impl AuditLog {
         AuditError::Io { path: self.folder.join(path), source }
     }
 
-    /// Waits for other writers to end.
-    fn lock(&self) -> Result<File, AuditError> {
+    /// Waits for other writers to end, and then looks at the clock: their entries are not of a later time.
+    fn lock(&self) -> Result<(File, Timestamp), AuditError> {
         let failed = |source| self.failed(LOCK, source);
-        self.store.create_folder(&self.folder).map_err(failed)?;
+        if !self.folder.is_dir() {
+            self.store.create_folder(&self.folder).map_err(failed)?;
+            let above = self.folder.parent().filter(|above| !above.as_os_str().is_empty());
+            self.store.sync_folder(above.unwrap_or(Path::new("."))).map_err(failed)?;
+        }
         let mut options = fs::OpenOptions::new();
         options.write(true).create(true).truncate(false);
         let file = options.open(self.folder.join(LOCK)).map_err(failed)?;
         file.lock().map_err(failed)?;
-        Ok(file)
+        Ok((file, self.store.now()))
     }
 
     /// Replaces a file below the log's folder, whole and durably.
@@ -455,6 +463,13 @@ impl<'l> Writer<'l> {
             }
         }
         Ok((spent, total))
+    }
+
+    /// Whether the log began today, or later, for a keyring that is older: who removes a log gets no second budget.
+    fn began_anew(&self) -> Result<bool, AuditError> {
+        let made = hour_of(self.keyring.created()) / 24;
+        let begun = if self.checkpoint.size == 0 { hour_of(self.now) / 24 } else { self.entry(0)?.day() };
+        Ok(begun >= hour_of(self.now) / 24 && begun > made.saturating_add(1))
     }
 
     fn leaf(&self, index: u64) -> Result<Vec<u8>, AuditError> {

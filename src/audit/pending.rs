@@ -64,7 +64,7 @@ impl Pending {
         Ok(Self::parse(&tiles::read(folder, FILE_NAME.into())?))
     }
 
-    fn parse(bytes: &[u8]) -> Option<Self> {
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
         let (head, mut rest) = bytes.split_first_chunk::<HEAD_LEN>()?;
         let [version, suite] = [8, 10].map(|at| u16::from_le_bytes([head[at], head[at + 1]]));
         if !head.starts_with(MAGIC) || version != VERSION || suite != SUITE {

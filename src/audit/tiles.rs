@@ -64,7 +64,7 @@ pub(super) fn read_bundle(folder: &Path, tile: TileId) -> Result<Vec<Vec<u8>>, T
     parse_bundle(&bytes).ok_or_else(|| TileError::Altered { path: tile.bundle_path() })
 }
 
-fn parse_bundle(mut bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
+pub(super) fn parse_bundle(mut bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut entries = Vec::new();
     while !bytes.is_empty() {
         let (len, rest) = bytes.split_first_chunk::<2>()?;

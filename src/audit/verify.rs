@@ -249,7 +249,8 @@ fn check_tree(
     }
     report.entries = entries.len() as u64;
     if edge.size != size || edge.root() != root {
-        report.faults.push(AuditFault::Root);
+        // What is altered or missing was named, and says more.
+        report.faults.extend(report.faults.is_empty().then_some(AuditFault::Root));
         return Ok(entries);
     }
     // Level 0 was compared with the entries; the levels above are compared with what the entries give.
@@ -312,7 +313,7 @@ fn check_sequence(entries: &[Option<Entry>], now: Timestamp, max_age: Option<Day
         if (entry.verb == Verb::Begin) != (index == 0) {
             report.faults.push(AuditFault::Beginning { index });
         }
-        if let Some(made) = entry.keyring_made.filter(|&made| index == 0 && entry.day() > made + 1) {
+        if let Some(made) = entry.keyring_made.filter(|&made| index == 0 && entry.day() > made.saturating_add(1)) {
             report.faults.push(AuditFault::LateBeginning { begun: entry.day(), made });
         }
         if entry.hour > hour_of(now) + TOLERANCE {

@@ -23,6 +23,9 @@ The copy opens with the recipient's private key alone. It has ids, an order and 
 recipients cannot join their copies; times are rounded to the hour unless the view is full. The recipient makes its key \
 pair with `safelight custody recipient` and opens the copy with `safelight search` and `safelight open --key`.
 
+The copy is put on record in the audit log first, and its captures count towards the policy's egress budget; beyond the \
+budget no copy is made (exit code 3).
+
 Example: safelight export --vault V --custody C --to partner.pub --view scene --purpose \"case 7\" -o copy")]
 pub struct Args {
     /// The vault
@@ -42,7 +45,7 @@ pub struct Args {
     /// Whose pseudonyms the copy carries
     #[arg(long, default_value = "all")]
     regions: RegionsArg,
-    /// Why; it is sealed into the copy
+    /// Why; it is sealed into the copy and into the audit log
     #[arg(long, value_name = "TEXT")]
     purpose: String,
     /// Only captures of this time or later: 2026-11-01 or 2026-11-01T06:30:00Z

@@ -51,21 +51,39 @@ pub(super) fn record_egress(keyring: &Keyring, look: Look<'_>, overridden: bool)
     let allowance = Allowance::of(keyring.policy(), purpose, overridden);
     let records = look.records;
     let recorded = record(keyring, Look { purpose: Some(purpose), allowance, ..look })?;
-    let (Verdict::Refused, Some(allowance)) = (recorded.verdict, allowance) else { return Ok(()) };
-    let beyond = allowance.purpose.filter(|&limit| recorded.spent.saturating_add(records) > limit);
-    let (limit, spent, of) = match beyond {
-        Some(limit) => (limit, recorded.spent, format!("for the purpose {purpose:?}")),
-        None => (allowance.total, recorded.spent_in_total, "for all purposes together".to_owned()),
-    };
-    Err(Failure::integrity(
-        format!(
-            "the policy lets {} a day leave {of}; {} left today, and this would be {} more",
-            count(limit, "record"),
-            grouped(spent),
-            grouped(records)
-        ),
-        "take fewer, or wait for the next day (UTC); this refusal is on record",
-    ))
+    let Some(allowance) = allowance else { return Ok(()) };
+    // The tighter of the two limits: the one with less room.
+    let total = (allowance.total, recorded.spent_in_total, "for all purposes together".to_owned());
+    let own = allowance.purpose.map(|limit| (limit, recorded.spent, format!("for the purpose {purpose:?}")));
+    let room = |&(limit, spent, _): &(u64, u64, String)| limit.saturating_sub(spent);
+    let (limit, spent, of) = own.into_iter().chain([total]).min_by_key(room).unwrap_or_default();
+    match recorded.verdict {
+        Verdict::Refused if recorded.began_anew => Err(Failure::integrity(
+            "the audit log began anew today, so that nobody knows how many records have left",
+            "restore the log, or wait for the next day (UTC); this refusal is on record",
+        )),
+        Verdict::Refused => {
+            let (a_day, more) = (count(limit, "record"), grouped(records));
+            Err(Failure::integrity(
+                format!(
+                    "the policy lets {a_day} a day leave {of}; {} left today, and this would be {more} more",
+                    grouped(spent)
+                ),
+                "take fewer, or wait for the next day (UTC); this refusal is on record",
+            ))
+        }
+        Verdict::Done | Verdict::Overridden => {
+            let now = spent.saturating_add(records);
+            if now.saturating_mul(5) >= limit.saturating_mul(4) {
+                say(&format!(
+                    "note: with this, {} of the {} a day have left {of}",
+                    grouped(now),
+                    count(limit, "record")
+                ));
+            }
+            Ok(())
+        }
+    }
 }
 
 /// Puts on record what gives no records out: a change of keys, a check.

@@ -19,6 +19,9 @@ use crate::seal::Capability;
 Without --identity the redacted picture is written; it needs the scene key only. With --identity the original file is \
 restored byte for byte, which is verified by its BLAKE3; of a JPEG that takes the scene, too.
 
+The look is put on record in the custodian's audit log first, and counts towards the policy's egress budget of its purpose \
+and of the day; beyond the budget nothing is opened (exit code 3).
+
 Example: safelight open 3CQ9… --vault V --custody C -o scene.jpg")]
 pub struct Args {
     /// The record, as `search` shows it

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod desk;
 pub mod itinerary;
 pub mod site;
 pub mod store;

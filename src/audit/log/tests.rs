@@ -32,6 +32,7 @@ impl Forger {
     /// Signs these leaves behind the log's beginning, whatever they say.
     fn sign(&self, leaves: impl IntoIterator<Item = Vec<u8>>) {
         let log = self.log();
+        let (_lock, _) = log.lock().expect("locked");
         let mut writer = Writer::open(&log, &self.keyring, self.now).expect("opened");
         writer.new.extend(leaves);
         writer.finish().expect("signed");
@@ -89,6 +90,7 @@ fn details_moved_to_another_entry_do_not_open() {
     use super::super::Told;
     let forger = Forger::new();
     let log = forger.log();
+    let lock = log.lock().expect("locked");
     let mut writer = Writer::open(&log, &forger.keyring, forger.now).expect("opened");
     let hour = hour_of(forger.now);
     let [one, two] = [1, 2].map(|records| Entry { records, month: Some(writer.month), ..Entry::new(Verb::Open, hour) });
@@ -99,6 +101,7 @@ fn details_moved_to_another_entry_do_not_open() {
     let moved = [&genuine[..plain(&genuine)], &other[plain(&other)..]].concat();
     writer.new.extend([genuine, moved]);
     writer.finish().expect("signed");
+    drop(lock);
 
     let reader = log.detail_reader(&forger.keyring).expect("a reader");
     let key = LogKey::of(forger.keyring.verifying_key());
@@ -125,6 +128,26 @@ fn proofs_hold_between_all_sizes_of_a_small_tree_and_for_no_other_root() {
             other[0] ^= 1;
             assert!(!tree.extends(Checkpoint { size, root: other }).expect("read"), "{size} of {}", checkpoint.size);
         }
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_make_a_reader_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..2000), cut in 0usize..1400) {
+        let key = DetailKey::generate();
+        let checkpoint = Checkpoint { size: 1, root: [0; 32] };
+        let head = Pending::head(checkpoint, Month::from_number(24_000), &key, CustodyId([1; 16]));
+        let _ = Pending::parse(&bytes);
+        let _ = Pending::parse(&[&head[..cut.min(head.len())], bytes.as_slice()].concat());
+        let _ = Entry::from_bytes(&bytes);
+        let _ = super::super::tiles::parse_bundle(&bytes);
+        let _ = super::super::entry::open_details(&bytes, &key, CustodyId([1; 16]));
+        let text = String::from_utf8_lossy(&bytes);
+        let _ = LogKey::parse(&text);
+        let _ = LogKey::parse(&format!("safelight/x+00000000+{text}"));
+        let forger = super::super::note::LogKey::of(crate::custody::VerifyingKey([7; 32]));
+        let _ = Checkpoint::verify(&bytes, &forger);
+        let _ = Checkpoint::verify(format!("{}\n{text}\n\n\u{2014} {text}\n", forger.origin()).as_bytes(), &forger);
     }
 }
 

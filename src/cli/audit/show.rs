@@ -94,18 +94,20 @@ const BAR: u64 = 46;
 
 impl Days {
     fn of(recordings: &[Recording], first: Day, last: Day) -> Self {
+        // Whoever signs a log may claim any number.
+        let add = |sum: &mut u64, records: u64| *sum = sum.saturating_add(records);
         let mut days: BTreeMap<Day, DayTotals> = (first..=last).map(|day| (day, DayTotals::default())).collect();
         for Recording { entry, .. } in recordings {
             let totals = days.entry(entry.day()).or_default();
             match (entry.verb, entry.verdict) {
                 (Verb::UnlockFailed, _) => totals.failed_unlocks += 1,
-                (verb, Verdict::Refused) if verb.gives_out() => totals.refused += entry.records,
-                (Verb::Export, _) => totals.exported += entry.records,
-                (verb, _) if verb.gives_out() => totals.opened += entry.records,
+                (verb, Verdict::Refused) if verb.gives_out() => add(&mut totals.refused, entry.records),
+                (Verb::Export, _) => add(&mut totals.exported, entry.records),
+                (verb, _) if verb.gives_out() => add(&mut totals.opened, entry.records),
                 _ => {}
             }
             if entry.verdict == Verdict::Overridden {
-                totals.overridden += entry.records;
+                add(&mut totals.overridden, entry.records);
             }
         }
         Self(days)
@@ -117,10 +119,10 @@ impl Days {
 
     /// A bar for each day, in eighths of a column: exported solid, opened shaded.
     fn draw(&self, out: &mut impl Write) -> std::io::Result<()> {
-        let most = self.0.values().map(|day| day.opened + day.exported).max().unwrap_or(0).max(1);
+        let most = self.0.values().map(|day| day.opened.saturating_add(day.exported)).max().unwrap_or(0).max(1);
         writeln!(out, "Records that left, by day (UTC):  █ exported  ▒ opened\n")?;
         for (&day, totals) in &self.0 {
-            let sum = totals.opened + totals.exported;
+            let sum = totals.opened.saturating_add(totals.exported);
             let bar = bar(totals.exported, totals.opened, most);
             let number = if sum == 0 { "·".to_owned() } else { grouped(sum) };
             let mut line = format!("{}  {bar:<width$} {number:>9}", date(day, "%a %Y-%m-%d"), width = BAR as usize);
@@ -153,7 +155,7 @@ fn bar(exported: u64, opened: u64, most: u64) -> String {
         let bar = "█".repeat(columns(solid)) + part;
         return if bar.is_empty() && exported > 0 { "▏".to_owned() } else { bar };
     }
-    let all = columns(eighths(exported + opened)).max(1);
+    let all = columns(eighths(exported.saturating_add(opened))).max(1);
     let solid = columns(solid).min(all);
     "█".repeat(solid) + &"▒".repeat(all - solid)
 }
@@ -254,21 +256,38 @@ fn list(out: &mut impl Write, rows: &[Row], all: usize) -> std::io::Result<()> {
         let mut what = Vec::new();
         what.extend((row.verdict != Verdict::Done.name()).then(|| row.verdict.to_owned()));
         what.extend(row.says.clone());
-        writeln!(out, "{index:>7}  {:<14}  {:<13}  {records:>9}  {}", row.time, row.verb, what.join("; "))?;
+        let line = format!("{index:>7}  {:<14}  {:<13}  {records:>9}  {}", row.time, row.verb, what.join("; "));
+        writeln!(out, "{}", line.trim_end())?;
         let Some(details) = &row.details else { continue };
-        let mut line = vec![details.time.clone(), details.operator.clone()];
-        line.extend((!details.purpose.is_empty()).then(|| format!("{:?}", details.purpose)));
-        line.extend((!details.query.is_empty()).then(|| details.query.clone()));
-        line.extend(details.pseudonyms.first().cloned());
-        line.extend(details.recipient.as_ref().map(|key| format!("to {key}")));
-        line.extend(details.records.iter().take(3).cloned());
-        line.extend((details.records.len() > 3).then(|| format!("and {} more", details.records.len() - 3)));
-        for (at, part) in line.iter().enumerate() {
-            write!(out, "{}{}", if at == 0 { "         " } else { "  " }, printable(part))?;
+        let mut parts = vec![details.time.clone(), details.operator.clone()];
+        parts.extend((!details.purpose.is_empty()).then(|| format!("{:?}", details.purpose)));
+        parts.extend((!details.query.is_empty()).then(|| details.query.clone()));
+        parts.extend(details.pseudonyms.first().cloned());
+        parts.extend(details.recipient.as_ref().map(|key| format!("to {key}")));
+        parts.extend(details.records.iter().take(3).cloned());
+        parts.extend((details.records.len() > 3).then(|| format!("and {} more", details.records.len() - 3)));
+        for line in wrapped(&parts) {
+            writeln!(out, "{:9}{line}", "")?;
         }
-        writeln!(out)?;
     }
     Ok(())
+}
+
+/// Parts in a row, as many as fit beside the indent.
+fn wrapped(parts: &[String]) -> Vec<String> {
+    const WIDTH: usize = 71;
+    let mut lines = vec![String::new()];
+    for part in parts {
+        let (part, line) = (printable(part), lines.last_mut().expect("one line"));
+        if line.is_empty() {
+            line.push_str(&part);
+        } else if line.chars().count() + 2 + part.chars().count() <= WIDTH {
+            line.push_str(&format!("  {part}"));
+        } else {
+            lines.push(part);
+        }
+    }
+    lines
 }
 
 /// Without anything that would steer the terminal.
@@ -284,6 +303,14 @@ fn date(day: Day, format: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_fill_lines_and_none_is_lost() {
+        let parts: Vec<String> = (1..40).map(|len| "x".repeat(len)).collect();
+        let lines = wrapped(&parts);
+        assert!(lines.iter().all(|line| line.len() <= 71));
+        assert_eq!(lines.join("  ").split("  ").collect::<Vec<_>>(), parts);
+    }
 
     #[test]
     fn bars_fit_and_what_is_there_is_seen() {
