@@ -297,16 +297,25 @@ impl<D: Dot, const N: usize, const C: usize> NullaryFnOnce for Block<'_, D, N, C
         let Self(dot, mut row) = self;
         let simd = dot.simd();
         let mut peak = simd.splat_f32s(0.0);
-        // As many cells as registers hold, with room left for the weights and a broadcast.
-        let mut x = 0;
-        if D::Simd::REGISTER_COUNT >= MANY_REGISTERS {
-            x = row.tiles::<D, N, C, 8>(dot, x, &mut peak);
+        if D::WHOLE && C == CHUNKS[0] {
+            // The distances of our nets: known, they cost neither registers nor checks.
+            match row.input_step {
+                16 => row.cells::<D, N, C, 16>(dot, &mut peak),
+                32 => row.cells::<D, N, C, 32>(dot, &mut peak),
+                64 => row.cells::<D, N, C, 64>(dot, &mut peak),
+                96 => row.cells::<D, N, C, 96>(dot, &mut peak),
+                128 => row.cells::<D, N, C, 128>(dot, &mut peak),
+                _ => row.cells::<D, N, C, 0>(dot, &mut peak),
+            }
+        } else if D::ELEMENTS > 1 && C < CHUNKS[0] {
+            match row.input_step {
+                2 => row.cells::<D, N, C, 2>(dot, &mut peak),
+                4 => row.cells::<D, N, C, 4>(dot, &mut peak),
+                _ => row.cells::<D, N, C, 0>(dot, &mut peak),
+            }
         } else {
-            x = row.tiles::<D, N, C, 6>(dot, x, &mut peak);
+            row.cells::<D, N, C, 0>(dot, &mut peak);
         }
-        x = row.tiles::<D, N, C, 4>(dot, x, &mut peak);
-        x = row.tiles::<D, N, C, 2>(dot, x, &mut peak);
-        row.tiles::<D, N, C, 1>(dot, x, &mut peak);
         simd.reduce_max_f32s(peak)
     }
 }
@@ -315,23 +324,43 @@ impl<D: Dot, const N: usize, const C: usize> NullaryFnOnce for Block<'_, D, N, C
 type Vector<D> = <<D as Dot>::Simd as Simd>::f32s;
 
 impl<E: Copy> Row<'_, E> {
+    /// Computes all cells. `STEP` is the distance between the inputs of neighbours, or 0 where only [`Row::input_step`]
+    /// knows it.
+    #[inline(always)]
+    fn cells<D: Dot<Element = E>, const N: usize, const C: usize, const STEP: usize>(
+        &mut self,
+        dot: D,
+        peak: &mut Vector<D>,
+    ) {
+        // As many at once as registers hold, with room left for the weights and a broadcast.
+        let mut x = 0;
+        if D::Simd::REGISTER_COUNT >= MANY_REGISTERS {
+            x = self.tiles::<D, N, C, 8, STEP>(dot, x, peak);
+        } else {
+            x = self.tiles::<D, N, C, 6, STEP>(dot, x, peak);
+        }
+        x = self.tiles::<D, N, C, 4, STEP>(dot, x, peak);
+        x = self.tiles::<D, N, C, 2, STEP>(dot, x, peak);
+        self.tiles::<D, N, C, 1, STEP>(dot, x, peak);
+    }
+
     /// Computes cells from `x` on while `M` of them are left; returns the first that is not done.
     #[inline(always)]
-    fn tiles<D: Dot<Element = E>, const N: usize, const C: usize, const M: usize>(
+    fn tiles<D: Dot<Element = E>, const N: usize, const C: usize, const M: usize, const STEP: usize>(
         &mut self,
         dot: D,
         mut x: usize,
         peak: &mut Vector<D>,
     ) -> usize {
         while self.width - x >= M {
-            self.tile::<D, N, C, M>(dot, x, peak);
+            self.tile::<D, N, C, M, STEP>(dot, x, peak);
             x += M;
         }
         x
     }
 
     #[inline(always)]
-    fn tile<D: Dot<Element = E>, const N: usize, const C: usize, const M: usize>(
+    fn tile<D: Dot<Element = E>, const N: usize, const C: usize, const M: usize, const STEP: usize>(
         &mut self,
         dot: D,
         x: usize,
@@ -344,14 +373,25 @@ impl<E: Copy> Row<'_, E> {
         let first: [Vector<D>; N] = std::array::from_fn(|v| if D::WHOLE { zero } else { bias[v] });
         let mut sums = [first; M];
         let DenseConv { kernel, stretches, stretch, relu, .. } = *self.conv;
-        let step = self.input_step;
+        let step = if STEP > 0 { STEP } else { self.input_step };
         let mut weights = D::Simd::as_simd_f32s(self.weights).0;
         for ky in 0..kernel[0] {
             for s in 0..stretches {
                 let input = &self.input[ky * self.input_row + s * self.tap_step + x * step..];
                 for at in (0..stretch).step_by(C) {
-                    let cells: [&[E]; M] =
-                        std::array::from_fn(|i| &input[i * step + at * D::ELEMENTS..][..C * D::ELEMENTS]);
+                    let used = C * D::ELEMENTS;
+                    let mut cells: [&[E]; M] = [&[]; M];
+                    if STEP > 0 {
+                        // One check for all, of a length that the compiler knows.
+                        let window = &input[at * D::ELEMENTS..][..(M - 1) * STEP + used];
+                        for (i, cell) in cells.iter_mut().enumerate() {
+                            *cell = &window[i * STEP..][..used];
+                        }
+                    } else {
+                        for (i, cell) in cells.iter_mut().enumerate() {
+                            *cell = &input[i * step + at * D::ELEMENTS..][..used];
+                        }
+                    }
                     let (chunk, rest) = weights.split_at(C * N);
                     weights = rest;
                     for c in 0..C {
