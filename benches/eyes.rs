@@ -1,21 +1,14 @@
-//! What looking costs on one core, beside what the processor could do at best: nets alone, the whole look at a picture of
-//! 1280×720, a plate's reading.
+//! The nets on one core, beside what the processor could do at best.
 //!
-//! `cargo bench --bench eyes`; elements of a net are multiply-adds, those of a look or a reading are pictures or plates.
-//! `benches/peers` has the same nets in another engine.
-
-mod common;
+//! `cargo bench --bench eyes`; elements are multiply-adds. `benches/stages` has what looks through the nets, and
+//! `benches/peers` the same nets in another engine.
 
 use std::hint::black_box;
 use std::sync::Arc;
 
-use common::pictures;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use pulp::{Arch, Simd, WithSimd};
-use safelight::capture::RegionKind;
-use safelight::frame::{Frame, Limits, LumaSource};
 use safelight::nn::{Model, Precision, Session};
-use safelight::vision::Nets;
 
 /// Independent sums: enough that none waits for the one before it.
 const SUMS: usize = 16;
@@ -83,34 +76,9 @@ fn nets(c: &mut Criterion) {
     group.finish();
 }
 
-/// Everything that looks at a picture, beside the halving of its luma; then the reading of what was found.
-fn look(c: &mut Criterion) {
-    let decoded = |(_, file): &(String, Vec<u8>)| Frame::decode(file, &Limits::default()).expect("decoded");
-    let frames: Vec<Frame> = pictures().iter().map(decoded).collect();
-    let mut eyes = Nets::builtin().eyes();
-    let mut group = c.benchmark_group("look");
-    group.throughput(Throughput::Elements(frames.len() as u64));
-    group.bench_function("find", |b| b.iter(|| frames.iter().map(|frame| eyes.find(frame).len()).sum::<usize>()));
-    group.bench_function("floor: half-size luma", |b| {
-        b.iter(|| frames.iter().map(|frame| frame.reduced(2).data.len()).sum::<usize>());
-    });
-
-    let plates: Vec<_> = frames
-        .iter()
-        .flat_map(|frame| eyes.find(frame).into_iter().map(move |found| (frame, found)))
-        .filter(|(_, found)| found.kind == RegionKind::Plate && found.score > 0.5)
-        .collect();
-    assert!(!plates.is_empty(), "the pictures show plates");
-    group.throughput(Throughput::Elements(plates.len() as u64));
-    group.bench_function("read", |b| {
-        b.iter(|| plates.iter().filter(|(frame, found)| eyes.read(*frame, *found).reading.is_some()).count());
-    });
-    group.finish();
-}
-
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(30).warm_up_time(std::time::Duration::from_secs(1));
-    targets = nets, look
+    targets = nets
 }
 criterion_main!(benches);

@@ -1,4 +1,4 @@
-//! The coefficient path on one core, beside decoding and encoding pixels.
+//! The coefficient path on one core, part by part, beside copying the file. `benches/stages` has it beside pixel decoders.
 //!
 //! `cargo bench --bench jpeg`; `SAFELIGHT_BENCH_DIR=folder` takes pictures from a folder instead of the simulator's.
 //! Those that belong to the pixel path are left out everywhere.
@@ -58,13 +58,6 @@ fn jpeg(c: &mut Criterion) {
         b.iter(|| {
             let restored = |s: &Spliced| restore(&s.scene, s.removed.as_deref().unwrap_or_default()).map(|f| f.len());
             spliced.iter().filter_map(|spliced| restored(spliced).ok()).sum::<usize>()
-        });
-    });
-    group.bench_function("peer: the image crate decodes", |b| {
-        b.iter(|| {
-            for file in &files {
-                black_box(image::load_from_memory(file).expect("decoded"));
-            }
         });
     });
     group.bench_function("floor: copy the file", |b| {

@@ -1,86 +1,174 @@
-//! The whole pipeline, from a folder to a durable vault, in images a second and a day, beside decoding alone.
+//! The whole pipeline, from a folder to a durable vault: images a second and a day, megapixels a second, and where the time
+//! goes, beside decoding and encoding alone.
 //!
-//! `cargo bench --bench pipeline`; `SAFELIGHT_BENCH_DIR=folder` takes pictures from a folder instead of the simulator's.
+//! `cargo bench --bench pipeline`: drawn pictures of four sizes, or of those that are named, as in `-- 720p 4K`. `SAFELIGHT_BENCH_DIR=folder` takes pictures from a folder
+//! instead. Prints Markdown. `benches/peers` has the same beside other programs.
 
 mod common;
 
+use std::hint::black_box;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use common::{Site, pictures};
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use common::{Site, drawn, own_pictures};
 use rayon::prelude::*;
-use safelight::pipeline::{Ingest, Look, Note, Options, Progress, Source, Summary, TrainedEyes};
+use safelight::frame::{Header, Limits};
+use safelight::geometry::Size;
+use safelight::pipeline::{Ingest, Look, Note, Options, Progress, Source, Summary, TrainedEyes, peak_rss_bytes};
 use safelight::vault::{SealingOptions, SealingVault};
 use safelight::vision::Nets;
+
+/// Runs of each kind, of which the middle one counts.
+const RUNS: usize = 3;
+
+/// Pixels of a run: a second or two of work.
+const PIXELS_A_RUN: u64 = 400_000_000;
+
+/// Sizes, and how many different pictures of each are drawn: a minute's work in all would be too much.
+const SIZES: [(&str, Size, usize); 4] = [
+    ("720p", Size::new(1280, 720), 48),
+    ("1080p", Size::new(1920, 1080), 24),
+    ("4K", Size::new(3840, 2160), 8),
+    ("12 MP", Size::new(4000, 3000), 6),
+];
 
 struct Silent;
 
 impl Progress for Silent {
-    fn image(&self) {}
-    fn note(&self, _path: &Path, _note: &Note) {}
-}
-
-fn ingest(folder: &Path, site: &Site, nets: &Nets, workers: NonZeroUsize) -> Summary {
-    let vault = tempfile::tempdir_in(site.folder()).expect("a folder");
-    let options = Options { workers, ..Options::default() };
-    let sealing = SealingOptions { segment_bytes: u64::MAX, flush_after: Duration::MAX, ..SealingOptions::default() };
-    let mut sink = SealingVault::open(&vault.path().join("vault"), &site.pack, sealing).expect("a vault");
-    let eyes = || -> Box<dyn Look> { Box::new(TrainedEyes::new(nets)) };
-    let run = Ingest {
-        keys: site.pack.epoch_keys(),
-        site: site.pack.site(),
-        eyes: &eyes,
-        options: &options,
-        progress: &Silent,
-        stop: &AtomicBool::new(false),
-    };
-    let mut source = Source::open(folder, None).expect("a folder");
-    run.run(&mut source, &mut sink).expect("sealed")
-}
-
-fn pipeline(c: &mut Criterion) {
-    let (site, nets) = (Site::new(), Nets::builtin());
-    let folder = site.folder().join("pictures");
-    std::fs::create_dir(&folder).expect("made");
-    let files: Vec<_> = pictures().into_iter().map(|(_, file)| file).collect();
-    for (number, file) in files.iter().enumerate() {
-        std::fs::write(folder.join(format!("{number:04}.jpg")), file).expect("written");
+    fn note(&self, path: &Path, note: &Note) {
+        eprintln!("{}: {note}", path.display());
     }
+}
 
-    let mut group = c.benchmark_group("pipeline");
-    group.sample_size(10).throughput(Throughput::Elements(files.len() as u64));
-    for workers in [1, 2] {
-        let workers = NonZeroUsize::new(workers).expect("not zero");
-        let (mut images, mut time) = (0, Duration::ZERO);
-        group.bench_function(BenchmarkId::new("folder to durable vault, workers", workers), |b| {
-            b.iter_custom(|times| {
-                let start = Instant::now();
-                for _ in 0..times {
-                    images += ingest(&folder, &site, &nets, workers).sealed;
-                }
-                time += start.elapsed();
-                start.elapsed()
-            });
-        });
-        if images > 0 {
-            let rate = images as f64 / time.as_secs_f64();
-            println!("{workers} workers: {rate:.1} images/s, {:.1} million images/day", rate * 0.0864);
+/// Pictures of one kind in a folder.
+struct Album {
+    name: String,
+    files: Vec<Vec<u8>>,
+    folder: tempfile::TempDir,
+    images: usize,
+    pixels: u64,
+}
+
+impl Album {
+    /// Each file is linked so often that a run takes long enough to be measured.
+    fn new(name: &str, files: Vec<(String, Vec<u8>)>, site: &Site) -> Self {
+        let folder = tempfile::tempdir_in(site.folder()).expect("a folder");
+        let files: Vec<_> = files.into_iter().map(|(_, file)| file).collect();
+        let size = |file: &Vec<u8>| Header::read(file, &Limits::default()).expect("a picture").size();
+        let once: u64 = files.iter().map(|file| size(file).pixels()).sum();
+        let times = PIXELS_A_RUN.div_ceil(once.max(1));
+        for (number, file) in files.iter().enumerate() {
+            let first = folder.path().join(format!("{number:03}-0.jpg"));
+            std::fs::write(&first, file).expect("written");
+            for time in 1..times {
+                std::fs::hard_link(&first, folder.path().join(format!("{number:03}-{time}.jpg"))).expect("linked");
+            }
         }
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(workers.get()).build().expect("threads");
-        group.bench_function(BenchmarkId::new("floor: decode and encode, workers", workers), |b| {
-            b.iter(|| pool.install(|| files.par_iter().map(|file| decode_and_encode(file)).sum::<usize>()));
-        });
+        Self { name: name.to_owned(), images: files.len() * times as usize, pixels: once * times, files, folder }
     }
-    group.finish();
+
+    /// One run of the whole pipeline into a new vault.
+    fn ingest(&self, site: &Site, nets: &Nets, workers: NonZeroUsize) -> Summary {
+        let vault = tempfile::tempdir_in(site.folder()).expect("a folder");
+        let options = Options { workers, allow_duplicates: true, ..Options::default() };
+        let sealing = SealingOptions {
+            segment_bytes: u64::MAX,
+            flush_after: Duration::MAX,
+            allow_duplicates: true,
+            ..SealingOptions::default()
+        };
+        let mut sink = SealingVault::open(&vault.path().join("vault"), &site.pack, sealing).expect("a vault");
+        let eyes = || -> Box<dyn Look> { Box::new(TrainedEyes::new(nets)) };
+        let run = Ingest {
+            keys: site.pack.epoch_keys(),
+            site: site.pack.site(),
+            eyes: &eyes,
+            options: &options,
+            progress: &Silent,
+            stop: &AtomicBool::new(false),
+        };
+        let mut source = Source::open(self.folder.path(), None).expect("a folder");
+        let summary = run.run(&mut source, &mut sink).expect("sealed");
+        sink.finish().expect("closed");
+        assert_eq!(summary.sealed as usize, self.images, "what is timed must be right");
+        summary
+    }
+
+    /// What any tool must do that changes pixels and writes a JPEG: with the crates' own decoder and encoder.
+    fn decode_and_encode(&self, workers: NonZeroUsize) -> Duration {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(workers.get()).build().expect("threads");
+        let recode = |file: &Vec<u8>| common::encode(&image::load_from_memory(file).expect("decoded").to_rgb8()).len();
+        let start = Instant::now();
+        pool.install(|| black_box(self.files.par_iter().map(recode).sum::<usize>()));
+        start.elapsed()
+    }
 }
 
-/// What any tool must do that changes pixels and writes a JPEG: with the crates' own decoder and encoder.
-fn decode_and_encode(file: &[u8]) -> usize {
-    common::encode(&image::load_from_memory(file).expect("decoded").to_rgb8()).len()
+/// The middle of several runs.
+fn middle<T>(mut run: impl FnMut() -> T, time: impl Fn(&T) -> Duration) -> T {
+    let mut runs: Vec<T> = (0..RUNS).map(|_| run()).collect();
+    runs.sort_by_key(|run| time(run));
+    runs.swap_remove(RUNS / 2)
 }
 
-criterion_group!(benches, pipeline);
-criterion_main!(benches);
+fn main() {
+    // Cargo runs benches without this argument when it tests all targets.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    let (site, nets) = (Site::new(), Nets::builtin());
+    let albums: Vec<_> = match std::env::var_os("SAFELIGHT_BENCH_DIR") {
+        Some(folder) => vec![Album::new("own", own_pictures(Path::new(&folder)), &site)],
+        None => {
+            let wanted: Vec<_> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+            let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
+            let sizes = SIZES.into_iter().filter(|(name, ..)| is_wanted(name));
+            sizes.map(|(name, size, count)| Album::new(name, drawn(size, count), &site)).collect()
+        }
+    };
+
+    println!("| pictures | workers | images/s | million images a day | MP/s | floor: decode and encode, images/s |");
+    println!("|---|--:|--:|--:|--:|--:|");
+    let mut stages = Vec::new();
+    for album in &albums {
+        for workers in [1, 2].map(|workers| NonZeroUsize::new(workers).expect("not zero")) {
+            let summary = middle(|| album.ingest(&site, &nets, workers), |summary| summary.elapsed);
+            let floor = middle(|| album.decode_and_encode(workers), |&time| time);
+            let (rate, seconds) = (summary.images_per_second(), summary.elapsed.as_secs_f64());
+            println!(
+                "| {} | {workers} | {rate:.1} | {:.1} | {:.0} | {:.1} |",
+                album.name,
+                summary.images_per_day() / 1e6,
+                album.pixels as f64 / seconds / 1e6,
+                album.files.len() as f64 / floor.as_secs_f64(),
+            );
+            if workers.get() == 1 {
+                stages.push((album, summary));
+            }
+        }
+    }
+    print_stages(&stages);
+    let peak = peak_rss_bytes().map_or("unknown".to_owned(), |bytes| format!("{:.0} MB", bytes as f64 / 1e6));
+    println!("\nPeak memory, the drawn pictures and the floor's included: {peak}.");
+}
+
+/// Where one worker's time goes. Sealing has a thread of its own, and is not in the sum.
+fn print_stages(runs: &[(&Album, Summary)]) {
+    let names: Vec<_> = runs.iter().map(|(album, _)| album.name.as_str()).collect();
+    println!("\n| one worker, milliseconds an image | {} |\n|---|{}", names.join(" | "), "--:|".repeat(names.len()));
+    let row = |name: &str, value: &dyn Fn(&Summary) -> f64| {
+        let cells: Vec<_> = runs.iter().map(|(_, summary)| format!("{:.3}", value(summary))).collect();
+        println!("| {name} | {} |", cells.join(" | "));
+    };
+    let each = |time: Duration, summary: &Summary| time.as_secs_f64() * 1e3 / summary.images as f64;
+    let own = |summary: &Summary| summary.stages.all().into_iter().filter(|(name, _)| *name != "seal");
+    let Some((_, first)) = runs.first() else { return };
+    for (index, (name, _)) in own(first).enumerate() {
+        row(name, &|summary| each(own(summary).nth(index).map_or(Duration::ZERO, |(_, time)| time), summary));
+    }
+    row("sum", &|summary| each(own(summary).map(|(_, time)| time).sum(), summary));
+    row("whole, by the clock", &|summary| each(summary.elapsed, summary));
+    row("seal, beside it", &|summary| each(summary.stages.seal, summary));
+}

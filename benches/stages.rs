@@ -6,20 +6,27 @@ mod common;
 
 use std::hint::black_box;
 use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use aes_gcm::aead::AeadInOut;
 use aes_gcm::{Aes256Gcm, KeyInit};
 use common::{Site, capture_record, pictures};
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use safelight::capture::{PlateText, Region, RegionKind};
-use safelight::frame::{Frame, Limits, LumaSource};
+use safelight::frame::{Frame, Limits};
 use safelight::geometry::{Rect, Size};
+use safelight::nn::{Model, Session};
 use safelight::pipeline::face_crop;
 use safelight::redact::{redact, redaction_area};
 use safelight::simulate::picture;
 use safelight::simulate::world::{Scenario, World};
 use safelight::vault::{SealingOptions, SealingVault};
 use safelight::vision::Nets;
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
 
 /// Drawing a picture, beside encoding one that is already drawn.
 fn simulate(c: &mut Criterion) {
@@ -39,19 +46,49 @@ fn simulate(c: &mut Criterion) {
     group.finish();
 }
 
-/// Bytes to pixels within limits, beside the `image` crate's decoder with none.
-fn frame(c: &mut Criterion) {
+/// A file to bytes and their digest, beside bytes alone.
+fn read(c: &mut Criterion) {
+    let site = Site::new();
+    let paths: Vec<_> = pictures()
+        .iter()
+        .enumerate()
+        .map(|(number, (_, file))| {
+            let path = site.folder().join(format!("{number}.jpg"));
+            std::fs::write(&path, file).expect("written");
+            path
+        })
+        .collect();
+    let bytes = |path: &PathBuf| std::fs::read(path).expect("read");
+    let mut group = c.benchmark_group("read");
+    group.throughput(Throughput::Elements(paths.len() as u64));
+    group.bench_function("bytes and digest", |b| {
+        b.iter(|| paths.iter().map(|path| blake3::hash(&bytes(path)).as_bytes()[0]).fold(0, u8::wrapping_add));
+    });
+    group.bench_function("floor: bytes", |b| b.iter(|| paths.iter().map(|path| bytes(path).len()).sum::<usize>()));
+    group.finish();
+}
+
+/// Bytes to what the eyes look at, beside decoders of pixels: the best to luma alone, and one to colours.
+fn decode(c: &mut Criterion) {
     let pictures = pictures();
-    let mut group = c.benchmark_group("frame");
+    let luma = DecoderOptions::default().jpeg_set_out_colorspace(ColorSpace::Luma);
+    let mut group = c.benchmark_group("decode");
     group.throughput(Throughput::Elements(pictures.len() as u64));
-    group.bench_function("decode", |b| {
+    group.bench_function("frame", |b| {
         b.iter(|| {
             for (_, file) in &pictures {
                 black_box(decoded(file));
             }
         });
     });
-    group.bench_function("floor: the image crate", |b| {
+    group.bench_function("floor: zune-jpeg, luma alone", |b| {
+        b.iter(|| {
+            for (_, file) in &pictures {
+                black_box(JpegDecoder::new_with_options(ZCursor::new(file), luma).decode().expect("decoded"));
+            }
+        });
+    });
+    group.bench_function("floor: the image crate, colours", |b| {
         b.iter(|| {
             for (_, file) in &pictures {
                 black_box(image::load_from_memory(file).expect("decoded"));
@@ -65,19 +102,39 @@ fn decoded(file: &[u8]) -> Frame {
     Frame::decode(file, &Limits::default()).expect("decoded")
 }
 
-/// Finding regions and reading plates, beside halving the picture, which every detector must do first.
+/// A net of ours on nothing, once.
+fn net(file: &[u8], width: usize, height: usize) -> impl FnMut() {
+    let mut session = Session::new(Arc::new(Model::parse(file).expect("a net")));
+    let luma = vec![0; width * height];
+    move || session.run(black_box(&luma), width, height).expect("run")
+}
+
+/// Finding regions and reading plates, beside the nets alone that every picture and every plate goes through at least once.
 fn eyes(c: &mut Criterion) {
     let frames: Vec<_> = pictures().iter().map(|(_, file)| decoded(file)).collect();
     let mut eyes = Nets::builtin().eyes();
-    assert!(frames.iter().any(|frame| !eyes.look(frame).is_empty()), "the pictures show something");
-    let mut group = c.benchmark_group("eyes");
+    let mut group = c.benchmark_group("detect");
     group.throughput(Throughput::Elements(frames.len() as u64));
-    group.bench_function("detect and read", |b| {
-        b.iter(|| frames.iter().map(|frame| eyes.look(frame).len()).sum::<usize>());
+    group.bench_function("plates and faces", |b| {
+        b.iter(|| frames.iter().map(|frame| eyes.find(frame).len()).sum::<usize>());
     });
-    group.bench_function("floor: half-size luma", |b| {
-        b.iter(|| frames.iter().map(|frame| frame.reduced(2).data.len()).sum::<usize>());
+    let mut detector = net(include_bytes!("../models/detector.slnn"), 640, 384);
+    group.bench_function("floor: the detector's net at 640x384", |b| b.iter(|| frames.iter().for_each(|_| detector())));
+    group.finish();
+
+    let plates: Vec<_> = frames
+        .iter()
+        .flat_map(|frame| eyes.find(frame).into_iter().map(move |found| (frame, found)))
+        .filter(|(_, found)| found.kind == RegionKind::Plate && found.score > 0.5)
+        .collect();
+    assert!(!plates.is_empty(), "the pictures show plates");
+    let mut group = c.benchmark_group("read plates");
+    group.throughput(Throughput::Elements(plates.len() as u64));
+    group.bench_function("plate", |b| {
+        b.iter(|| plates.iter().filter(|(frame, found)| eyes.read(*frame, *found).reading.is_some()).count());
     });
+    let mut reader = net(include_bytes!("../models/reader.slnn"), 144, 48);
+    group.bench_function("floor: the reader's net, once", |b| b.iter(|| plates.iter().for_each(|_| reader())));
     group.finish();
 }
 
@@ -100,7 +157,7 @@ fn pseudonym(c: &mut Criterion) {
     group.finish();
 }
 
-/// Blanking regions and coding the scene, beside coding the picture as it is.
+/// Blanking regions of a decoded picture, beside copying its file.
 fn redaction(c: &mut Criterion) {
     let nets = Nets::builtin();
     let (mut eyes, margins) = (nets.eyes(), nets.margins());
@@ -116,16 +173,18 @@ fn redaction(c: &mut Criterion) {
         .collect();
     let mut group = c.benchmark_group("redact");
     group.throughput(Throughput::Elements(prepared.len() as u64));
-    for (name, blank) in [("decode, blank, encode", true), ("floor: decode, encode", false)] {
-        group.bench_function(name, |b| {
-            b.iter(|| {
-                for (file, areas) in &prepared {
-                    let areas = if blank { areas.as_slice() } else { &[] };
-                    black_box(redact(decoded(file), file, areas).expect("redacted"));
-                }
-            });
-        });
-    }
+    group.bench_function("scene and what is removed", |b| {
+        let frames = || prepared.iter().map(|(file, _)| decoded(file)).collect::<Vec<_>>();
+        let blank = |frames: Vec<Frame>| {
+            for (frame, (file, areas)) in frames.into_iter().zip(&prepared) {
+                black_box(redact(frame, file, areas).expect("redacted"));
+            }
+        };
+        b.iter_batched(frames, blank, BatchSize::PerIteration);
+    });
+    group.bench_function("floor: copy the file", |b| {
+        b.iter(|| prepared.iter().map(|(file, _)| black_box(file.clone()).len()).sum::<usize>());
+    });
     group.finish();
 }
 
@@ -170,6 +229,6 @@ fn seal(c: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(10).warm_up_time(std::time::Duration::from_secs(1));
-    targets = simulate, frame, eyes, pseudonym, redaction, seal
+    targets = simulate, read, decode, eyes, pseudonym, redaction, seal
 }
 criterion_main!(benches);

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use safelight::custody::{Keyring, PackRequest, Passphrase, PassphraseCost, Policy, SitePack};
 use safelight::geometry::Size;
 use safelight::simulate::picture;
@@ -12,29 +13,37 @@ use safelight::vault::record::{CaptureRecord, CatalogueRecord, IdentityRecord, S
 use tempfile::TempDir;
 
 /// Enough that one odd picture does not decide, few enough to stay in the caches as a pipeline's would not.
-const COUNT: u64 = 24;
+const COUNT: usize = 24;
 
 /// Named JPEG files: the simulator's at 1280×720, or those of `SAFELIGHT_BENCH_DIR`.
 pub fn pictures() -> Vec<(String, Vec<u8>)> {
-    if let Some(folder) = std::env::var_os("SAFELIGHT_BENCH_DIR") {
-        let is_jpeg = |path: &Path| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("jpg") || e == "jpeg");
-        let mut paths: Vec<_> = walkdir::WalkDir::new(folder)
-            .into_iter()
-            .filter_map(|entry| entry.ok().map(walkdir::DirEntry::into_path))
-            .filter(|path| is_jpeg(path))
-            .collect();
-        paths.sort();
-        let named = |path: &PathBuf| (path.to_string_lossy().into_owned(), std::fs::read(path).expect("readable"));
-        return paths.iter().take(200).map(named).collect();
+    match std::env::var_os("SAFELIGHT_BENCH_DIR") {
+        Some(folder) => own_pictures(Path::new(&folder)),
+        None => drawn(Size::new(1280, 720), COUNT),
     }
+}
+
+/// Up to 200 JPEG files below a folder.
+pub fn own_pictures(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let is_jpeg = |path: &Path| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("jpg") || e == "jpeg");
+    let mut paths: Vec<_> = walkdir::WalkDir::new(folder)
+        .into_iter()
+        .filter_map(|entry| entry.ok().map(walkdir::DirEntry::into_path))
+        .filter(|path| is_jpeg(path))
+        .collect();
+    paths.sort();
+    let named = |path: &PathBuf| (path.to_string_lossy().into_owned(), std::fs::read(path).expect("readable"));
+    paths.iter().take(200).map(named).collect()
+}
+
+/// The first `count` JPEG files of a simulation, drawn in parallel.
+pub fn drawn(size: Size, count: usize) -> Vec<(String, Vec<u8>)> {
     let world = World::new(7, 1000, Scenario::Mixed, jiff::civil::date(2019, 4, 1));
-    let draw = |index| picture::draw(&world, Scenario::Mixed, Size::new(1280, 720), index, 7).expect("drawn");
-    (0..)
-        .map(draw)
-        .filter(|p| p.truth.path.ends_with(".jpg"))
-        .take(COUNT as usize)
-        .map(|p| (p.truth.path, p.file))
-        .collect()
+    let draw = |index| picture::draw(&world, Scenario::Mixed, size, index, 7).expect("drawn");
+    // One in sixty is no JPEG.
+    let drawn: Vec<_> = (0..count as u64 + 8).into_par_iter().map(draw).collect();
+    let jpegs = drawn.into_iter().filter(|picture| picture.truth.path.ends_with(".jpg"));
+    jpegs.take(count).map(|picture| (picture.truth.path, picture.file)).collect()
 }
 
 /// A site with a pack of its own custodian.

@@ -59,21 +59,25 @@ def jpegs_below(folder: Path, size: tuple[int, int] | None) -> list[Path]:
     return found
 
 
-def recode(files: list[Path]) -> None:
-    for path in files:
-        file = path.read_bytes()
-        _, _, colours, _ = simplejpeg.decode_jpeg_header(file, strict=False)
-        space = "GRAY" if colours == "Gray" else "RGB"
-        pixels = simplejpeg.decode_jpeg(file, colorspace=space, strict=False)
-        sampling = "Gray" if space == "GRAY" else "420"
-        simplejpeg.encode_jpeg(pixels, quality=quality_of(file), colorspace=space, colorsubsampling=sampling)
+def coding(path: Path) -> tuple[Path, str, str, int]:
+    """A file, the colours and the sampling that its copy is coded in, and its quality."""
+    file = path.read_bytes()
+    grey = simplejpeg.decode_jpeg_header(file, strict=False)[2] == "Gray"
+    return (path, *(("GRAY", "Gray") if grey else ("RGB", "420")), quality_of(file))
+
+
+def recode(codings: list[tuple[Path, str, str, int]]) -> None:
+    for path, space, sampling, quality in codings:
+        pixels = simplejpeg.decode_jpeg(path.read_bytes(), colorspace=space, strict=False)
+        simplejpeg.encode_jpeg(pixels, quality=quality, colorspace=space, colorsubsampling=sampling)
 
 
 def recode_when_told(core: int, files: list[Path], gate) -> None:
     os.sched_setaffinity(0, {core})
-    recode(files[:2])
+    codings = [coding(path) for path in files]
+    recode(codings[:2])
     gate.wait()
-    recode(files)
+    recode(codings)
     gate.wait()
 
 
@@ -116,17 +120,30 @@ def measure_safelight(job: dict) -> dict:
     return {"images": summary["sealed"], "seconds": seconds, "peak": summary["peak_rss_bytes"], "spliced": summary["spliced"]}
 
 
+def deface(files: list[str], cores: list[int], scratch: str) -> float:
+    """Seconds that its own command takes with its own defaults, a process on each core with its share."""
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        copies = [shutil.copy(path, folder) for path in files]
+        start = time.perf_counter()
+        processes = []
+        for at, core in enumerate(cores):
+            pin = lambda core=core: os.sched_setaffinity(0, {core})  # noqa: E731
+            command = [VENV / "bin" / "deface", *copies[at :: len(cores)]]
+            processes.append(subprocess.Popen(command, preexec_fn=pin, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        codes = [process.wait() for process in processes]
+        seconds = time.perf_counter() - start
+        written = len(list(Path(folder).glob("*_anonymized*")))
+    if any(codes) or written != len(files):
+        sys.exit(f"deface wrote {written} of {len(files)} pictures")
+    return seconds
+
+
 def measure_deface(job: dict) -> dict:
-    """Its own command with its own defaults. What two pictures take is taken off: start and loading of the net."""
-    seconds = []
-    for count in (2, len(job["files"])):
-        with tempfile.TemporaryDirectory(dir=job["scratch"]) as folder:
-            files = [shutil.copy(path, folder) for path in job["files"][:count]]
-            seconds.append(timed([VENV / "bin" / "deface", *files], job["cores"])[0])
-            written = len(list(Path(folder).glob("*_anonymized*")))
-            if written != count:
-                sys.exit(f"deface wrote {written} of {count} pictures")
-    return {"images": len(job["files"]) - 2, "seconds": seconds[1] - seconds[0]}
+    """What two pictures a core take is taken off: start and loading of the net."""
+    files, cores = job["files"], job["cores"]
+    few = files[: 2 * len(cores)]
+    start, whole = deface(few, cores, job["scratch"]), deface(files, cores, job["scratch"])
+    return {"images": len(files) - len(few), "seconds": whole - start}
 
 
 MEASURES = {"safelight": measure_safelight, "libjpeg-turbo": measure_libjpeg_turbo, "deface": measure_deface}
@@ -202,7 +219,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, help="take this many, each as often as need be")
     parser.add_argument("--cores", default="1,2", help="how many cores to use, one after the other")
     parser.add_argument("--rounds", type=int, default=3, help="turns of Safelight and libjpeg-turbo; deface has one")
-    parser.add_argument("--deface-images", type=int, default=62, help="a sample for deface, which is slow; 0: without it")
+    parser.add_argument("--deface-images", type=int, default=62, help="a sample for deface on each core, which is slow; 0: without it")
     parser.add_argument("--under", default="", help="command under which each measurement runs")
     parser.add_argument("--program", type=Path, default=ROOT / "target/release/safelight")
     parser.add_argument("--scratch", type=Path, default=ROOT / "target", help="where vaults are written, and deleted")
@@ -236,8 +253,9 @@ def main() -> None:
                 for peer in ("safelight", "libjpeg-turbo"):
                     results.setdefault((peer, cores), []).append(measured(peer, job, under))
             if arguments.deface_images:
-                step = max(1, count // arguments.deface_images)
-                sample = job | {"files": job["files"][::step][: arguments.deface_images]}
+                wanted = arguments.deface_images * cores
+                step = max(1, count // wanted)
+                sample = job | {"files": job["files"][::step][:wanted]}
                 results["deface", cores] = [measured("deface", sample, under)]
         print(table(files, core_counts, results))
     peaks = {cores: max(run["peak"] for run in results["safelight", cores]) for cores in core_counts}
