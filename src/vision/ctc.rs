@@ -9,10 +9,10 @@ pub const MAX_LENGTH: usize = crate::capture::PlateText::MAX_LEN;
 const BEAM: usize = 16;
 
 /// A symbol below this probability at a step is not tried: it could not lift a text into the first few.
-const NEGLIGIBLE: f64 = 1e-3;
+const NEGLIGIBLE: f64 = 1e-4;
 
 /// A prefix this much less probable than the best is dropped: what becomes of it is no spelling that anybody would try.
-const HOPELESS: f64 = 1e-4;
+const HOPELESS: f64 = 1e-6;
 
 /// A text as symbols, and the probability of all its paths that were followed.
 #[derive(Clone, Copy, Debug, PartialEq)]
