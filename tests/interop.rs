@@ -15,7 +15,7 @@ use std::process::Command;
 use common::{Custodian, PASSPHRASE, capture, spliced};
 use safelight::audit::{AuditLog, Details, LogKey, Look, Verb};
 use safelight::capture::{CaptureId, to_base32};
-use safelight::custody::{OpeningKeys, RecipientKeys};
+use safelight::custody::{OpeningKeys, Passphrase, Quorum, RecipientKeys, SlotRole, SlotTerms};
 use safelight::export::{Regions, Request, View, export};
 use safelight::seal::Capability;
 use safelight::vault::{OpeningVault, Query, SealingOptions, SealingVault};
@@ -133,6 +133,46 @@ fn python_sees_what_the_opening_vault_gives() {
     let theirs = read(&python, &args).expect("the reader opens the vault");
     assert_eq!(theirs.len(), 25);
     assert_eq!(theirs, ours(&vault, &custodian.keyring.opening_keys(&Capability::ALL)));
+}
+
+#[test]
+fn python_opens_a_keyring_by_shares_and_by_two_passphrases() {
+    let Some(python) = python() else { return };
+    let mut custodian = Custodian::new();
+    let vault = sealed(&custodian);
+    let folder = custodian.folder.path().to_owned();
+    let expected = ours(&vault, &custodian.keyring.opening_keys(&Capability::ALL));
+    let terms = |role| SlotTerms { role, label: Some("board".to_owned()), now: jiff::Timestamp::now() };
+    let quorum = Quorum::new(3, 5).expect("a quorum");
+    let (draft, shares) = custodian.keyring.draft_shares_slot(quorum, terms(SlotRole::First));
+    custodian.keyring.add_slot(draft).expect("added");
+    let files: Vec<_> = shares.iter().map(|share| folder.join(format!("share {}", share.index()))).collect();
+    for (share, file) in shares.iter().zip(&files) {
+        fs::write(file, format!("A page\n{}\nof text\n", &*share.lines())).expect("written");
+    }
+    let custody = custodian.custody();
+    let option = |name| Path::new(name);
+    let by_shares = |files: &[&PathBuf]| {
+        let mut args = vec![&*vault, option("--custody"), &custody];
+        files.iter().for_each(|file| args.extend([option("--share"), file.as_path()]));
+        read(&python, &args)
+    };
+    assert_eq!(by_shares(&[&files[4], &files[0], &files[2]]).expect("three shares open it"), expected);
+    assert!(by_shares(&[&files[4], &files[0]]).expect_err("two do not").contains("too few shares"));
+
+    let second = Passphrase::new("the comptroller's own".to_owned());
+    let draft = custodian.keyring.draft_passphrase_slot(&second, common::CHEAP, terms(SlotRole::Second));
+    custodian.keyring.add_slot(draft.expect("drafted")).expect("added");
+    let [one, two] = [(PASSPHRASE, "one"), ("the comptroller's own", "two")].map(|(text, name)| {
+        let path = folder.join(name);
+        fs::write(&path, text).expect("written");
+        path
+    });
+    let first_only = [&*vault, option("--custody"), &custody, option("--passphrase-file"), &one];
+    let seen = read(&python, &first_only).expect("the catalogue and the scenes open");
+    assert!(seen.len() == expected.len() && seen.iter().all(|capture| capture.get("identity").is_none()));
+    let both = [&first_only[..], &[option("--second-passphrase-file"), &two]].concat();
+    assert_eq!(read(&python, &both).expect("both open everything"), expected);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::remedies::stdout_failed;
-use super::unlock::UnlockArgs;
+use super::unlock::{SecondArgs, UnlockArgs};
 use super::{Context, Failure, Outcome, ledger};
 use crate::audit::Verb;
 use crate::seal::Capability;
@@ -26,13 +26,18 @@ pub struct Args {
     custody: Option<PathBuf>,
     #[command(flatten)]
     unlock: UnlockArgs,
+    #[command(flatten)]
+    second: SecondArgs,
 }
 
 /// Runs `check`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let report = match &args.custody {
         Some(custody) => {
-            let keyring = args.unlock.open(custody)?;
+            let mut keyring = args.unlock.open(custody)?;
+            if keyring.has_dual_control() && args.second.are_given() {
+                args.second.open(&mut keyring)?;
+            }
             ledger::record_act(&keyring, Verb::Check, args.vault.to_string_lossy())?;
             check_deep(&args.vault, &keyring.opening_keys(&Capability::ALL))?
         }
@@ -98,7 +103,10 @@ fn print(out: &mut impl Write, report: &CheckReport, args: &Args, context: &Cont
     }
     let unopened = unopened(report);
     if unopened > 0 {
-        writeln!(out, "note: {unopened} sections were not opened, because their keys are expired or elsewhere")?;
+        writeln!(
+            out,
+            "note: {unopened} sections were not opened, because their keys are expired, locked or elsewhere"
+        )?;
     }
     let CheckReport { segments, bytes, journals, captures, .. } = report;
     writeln!(out, "{segments} segments, {bytes} bytes, {journals} journals")?;

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::remedies::stdout_failed;
 use super::unlock::UnlockArgs;
-use super::{Context, Failure, Outcome, ledger};
+use super::{Context, Failure, Outcome, ledger, rehearse, slot};
 use crate::audit::Verb;
 use crate::custody::{Keyring, KeyringSummary, PackRequest, PassphraseCost, Policy, RecipientKeys};
 use crate::seal::Capability;
@@ -57,6 +57,10 @@ enum Task {
         #[command(flatten)]
         custody: CustodyArgs,
     },
+    /// Show, add and remove the ways in which the keyring opens
+    Slot(slot::Args),
+    /// Prove that what is at hand opens the keyring, without opening it
+    Rehearse(rehearse::Args),
     /// Make a partner's key pair, to which exports are sealed; the partner runs this and gives away the .pub file
     Recipient {
         /// The private file to write, such as partner.key; the public one beside it ends in .pub
@@ -82,6 +86,8 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         Task::Policy { custody, set } => policy(&custody, set.as_deref(), context)?,
         Task::Pack { custody, site, output, valid_days } => pack(&custody, &site, &output, valid_days, context)?,
         Task::Show { custody } => show(&custody, context)?,
+        Task::Slot(args) => slot::run(args, context)?,
+        Task::Rehearse(args) => rehearse::run(&args, context)?,
         Task::Recipient { output } => recipient(&output, context)?,
     }
     Ok(Outcome::Done)
@@ -298,7 +304,7 @@ impl Shown {
 }
 
 /// One JSON object or text, on stdout.
-fn report(
+pub(super) fn report(
     context: &Context,
     object: &impl Serialize,
     text: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,

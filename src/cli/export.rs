@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::remedies::stdout_failed;
 use super::search::{asked, time};
-use super::unlock::UnlockArgs;
+use super::unlock::{SecondArgs, UnlockArgs};
 use super::{Context, Failure, Outcome, ledger};
 use crate::audit::{Details, Look, Verb};
 use crate::custody::RecipientPublicKey;
@@ -36,6 +36,8 @@ pub struct Args {
     custody: PathBuf,
     #[command(flatten)]
     unlock: UnlockArgs,
+    #[command(flatten)]
+    second: SecondArgs,
     /// The recipient's public key
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
@@ -72,6 +74,16 @@ enum ViewArg {
     Full,
 }
 
+impl ViewArg {
+    fn view(self) -> View {
+        match self {
+            Self::Metadata => View::Metadata,
+            Self::Scene => View::Scene,
+            Self::Full => View::Full,
+        }
+    }
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum RegionsArg {
     /// Plates and faces
@@ -96,16 +108,13 @@ struct Summary {
 /// Runs `export`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let to = RecipientPublicKey::read(&args.to)?;
-    let keyring = args.unlock.open(&args.custody)?;
+    let mut keyring = args.unlock.open(&args.custody)?;
+    args.second.open_for(&mut keyring, args.view.view().capabilities())?;
     let vault = OpeningVault::open(&args.vault)?;
     let asked = asked(args.from, args.until, args.site.as_deref(), false);
     let request = Request {
         to: &to,
-        view: match args.view {
-            ViewArg::Metadata => View::Metadata,
-            ViewArg::Scene => View::Scene,
-            ViewArg::Full => View::Full,
-        },
+        view: args.view.view(),
         regions: match args.regions {
             RegionsArg::All => Regions::All,
             RegionsArg::Plates => Regions::Plates,
@@ -125,7 +134,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     details.set_records(plan.captures().map(|id| id.0));
     let (records, purpose) = (plan.captures().len() as u64, Some(args.purpose.trim()));
     let look = Look { verb: Verb::Export, records, purpose, details, allowance: None };
-    ledger::record_egress(&keyring, look, false)?;
+    ledger::record_egress(&keyring, look, keyring.has_second())?;
     let totals = plan.write(&args.output)?;
     if context.json {
         let summary = Summary {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::unlock::UnlockArgs;
+use super::unlock::{SecondArgs, UnlockArgs};
 use super::{Context, Failure};
 use crate::custody::{Keyring, OpeningKeys, RecipientKeys};
 use crate::export::{Manifest, ManifestError};
@@ -21,6 +21,8 @@ pub(super) struct HolderArgs {
     key: Option<PathBuf>,
     #[command(flatten)]
     unlock: UnlockArgs,
+    #[command(flatten)]
+    second: SecondArgs,
 }
 
 /// What a holder brings.
@@ -36,7 +38,8 @@ impl HolderArgs {
     pub fn unlock(&self, capabilities: &[Capability]) -> Result<Holder, Failure> {
         match (&self.custody, &self.key) {
             (Some(custody), _) => {
-                let keyring = self.unlock.open(custody)?;
+                let mut keyring = self.unlock.open(custody)?;
+                self.second.open_for(&mut keyring, capabilities)?;
                 Ok(Holder { keys: keyring.opening_keys(capabilities), keyring: Some(keyring) })
             }
             (None, Some(key)) => Ok(Holder { keys: RecipientKeys::read(key)?.into_opening_keys(), keyring: None }),

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::remedies::stdout_failed;
 use super::terminal::{bytes, chain, count, grouped, shown};
-use super::unlock::UnlockArgs;
+use super::unlock::{SecondArgs, UnlockArgs};
 use super::{Context, Failure, Outcome, ledger};
 use crate::audit::{Details, Look, Verb};
 use crate::custody::Keyring;
@@ -48,13 +48,16 @@ pub struct Args {
     notify: Option<PathBuf>,
     #[command(flatten)]
     unlock: UnlockArgs,
+    #[command(flatten)]
+    second: SecondArgs,
 }
 
 /// Runs `impact`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    let keyring = args.unlock.open(&args.custody)?;
+    let mut keyring = args.unlock.open(&args.custody)?;
     let capabilities: &[Capability] =
         if args.notify.is_some() { &[Capability::Catalogue, Capability::Identity] } else { &[Capability::Catalogue] };
+    args.second.open_for(&mut keyring, capabilities)?;
     let vault = args.vault.as_deref().map(OpeningVault::open).transpose()?;
     let custodian = Custodian {
         keys: &keyring.opening_keys(capabilities),

@@ -14,7 +14,7 @@ use crate::custody::{Keyring, KeyringError};
 pub(super) const UNSTATED: &str = "unstated";
 
 /// Passes on what came of an attempt to open a keyring, and puts it on record when no slot opened.
-pub(super) fn attempted(custody: &Path, opened: Result<Keyring, KeyringError>) -> Result<Keyring, KeyringError> {
+pub(super) fn attempted<T>(custody: &Path, opened: Result<T, KeyringError>) -> Result<T, KeyringError> {
     let unreadable = |error: &KeyringError| {
         matches!(error, KeyringError::File(_) | KeyringError::NotAKeyring | KeyringError::Version { .. })
     };
@@ -69,7 +69,7 @@ pub(super) fn record_egress(keyring: &Keyring, look: Look<'_>, overridden: bool)
                     "the policy lets {a_day} a day leave {of}; {} left today, and this would be {more} more",
                     grouped(spent)
                 ),
-                "take fewer, or wait for the next day (UTC); this refusal is on record",
+                "take fewer, wait for the next day (UTC), or have a second holder go on with you; this is on record",
             ))
         }
         Verdict::Done | Verdict::Overridden => {

@@ -26,9 +26,12 @@ mod interrupt;
 mod ledger;
 mod open;
 mod overlay;
+mod rehearse;
 mod remedies;
 mod search;
+mod share_page;
 mod simulate;
+mod slot;
 mod terminal;
 mod unlock;
 

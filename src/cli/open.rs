@@ -85,7 +85,8 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         let mut details = Details { vault: Some(vault.card().vault.0), ..Details::default() };
         details.set_records([id.0]);
         let purpose = Some(args.purpose.trim()).filter(|purpose| !purpose.is_empty());
-        ledger::record_egress(keyring, Look { verb, records: 1, purpose, details, allowance: None }, false)?;
+        let look = Look { verb, records: 1, purpose, details, allowance: None };
+        ledger::record_egress(keyring, look, keyring.has_second())?;
     }
     opened.bytes = file.len();
     opened.blake3 = blake3::hash(&file).to_string();

@@ -53,6 +53,28 @@ impl From<KeyringError> for Failure {
                 "check the passphrase, its case and the keyboard layout; there is no way around it",
             ),
             KeyringError::Slot { .. } => Self::integrity(problem, "remove that slot, then do it again"),
+            KeyringError::WrongToken => {
+                Self::integrity(problem, "use the token that was there when the slot was added")
+            }
+            KeyringError::TooFewShares { .. } | KeyringError::ForeignShares => {
+                Self::integrity(problem, "bring more shares; `safelight custody rehearse` tells what each one is worth")
+            }
+            KeyringError::SecondSlotNeeded => Self::integrity(
+                problem,
+                "have its holder give --second-passphrase-file, SAFELIGHT_SECOND_PASSPHRASE or --second-share",
+            ),
+            KeyringError::WrongSecond => {
+                Self::integrity(problem, "it takes what another holder has, not the same again")
+            }
+            KeyringError::NoSecondSlot => {
+                Self::usage(problem, "add one: `safelight custody slot add --second`, by another holder")
+            }
+            KeyringError::NoSlot { .. } => Self::usage(problem, "`safelight custody slot list` shows them"),
+            KeyringError::LastSlot => Self::usage(problem, "add another one first: `safelight custody slot add`"),
+            KeyringError::DualControl => {
+                Self::usage(problem, "add another second slot first, or change the policy: `safelight custody policy`")
+            }
+            KeyringError::Quorum(_) => Self::usage(problem, "ask for 3 of 5, for example"),
             KeyringError::Damaged => Self::integrity(problem, "restore the keyring from a backup"),
             KeyringError::Passphrase(_) => Self::usage(problem, "take four or more words that nobody can guess"),
             KeyringError::Cost => Self::usage(problem, "free some memory: opening a keyring takes 256 MiB"),
@@ -83,6 +105,22 @@ impl From<PolicyError> for Failure {
             PolicyError::Budget { .. } => "lower the purpose's records_per_day, or raise that of [egress]",
         };
         Self::usage(problem, remedy)
+    }
+}
+
+#[cfg(feature = "pkcs11")]
+impl From<crate::custody::TokenError> for Failure {
+    fn from(error: crate::custody::TokenError) -> Self {
+        use crate::custody::TokenError;
+        let problem = super::terminal::chain(&error);
+        match error {
+            TokenError::Module { .. } => Self::usage(problem, "name the library that came with the token, an .so file"),
+            TokenError::NoToken { .. } => Self::usage(problem, "plug it in, or name its label after --token"),
+            TokenError::Pin(_) => {
+                Self::integrity(problem, "check the PIN: tokens lock themselves after a few wrong ones")
+            }
+            TokenError::Unable(_) => Self::usage(problem, "use another token; its manual lists its mechanisms"),
+        }
     }
 }
 

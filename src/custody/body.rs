@@ -27,6 +27,21 @@ pub(super) struct Body {
     pub buckets: Vec<BucketBody>,
     #[n(6)]
     pub sites: Vec<SiteBody>,
+    /// Present when identities need a second slot.
+    #[n(16)]
+    #[zeroize(skip)]
+    pub identity_lock: Option<LockBody>,
+}
+
+/// What a second slot unlocks: a key pair to whose public half the private keys of identity buckets are sealed.
+#[derive(Encode, Decode)]
+#[cbor(map)]
+pub(super) struct LockBody {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub public: Vec<u8>,
+    /// The private half's seed, sealed under the second key.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub sealed: Vec<u8>,
 }
 
 /// A pseudonym epoch.
@@ -54,10 +69,26 @@ pub(super) struct BucketBody {
     pub expiry: Month,
     #[n(4)]
     pub capability: u8,
+    /// Absent when it is locked.
     #[cbor(n(5), with = "minicbor::bytes")]
-    pub private: [u8; 32],
+    pub private: Option<[u8; 32]>,
     #[n(6)]
     pub created: i64,
+    #[n(16)]
+    #[zeroize(skip)]
+    pub locked: Option<LockedKey>,
+}
+
+/// A bucket's private key, sealed to the identity lock.
+#[derive(Encode, Decode)]
+#[cbor(map)]
+pub(super) struct LockedKey {
+    /// The bucket's public half, which packs need.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub public: Vec<u8>,
+    /// HPKE's encapsulated key, then the wrapped private key.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub sealed: Vec<u8>,
 }
 
 /// A site that has been given a pack.
@@ -83,7 +114,10 @@ impl Body {
     /// The encoding's length is below this, so that encoding never has to move secrets to a larger buffer.
     pub fn capacity(&self) -> usize {
         let names = self.buckets.iter().map(|b| b.class.len()).chain(self.sites.iter().map(|s| s.name.len()));
-        4096 + names.sum::<usize>()
+        let locked =
+            self.buckets.iter().filter_map(|b| b.locked.as_ref()).map(|l| l.public.len() + l.sealed.len() + 64);
+        8192 + names.sum::<usize>()
+            + locked.sum::<usize>()
             + 160 * (self.buckets.len() + self.sites.len())
             + 32 * self.epochs.len()
             + 256 * self.policy.classes.len()

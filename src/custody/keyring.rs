@@ -1,7 +1,4 @@
 //! The custodian's keyring: every private key there is, in one file, behind key slots.
-//!
-//! Layout (docs/vault-format.md): magic ‖ version ‖ suite ‖ slots' length ‖ custody id ‖ generation ‖ slots as CBOR ‖
-//! the body's CBOR, padded and sealed under the keyring key with all before it as context.
 
 use std::path::{Path, PathBuf};
 
@@ -9,21 +6,23 @@ use jiff::{SignedDuration, Timestamp};
 use zeroize::Zeroizing;
 
 use super::body::{Body, BucketBody, EpochBody, SiteBody};
+use super::dual::OpenLock;
 use super::file::{self, FileError};
+use super::layout::{self, Parts};
 use super::opening::OpeningKeys;
 use super::pack::{IssuedBucket, JournalKey, PackContents, PackError, SealingKey, SitePack};
 use super::policy::{ClassPolicy, Month, Policy};
 use super::policy_file::PolicyError;
 use super::signing::{Signature, SigningKey, VerifyingKey};
-use super::slot::{Credential, KeyringKey, Passphrase, PassphraseCost, PassphraseError, Slot};
+use super::slot::{
+    Credential, GuardedKey, Passphrase, PassphraseCost, PassphraseError, QuorumError, Slot, SlotDraft, SlotRole,
+    SlotTerms,
+};
+use super::slots::unopened;
 use crate::pseudonym::{CanaryKey, Domain, EpochKeys, PseudonymRoot};
 use crate::seal::{
-    BucketId, Capability, CustodyId, JournalId, KeyId, PrivateKey, SUITE, SlotId, padded_len, random, secret_key,
+    BucketId, Capability, CustodyId, JournalId, KeyId, PrivateKey, SlotId, padded_len, random, secret_key,
 };
-
-const MAGIC: &[u8; 8] = b"SLKEY\r\n\x1a";
-const VERSION: u16 = 1;
-const HEAD_LEN: usize = 40;
 
 secret_key! {
     /// Wraps the keys of the audit log's details.
@@ -58,6 +57,44 @@ pub enum KeyringError {
     /// No slot opens with this passphrase.
     #[error("the passphrase opens no slot of this keyring")]
     WrongPassphrase,
+    /// The token holds no slot's key.
+    #[error("the token opens no slot of this keyring")]
+    WrongToken,
+    /// There are too few shares of any slot.
+    #[error("{good} of the {needed} shares needed are good")]
+    TooFewShares {
+        /// Good shares of the slot that has most.
+        good: usize,
+        /// How many it takes.
+        needed: u8,
+    },
+    /// No share is of a slot of this keyring.
+    #[error("none of these shares is of this keyring as it is now")]
+    ForeignShares,
+    /// What was asked takes a second slot.
+    #[error("identities of this custodian open with two slots only, and the second was not opened")]
+    SecondSlotNeeded,
+    /// No second slot opens.
+    #[error("this opens no second slot of this keyring")]
+    WrongSecond,
+    /// There is none.
+    #[error("this keyring has no second slot")]
+    NoSecondSlot,
+    /// There is no such slot.
+    #[error("this keyring has no slot {slot}")]
+    NoSlot {
+        /// The slot's id.
+        slot: SlotId,
+    },
+    /// The last slot that opens the keyring cannot go.
+    #[error("this is the only slot that opens the keyring")]
+    LastSlot,
+    /// The last second slot cannot go while the policy asks for dual control.
+    #[error("the policy asks for dual control, and this is the only second slot")]
+    DualControl,
+    /// The shares asked for make no sense.
+    #[error(transparent)]
+    Quorum(#[from] QuorumError),
     /// It is cut or altered.
     #[error("this keyring is damaged")]
     Damaged,
@@ -93,11 +130,14 @@ pub enum KeyringError {
 /// An unlocked keyring.
 pub struct Keyring {
     path: PathBuf,
-    custody: CustodyId,
     generation: u64,
-    slots: Vec<Slot>,
-    key: KeyringKey,
-    body: Body,
+    pub(super) custody: CustodyId,
+    pub(super) slots: Vec<Slot>,
+    pub(super) opened_by: Option<SlotId>,
+    pub(super) key: GuardedKey,
+    pub(super) body: Body,
+    /// The identities' lock, when a second slot was opened.
+    pub(super) lock: Option<OpenLock>,
 }
 
 /// What a new pack is for.
@@ -166,39 +206,39 @@ impl Keyring {
             epochs: vec![EpochBody { number: 1, since: now.as_second() }],
             buckets: Vec::new(),
             sites: Vec::new(),
+            identity_lock: None,
         };
-        let (custody, key) = (signing.verifying().custody(), KeyringKey::generate());
-        let slots = vec![Slot::with_passphrase(passphrase, cost, &key, custody).ok_or(KeyringError::Cost)?];
-        let mut keyring = Self { path, custody, generation: 0, slots, key, body };
+        let (custody, key) = (signing.verifying().custody(), GuardedKey::generate());
+        let terms = SlotTerms { role: SlotRole::First, label: None, now };
+        let mut slot = SlotDraft::with_passphrase(passphrase, cost, custody, terms).ok_or(KeyringError::Cost)?.0;
+        slot.guard(&key, custody).expect("a slot just made is sound");
+        let (slots, opened_by) = (vec![slot], None);
+        let mut keyring = Self { path, custody, generation: 0, slots, opened_by, key, body, lock: None };
         create_private_folder(folder)?;
         let bytes = keyring.next_bytes();
         file::create_private(&keyring.path, &bytes)?;
         Ok(keyring)
     }
 
-    /// Opens the keyring of a custody folder with whatever one of its slots takes.
+    /// Opens the keyring of a custody folder with whatever one of its first slots takes.
     pub fn open<'a>(folder: &Path, with: impl Into<Credential<'a>>) -> Result<Self, KeyringError> {
-        let path = folder.join(FILE_NAME);
-        let bytes = file::read_secret(&path)?;
-        let mut parts = Parts::parse(&bytes)?;
-        let (custody, with) = (parts.custody, with.into());
-        let key =
-            parts.slots.iter_mut().find_map(|slot| slot.open(with, custody)).ok_or(KeyringError::WrongPassphrase)?;
-        let cipher = cobblestone::Key256::from_bytes(key.expose());
-        let plain =
-            cobblestone::decrypt(&cipher, &context(parts.head), parts.sealed).map_err(|_| KeyringError::Damaged)?;
-        let plain = Zeroizing::new(plain);
+        let (path, bytes) = read_keyring(folder)?;
+        let Parts { custody, generation, mut slots, sealed } = Parts::parse(&bytes)?;
+        let with = with.into();
+        let firsts = slots.iter_mut().filter(|slot| slot.role() == SlotRole::First);
+        let opened = firsts.filter_map(|slot| Some((slot.id(), slot.open(with, custody)?))).next();
+        let (opened_by, key) = opened.ok_or_else(|| unopened(&slots, with, custody))?;
+        let plain = sealed.open(&key).ok_or(KeyringError::Damaged)?;
         let body: Body = minicbor::decode(&plain).map_err(|_| KeyringError::Damaged)?;
-        if body.epochs.is_empty() || SigningKey::from_bytes(&body.signing_key).verifying().custody() != parts.custody {
+        if body.epochs.is_empty() || SigningKey::from_bytes(&body.signing_key).verifying().custody() != custody {
             return Err(KeyringError::Damaged);
         }
-        let Parts { custody, generation, slots, .. } = parts;
-        Ok(Self { path, custody, generation, slots, key, body })
+        Ok(Self { path, custody, generation, slots, opened_by: Some(opened_by), key, body, lock: None })
     }
 
     /// Whose keyring a custody folder holds, without opening it.
     pub fn custody_of(folder: &Path) -> Result<CustodyId, KeyringError> {
-        Ok(Parts::parse(&file::read_secret(&folder.join(FILE_NAME))?)?.custody)
+        Ok(Parts::parse(&read_keyring(folder)?.1)?.custody)
     }
 
     /// Issues a site pack, with the buckets that the site will need until the pack expires, and writes it to `to`.
@@ -226,7 +266,7 @@ impl Keyring {
         for class in &policy.classes {
             for capability in Capability::ALL {
                 for expiry in months_needed(class, capability, now, until) {
-                    buckets.push(self.bucket(class, capability, expiry, now));
+                    buckets.push(self.bucket(class, capability, expiry, now)?);
                 }
             }
         }
@@ -250,12 +290,17 @@ impl Keyring {
         Ok(SitePack::create(to, contents, &self.signing_key())?)
     }
 
-    /// Takes out the private keys of some capabilities: search asks for the catalogue's only.
+    /// Takes out the private keys of some capabilities: search asks for the catalogue's only. Under dual control those of
+    /// identities are among them when a second slot was opened.
     pub fn opening_keys(&self, capabilities: &[Capability]) -> OpeningKeys {
         let mut keys = OpeningKeys::default();
         for bucket in &self.body.buckets {
-            if capabilities.iter().any(|c| c.tag() == bucket.capability) {
-                keys.insert(KeyId(bucket.key), PrivateKey::from_bytes(&bucket.private));
+            let barred = bucket.capability == Capability::Identity.tag() && self.identity_barrier().is_some();
+            if !barred
+                && capabilities.iter().any(|c| c.tag() == bucket.capability)
+                && let Some(private) = bucket.private(self.lock.as_ref(), self.custody)
+            {
+                keys.insert(KeyId(bucket.key), private);
             }
         }
         keys
@@ -355,18 +400,6 @@ impl Keyring {
         }
     }
 
-    /// Exchanges the keyring key for a fresh one, wrapped for every slot, and writes the keyring. Needs no slot's secret.
-    /// An older copy of the file still opens as before: whoever wants to be rid of what it holds destroys it.
-    pub fn rotate_key(&mut self) -> Result<(), KeyringError> {
-        let key = KeyringKey::generate();
-        let mut slots = self.slots.clone();
-        for slot in &mut slots {
-            slot.rewrap(&key, self.custody).ok_or(KeyringError::Slot { slot: SlotId(slot.id) })?;
-        }
-        (self.key, self.slots) = (key, slots);
-        self.save()
-    }
-
     fn signing_key(&self) -> SigningKey {
         SigningKey::from_bytes(&self.body.signing_key)
     }
@@ -376,30 +409,40 @@ impl Keyring {
     }
 
     /// The newest bucket of that class, capability and month; made when there is none.
-    fn bucket(&mut self, class: &ClassPolicy, capability: Capability, expiry: Month, now: Timestamp) -> IssuedBucket {
+    fn bucket(
+        &mut self,
+        class: &ClassPolicy,
+        capability: Capability,
+        expiry: Month,
+        now: Timestamp,
+    ) -> Result<IssuedBucket, KeyringError> {
         let found = self.body.buckets.iter().rposition(|bucket| {
             bucket.class == class.name && bucket.capability == capability.tag() && bucket.expiry == expiry
         });
-        let at = found.unwrap_or_else(|| {
-            let private = PrivateKey::generate();
-            self.body.buckets.push(BucketBody {
-                bucket: random(),
-                key: private.public().id().0,
-                class: class.name.clone(),
-                expiry,
-                capability: capability.tag(),
-                private: *private.expose(),
-                created: now.as_second(),
-            });
-            self.body.buckets.len() - 1
-        });
+        let at = match found {
+            Some(at) => at,
+            None => {
+                let private = PrivateKey::generate();
+                let mut bucket = BucketBody {
+                    bucket: random(),
+                    key: private.public().id().0,
+                    class: class.name.clone(),
+                    expiry,
+                    capability: capability.tag(),
+                    private: None,
+                    created: now.as_second(),
+                    locked: None,
+                };
+                let lock = self.body.identity_lock.as_ref();
+                bucket.keep(&private, lock, self.custody).map_err(|_| KeyringError::Damaged)?;
+                self.body.buckets.push(bucket);
+                self.body.buckets.len() - 1
+            }
+        };
         let bucket = &self.body.buckets[at];
-        let key = PrivateKey::from_bytes(&bucket.private).public();
-        IssuedBucket {
-            class: class.name.clone(),
-            expiry,
-            sealing: SealingKey { capability, bucket: BucketId(bucket.bucket), key },
-        }
+        let key = bucket.public().map_err(|_| KeyringError::Damaged)?;
+        let sealing = SealingKey { capability, bucket: BucketId(bucket.bucket), key };
+        Ok(IssuedBucket { class: class.name.clone(), expiry, sealing })
     }
 
     /// Where the site stands in the list; a new one is given a journal, which it keeps from pack to pack.
@@ -418,7 +461,7 @@ impl Keyring {
         })
     }
 
-    fn save(&mut self) -> Result<(), KeyringError> {
+    pub(super) fn save(&mut self) -> Result<(), KeyringError> {
         let bytes = self.next_bytes();
         Ok(file::replace_private(&self.path, &bytes)?)
     }
@@ -426,67 +469,20 @@ impl Keyring {
     /// The file's next generation.
     fn next_bytes(&mut self) -> Vec<u8> {
         self.generation += 1;
-        let mut slots = Vec::new();
-        minicbor::encode(&self.slots, &mut slots).expect("memory takes every write");
-
-        let mut bytes = Vec::new();
-        bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&VERSION.to_le_bytes());
-        bytes.extend_from_slice(&SUITE.to_le_bytes());
-        bytes.extend_from_slice(&u32::try_from(slots.len()).expect("slots are small").to_le_bytes());
-        bytes.extend_from_slice(&self.custody.0);
-        bytes.extend_from_slice(&self.generation.to_le_bytes());
-        bytes.extend_from_slice(&slots);
-
         let capacity = usize::try_from(padded_len(self.body.capacity() as u64)).expect("a keyring fits into memory");
         let mut plain = Zeroizing::new(Vec::with_capacity(capacity));
         minicbor::encode(&self.body, &mut *plain).expect("memory takes every write");
         let padded = capacity.max(plain.len());
         plain.resize(padded, 0);
-        let cipher = cobblestone::Key256::from_bytes(self.key.expose());
-        let sealed = cobblestone::encrypt(&cipher, &context(&bytes), &plain).expect("a keyring is no petabyte");
-        bytes.extend_from_slice(&sealed);
-        bytes
+        layout::assemble(self.custody, self.generation, &self.slots, &self.key, &plain)
     }
 }
 
-/// A keyring file's parts.
-struct Parts<'a> {
-    custody: CustodyId,
-    generation: u64,
-    slots: Vec<Slot>,
-    head: &'a [u8],
-    sealed: &'a [u8],
-}
-
-impl<'a> Parts<'a> {
-    fn parse(bytes: &'a [u8]) -> Result<Self, KeyringError> {
-        if !bytes.starts_with(MAGIC) {
-            return Err(KeyringError::NotAKeyring);
-        }
-        let head = bytes.first_chunk::<HEAD_LEN>().ok_or(KeyringError::Damaged)?;
-        let [found, suite] = [8, 10].map(|at| u16::from_le_bytes([head[at], head[at + 1]]));
-        if found != VERSION || suite != SUITE {
-            return Err(KeyringError::Version { found });
-        }
-        let slots_len = u32::from_le_bytes([head[12], head[13], head[14], head[15]]);
-        let slots_end = usize::try_from(slots_len).ok().and_then(|len| len.checked_add(HEAD_LEN));
-        let (head_and_slots, sealed) =
-            slots_end.and_then(|end| bytes.split_at_checked(end)).ok_or(KeyringError::Damaged)?;
-        let (custody, generation) = head[16..].split_first_chunk::<16>().ok_or(KeyringError::Damaged)?;
-        let generation = generation.first_chunk::<8>().ok_or(KeyringError::Damaged)?;
-        Ok(Self {
-            custody: CustodyId(*custody),
-            generation: u64::from_le_bytes(*generation),
-            slots: minicbor::decode(&head_and_slots[HEAD_LEN..]).map_err(|_| KeyringError::Damaged)?,
-            head: head_and_slots,
-            sealed,
-        })
-    }
-}
-
-fn context(head: &[u8]) -> Vec<u8> {
-    [b"safelight v1 keyring body\0".as_slice(), blake3::hash(head).as_bytes()].concat()
+/// Where the keyring of a custody folder is, and its bytes.
+pub(super) fn read_keyring(folder: &Path) -> Result<(PathBuf, Zeroizing<Vec<u8>>), KeyringError> {
+    let path = folder.join(FILE_NAME);
+    let bytes = file::read_secret(&path)?;
+    Ok((path, bytes))
 }
 
 /// Every expiry month that a record sealed within the pack's term may get. A day is added at both ends for clocks that

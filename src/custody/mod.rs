@@ -10,8 +10,10 @@
 //! segments or images.
 
 mod body;
+mod dual;
 mod file;
 mod keyring;
+mod layout;
 mod opening;
 mod pack;
 mod policy;
@@ -19,6 +21,7 @@ mod policy_file;
 mod recipient;
 mod signing;
 mod slot;
+mod slots;
 
 pub use file::FileError;
 pub(crate) use keyring::AuditKey;
@@ -29,4 +32,10 @@ pub use policy::{ClassPolicy, Egress, EpochLength, InvalidTerm, Month, Policy, P
 pub use policy_file::PolicyError;
 pub use recipient::{RecipientError, RecipientKeys, RecipientPublicKey};
 pub use signing::{Signature, VerifyingKey};
-pub use slot::{Credential, Passphrase, PassphraseCost, PassphraseError};
+pub use slot::{
+    Credential, LineFault, Passphrase, PassphraseCost, PassphraseError, Quorum, QuorumError, Share, ShareError,
+    ShareVerdict, SlotDraft, SlotKind, SlotRole, SlotSummary, SlotTerms,
+};
+#[cfg(feature = "pkcs11")]
+pub use slot::{Token, TokenError};
+pub use slots::{Rehearsal, write_share_file};

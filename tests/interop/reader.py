@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A stranger's reader of Safelight vaults, written from docs/vault-format.md alone.
 
-    reader.py VAULT --custody DIR --passphrase-file FILE
+    reader.py VAULT --custody DIR --passphrase-file FILE [--second-passphrase-file FILE]
+    reader.py VAULT --custody DIR --share FILE --share FILE …
     reader.py EXPORT --recipient partner.key
 
 Prints one JSON object a capture: its catalogue record, and length and BLAKE3 of what the scene and the identity hold.
@@ -127,37 +128,113 @@ def base32(sixteen):
 # --- Key files ------------------------------------------------------------------------------------------------------
 
 
-def keyring_keys(folder, passphrase):
-    """All private keys of a keyring, by key id."""
+def keyring_keys(folder, credential, second):
+    """All private keys of a keyring that the credentials open, by key id."""
     data = (Path(folder) / "keyring").read_bytes()
     must(data[:8] == b"SLKEY\r\n\x1a", "not a keyring")
     version, suite, slots_len = struct.unpack_from("<HHI", data, 8)
     must((version, suite) == (1, 1), "keyring of another version")
     custody = data[16:32]
     head, sealed = data[: 40 + slots_len], data[40 + slots_len :]
-    for slot in cbor(head[40:]):
-        kind, slot_id, parameters, wrapped = (slot[n] for n in range(4))
-        if kind != 1:
+    slots = cbor(head[40:])
+    keyring_key = guarded_key(slots, 0, credential, custody)
+    body = cbor(opened(keyring_key, b"safelight v1 keyring body\0" + blake3(head).digest(), sealed))
+    verifying = Ed25519PrivateKey.from_private_bytes(body[0]).public_key().public_bytes_raw()
+    must(custody == blake3(verifying, derive_key_context="safelight v1 custody id").digest(16), "custody id")
+    keys = {bucket[1]: bucket[5] for bucket in body[5] if bucket.get(5)}
+    if second:
+        public, sealed_seed = body[16][0], body[16][1]
+        second_key = guarded_key(slots, 1, second, custody)
+        lock = x_wing(opened(second_key, b"safelight v1 identity lock\0" + custody + public, sealed_seed))
+        for bucket in body[5]:
+            if locked := bucket.get(16):
+                info = b"safelight v1 locked bucket\0" + custody + bucket[0] + bucket[1]
+                keys[bucket[1]] = SUITE.decrypt(locked[1], lock, info=info)
+                must(public_bytes(keys[bucket[1]]) == locked[0], "locked bucket's public key")
+    must(all(key_id(private) == name for name, private in keys.items()), "key id")
+    return keys
+
+
+def guarded_key(slots, role, credential, custody):
+    """What the first slot of that role guards which the credential, a passphrase or shares, opens."""
+    for slot in slots:
+        if slot.get(6, 0) != role:
             continue
-        stretch = cbor(parameters)
-        cost = stretch[0]
-        argon = Argon2id(salt=stretch[1], length=32, iterations=cost[1], lanes=cost[2], memory_cost=cost[0])
-        slot_key = argon.derive(passphrase)
-        name = custody + struct.pack("<I", kind) + slot_id
-        if 5 in slot:
-            public, sealed_seed = slot[5][0], slot[5][1]
-            seed = opened(slot_key, b"safelight v1 slot private half\0" + name + public + parameters, sealed_seed)
-            must(public_bytes(seed) == public, "slot's public key")
-            keyring_key = SUITE.decrypt(wrapped, x_wing(seed), info=b"safelight v1 slot envelope\0" + name)
+        kind, slot_id, parameters, wrapped = (slot[n] for n in range(4))
+        if kind == 1 and isinstance(credential, bytes):
+            (cost, salt) = (cbor(parameters)[n] for n in range(2))
+            argon = Argon2id(salt=salt, length=32, iterations=cost[1], lanes=cost[2], memory_cost=cost[0])
+            slot_key = argon.derive(credential)
+        elif kind == 2 and isinstance(credential, list):
+            slot_key = from_shares(credential, cbor(parameters), custody, slot_id)
         else:
-            keyring_key = opened(slot_key, b"safelight v1 keyring slot\0" + name + parameters, wrapped)
-        body = cbor(opened(keyring_key, b"safelight v1 keyring body\0" + blake3(head).digest(), sealed))
-        verifying = Ed25519PrivateKey.from_private_bytes(body[0]).public_key().public_bytes_raw()
-        must(custody == blake3(verifying, derive_key_context="safelight v1 custody id").digest(16), "custody id")
-        keys = {bucket[1]: bucket[5] for bucket in body[5]}
-        must(all(key_id(private) == name for name, private in keys.items()), "key id")
-        return keys
-    raise Malformed("no passphrase slot")
+            continue
+        name = custody + struct.pack("<I", kind) + slot_id
+        try:
+            if 5 not in slot:
+                return opened(slot_key, b"safelight v1 keyring slot\0" + name + parameters, wrapped)
+            public, sealed_seed = slot[5][0], slot[5][1]
+            context = b"safelight v1 slot private half\0" + name + bytes([role]) + public + parameters
+            seed = opened(slot_key, context, sealed_seed)
+        except Exception:  # Another holder's.
+            continue
+        must(public_bytes(seed) == public, "slot's public key")
+        return SUITE.decrypt(wrapped, x_wing(seed), info=b"safelight v1 slot envelope\0" + name + bytes([role]))
+    raise Malformed("no slot opens")
+
+
+def times(a, b, modulus):
+    """Product in a field of characteristic 2."""
+    product = 0
+    while b:
+        product ^= a * (b & 1)
+        a, b = a << 1, b >> 1
+        if a.bit_length() == modulus.bit_length():
+            a ^= modulus
+    return product
+
+
+def share(text):
+    """A share's 60 bytes from the text that its six lines stand in."""
+    data = b""
+    for number in range(1, 7):
+        (line,) = (line for line in text.splitlines() if line.startswith(f"{number}  "))
+        word = [number] + ["0123456789ABCDEFGHJKMNPQRSTVWXYZ".index(c) for c in line[1:].replace(" ", "")]
+        weight, sums = 1, [0, 0]
+        for symbol in word:
+            sums = [sums[0] ^ symbol, sums[1] ^ times(symbol, weight, 0b100101)]
+            weight = times(weight, 2, 0b100101)
+        must(len(word) == 19 and sums == [0, 0], f"line {number} of a share is mistyped")
+        bits = 0
+        for symbol in word[1:17]:
+            bits = bits << 5 | symbol
+        data += bits.to_bytes(10, "big")
+    must(data[0] == 1, "share of another version")
+    must(data[56:] == blake3(data[:56], derive_key_context="safelight v1 share checksum").digest(4), "share's checksum")
+    return data
+
+
+def from_shares(shares, parameters, custody, slot_id):
+    threshold, fingerprints = parameters[0], parameters[1]
+    points = {}
+    for data in shares:
+        if data[4:24] == custody[:10] + slot_id[:10]:
+            index, value = data[3], data[24:56]
+            material = custody + slot_id + bytes([index]) + value
+            fingerprint = blake3(material, derive_key_context="safelight v1 share fingerprint").digest(16)
+            must(fingerprint == fingerprints[index - 1], f"share {index} is altered")
+            points[index] = value
+    must(len(points) >= threshold, "too few shares")
+    points = dict(list(points.items())[:threshold])
+    key = bytearray(32)
+    for x, value in points.items():
+        weight = 1
+        for other in points:
+            if other != x:
+                inverse = next(i for i in range(1, 256) if times(i, other ^ x, 0x11D) == 1)
+                weight = times(weight, times(other, inverse, 0x11D), 0x11D)
+        key = bytearray(k ^ times(weight, v, 0x11D) for k, v in zip(key, value))
+    return bytes(key)
 
 
 def recipient_keys(path):
@@ -400,12 +477,17 @@ def main():
     parser.add_argument("vault", type=Path)
     parser.add_argument("--custody")
     parser.add_argument("--passphrase-file")
+    parser.add_argument("--share", action="append")
+    parser.add_argument("--second-passphrase-file")
     parser.add_argument("--recipient")
     args = parser.parse_args()
     if args.recipient:
         keys = recipient_keys(args.recipient)
     else:
-        keys = keyring_keys(args.custody, Path(args.passphrase_file).read_bytes().rstrip(b"\r\n"))
+        passphrase = lambda path: path and Path(path).read_bytes().rstrip(b"\r\n")
+        shares = [share(Path(path).read_text("utf-8")) for path in args.share or []]
+        credential = shares or passphrase(args.passphrase_file)
+        keys = keyring_keys(args.custody, credential, passphrase(args.second_passphrase_file))
     vault_id, custodian, is_export = card(args.vault)
     committed = {}
     if is_export:
