@@ -49,8 +49,8 @@ pub(super) fn decode(header: Header, file: &[u8]) -> Result<(Orientation, Option
     }
 }
 
-/// A file of several scans, held as coefficients, and the sequential file that says the same; `None` when only the pixel
-/// decoder can take it, or can say what is wrong with it.
+/// A file of several scans, held as coefficients, and the sequential file that says the same; `None` when it is for the pixel
+/// decoder.
 pub(super) fn sequential(file: &[u8]) -> Result<Option<(Orientation, Jpeg, Vec<u8>)>, DecodeError> {
     let limits = Limits { max_pixels: u64::MAX, ..Limits::default() };
     let made = jpeg::sequential(file, &limits).and_then(|Sequential { file: sequential, exif }| {
@@ -63,8 +63,8 @@ pub(super) fn sequential(file: &[u8]) -> Result<Option<(Orientation, Jpeg, Vec<u
             let exif = exif.and_then(|range| file.get(range));
             Ok(Some((exif.map_or(Orientation::Upright, Orientation::from_exif), jpeg, sequential)))
         }
-        Err(JpegError::Truncated) => Err(refusal(JpegError::Truncated)),
-        Err(_) => Ok(None),
+        Err(JpegError::Unsupported(_) | JpegError::TooLarge) => Ok(None),
+        Err(error) => Err(refusal(error)),
     }
 }
 

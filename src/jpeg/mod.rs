@@ -114,7 +114,7 @@ pub enum Unsupported {
     /// RGB or another space without luma.
     #[error("colour space")]
     Colour,
-    /// More than one scan.
+    /// More than one scan, or scans that no sequential one can stand for.
     #[error("several scans")]
     SeveralScans,
     /// The height is stated after the picture.

@@ -83,7 +83,7 @@ pub fn sequential(file: &[u8], limits: &Limits) -> Result<Sequential, JpegError>
     }
     let Picture { size, components, blocks, .. } = &picture;
     let written = Coefficients { size: *size, components, quant: &gathered.quant, blocks }.write();
-    let file = written.ok_or(JpegError::Malformed(Fault::Coefficients))?;
+    let file = written.ok_or(Unsupported::SeveralScans)?;
     Ok(Sequential { file, exif: gathered.exif })
 }
 
@@ -167,7 +167,7 @@ impl Picture {
                 // Each scan takes up where the one before it ended, a bit at a time.
                 let follows = if high == 0 { *stated == UNKNOWN } else { *stated == high && high == low + 1 };
                 if !follows {
-                    return Err(JpegError::Malformed(Fault::Scan));
+                    return Err(Unsupported::SeveralScans.into());
                 }
                 *stated = low;
             }

@@ -1,6 +1,6 @@
 //! bfloat16: the upper half of a single, and the processor's instruction that multiplies pairs of them.
 //!
-//! Owns rounding to it, and the crate's only `unsafe`: one instruction that no crate wraps. Its operands are registers, so
+//! Owns rounding to it, and an `unsafe` of the two that the crate has: one instruction that no crate wraps. Its operands are registers, so
 //! that all it asks for is a processor that has it, and a value of [`Avx512Bf16`] is the proof.
 #![cfg_attr(target_arch = "x86_64", allow(unsafe_code))]
 

@@ -1,8 +1,8 @@
 //! Bytes: activations and weights in eighths of a single's room, and the processor's instruction that multiplies them in
 //! fours.
 //!
-//! Owns quantisation, and the crate's second `unsafe`: like [`super::bf16`]'s, an instruction on registers that no crate
-//! wraps, behind a proof that the processor has it.
+//! Owns quantisation, and the other `unsafe` of the two that the crate has: like [`super::bf16`]'s, an instruction on
+//! registers that no crate wraps, behind a proof that the processor has it.
 #![cfg_attr(target_arch = "x86_64", allow(unsafe_code))]
 
 #[cfg(target_arch = "x86_64")]
