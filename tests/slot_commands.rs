@@ -9,7 +9,7 @@ use std::process::Command;
 use common::{CHEAP, Custodian, PASSPHRASE, capture};
 use jiff::Timestamp;
 use safelight::capture::CaptureId;
-use safelight::custody::{Keyring, RecipientKeys, Share, SlotRole, SlotTerms};
+use safelight::custody::{Egress, Keyring, Passphrase, Policy, RecipientKeys, Share, SlotRole, SlotTerms};
 use safelight::vault::{SealingOptions, SealingVault};
 
 /// Runs `safelight` in the custodian's folder, with its passphrase; exit code, stdout and stderr.
@@ -153,7 +153,7 @@ fn identities_need_a_second_holder() {
     vault.append(record).expect("sealed");
     vault.finish().expect("closed");
     let terms = SlotTerms { role: SlotRole::Second, label: None, now: Timestamp::now() };
-    let second = safelight::custody::Passphrase::new("the comptroller's own".to_owned());
+    let second = Passphrase::new("the comptroller's own".to_owned());
     let draft = custodian.keyring.draft_passphrase_slot(&second, CHEAP, terms).expect("drafted");
     custodian.keyring.add_slot(draft).expect("added");
     let folder = custodian.folder.path();
@@ -184,6 +184,31 @@ fn identities_need_a_second_holder() {
     assert_eq!(code, 0, "{err}");
     let full = [&export[..], &["--view", "full", "-o", "full", "--second-passphrase-file", "second"]].concat();
     let (code, _, err) = safelight(&custodian, &full);
+    assert_eq!(code, 0, "{err}");
+}
+
+#[test]
+fn two_holders_go_beyond_the_budget_that_stops_one() {
+    let mut custodian = Custodian::new();
+    let mut vault =
+        SealingVault::open(&custodian.vault(), &custodian.pack, SealingOptions::default()).expect("a vault");
+    let record = capture(1, None);
+    let id = CaptureId(record.catalogue.id).to_string();
+    vault.append(record).expect("sealed");
+    vault.finish().expect("closed");
+    let nothing = Egress { records_per_day: 0, purposes: Vec::new() };
+    custodian.keyring.set_policy(Policy { egress: Some(nothing), ..Policy::default() }).expect("decided");
+    let terms = SlotTerms { role: SlotRole::Second, label: None, now: Timestamp::now() };
+    let second = Passphrase::new("the comptroller's own".to_owned());
+    let draft = custodian.keyring.draft_passphrase_slot(&second, CHEAP, terms).expect("drafted");
+    custodian.keyring.add_slot(draft).expect("added");
+    fs::write(custodian.folder.path().join("second"), "the comptroller's own\n").expect("written");
+
+    let open = ["open", &id, "--vault", "vault", "--custody", "custody", "-o", "scene.jpg"];
+    let (code, _, err) = safelight(&custodian, &open);
+    assert_eq!(code, 3);
+    assert!(err.contains("second holder"), "{err}");
+    let (code, _, err) = safelight(&custodian, &[&open[..], &["--second-passphrase-file", "second"]].concat());
     assert_eq!(code, 0, "{err}");
 }
 

@@ -92,3 +92,24 @@ impl<'a> Parts<'a> {
 fn context(head: &[u8]) -> Vec<u8> {
     [b"safelight v1 keyring body\0".as_slice(), blake3::hash(head).as_bytes()].concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_file_is_a_panic(slots_len in 0_u32..64, rest in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Parts::parse(&rest);
+            let mut bytes = [MAGIC.as_slice(), &VERSION.to_le_bytes(), &SUITE.to_le_bytes()].concat();
+            bytes.extend_from_slice(&slots_len.to_le_bytes());
+            bytes.extend_from_slice(&rest);
+            if let Ok(parts) = Parts::parse(&bytes) {
+                prop_assert!(parts.slots.is_empty() || parts.slots.iter().all(|slot| !slot.summary().kind.to_string().is_empty()));
+                prop_assert!(!parts.sealed.is_under(&GuardedKey::generate()));
+            }
+        }
+    }
+}
