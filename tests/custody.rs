@@ -178,3 +178,170 @@ fn key_files_show_no_secret_and_belong_to_their_owner() {
         assert_eq!(mode(&custodian.folder.path().join("site.pack")), 0o600);
     }
 }
+
+#[test]
+fn two_who_change_a_keyring_do_not_undo_each_other() {
+    let custodian = Custodian::new();
+    let mut first = Keyring::open(&custodian.custody(), &passphrase()).expect("opens");
+    let mut second = Keyring::open(&custodian.custody(), &passphrase()).expect("opens");
+    first.rotate(None, Timestamp::now()).expect("rotated");
+    assert!(matches!(second.rotate(None, Timestamp::now()), Err(KeyringError::Changed { .. })));
+    first.rotate(None, Timestamp::now()).expect("its own writing is no surprise");
+    let reopened = Keyring::open(&custodian.custody(), &passphrase()).expect("opens");
+    assert_eq!(reopened.generation(), first.generation());
+}
+
+fn monthly(folder: &std::path::Path, now: Timestamp) -> Keyring {
+    Keyring::create(folder, &passphrase(), CHEAP, Policy::default(), now).expect("a keyring is made")
+}
+
+fn moment(text: &str) -> Timestamp {
+    text.parse().expect("a timestamp")
+}
+
+#[test]
+fn a_pack_ends_with_its_epoch_and_the_next_one_is_there_in_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let now = moment("2026-11-22T12:00:00Z");
+    let mut keyring = monthly(&folder.path().join("custody"), now);
+    let request = PackRequest { site: "North Bridge", valid_days: 90, now };
+    let pack = keyring.issue_pack(&request, &folder.path().join("now.pack")).expect("issued");
+    let turn = moment("2026-12-01T00:00:00Z");
+    assert_eq!((pack.epoch().number, pack.epoch().until, pack.schedule().until()), (1, Some(turn), turn));
+    assert!(matches!(pack.check_usable(turn), Err(PackError::EpochOver { epoch: 1, .. })));
+
+    keyring.issue_next_pack(&request, &folder.path().join("next.pack")).expect("issued");
+    let next = SitePack::read(&folder.path().join("next.pack")).expect("read");
+    assert_eq!((next.epoch().number, next.epoch().since), (2, turn));
+    assert_eq!(next.schedule().until(), moment("2027-01-01T00:00:00Z"));
+    assert!(matches!(next.check_usable(turn - days(2)), Err(PackError::NotYetValid { .. })));
+    assert!(next.check_usable(turn - SignedDuration::from_hours(23)).is_ok(), "clocks drift");
+    // What is issued in December belongs to the same epoch, and January begins another.
+    let december = PackRequest { now: moment("2026-12-24T00:00:00Z"), ..request };
+    let pack = keyring.issue_pack(&december, &folder.path().join("december.pack")).expect("issued");
+    assert_eq!(pack.epoch().number, 2);
+    let january = PackRequest { now: moment("2027-01-01T00:00:00Z"), ..request };
+    let pack = keyring.issue_pack(&january, &folder.path().join("january.pack")).expect("issued");
+    assert_eq!(pack.epoch().number, 3);
+    assert_eq!(keyring.epochs().collect::<Vec<_>>(), [1, 2, 3]);
+}
+
+#[test]
+fn a_stolen_pack_enumerates_plates_of_its_own_epoch_and_no_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut keyring = monthly(&folder.path().join("custody"), moment("2026-10-05T00:00:00Z"));
+    let plate = safelight::capture::PlateText::canonical("ABC 1234").expect("a plate");
+    let mut packs = Vec::new();
+    for (at, now) in ["2026-10-05T00:00:00Z", "2026-11-05T00:00:00Z", "2026-12-05T00:00:00Z"].into_iter().enumerate() {
+        let request = PackRequest { site: "North Bridge", valid_days: 90, now: moment(now) };
+        packs.push(keyring.issue_pack(&request, &folder.path().join(format!("{at}.pack"))).expect("issued"));
+    }
+    let of_packs: Vec<_> = packs.iter().map(|pack| pack.epoch_keys().plate(&plate)).collect();
+    let home = safelight::pseudonym::Domain::HOME;
+    let of_search: Vec<_> = keyring.epochs().map(|epoch| keyring.epoch_keys(home, epoch).plate(&plate)).collect();
+    assert_eq!(of_packs, of_search, "search tries the pseudonyms of all epochs");
+    for (stolen, pseudonym) in of_packs.iter().enumerate() {
+        assert_eq!(of_search.iter().position(|found| found == pseudonym), Some(stolen));
+        assert_eq!(of_search.iter().filter(|found| *found == pseudonym).count(), 1);
+    }
+}
+
+#[test]
+fn a_rotation_gives_new_keys_and_a_new_epoch_to_all_or_to_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let now = moment("2026-11-22T12:00:00Z");
+    let mut keyring = monthly(&folder.path().join("custody"), now);
+    let mut count = 0;
+    let mut issue = |keyring: &mut Keyring, site: &str, now| {
+        count += 1;
+        let to = folder.path().join(format!("{count}.pack"));
+        keyring.issue_pack(&PackRequest { site, valid_days: 5, now }, &to).expect("issued")
+    };
+    let key = |pack: &SitePack| {
+        let class = pack.schedule().class(None).expect("a class").clone();
+        pack.schedule().sealing_key(&class, Capability::Scene, now + days(1)).expect("a key").bucket
+    };
+    let (north, south) = (issue(&mut keyring, "North", now), issue(&mut keyring, "South", now));
+    assert_eq!(key(&north), key(&south));
+    let ahead = folder.path().join("ahead.pack");
+    keyring.issue_next_pack(&PackRequest { site: "North", valid_days: 5, now }, &ahead).expect("issued");
+
+    let later = now + days(1);
+    assert!(matches!(keyring.rotate(Some("West"), later), Err(KeyringError::UnknownSite { .. })));
+    let rotation = keyring.rotate(Some("South"), later).expect("rotated");
+    assert_eq!(rotation.superseded, ["South"]);
+    assert_eq!((rotation.epoch.number, rotation.epoch.since), (3, later));
+    let (north_2, south_2) = (issue(&mut keyring, "North", later), issue(&mut keyring, "South", later));
+    assert_eq!((north_2.epoch().number, south_2.epoch().number), (1, 3));
+    assert_eq!(key(&north_2), key(&north));
+    assert_ne!(key(&south_2), key(&south));
+    assert_eq!(south_2.journal(), south.journal(), "it still knows what it has sealed");
+
+    let rotation = keyring.rotate(None, later).expect("rotated");
+    assert_eq!(rotation.superseded, ["North", "South"]);
+    let (north_3, south_3) = (issue(&mut keyring, "North", later), issue(&mut keyring, "South", later));
+    assert_eq!((north_3.epoch(), south_3.epoch().number), (south_3.epoch(), 4));
+    assert_eq!(key(&north_3), key(&south_3));
+    assert!(![key(&north), key(&south_2)].contains(&key(&north_3)));
+    assert!(keyring.summary().sites.iter().all(|site| !site.superseded));
+    // The epoch that was issued ahead is none any more.
+    let december = moment("2026-12-02T00:00:00Z");
+    assert_eq!(issue(&mut keyring, "North", december).epoch().number, 5);
+
+    let reopened = Keyring::open(&folder.path().join("custody"), &passphrase()).expect("opens");
+    assert_eq!(reopened.epochs().count(), 5);
+}
+
+#[test]
+fn another_policy_holds_from_now_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let now = moment("2026-11-22T12:00:00Z");
+    let mut keyring = monthly(&folder.path().join("custody"), now);
+    let request = PackRequest { site: "North", valid_days: 90, now };
+    keyring.issue_pack(&request, &folder.path().join("a.pack")).expect("issued");
+    let daily = Policy { epoch: safelight::custody::EpochLength::Day, ..Policy::default() };
+    keyring.set_policy(daily, now).expect("changed");
+    let pack = keyring.issue_pack(&request, &folder.path().join("b.pack")).expect("issued");
+    assert_eq!(pack.schedule().until(), moment("2026-11-23T00:00:00Z"));
+    keyring.set_policy(common::endless(), now).expect("changed");
+    let tomorrow = PackRequest { now: now + days(1), ..request };
+    let pack = keyring.issue_pack(&tomorrow, &folder.path().join("c.pack")).expect("issued");
+    assert_eq!((pack.epoch().number, pack.epoch().until), (2, None));
+    assert_eq!(pack.epoch().since, moment("2026-11-23T00:00:00Z"));
+    let next = keyring.issue_next_pack(&tomorrow, &folder.path().join("d.pack"));
+    assert!(matches!(next, Err(KeyringError::NoNextEpoch { epoch: 2 })));
+    let none = Policy { classes: Vec::new(), ..Policy::default() };
+    assert!(matches!(keyring.set_policy(none, now), Err(KeyringError::Policy(_))));
+}
+
+#[test]
+fn the_command_takes_a_policy_and_shows_what_it_keeps() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |args: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_safelight"));
+        command.args(args).current_dir(folder.path()).env("SAFELIGHT_PASSPHRASE", PASSPHRASE);
+        common::site::Ended::of(command.output().expect("the command runs"))
+    };
+    fs::write(folder.path().join("bad.toml"), "default_class = \"a\"\n[[class]]\nname = \"a\"\nscene = \"soon\"\n")
+        .expect("written");
+    run(&["custody", "init", "--custody", "keys", "--policy", "bad.toml"]).failed(2, "scene: \"soon\"", "30 days");
+    assert!(!folder.path().join("keys").exists());
+    let policy = Policy { dual_control: true, ..Policy::default() }.to_toml();
+    fs::write(folder.path().join("good.toml"), &policy).expect("written");
+    assert_eq!(run(&["custody", "init", "--custody", "keys", "--policy", "good.toml"]).code, Some(0));
+    let printed = run(&["custody", "policy", "--custody", "keys"]);
+    assert_eq!((printed.code, printed.stdout.as_str()), (Some(0), policy.as_str()));
+    assert_eq!(run(&["custody", "pack", "--custody", "keys", "--site", "North", "-o", "a.pack"]).code, Some(0));
+    assert_eq!(
+        run(&["custody", "pack", "--custody", "keys", "--site", "North", "-o", "b.pack", "--next"]).code,
+        Some(0)
+    );
+    assert_eq!(run(&["custody", "rotate", "--custody", "keys"]).code, Some(0));
+    run(&["custody", "rotate", "--custody", "keys", "--site", "W"]).failed(2, "no site \"W\"", "custody show");
+    let shown = run(&["custody", "show", "--custody", "keys"]);
+    assert_eq!(shown.code, Some(0));
+    assert!(shown.stdout.lines().all(|line| line.chars().count() <= 80), "{}", shown.stdout);
+    for word in ["FALLS DUE", "visitor", "superseded", "current", "two slots"] {
+        assert!(shown.stdout.contains(word), "{word}: {}", shown.stdout);
+    }
+}

@@ -26,7 +26,10 @@ impl Agency {
         let mut custodian = Custodian::new();
         let unstated = PurposeBudget { name: "unstated".to_owned(), records_per_day: 0 };
         let egress = Egress { records_per_day: BUDGET, purposes: vec![unstated] };
-        custodian.keyring.set_policy(Policy { egress: Some(egress), ..Policy::default() }).expect("a sound policy");
+        custodian
+            .keyring
+            .set_policy(Policy { egress: Some(egress), ..Policy::default() }, jiff::Timestamp::now())
+            .expect("a sound policy");
         let mut vault =
             SealingVault::open(&custodian.vault(), &custodian.pack, SealingOptions::default()).expect("opens");
         for number in 0..CAPTURES {

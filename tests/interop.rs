@@ -18,7 +18,7 @@ use safelight::capture::{CaptureId, to_base32};
 use safelight::custody::{OpeningKeys, Passphrase, Quorum, RecipientKeys, SlotRole, SlotTerms};
 use safelight::export::{Regions, Request, View, export};
 use safelight::seal::Capability;
-use safelight::vault::{OpeningVault, Query, SealingOptions, SealingVault};
+use safelight::vault::{ExpiringVault, OpeningVault, Query, SealingOptions, SealingVault, expire};
 use serde_json::{Value, json};
 
 fn python() -> Option<PathBuf> {
@@ -173,6 +173,36 @@ fn python_opens_a_keyring_by_shares_and_by_two_passphrases() {
     assert!(seen.len() == expected.len() && seen.iter().all(|capture| capture.get("identity").is_none()));
     let both = [&first_only[..], &[option("--second-passphrase-file"), &two]].concat();
     assert_eq!(read(&python, &both).expect("both open everything"), expected);
+}
+
+#[test]
+fn python_sees_what_is_left_after_expiry() {
+    let Some(python) = python() else { return };
+    let mut custodian = Custodian::new();
+    let folder = custodian.vault();
+    let mut vault = SealingVault::open(&folder, &custodian.pack, SealingOptions::default()).expect("the vault opens");
+    for number in 0..9 {
+        vault.append(capture(number, [None, Some("visitor")][number as usize % 2])).expect("a capture is taken");
+    }
+    vault.finish().expect("the vault closes");
+    let later = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * 100);
+    let mut vaults = [ExpiringVault::open(&folder).expect("the vault is free")];
+    let expired = expire(&mut custodian.keyring, &mut vaults, later, later).expect("expired");
+    assert_eq!((expired.vaults[0].removed, expired.vaults[0].partly), (1, 1));
+
+    let passphrase = custodian.folder.path().join("passphrase");
+    fs::write(&passphrase, PASSPHRASE).expect("written");
+    let custody = custodian.custody();
+    let args = [&*folder, Path::new("--custody"), &custody, Path::new("--passphrase-file"), &passphrase];
+    let theirs = read(&python, &args).expect("the reader opens the vault");
+    assert_eq!(theirs.len(), 4);
+    assert!(theirs.iter().all(|line| line.get("identity").is_none()));
+    assert_eq!(theirs, ours(&folder, &custodian.keyring.opening_keys(&Capability::ALL)));
+
+    let tombstone = common::files_below(&folder.join("tombstones")).remove(0);
+    fs::remove_file(tombstone).expect("removed");
+    let complaint = read(&python, &args).expect_err("a missing segment is noticed");
+    assert!(complaint.contains("missing segments"), "{complaint}");
 }
 
 #[test]

@@ -179,9 +179,9 @@ fn identities_take_two_slots_once_there_is_a_second() {
 
     // Without a second slot the first opens everything again, unless the policy forbids it.
     let last = keyring.slots().find(|slot| slot.role == SlotRole::Second).expect("a second slot").id;
-    keyring.set_policy(Policy { dual_control: true, ..Policy::default() }).expect("decided");
+    keyring.set_policy(Policy { dual_control: true, ..Policy::default() }, jiff::Timestamp::now()).expect("decided");
     assert!(matches!(keyring.remove_slot(last), Err(KeyringError::DualControl)));
-    keyring.set_policy(Policy::default()).expect("decided");
+    keyring.set_policy(Policy::default(), jiff::Timestamp::now()).expect("decided");
     keyring.remove_slot(last).expect("removed");
     assert_eq!(Keyring::open(&folder, &passphrase()).expect("opens").opening_keys(&identity).len(), unlocked);
 }
@@ -189,7 +189,10 @@ fn identities_take_two_slots_once_there_is_a_second() {
 #[test]
 fn a_policy_of_dual_control_bars_identities_until_there_is_a_second_slot() {
     let mut custodian = Custodian::new();
-    custodian.keyring.set_policy(Policy { dual_control: true, ..Policy::default() }).expect("decided");
+    custodian
+        .keyring
+        .set_policy(Policy { dual_control: true, ..Policy::default() }, jiff::Timestamp::now())
+        .expect("decided");
     assert!(matches!(custodian.keyring.identity_barrier(), Some(KeyringError::NoSecondSlot)));
     assert_eq!(custodian.keyring.opening_keys(&[Capability::Identity]).len(), 0);
     add_passphrase(&mut custodian.keyring, "the comptroller's own", SlotRole::Second);

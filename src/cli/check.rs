@@ -70,6 +70,8 @@ struct Summary {
     bytes: u64,
     journals: u64,
     captures: u64,
+    expired_segments: u64,
+    expired_sections: usize,
     unopened_sections: usize,
     faults: Vec<String>,
     notes: Vec<String>,
@@ -84,6 +86,8 @@ impl Summary {
             bytes: report.bytes,
             journals: report.journals,
             captures: report.captures,
+            expired_segments: report.expired,
+            expired_sections: expired(report),
             unopened_sections: unopened(report),
             faults: report.faults.iter().map(ToString::to_string).collect(),
             notes: worth_telling(report).map(ToString::to_string).collect(),
@@ -101,12 +105,13 @@ fn print(out: &mut impl Write, report: &CheckReport, args: &Args, context: &Cont
     for note in worth_telling(report) {
         writeln!(out, "note: {note}")?;
     }
-    let unopened = unopened(report);
-    if unopened > 0 {
-        writeln!(
-            out,
-            "note: {unopened} sections were not opened, because their keys are expired, locked or elsewhere"
-        )?;
+    let counted = [
+        (report.expired as usize, "segments have expired and are removed"),
+        (expired(report), "sections have expired"),
+        (unopened(report), "sections were not opened, because their keys are locked or elsewhere"),
+    ];
+    for (number, what) in counted.iter().filter(|(number, _)| *number > 0) {
+        writeln!(out, "note: {number} {what}")?;
     }
     let CheckReport { segments, bytes, journals, captures, .. } = report;
     writeln!(out, "{segments} segments, {bytes} bytes, {journals} journals")?;
@@ -119,11 +124,15 @@ fn print(out: &mut impl Write, report: &CheckReport, args: &Args, context: &Cont
     Ok(())
 }
 
-/// All notes but those of unopened sections, which are counted: there may be thousands.
+/// All notes but those of sections, which are counted: there may be thousands.
 fn worth_telling(report: &CheckReport) -> impl Iterator<Item = &Note> {
-    report.notes.iter().filter(|note| !matches!(note, Note::Unopened { .. }))
+    report.notes.iter().filter(|note| !matches!(note, Note::Unopened { .. } | Note::Expired { .. }))
 }
 
 fn unopened(report: &CheckReport) -> usize {
-    report.notes.len() - worth_telling(report).count()
+    report.notes.iter().filter(|note| matches!(note, Note::Unopened { .. })).count()
+}
+
+fn expired(report: &CheckReport) -> usize {
+    report.notes.iter().filter(|note| matches!(note, Note::Expired { .. })).count()
 }

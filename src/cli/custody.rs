@@ -1,5 +1,7 @@
 //! `safelight custody`.
 
+mod show;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -10,8 +12,8 @@ use super::remedies::stdout_failed;
 use super::unlock::UnlockArgs;
 use super::{Context, Failure, Outcome, ledger, rehearse, slot};
 use crate::audit::Verb;
-use crate::custody::{Keyring, KeyringSummary, PackRequest, PassphraseCost, Policy, RecipientKeys};
-use crate::seal::Capability;
+use crate::custody::{Keyring, PackRequest, PassphraseCost, Policy, RecipientKeys};
+use show::{Shown, ShownEpoch};
 
 /// Arguments of `custody`.
 #[derive(clap::Args)]
@@ -48,11 +50,26 @@ enum Task {
         /// The file to write; it must not exist
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
-        /// For how many days from now the site may seal with it
+        /// For how many days the site may seal with it; the end of the pseudonym epoch ends it before that
         #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3660))]
         valid_days: u32,
+        /// Issue it for the epoch after the current one, so that the site has it in time
+        #[arg(long)]
+        next: bool,
     },
-    /// Show what the keyring holds: policy, keys, sites
+    /// Begin a new pseudonym epoch with new keys to seal for; nothing that is sealed is touched
+    #[command(after_help = "\
+Do this when a site pack may have been stolen. Packs that are out are superseded: they work until they expire, because a \
+site cannot know, and what they seal can be opened as before, under the old epoch's pseudonyms. So issue the sites new \
+packs at once. Search finds plates in all epochs.")]
+    Rotate {
+        #[command(flatten)]
+        custody: CustodyArgs,
+        /// This site only
+        #[arg(long, value_name = "NAME")]
+        site: Option<String>,
+    },
+    /// Show what is kept until when and what falls due next, epochs, and sites
     Show {
         #[command(flatten)]
         custody: CustodyArgs,
@@ -84,7 +101,11 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     match args.task {
         Task::Init { custody, policy } => init(&custody, policy.as_deref(), context)?,
         Task::Policy { custody, set } => policy(&custody, set.as_deref(), context)?,
-        Task::Pack { custody, site, output, valid_days } => pack(&custody, &site, &output, valid_days, context)?,
+        Task::Pack { custody, site, output, valid_days, next } => {
+            let request = PackRequest { site: &site, valid_days, now: Timestamp::now() };
+            pack(&custody, &request, next, &output, context)?;
+        }
+        Task::Rotate { custody, site } => rotate(&custody, site.as_deref(), context)?,
         Task::Show { custody } => show(&custody, context)?,
         Task::Slot(args) => slot::run(args, context)?,
         Task::Rehearse(args) => rehearse::run(&args, context)?,
@@ -128,7 +149,7 @@ fn policy(args: &CustodyArgs, set: Option<&Path>, context: &Context) -> Result<(
     let changed = new.is_some();
     if let Some(policy) = new {
         ledger::record_act(&keyring, Verb::Policy, "")?;
-        keyring.set_policy(policy)?;
+        keyring.set_policy(policy, Timestamp::now())?;
     }
     let printed = Printed { policy: keyring.policy().to_toml() };
     report(context, &printed, |out| match changed {
@@ -140,42 +161,74 @@ fn policy(args: &CustodyArgs, set: Option<&Path>, context: &Context) -> Result<(
     })
 }
 
-fn pack(args: &CustodyArgs, site: &str, output: &Path, valid_days: u32, context: &Context) -> Result<(), Failure> {
+fn pack(
+    args: &CustodyArgs,
+    request: &PackRequest<'_>,
+    next: bool,
+    output: &Path,
+    context: &Context,
+) -> Result<(), Failure> {
     #[derive(Serialize)]
     struct Issued {
         site: String,
         custody: String,
         issued: Timestamp,
         until: Timestamp,
-        epoch: u32,
+        epoch: ShownEpoch,
         classes: Vec<String>,
     }
     let mut keyring = args.unlock.open(&args.custody)?;
-    ledger::record_act(&keyring, Verb::Pack, site)?;
-    let pack = keyring.issue_pack(&PackRequest { site, valid_days, now: Timestamp::now() }, output)?;
+    ledger::record_act(&keyring, Verb::Pack, request.site)?;
+    let pack = if next { keyring.issue_next_pack(request, output)? } else { keyring.issue_pack(request, output)? };
     let schedule = pack.schedule();
     let issued = Issued {
-        site: site.to_owned(),
+        site: request.site.to_owned(),
         custody: pack.custody().to_string(),
         issued: schedule.issued(),
         until: schedule.until(),
-        epoch: pack.epoch_keys().epoch(),
+        epoch: pack.epoch().into(),
         classes: schedule.classes().map(str::to_owned).collect(),
     };
     report(context, &issued, |out| {
-        writeln!(out, "Site pack for {site:?} written to {}, valid until {:.0}.", output.display(), issued.until)?;
+        let Issued { site, until, epoch, classes, .. } = &issued;
+        writeln!(out, "Site pack for {site:?} written to {}, valid until {until:.0}.", output.display())?;
+        if epoch.until == Some(*until) {
+            writeln!(out, "Pseudonym epoch {} ends then, and whoever steals the pack can try plates", epoch.number)?;
+            writeln!(out, "of that epoch only. The site needs its next pack by then: `custody pack --next`.")?;
+        }
         writeln!(
             out,
             "Classes: {}. Whoever holds it can seal and pseudonymise, and open nothing.",
-            issued.classes.join(", ")
+            classes.join(", ")
         )?;
         writeln!(out, "Back up the keyring again: it holds the keys for what this site will seal.")
     })
 }
 
+fn rotate(args: &CustodyArgs, site: Option<&str>, context: &Context) -> Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Rotated {
+        epoch: ShownEpoch,
+        superseded: Vec<String>,
+    }
+    let mut keyring = args.unlock.open(&args.custody)?;
+    ledger::record_act(&keyring, Verb::Rotate, site.unwrap_or_default())?;
+    let rotation = keyring.rotate(site, Timestamp::now())?;
+    let rotated = Rotated { epoch: rotation.epoch.into(), superseded: rotation.superseded };
+    report(context, &rotated, |out| {
+        let whose = site.map(|site| format!(" for {site:?}")).unwrap_or_default();
+        writeln!(out, "Pseudonym epoch {} has begun{whose}, and with it new keys to seal for.", rotated.epoch.number)?;
+        if !rotated.superseded.is_empty() {
+            writeln!(out, "Superseded, and to be replaced now: the packs of {}.", rotated.superseded.join(", "))?;
+            writeln!(out, "They go on working until they expire: a site cannot know. Nothing sealed was touched.")?;
+        }
+        writeln!(out, "Back up the keyring again.")
+    })
+}
+
 fn show(args: &CustodyArgs, context: &Context) -> Result<(), Failure> {
     let summary = args.unlock.open(&args.custody)?.summary();
-    let shown = Shown::of(&summary);
+    let shown = Shown::of(&summary, Timestamp::now());
     report(context, &shown, |out| shown.print(out))
 }
 
@@ -210,97 +263,6 @@ fn recipient(private: &Path, context: &Context) -> Result<(), Failure> {
         )?;
         writeln!(out, "  {}", made.key)
     })
-}
-
-/// What `custody show` shows.
-#[derive(Serialize)]
-struct Shown {
-    custody: String,
-    created: Timestamp,
-    epoch: u32,
-    classes: Vec<ShownClass>,
-    default_class: String,
-    keys: ShownKeys,
-    first_due: Option<String>,
-    last_due: Option<String>,
-    sites: Vec<ShownSite>,
-}
-
-#[derive(Serialize)]
-struct ShownClass {
-    name: String,
-    catalogue: String,
-    scene: String,
-    identity: String,
-}
-
-#[derive(Serialize)]
-struct ShownKeys {
-    catalogue: usize,
-    scene: usize,
-    identity: usize,
-}
-
-#[derive(Serialize)]
-struct ShownSite {
-    name: String,
-    packs: u32,
-    issued: Timestamp,
-    until: Timestamp,
-}
-
-impl Shown {
-    fn of(summary: &KeyringSummary) -> Self {
-        let classes = summary.policy.classes.iter().map(|class| ShownClass {
-            name: class.name.clone(),
-            catalogue: class.retention(Capability::Catalogue).to_string(),
-            scene: class.retention(Capability::Scene).to_string(),
-            identity: class.retention(Capability::Identity).to_string(),
-        });
-        let sites = summary.sites.iter().map(|site| ShownSite {
-            name: site.name.clone(),
-            packs: site.packs,
-            issued: site.issued,
-            until: site.until,
-        });
-        let [catalogue, scene, identity] = summary.keys;
-        Self {
-            custody: summary.custody.to_string(),
-            created: summary.created,
-            epoch: summary.epoch,
-            classes: classes.collect(),
-            default_class: summary.policy.default_class.clone(),
-            keys: ShownKeys { catalogue, scene, identity },
-            first_due: summary.due.map(|(first, _)| first.to_string()),
-            last_due: summary.due.map(|(_, last)| last.to_string()),
-            sites: sites.collect(),
-        }
-    }
-
-    fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
-        writeln!(out, "custodian  {}", self.custody)?;
-        writeln!(out, "made       {:.0}", self.created)?;
-        writeln!(out, "epoch      {}", self.epoch)?;
-        let ShownKeys { catalogue, scene, identity } = self.keys;
-        writeln!(out, "keys       {catalogue} catalogue, {scene} scene, {identity} identity")?;
-        if let (Some(first), Some(last)) = (&self.first_due, &self.last_due) {
-            writeln!(out, "due        from the end of {first} to the end of {last}")?;
-        }
-        writeln!(out, "\n{:<12} {:>12} {:>12} {:>12}", "class", "catalogue", "scene", "identity")?;
-        for class in &self.classes {
-            let mark = if class.name == self.default_class { " (default)" } else { "" };
-            let ShownClass { name, catalogue, scene, identity } = class;
-            writeln!(out, "{name:<12} {catalogue:>12} {scene:>12} {identity:>12}{mark}")?;
-        }
-        if self.sites.is_empty() {
-            return writeln!(out, "\nNo site has a pack yet: `safelight custody pack` issues one.");
-        }
-        writeln!(out, "\n{:<28} {:>5}  {:<20} {:<20}", "site", "packs", "issued", "valid until")?;
-        for ShownSite { name, packs, issued, until } in &self.sites {
-            writeln!(out, "{name:<28} {packs:>5}  {issued:<20.0} {until:<20.0}")?;
-        }
-        Ok(())
-    }
 }
 
 /// One JSON object or text, on stdout.

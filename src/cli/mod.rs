@@ -15,6 +15,7 @@ mod custody;
 mod demo;
 #[cfg(feature = "onnx")]
 mod detector;
+mod expire;
 mod export;
 mod eyes;
 mod generate;
@@ -70,6 +71,8 @@ enum Verb {
     Export(export::Args),
     /// Verify a vault, with or without keys
     Check(check::Args),
+    /// Destroy the keys that are due, and what nobody can open any more
+    Expire(expire::Args),
     /// Verify and show who looked, when, and how much left
     Audit(audit::Args),
     /// Attack a stolen folder and report what it yields
@@ -194,6 +197,7 @@ fn run() -> Result<Outcome, Failure> {
         Verb::Open(args) => open::run(args, &context),
         Verb::Export(args) => export::run(args, &context),
         Verb::Check(args) => check::run(args, &context),
+        Verb::Expire(args) => expire::run(args, &context),
         Verb::Audit(args) => audit::run(args, &context),
         Verb::Breach(args) => breach::run(args, &context),
         Verb::Impact(args) => impact::run(args, &context),

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::holder::{HolderArgs, open_vault};
+use super::holder::{Holder, HolderArgs, open_vault};
 use super::remedies::stdout_failed;
 use super::{Context, Failure, Outcome, Stop, ledger};
 use crate::audit::{Details, Look, Verb};
 use crate::capture::CaptureId;
 use crate::redact::{RestoreError, needs_scene, restore};
 use crate::seal::Capability;
+use crate::vault::{OpenError, OpeningVault};
 
 /// Arguments of `open`.
 #[derive(clap::Args)]
@@ -71,14 +72,14 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let mut opened =
         Opened { record: id.to_string(), bytes: 0, blake3: String::new(), source_name: None, plates: None };
     let file = if args.identity {
-        let identity = vault.identity(id, &holder.keys)?;
+        let identity = vault.identity(id, &holder.keys).map_err(|error| traced(error, &vault, &holder))?;
         opened.source_name = Some(String::from_utf8_lossy(&identity.source_name).into_owned());
         opened.plates = Some(identity.plates.iter().filter_map(|plate| plate.texts.first().cloned()).collect());
         let scene = if needs_scene(identity.method) { Some(vault.scene(id, &holder.keys)?) } else { None };
         let scene = scene.as_ref().map(|scene| scene.file.as_slice());
         restore(identity.method, scene, &identity.removed, &identity.blake3)?.into_owned()
     } else {
-        vault.scene(id, &holder.keys)?.file
+        vault.scene(id, &holder.keys).map_err(|error| traced(error, &vault, &holder))?.file
     };
     if let Some(keyring) = &holder.keyring {
         let verb = if args.identity { Verb::Identity } else { Verb::Open };
@@ -112,6 +113,16 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         }
     }
     Ok(Outcome::Done)
+}
+
+/// Whether a record that was not found has expired: the catalogue outlives what it speaks of, and the custodian may ask it.
+fn traced(error: OpenError, vault: &OpeningVault, holder: &Holder) -> OpenError {
+    let (OpenError::NoRecord { id, capability }, Some(keyring)) = (&error, &holder.keyring) else { return error };
+    let (id, capability) = (*id, *capability);
+    match vault.expiry(id, capability, &keyring.opening_keys(&[Capability::Catalogue])) {
+        Ok(Some(destroyed)) => OpenError::Expired { id, capability, destroyed },
+        _ => error,
+    }
 }
 
 /// A new file that only its owner may read: it shows what the vault hides.

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 
 use super::{Failure, Stop};
 use crate::custody::{FileError, KeyringError, PackError, PolicyError, RecipientError};
-use crate::vault::{OpenError, SealError};
+use crate::vault::{ExpireError, OpenError, SealError};
 
 /// Stdout is closed or full.
 pub(super) fn stdout_failed(error: std::io::Error) -> Failure {
@@ -79,6 +79,15 @@ impl From<KeyringError> for Failure {
             KeyringError::Passphrase(_) => Self::usage(problem, "take four or more words that nobody can guess"),
             KeyringError::Cost => Self::usage(problem, "free some memory: opening a keyring takes 256 MiB"),
             KeyringError::Term { .. } => Self::usage(problem, "ask for 1 to 3660 days"),
+            KeyringError::NoNextEpoch { .. } => {
+                Self::usage(problem, "issue a pack without --next; `safelight custody rotate` begins a new epoch")
+            }
+            KeyringError::UnknownSite { .. } => {
+                Self::usage(problem, "see the sites' names with `safelight custody show`")
+            }
+            KeyringError::Changed { .. } => {
+                Self::usage(problem, "wait for the other command to end, then run this one again; nothing was written")
+            }
             KeyringError::SiteName => Self::usage(problem, "give --site a short name such as a port of entry"),
         }
     }
@@ -137,7 +146,13 @@ impl From<PackError> for Failure {
             PackError::Expired { .. } => {
                 Self::integrity(problem, "ask the custodian for a new one: `safelight custody pack`")
             }
-            PackError::NotYetValid { .. } => Self::integrity(problem, "set this machine's clock"),
+            PackError::EpochOver { .. } => Self::integrity(
+                problem,
+                "ask the custodian for the pack of the epoch that has begun: `safelight custody pack`",
+            ),
+            PackError::NotYetValid { .. } => {
+                Self::integrity(problem, "use the pack of the current epoch, or set this machine's clock")
+            }
         }
     }
 }
@@ -191,6 +206,20 @@ impl From<SealError> for Failure {
     }
 }
 
+impl From<ExpireError> for Failure {
+    fn from(error: ExpireError) -> Self {
+        let problem = error.to_string();
+        match error {
+            ExpireError::Open(error) => error.into(),
+            ExpireError::Keyring(error) => error.into(),
+            ExpireError::Export => Self::usage(problem, "name the vault that it was made from"),
+            ExpireError::Foreign { .. } => Self::integrity(problem, "use the keyring of this vault's custodian"),
+            ExpireError::Locked { .. } => Self::usage(problem, "wait for it to end, then run the same command again"),
+            ExpireError::Store { source, .. } => file_failure(problem, source.kind()),
+        }
+    }
+}
+
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         let problem = error.to_string();
@@ -199,8 +228,9 @@ impl From<OpenError> for Failure {
             OpenError::NotAVault { .. } => Self::usage(problem, "name the folder that holds a file `vault`"),
             OpenError::NoRecord { .. } => Self::usage(
                 problem,
-                "check the record's id; an unreadable capture has no scene, an expired one nothing",
+                "check the record's id, and that it is of this vault; an unreadable capture has no scene",
             ),
+            OpenError::Expired { .. } => Self::usage(problem, "nothing: it was not to be kept for longer"),
             OpenError::NoKey { .. } => Self::integrity(problem, "use the keyring or key file that it was sealed for"),
             OpenError::NoSection { .. } => Self::usage(problem, "the view that was exported does not contain it"),
             OpenError::Card(_) => {

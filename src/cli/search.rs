@@ -1,6 +1,6 @@
 //! `safelight search`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::holder::{HolderArgs, open_vault};
 use super::remedies::stdout_failed;
+use super::terminal::count;
 use super::{Context, Failure, Outcome, ledger};
 use crate::audit::{Details, Look, Verb};
 use crate::capture::{CaptureId, PlateText, RegionKind};
@@ -81,7 +82,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         let of_epoch = |epoch| keyring.epoch_keys(Domain::HOME, epoch).plate(plate).show(RegionKind::Plate).to_string();
         details.pseudonyms.extend(keyring.epochs().map(of_epoch));
     }
-    let Found { mut hits, closed } = query.run(&vault, &holder.keys)?;
+    let Found { mut hits, closed, expired } = query.run(&vault, &holder.keys)?;
     if let Some((kind, wanted)) = pseudonym {
         hits.retain(|hit| has_pseudonym(&hit.record, kind, wanted));
         details.pseudonyms.push(wanted.show(kind).to_string());
@@ -96,11 +97,14 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
 
     let mut out = std::io::stdout().lock();
     let printed = if context.json {
-        let answer =
-            Answer { closed_segments: closed.len(), hits: hits.iter().map(|hit| Row::of(hit, &tried)).collect() };
+        let answer = Answer {
+            closed_segments: closed.len(),
+            expired_segments: expired.len(),
+            hits: hits.iter().map(|hit| Row::of(hit, &tried)).collect(),
+        };
         serde_json::to_writer_pretty(&mut out, &answer).map_err(std::io::Error::from).and_then(|()| writeln!(out))
     } else {
-        print(&mut out, &hits, &tried, &closed.into_iter().collect(), context)
+        print(&mut out, &hits, &tried, [closed.len(), expired.len()], context)
     };
     printed.map_err(stdout_failed)?;
     Ok(Outcome::Done)
@@ -148,8 +152,10 @@ fn has_pseudonym(record: &CatalogueRecord, kind: RegionKind, wanted: Pseudonym) 
 
 #[derive(Serialize)]
 struct Answer {
-    /// Segments that these keys do not open: expired, or sealed for another holder.
+    /// Segments that these keys do not open: sealed for another holder.
     closed_segments: usize,
+    /// Segments whose time is over.
+    expired_segments: usize,
     hits: Vec<Row>,
 }
 
@@ -220,7 +226,7 @@ fn print(
     out: &mut impl Write,
     hits: &[Hit],
     tried: &[PlateText],
-    closed: &HashSet<crate::seal::SegmentId>,
+    [closed, expired]: [usize; 2],
     context: &Context,
 ) -> std::io::Result<()> {
     if !hits.is_empty() {
@@ -250,8 +256,11 @@ fn print(
     }
     if !context.quiet {
         eprintln!("{} captures", hits.len());
-        if !closed.is_empty() {
-            eprintln!("{} segments were not searched: their keys are expired or elsewhere", closed.len());
+        if expired > 0 {
+            eprintln!("{} expired: nobody can search them any more", count(expired as u64, "segment"));
+        }
+        if closed > 0 {
+            eprintln!("{} not searched: their keys are elsewhere", count(closed as u64, "segment"));
         }
     }
     Ok(())

@@ -27,6 +27,15 @@ pub(super) struct Body {
     pub buckets: Vec<BucketBody>,
     #[n(6)]
     pub sites: Vec<SiteBody>,
+    /// What was destroyed, so that "expired" can be told from "never there".
+    #[n(7)]
+    #[cbor(default)]
+    #[zeroize(skip)]
+    pub expired: Vec<ExpiredBody>,
+    /// That of all sites. A site has the later one of this and its own.
+    #[n(8)]
+    #[cbor(default)]
+    pub rotation: u32,
     /// Present when identities need a second slot.
     #[n(16)]
     #[zeroize(skip)]
@@ -45,13 +54,38 @@ pub(super) struct LockBody {
 }
 
 /// A pseudonym epoch.
-#[derive(Encode, Decode)]
+#[derive(Clone, Copy, Encode, Decode)]
 #[cbor(map)]
 pub(super) struct EpochBody {
     #[n(0)]
     pub number: u32,
     #[n(1)]
     pub since: i64,
+    /// Absent: until a rotation.
+    #[n(2)]
+    pub until: Option<i64>,
+    /// Of the sites that it is for.
+    #[n(3)]
+    #[cbor(default)]
+    pub rotation: u32,
+}
+
+/// A bucket whose private key was destroyed.
+#[derive(Clone, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct ExpiredBody {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub bucket: [u8; 16],
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub key: [u8; 16],
+    #[n(2)]
+    pub class: String,
+    #[n(3)]
+    pub expiry: Month,
+    #[n(4)]
+    pub capability: u8,
+    #[n(5)]
+    pub destroyed: i64,
 }
 
 /// One bucket of one capability. Several may have the same class and expiry, after a rotation.
@@ -74,6 +108,14 @@ pub(super) struct BucketBody {
     pub private: Option<[u8; 32]>,
     #[n(6)]
     pub created: i64,
+    /// The keyring's generation that was the first to hold it.
+    #[n(7)]
+    #[cbor(default)]
+    pub generation: u64,
+    /// Of the sites that it is for.
+    #[n(8)]
+    #[cbor(default)]
+    pub rotation: u32,
     #[n(16)]
     #[zeroize(skip)]
     pub locked: Option<LockedKey>,
@@ -108,18 +150,33 @@ pub(super) struct SiteBody {
     pub until: i64,
     #[n(5)]
     pub packs: u32,
+    /// The site's own rotation.
+    #[n(6)]
+    #[cbor(default)]
+    pub rotation: u32,
+    /// Epoch and rotation of the latest pack.
+    #[n(7)]
+    #[cbor(default)]
+    pub pack_epoch: u32,
+    #[n(8)]
+    #[cbor(default)]
+    pub pack_rotation: u32,
 }
 
 impl Body {
     /// The encoding's length is below this, so that encoding never has to move secrets to a larger buffer.
     pub fn capacity(&self) -> usize {
-        let names = self.buckets.iter().map(|b| b.class.len()).chain(self.sites.iter().map(|s| s.name.len()));
+        let classes = self.buckets.iter().map(|b| &b.class).chain(self.expired.iter().map(|e| &e.class));
+        let names: usize = classes.chain(self.sites.iter().map(|site| &site.name)).map(String::len).sum();
         let locked =
             self.buckets.iter().filter_map(|b| b.locked.as_ref()).map(|l| l.public.len() + l.sealed.len() + 64);
-        8192 + names.sum::<usize>()
+        let purposes = self.policy.egress.iter().flat_map(|egress| &egress.purposes).map(|p| p.name.len() + 16);
+        8192 + names
             + locked.sum::<usize>()
-            + 160 * (self.buckets.len() + self.sites.len())
-            + 32 * self.epochs.len()
+            + 192 * (self.buckets.len() + self.sites.len())
+            + 96 * self.expired.len()
+            + 48 * self.epochs.len()
             + 256 * self.policy.classes.len()
+            + purposes.sum::<usize>()
     }
 }

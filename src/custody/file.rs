@@ -70,6 +70,44 @@ pub(super) fn replace_private(path: &Path, bytes: &[u8]) -> Result<(), FileError
     sync_parent(path)
 }
 
+/// Waits until nobody else holds the file, and holds it until the answer is dropped. Whoever waited looks at the path anew:
+/// another file may bear its name by then.
+pub(super) fn lock(path: &Path) -> Result<File, FileError> {
+    let lock = || {
+        let file = File::open(path)?;
+        file.lock()?;
+        Ok(file)
+    };
+    lock().map_err(FileError::on("lock", path))
+}
+
+/// A file that is about to be replaced, still open.
+pub(super) struct Superseded(File);
+
+impl Superseded {
+    pub fn hold(path: &Path) -> Result<Self, FileError> {
+        File::options().write(true).open(path).map(Self).map_err(FileError::on("write", path))
+    }
+
+    /// Overwrites the bytes that no name leads to any more; a copy by another name is somebody's, and stays. What it
+    /// cannot do it leaves: nothing rests upon it.
+    pub fn overwrite(mut self) {
+        let overwrite = |file: &mut File| -> io::Result<()> {
+            let metadata = file.metadata()?;
+            #[cfg(unix)]
+            let named = std::os::unix::fs::MetadataExt::nlink(&metadata) > 0;
+            #[cfg(not(unix))]
+            let named = true;
+            if !named {
+                io::copy(&mut io::repeat(0).take(metadata.len()), file)?;
+                file.sync_all()?;
+            }
+            Ok(())
+        };
+        let _ = overwrite(&mut self.0);
+    }
+}
+
 /// A synced file beside `path`, which goes away unless it is persisted.
 fn stage(path: &Path, bytes: &[u8], mode: u32) -> Result<NamedTempFile, FileError> {
     let mut builder = tempfile::Builder::new();

@@ -2,16 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use super::body::{Body, BucketBody, EpochBody, SiteBody};
+use super::body::{Body, EpochBody};
 use super::dual::OpenLock;
 use super::file::{self, FileError};
 use super::layout::{self, Parts};
 use super::opening::OpeningKeys;
-use super::pack::{IssuedBucket, JournalKey, PackContents, PackError, SealingKey, SitePack};
-use super::policy::{ClassPolicy, Month, Policy};
+use super::pack::PackError;
+use super::policy::Policy;
 use super::policy_file::PolicyError;
 use super::signing::{Signature, SigningKey, VerifyingKey};
 use super::slot::{
@@ -20,9 +20,7 @@ use super::slot::{
 };
 use super::slots::unopened;
 use crate::pseudonym::{CanaryKey, Domain, EpochKeys, PseudonymRoot};
-use crate::seal::{
-    BucketId, Capability, CustodyId, JournalId, KeyId, PrivateKey, SlotId, padded_len, random, secret_key,
-};
+use crate::seal::{Capability, CustodyId, KeyId, SlotId, padded_len, secret_key};
 
 secret_key! {
     /// Wraps the keys of the audit log's details.
@@ -116,6 +114,26 @@ pub enum KeyringError {
         /// The days asked for.
         days: u32,
     },
+    /// Somebody else has written it since it was opened. To write now would undo that, and bring back or lose keys.
+    #[error("the keyring was changed by another command: it has generation {found} instead of {expected}")]
+    Changed {
+        /// The file's generation.
+        found: u64,
+        /// The generation that was opened.
+        expected: u64,
+    },
+    /// There is no epoch after the current one: it has no end.
+    #[error("pseudonym epoch {epoch} has no end, so that none follows it")]
+    NoNextEpoch {
+        /// The current epoch.
+        epoch: u32,
+    },
+    /// No pack was ever issued to a site of that name.
+    #[error("there is no site {name:?}")]
+    UnknownSite {
+        /// The name.
+        name: String,
+    },
     /// The site's name is empty or too long.
     #[error("a site's name has 1 to 100 characters")]
     SiteName,
@@ -129,8 +147,8 @@ pub enum KeyringError {
 
 /// An unlocked keyring.
 pub struct Keyring {
-    path: PathBuf,
-    generation: u64,
+    pub(super) path: PathBuf,
+    pub(super) generation: u64,
     pub(super) custody: CustodyId,
     pub(super) slots: Vec<Slot>,
     pub(super) opened_by: Option<SlotId>,
@@ -138,48 +156,6 @@ pub struct Keyring {
     pub(super) body: Body,
     /// The identities' lock, when a second slot was opened.
     pub(super) lock: Option<OpenLock>,
-}
-
-/// What a new pack is for.
-pub struct PackRequest<'a> {
-    /// The site's name.
-    pub site: &'a str,
-    /// For how many days from `now` it may be used.
-    pub valid_days: u32,
-    /// When it is issued.
-    pub now: Timestamp,
-}
-
-/// What may be shown of a keyring.
-#[derive(Clone, Debug)]
-pub struct KeyringSummary {
-    /// The custodian.
-    pub custody: CustodyId,
-    /// When the keyring was made.
-    pub created: Timestamp,
-    /// The current pseudonym epoch.
-    pub epoch: u32,
-    /// How long what is kept.
-    pub policy: Policy,
-    /// Number of private keys by capability, in [`Capability::ALL`]'s order.
-    pub keys: [usize; 3],
-    /// Expiry months of the buckets with the first and last to fall due, when there are any.
-    pub due: Option<(Month, Month)>,
-    /// The sites.
-    pub sites: Vec<SiteSummary>,
-}
-
-/// What may be shown of a site.
-#[derive(Clone, Debug)]
-pub struct SiteSummary {
-    /// Its name.
-    pub name: String,
-    /// Packs issued so far.
-    pub packs: u32,
-    /// When the latest was issued.
-    pub issued: Timestamp,
-    /// When the latest expires.
-    pub until: Timestamp,
 }
 
 impl Keyring {
@@ -203,9 +179,11 @@ impl Keyring {
             pseudonym_root: *PseudonymRoot::generate().expose(),
             created: now.as_second(),
             policy,
-            epochs: vec![EpochBody { number: 1, since: now.as_second() }],
+            epochs: vec![EpochBody { number: 1, since: now.as_second(), until: None, rotation: 0 }],
             buckets: Vec::new(),
             sites: Vec::new(),
+            expired: Vec::new(),
+            rotation: 0,
             identity_lock: None,
         };
         let (custody, key) = (signing.verifying().custody(), GuardedKey::generate());
@@ -214,6 +192,7 @@ impl Keyring {
         slot.guard(&key, custody).expect("a slot just made is sound");
         let (slots, opened_by) = (vec![slot], None);
         let mut keyring = Self { path, custody, generation: 0, slots, opened_by, key, body, lock: None };
+        keyring.shorten_epochs(now);
         create_private_folder(folder)?;
         let bytes = keyring.next_bytes();
         file::create_private(&keyring.path, &bytes)?;
@@ -239,55 +218,6 @@ impl Keyring {
     /// Whose keyring a custody folder holds, without opening it.
     pub fn custody_of(folder: &Path) -> Result<CustodyId, KeyringError> {
         Ok(Parts::parse(&read_keyring(folder)?.1)?.custody)
-    }
-
-    /// Issues a site pack, with the buckets that the site will need until the pack expires, and writes it to `to`.
-    ///
-    /// The keyring is written first: no pack exists whose private keys could be lost.
-    pub fn issue_pack(&mut self, request: &PackRequest<'_>, to: &Path) -> Result<SitePack, KeyringError> {
-        let PackRequest { site, valid_days, now } = *request;
-        if site.is_empty() || site.chars().count() > 100 {
-            return Err(KeyringError::SiteName);
-        }
-        let term = SignedDuration::from_hours(24 * i64::from(valid_days));
-        let until = now.checked_add(term).map_err(|_| KeyringError::Term { days: valid_days })?;
-        if valid_days == 0 || valid_days > 3660 {
-            return Err(KeyringError::Term { days: valid_days });
-        }
-        if to.exists() {
-            return Err(FileError::on("create", to)(std::io::Error::new(
-                std::io::ErrorKind::AlreadyExists,
-                "it exists already",
-            ))
-            .into());
-        }
-        let policy = self.body.policy.clone();
-        let mut buckets = Vec::new();
-        for class in &policy.classes {
-            for capability in Capability::ALL {
-                for expiry in months_needed(class, capability, now, until) {
-                    buckets.push(self.bucket(class, capability, expiry, now)?);
-                }
-            }
-        }
-        let at = self.site(site);
-        let record = &mut self.body.sites[at];
-        (record.issued, record.until) = (now.as_second(), until.as_second());
-        record.packs += 1;
-        let (journal, journal_key) = (JournalId(record.journal), JournalKey::from_bytes(&record.journal_key));
-        self.save()?;
-        let epoch_keys = self.epoch_keys(Domain::HOME, self.current_epoch());
-        let contents = PackContents {
-            site: site.to_owned(),
-            issued: now,
-            until,
-            epoch_keys,
-            journal,
-            journal_key,
-            policy,
-            buckets,
-        };
-        Ok(SitePack::create(to, contents, &self.signing_key())?)
     }
 
     /// Takes out the private keys of some capabilities: search asks for the catalogue's only. Under dual control those of
@@ -316,11 +246,6 @@ impl Keyring {
         PseudonymRoot::from_bytes(&self.body.pseudonym_root).canaries()
     }
 
-    /// All epochs so far, oldest first.
-    pub fn epochs(&self) -> impl Iterator<Item = u32> {
-        self.body.epochs.iter().map(|epoch| epoch.number)
-    }
-
     /// The custodian's id.
     pub fn custody(&self) -> CustodyId {
         self.custody
@@ -343,9 +268,10 @@ impl Keyring {
 
     /// Decides anew. It holds for packs issued from now on: what is sealed keeps its term, and packs that are out keep
     /// the policy that they carry until they expire.
-    pub fn set_policy(&mut self, policy: Policy) -> Result<(), KeyringError> {
+    pub fn set_policy(&mut self, policy: Policy, now: Timestamp) -> Result<(), KeyringError> {
         policy.check()?;
         self.body.policy = policy;
+        self.shorten_epochs(now);
         self.save()
     }
 
@@ -365,7 +291,7 @@ impl Keyring {
         self.path.parent().unwrap_or(Path::new("."))
     }
 
-    /// How often the keyring was written.
+    /// How often the keyring was written. A backup with a lower number is older.
     pub fn generation(&self) -> u64 {
         self.generation
     }
@@ -375,95 +301,20 @@ impl Keyring {
         Timestamp::from_second(self.body.created).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
-    /// What may be shown.
-    pub fn summary(&self) -> KeyringSummary {
-        let time = |seconds| Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH);
-        let expiries = || self.body.buckets.iter().map(|bucket| bucket.expiry);
-        KeyringSummary {
-            custody: self.custody,
-            created: time(self.body.created),
-            epoch: self.current_epoch(),
-            policy: self.body.policy.clone(),
-            keys: Capability::ALL.map(|c| self.body.buckets.iter().filter(|b| b.capability == c.tag()).count()),
-            due: expiries().min().zip(expiries().max()),
-            sites: self
-                .body
-                .sites
-                .iter()
-                .map(|site| SiteSummary {
-                    name: site.name.clone(),
-                    packs: site.packs,
-                    issued: time(site.issued),
-                    until: time(site.until),
-                })
-                .collect(),
-        }
-    }
-
-    fn signing_key(&self) -> SigningKey {
+    pub(super) fn signing_key(&self) -> SigningKey {
         SigningKey::from_bytes(&self.body.signing_key)
     }
 
-    fn current_epoch(&self) -> u32 {
-        self.body.epochs.last().map_or(1, |epoch| epoch.number)
-    }
-
-    /// The newest bucket of that class, capability and month; made when there is none.
-    fn bucket(
-        &mut self,
-        class: &ClassPolicy,
-        capability: Capability,
-        expiry: Month,
-        now: Timestamp,
-    ) -> Result<IssuedBucket, KeyringError> {
-        let found = self.body.buckets.iter().rposition(|bucket| {
-            bucket.class == class.name && bucket.capability == capability.tag() && bucket.expiry == expiry
-        });
-        let at = match found {
-            Some(at) => at,
-            None => {
-                let private = PrivateKey::generate();
-                let mut bucket = BucketBody {
-                    bucket: random(),
-                    key: private.public().id().0,
-                    class: class.name.clone(),
-                    expiry,
-                    capability: capability.tag(),
-                    private: None,
-                    created: now.as_second(),
-                    locked: None,
-                };
-                let lock = self.body.identity_lock.as_ref();
-                bucket.keep(&private, lock, self.custody).map_err(|_| KeyringError::Damaged)?;
-                self.body.buckets.push(bucket);
-                self.body.buckets.len() - 1
-            }
-        };
-        let bucket = &self.body.buckets[at];
-        let key = bucket.public().map_err(|_| KeyringError::Damaged)?;
-        let sealing = SealingKey { capability, bucket: BucketId(bucket.bucket), key };
-        Ok(IssuedBucket { class: class.name.clone(), expiry, sealing })
-    }
-
-    /// Where the site stands in the list; a new one is given a journal, which it keeps from pack to pack.
-    fn site(&mut self, name: &str) -> usize {
-        let found = self.body.sites.iter().position(|site| site.name == name);
-        found.unwrap_or_else(|| {
-            self.body.sites.push(SiteBody {
-                name: name.to_owned(),
-                journal: JournalId::random().0,
-                journal_key: *JournalKey::generate().expose(),
-                issued: 0,
-                until: 0,
-                packs: 0,
-            });
-            self.body.sites.len() - 1
-        })
-    }
-
     pub(super) fn save(&mut self) -> Result<(), KeyringError> {
+        // Two writers wait for each other, and the second one sees that it is late.
+        let _held = file::lock(&self.path)?;
+        let found = Parts::parse(&file::read_secret(&self.path)?)?.generation;
+        if found != self.generation {
+            return Err(KeyringError::Changed { found, expected: self.generation });
+        }
         let bytes = self.next_bytes();
-        Ok(file::replace_private(&self.path, &bytes)?)
+        file::replace_private(&self.path, &bytes).inspect_err(|_| self.generation = found)?;
+        Ok(())
     }
 
     /// The file's next generation.
@@ -483,20 +334,6 @@ pub(super) fn read_keyring(folder: &Path) -> Result<(PathBuf, Zeroizing<Vec<u8>>
     let path = folder.join(FILE_NAME);
     let bytes = file::read_secret(&path)?;
     Ok((path, bytes))
-}
-
-/// Every expiry month that a record sealed within the pack's term may get. A day is added at both ends for clocks that
-/// are off.
-fn months_needed(class: &ClassPolicy, capability: Capability, from: Timestamp, until: Timestamp) -> Vec<Month> {
-    let day = SignedDuration::from_hours(24);
-    let retention = class.retention(capability);
-    let first = retention.expiry(from.checked_sub(day).unwrap_or(from));
-    let last = retention.expiry(until.checked_add(day).unwrap_or(until));
-    let mut months = vec![first];
-    while let Some(&month) = months.last().filter(|&&month| month < last) {
-        months.push(month.next());
-    }
-    months
 }
 
 fn create_private_folder(path: &Path) -> Result<(), KeyringError> {

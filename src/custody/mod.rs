@@ -6,12 +6,15 @@
 //! | site | site pack | [`SitePack`] | seal and pseudonymise; open nothing, not even its own |
 //! | recipient | key pair of its own | [`RecipientKeys`] | open what was exported to it |
 //!
-//! Owns those files, the policy that says how long what is kept, and the issuing of buckets ahead. Knows nothing of
+//! Owns those files, the policy that says how long what is kept, the issuing of buckets ahead, and their expiry. Knows nothing of
 //! segments or images.
 
 mod body;
 mod dual;
+mod epoch;
+mod expiry;
 mod file;
+mod issue;
 mod keyring;
 mod layout;
 mod opening;
@@ -22,10 +25,14 @@ mod recipient;
 mod signing;
 mod slot;
 mod slots;
+mod summary;
 
+pub use epoch::{Epoch, Rotation};
+pub use expiry::{Destroyed, DueKey};
 pub use file::FileError;
+pub use issue::PackRequest;
 pub(crate) use keyring::AuditKey;
-pub use keyring::{Keyring, KeyringError, KeyringSummary, PackRequest, SiteSummary};
+pub use keyring::{Keyring, KeyringError};
 pub use opening::OpeningKeys;
 pub use pack::{JournalKey, PackError, Schedule, SealingKey, SitePack};
 pub use policy::{ClassPolicy, Egress, EpochLength, InvalidTerm, Month, Policy, PurposeBudget, Retention};
@@ -39,3 +46,9 @@ pub use slot::{
 #[cfg(feature = "pkcs11")]
 pub use slot::{Token, TokenError};
 pub use slots::{Rehearsal, write_share_file};
+pub use summary::{EpochSummary, KeyCount, KeyringSummary, SiteSummary};
+
+/// Seconds since 1970 UTC, as key files hold them; what no calendar has counts as 1970.
+fn time(seconds: i64) -> jiff::Timestamp {
+    jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+}

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use minicbor::{Decode, Encode};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use super::epoch::Epoch;
 use super::file::{self, FileError};
 use super::policy::{ClassPolicy, Month, Policy};
 use super::signing::{Signature, SigningKey, VerifyingKey};
@@ -48,6 +49,14 @@ pub enum PackError {
     /// It is cut or altered: the custodian did not sign these bytes.
     #[error("this site pack was altered or cut: its signature does not hold")]
     Damaged,
+    /// The pseudonym epoch that it is for is over, and its time with it.
+    #[error("this site pack expired on {until}, with pseudonym epoch {epoch}")]
+    EpochOver {
+        /// The pack's epoch.
+        epoch: u32,
+        /// When it ended.
+        until: Timestamp,
+    },
     /// Its time is over.
     #[error("this site pack expired on {until}")]
     Expired {
@@ -55,9 +64,9 @@ pub enum PackError {
         until: Timestamp,
     },
     /// Its time has not begun, or this machine's clock is behind.
-    #[error("this site pack was issued on {from}, and this machine's clock says {now}")]
+    #[error("this site pack is for the time from {from} on, and this machine's clock says {now}")]
     NotYetValid {
-        /// When it was issued.
+        /// When it was issued, or its epoch begins.
         from: Timestamp,
         /// The machine's time.
         now: Timestamp,
@@ -89,6 +98,7 @@ pub struct SitePack {
 pub struct Schedule {
     issued: Timestamp,
     until: Timestamp,
+    epoch: Epoch,
     policy: Policy,
     buckets: Vec<IssuedBucket>,
 }
@@ -105,6 +115,7 @@ pub(super) struct PackContents {
     pub site: String,
     pub issued: Timestamp,
     pub until: Timestamp,
+    pub epoch: Epoch,
     pub epoch_keys: EpochKeys,
     pub journal: JournalId,
     pub journal_key: JournalKey,
@@ -127,8 +138,8 @@ impl SitePack {
     }
 
     fn from_contents(contents: PackContents, verifying: VerifyingKey) -> Self {
-        let PackContents { site, issued, until, epoch_keys, journal, journal_key, policy, buckets } = contents;
-        let schedule = Arc::new(Schedule { issued, until, policy, buckets });
+        let PackContents { site, issued, until, epoch, epoch_keys, journal, journal_key, policy, buckets } = contents;
+        let schedule = Arc::new(Schedule { issued, until, epoch, policy, buckets });
         Self { verifying, site, epoch_keys, journal, journal_key, schedule }
     }
 
@@ -177,7 +188,12 @@ impl SitePack {
         self.verifying
     }
 
-    /// The current epoch's pseudonym keys.
+    /// The pseudonym epoch that it is for: whoever steals it can enumerate plates of that one, and no other.
+    pub fn epoch(&self) -> Epoch {
+        self.schedule.epoch
+    }
+
+    /// That epoch's pseudonym keys.
     pub fn epoch_keys(&self) -> &EpochKeys {
         &self.epoch_keys
     }
@@ -201,11 +217,19 @@ impl SitePack {
 impl Schedule {
     /// Whether the pack may be used now.
     pub fn check_usable(&self, now: Timestamp) -> Result<(), PackError> {
-        if now >= self.until {
-            return Err(PackError::Expired { until: self.until });
+        let Self { until, epoch, .. } = *self;
+        if now >= until {
+            let over = epoch.until.is_some_and(|end| end <= until);
+            return Err(if over {
+                PackError::EpochOver { epoch: epoch.number, until }
+            } else {
+                PackError::Expired { until }
+            });
         }
-        if now < self.issued - CLOCK_TOLERANCE {
-            return Err(PackError::NotYetValid { from: self.issued, now });
+        // Of the two, the later: a pack may be issued ahead.
+        let from = self.issued.max(epoch.since);
+        if now < from - CLOCK_TOLERANCE {
+            return Err(PackError::NotYetValid { from, now });
         }
         Ok(())
     }
@@ -269,6 +293,12 @@ struct Body {
     #[n(10)]
     #[zeroize(skip)]
     buckets: Vec<BucketBody>,
+    /// Absent, as in the first packs: since it was issued.
+    #[n(11)]
+    epoch_since: Option<i64>,
+    /// Absent: until a rotation.
+    #[n(12)]
+    epoch_until: Option<i64>,
 }
 
 #[derive(Encode, Decode)]
@@ -301,6 +331,8 @@ impl Body {
             journal_key: *contents.journal_key.expose(),
             policy: contents.policy.clone(),
             buckets: contents.buckets.iter().map(BucketBody::of).collect(),
+            epoch_since: Some(contents.epoch.since.as_second()),
+            epoch_until: contents.epoch.until.map(Timestamp::as_second),
         }
     }
 
@@ -311,6 +343,11 @@ impl Body {
             site: self.site.clone(),
             issued: Timestamp::from_second(self.issued).ok()?,
             until: Timestamp::from_second(self.until).ok()?,
+            epoch: Epoch {
+                number: self.epoch,
+                since: Timestamp::from_second(self.epoch_since.unwrap_or(self.issued)).ok()?,
+                until: self.epoch_until.map(Timestamp::from_second).transpose().ok()?,
+            },
             epoch_keys: EpochKeys::new(
                 self.epoch,
                 PlateKey::from_bytes(&self.plate_key),

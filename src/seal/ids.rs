@@ -104,6 +104,10 @@ id! {
     CustodyId
 }
 id! {
+    /// A tombstone's random name: what expired in a vault, by the custodian's word.
+    TombstoneId
+}
+id! {
     /// A site's journal, the same in every pack issued to that site.
     JournalId
 }

@@ -13,7 +13,7 @@ mod padding;
 
 pub use body::{BODY_OVERHEAD, BodyError, BodyReader, BodyWriter, sealed_len};
 pub use envelope::{ENC_LEN, Envelope, EnvelopeError, WRAPPED_LEN};
-pub use ids::{BucketId, Capability, CustodyId, JournalId, KeyId, SegmentId, SlotId, VaultId};
+pub use ids::{BucketId, Capability, CustodyId, JournalId, KeyId, SegmentId, SlotId, TombstoneId, VaultId};
 pub use keys::{InvalidPublicKey, PRIVATE_KEY_LEN, PUBLIC_KEY_LEN, PrivateKey, PublicKey, SectionKey};
 pub(crate) use keys::{assert_secret, secret_key};
 pub use padding::{GRANULE, padded_len, padme};

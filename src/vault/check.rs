@@ -17,10 +17,11 @@ use super::journal::{self, Deed, JournalError};
 use super::layout::Layout;
 use super::opening::{OpenError, OpeningVault, Section, SegmentFile};
 use super::record::{CatalogueRecord, IdentityRecord, SceneRecord, Status};
+use super::tombstone::{self, TombstoneError, Tombstones};
 use crate::capture::CaptureId;
 use crate::custody::OpeningKeys;
 use crate::redact::{RestoreError, needs_scene, restore};
-use crate::seal::{BucketId, Capability, JournalId, SegmentId};
+use crate::seal::{BucketId, Capability, JournalId, KeyId, SegmentId, TombstoneId};
 
 /// What is wrong with a vault.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +72,14 @@ pub enum Fault {
         /// What is wrong with it.
         source: JournalError,
     },
+    /// A tombstone cannot be trusted, so that nothing is taken for expired on its word.
+    #[error("tombstone {id}: {source}")]
+    Tombstone {
+        /// The tombstone.
+        id: TombstoneId,
+        /// What is wrong with it.
+        source: TombstoneError,
+    },
     /// Something lies in the vault that does not belong there.
     #[error("{} does not belong into a vault", path.display())]
     Stranger {
@@ -90,7 +99,19 @@ pub enum Note {
         /// Whose run.
         journal: JournalId,
     },
-    /// No key was given for a section, so that only its hash was checked: expired, or not asked for.
+    /// A segment has expired and is still there, or is there again: an expiry was interrupted, or a copy put back.
+    Unremoved {
+        /// The segment.
+        segment: SegmentId,
+    },
+    /// A section's key was destroyed when its time was over; only its hash was checked.
+    Expired {
+        /// The segment.
+        segment: SegmentId,
+        /// Which section.
+        capability: Capability,
+    },
+    /// No key was given for a section, so that only its hash was checked.
     Unopened {
         /// The segment.
         segment: SegmentId,
@@ -98,6 +119,8 @@ pub enum Note {
         capability: Capability,
         /// Its bucket.
         bucket: BucketId,
+        /// The key that would open it.
+        key: KeyId,
     },
 }
 
@@ -108,7 +131,13 @@ impl fmt::Display for Note {
             Self::Interrupted { journal } => {
                 write!(f, "a run of the site with journal {journal} was interrupted; its next ingest goes on")
             }
-            Self::Unopened { segment, capability, bucket } => {
+            Self::Unremoved { segment } => {
+                write!(f, "segment {segment} has expired and is still here; `safelight expire` removes it")
+            }
+            Self::Expired { segment, capability } => {
+                write!(f, "the {capability} section of segment {segment} has expired")
+            }
+            Self::Unopened { segment, capability, bucket, .. } => {
                 write!(f, "the {capability} section of segment {segment} was not opened: no key for bucket {bucket}")
             }
         }
@@ -124,6 +153,8 @@ pub struct CheckReport {
     pub bytes: u64,
     /// Journals read.
     pub journals: u64,
+    /// Segments that were removed because everything in them has expired.
+    pub expired: u64,
     /// Captures whose records were opened; 0 without keys.
     pub captures: u64,
     /// Whatever is wrong, in the order of names.
@@ -174,20 +205,35 @@ fn examine(folder: &Path, keys: Option<&OpeningKeys>) -> Result<CheckReport, Ope
         VaultKind::Export => None,
     };
     let present: HashSet<_> = segments.iter().copied().collect();
+    // After the journals: a segment that was removed meanwhile had its tombstone before.
+    let tombstones = read_tombstones(&vault, &layout, &mut report)?;
+    for segment in tombstones.removed.keys() {
+        match present.contains(segment) && layout.segment(*segment).exists() {
+            true => report.notes.push(Note::Unremoved { segment: *segment }),
+            false => report.expired += 1,
+        }
+    }
     let named = committed.iter().flatten().filter(|(_, claim)| claim.certain).map(|(&segment, _)| segment);
     // Looked for again: it may have come since the listing.
     let mut missing: Vec<_> =
         named.filter(|segment| !present.contains(segment) && !layout.segment(*segment).exists()).collect();
+    missing.retain(|segment| !tombstones.removed.contains_key(segment));
     missing.sort_unstable();
     report.faults.extend(missing.into_iter().map(|segment| Fault::Missing { segment }));
     let findings: Vec<Findings> =
         segments.par_iter().map(|&segment| examine_segment(&vault, segment, committed.as_ref(), keys)).collect();
+    let expired = |note| match note {
+        Note::Unopened { segment, capability, key, .. } if tombstones.keys.contains_key(&key) => {
+            Note::Expired { segment, capability }
+        }
+        note => note,
+    };
     for findings in findings {
         report.segments += 1;
         report.bytes += findings.bytes;
         report.captures += findings.captures;
         report.faults.extend(findings.faults);
-        report.notes.extend(findings.notes);
+        report.notes.extend(findings.notes.into_iter().map(expired));
     }
     Ok(report)
 }
@@ -225,7 +271,7 @@ fn read_journals(
                         claims.insert(frame.segment, claim(false));
                     }
                     Deed::Committed | Deed::Adopted => _ = claims.insert(frame.segment, claim(true)),
-                    Deed::Withdrawn | Deed::Expired => _ = claims.remove(&frame.segment),
+                    Deed::Withdrawn => _ = claims.remove(&frame.segment),
                 }
             })
         });
@@ -236,6 +282,17 @@ fn read_journals(
         }
     }
     Ok(claims)
+}
+
+fn read_tombstones(vault: &OpeningVault, layout: &Layout, report: &mut CheckReport) -> Result<Tombstones, OpenError> {
+    let mut all = Tombstones::default();
+    for id in tombstone::ids(layout)? {
+        match tombstone::read(layout, vault.card(), id) {
+            Ok(tombstone) => all.add(&tombstone),
+            Err(source) => report.faults.push(Fault::Tombstone { id, source }),
+        }
+    }
+    Ok(all)
 }
 
 #[derive(Default)]
@@ -304,8 +361,8 @@ impl Findings {
             let capability = entry.capability;
             let mut section = match file.section(capability, keys) {
                 Ok(section) => section,
-                Err(OpenError::NoKey { capability, bucket, .. }) => {
-                    self.notes.push(Note::Unopened { segment, capability, bucket });
+                Err(OpenError::NoKey { capability, bucket, key, .. }) => {
+                    self.notes.push(Note::Unopened { segment, capability, bucket, key });
                     continue;
                 }
                 Err(error) => {
@@ -396,7 +453,7 @@ fn not_restorable(record: &IdentityRecord, id: CaptureId, scenes: Option<&mut Sc
 
 /// Names everything in the folder that no vault has there.
 fn find_strangers(layout: &Layout, kind: VaultKind, report: &mut CheckReport) -> Result<(), OpenError> {
-    let site = [Layout::CARD, Layout::LOCK, Layout::SEGMENTS, Layout::JOURNALS, Layout::INCOMING];
+    let site = [Layout::CARD, Layout::LOCK, Layout::SEGMENTS, Layout::JOURNALS, Layout::TOMBSTONES, Layout::INCOMING];
     let export = [Layout::CARD, Layout::SEGMENTS, Layout::MANIFEST];
     let top = match kind {
         VaultKind::Site => site.as_slice(),
@@ -406,7 +463,12 @@ fn find_strangers(layout: &Layout, kind: VaultKind, report: &mut CheckReport) ->
         report.faults.push(Fault::Stranger { path: name.into() });
     }
     let is_segment = |name: &str| SegmentId::parse(name).is_some_and(|id| id.to_string() == name);
-    for (folder, path) in [(Layout::SEGMENTS, layout.segments()), (Layout::JOURNALS, layout.journals())] {
+    let folders = [
+        (Layout::SEGMENTS, layout.segments()),
+        (Layout::JOURNALS, layout.journals()),
+        (Layout::TOMBSTONES, layout.tombstones()),
+    ];
+    for (folder, path) in folders {
         for name in names(&path)?.into_iter().filter(|name| !is_segment(name)) {
             report.faults.push(Fault::Stranger { path: Path::new(folder).join(name) });
         }

@@ -50,8 +50,6 @@ pub(super) enum Deed {
     Withdrawn,
     /// It was found without an intent, and accepted.
     Adopted,
-    /// The custodian removed it after its last key had fallen due.
-    Expired,
 }
 
 impl Deed {
@@ -61,12 +59,11 @@ impl Deed {
             Self::Committed => 2,
             Self::Withdrawn => 3,
             Self::Adopted => 4,
-            Self::Expired => 5,
         }
     }
 
     fn from_tag(tag: u32) -> Option<Self> {
-        let deeds = [Self::Intent, Self::Committed, Self::Withdrawn, Self::Adopted, Self::Expired];
+        let deeds = [Self::Intent, Self::Committed, Self::Withdrawn, Self::Adopted];
         deeds.into_iter().find(|deed| deed.tag() == tag)
     }
 }

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::seal::{JournalId, SegmentId};
+use crate::seal::{JournalId, SegmentId, TombstoneId};
 
-/// A vault's folder: `vault` (the card), `segments/`, `journals/`, `incoming/` and `lock`.
+/// A vault's folder: `vault` (the card), `segments/`, `journals/`, `tombstones/`, `incoming/` and `lock`.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     root: PathBuf,
@@ -14,6 +14,7 @@ impl Layout {
     pub const CARD: &str = "vault";
     pub const SEGMENTS: &str = "segments";
     pub const JOURNALS: &str = "journals";
+    pub const TOMBSTONES: &str = "tombstones";
     pub const INCOMING: &str = "incoming";
     pub const LOCK: &str = "lock";
     /// Beside an export's card: what it is, for whom and why.
@@ -41,6 +42,14 @@ impl Layout {
 
     pub fn journals(&self) -> PathBuf {
         self.root.join(Self::JOURNALS)
+    }
+
+    pub fn tombstones(&self) -> PathBuf {
+        self.root.join(Self::TOMBSTONES)
+    }
+
+    pub fn tombstone(&self, id: TombstoneId) -> PathBuf {
+        self.tombstones().join(id.to_string())
     }
 
     pub fn incoming(&self) -> PathBuf {

@@ -5,18 +5,21 @@
 //! | a site | captures sealed, each exactly once, whatever happens | [`SealingVault`] |
 //! | the custodian, or a recipient | records back | [`OpeningVault`] |
 //! | the same | captures of a plate, a time, a place | [`Query`] |
+//! | the custodian | that nothing is kept for too long | [`expire`] |
 //! | anybody | to know whether it is whole | [`check`] |
 //! | the custodian, after a theft | to read a copy of a segment, wherever it lies | [`StraySegment`] |
 //! | an exporter | segments of the same format for another key | [`SegmentDraft`] |
 //!
-//! Two types instead of a flag: a sealing vault has no way to open. Owns segments, journals and the order in which they
+//! Two types instead of a flag: a sealing vault has no way to open. Owns segments, journals, tombstones and the order in which they
 //! reach the disk; knows nothing of images. The format is docs/vault-format.md, byte for byte.
 
 mod card;
 mod check;
+mod expire;
 mod header;
 mod journal;
 mod layout;
+mod lock;
 mod opening;
 mod query;
 pub mod record;
@@ -26,9 +29,11 @@ mod segment;
 mod sieve;
 mod store;
 mod stray;
+mod tombstone;
 
 pub use card::{Card, CardError, VaultKind};
 pub use check::{CheckReport, Fault, Note, check, check_deep};
+pub use expire::{ExpireError, Expired, ExpiredVault, ExpiringVault, expire, would_expire};
 pub use header::{Entry, Header, HeaderError};
 pub use journal::JournalError;
 pub(crate) use layout::Layout;
@@ -40,3 +45,4 @@ pub use segment::{SealedSegment, SegmentDraft};
 pub use sieve::Sieve;
 pub use store::{Disk, Store, StoreFile};
 pub use stray::{FileKind, StraySegment, kind_of_file};
+pub use tombstone::TombstoneError;

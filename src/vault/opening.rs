@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use minicbor::Decode;
 use zeroize::Zeroizing;
 
@@ -12,6 +13,7 @@ use super::header::{FIXED_LEN, Header, HeaderError, TRAILER_LEN};
 use super::layout::Layout;
 use super::record::{CatalogueRecord, IdentityRecord, SceneRecord};
 use super::section::{SectionError, SectionReader};
+use super::tombstone::Tombstones;
 use crate::capture::CaptureId;
 use crate::custody::OpeningKeys;
 use crate::seal::{BodyReader, BucketId, Capability, KeyId, SegmentId};
@@ -117,6 +119,16 @@ pub enum OpenError {
         /// The capture.
         id: CaptureId,
     },
+    /// It was there, and its time is over.
+    #[error("the {capability} record {id} has expired: its key was destroyed on {}", destroyed.strftime("%Y-%m-%d"))]
+    Expired {
+        /// The capture.
+        id: CaptureId,
+        /// What was asked for.
+        capability: Capability,
+        /// When.
+        destroyed: Timestamp,
+    },
     /// No section that these keys open has such a record.
     #[error("no {capability} record {id} can be found with these keys")]
     NoRecord {
@@ -219,6 +231,38 @@ impl OpeningVault {
         self.record_in(segment, id, Capability::Identity, keys)
     }
 
+    /// The captures of a segment, in the order in which they were sealed, by its catalogue's index.
+    pub fn captures(&self, segment: SegmentId, keys: &OpeningKeys) -> Result<Vec<CaptureId>, OpenError> {
+        Ok(self.segment(segment)?.section(Capability::Catalogue, keys)?.reader.ids().collect())
+    }
+
+    /// When a part of a capture expired; `None` when it did not, or these keys and the tombstones cannot tell: then it
+    /// never was in this vault, or expired before the vault was told of it.
+    pub fn expiry(
+        &self,
+        id: CaptureId,
+        capability: Capability,
+        keys: &OpeningKeys,
+    ) -> Result<Option<Timestamp>, OpenError> {
+        let tombstones = self.tombstones()?;
+        for segment in self.segments()? {
+            let file = self.segment(segment)?;
+            let destroyed = file.header.entry(capability).and_then(|entry| tombstones.keys.get(&entry.key));
+            let Some(destroyed) = destroyed else { continue };
+            // The part is gone; another one may still know the capture.
+            let others = Capability::ALL.into_iter().filter(|&other| other != capability);
+            let mut open = others.filter_map(|other| file.section(other, keys).ok());
+            if open.any(|section| section.reader.ids().any(|found| found == id)) {
+                return Ok(Some(*destroyed));
+            }
+        }
+        Tombstones::when_buried(&self.layout, &self.card, id)
+    }
+
+    pub(super) fn tombstones(&self) -> Result<Tombstones, OpenError> {
+        Tombstones::read(&self.layout, &self.card)
+    }
+
     fn record_in<T: for<'b> Decode<'b, ()> + HasId>(
         &self,
         segment: SegmentId,
@@ -244,7 +288,10 @@ impl OpeningVault {
                 found => return found,
             }
         }
-        Err(OpenError::NoRecord { id, capability })
+        Err(match self.expiry(id, capability, keys)? {
+            Some(destroyed) => OpenError::Expired { id, capability, destroyed },
+            None => OpenError::NoRecord { id, capability },
+        })
     }
 
     pub(super) fn segment(&self, segment: SegmentId) -> Result<SegmentFile, OpenError> {

@@ -51,8 +51,10 @@ pub struct Match {
 pub struct Found {
     /// Captures in the order of their times, then segments; such without a time come first.
     pub hits: Vec<Hit>,
-    /// Segments whose catalogue these keys do not open: expired, or sealed for another holder.
+    /// Segments whose catalogue these keys do not open, and that did not expire: they were sealed for another holder.
     pub closed: HashSet<SegmentId>,
+    /// Segments whose catalogue has expired; most of them are removed.
+    pub expired: HashSet<SegmentId>,
 }
 
 impl Query {
@@ -68,17 +70,20 @@ impl Query {
             .map(|&segment| match vault.catalogue(segment, keys) {
                 Ok(records) => {
                     let hits = records.into_iter().filter_map(|record| self.hit(segment, record));
-                    Ok((segment, Some(hits.collect::<Vec<_>>())))
+                    Ok((segment, Ok(hits.collect::<Vec<_>>())))
                 }
-                Err(OpenError::NoKey { .. }) => Ok((segment, None)),
+                Err(OpenError::NoKey { key, .. }) => Ok((segment, Err(key))),
                 Err(error) => Err(error),
             })
             .collect::<Result<_, _>>()?;
-        let mut found = Found { hits: Vec::new(), closed: HashSet::new() };
+        let tombstones = vault.tombstones()?;
+        let expired = tombstones.buried.keys().copied().collect();
+        let mut found = Found { hits: Vec::new(), closed: HashSet::new(), expired };
         for (segment, hits) in by_segment {
             match hits {
-                Some(hits) => found.hits.extend(hits),
-                None => _ = found.closed.insert(segment),
+                Ok(hits) => found.hits.extend(hits),
+                Err(key) if tombstones.keys.contains_key(&key) => _ = found.expired.insert(segment),
+                Err(_) => _ = found.closed.insert(segment),
             }
         }
         // Stable: equal times keep the order of sealing.

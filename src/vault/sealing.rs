@@ -11,7 +11,7 @@
 //! Recovery counts an intent if and only if its segment exists. After any failed write the vault refuses to go on: what
 //! is on the disk is then valid, and a new run finds out what that is.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,10 +21,12 @@ use super::card::{Card, CardError, VaultKind};
 use super::header::TRAILER_LEN;
 use super::journal::{self, Deed, Frame, JournalError, MAX_CAPTURES, MacKey};
 use super::layout::Layout;
+use super::lock;
 use super::record::CaptureRecord;
 use super::segment::{SealedSegment, SegmentDraft};
 use super::sieve::{Digest, Sieve};
 use super::store::{Disk, Store, StoreFile};
+use super::tombstone::Tombstones;
 use crate::custody::{PackError, Schedule, SealingKey, SitePack};
 use crate::seal::{Capability, CustodyId, JournalId, SegmentId, VaultId};
 
@@ -82,7 +84,7 @@ pub enum SealError {
     #[error("the vault's card cannot be used: {0}")]
     Card(#[from] CardError),
     /// Another process is writing into the vault.
-    #[error("another ingest is writing into {}", path.display())]
+    #[error("another process is writing into {}", path.display())]
     Locked {
         /// The vault.
         path: PathBuf,
@@ -319,10 +321,6 @@ impl SealingVault {
     }
 }
 
-/// For how long a lock that is held is taken for a check's, and not for a writer's.
-const LOCK_ATTEMPTS: u32 = 5;
-const LOCK_PAUSE: Duration = Duration::from_millis(20);
-
 /// The vault's files, and the words for what goes wrong with them.
 struct Files {
     store: Box<dyn Store>,
@@ -351,16 +349,8 @@ impl Files {
     /// Takes the vault for this process alone, until the file is closed.
     fn lock(&self) -> Result<File, SealError> {
         let path = self.layout.lock();
-        let file = File::options().create(true).append(true).open(&path).map_err(failed("write", &path))?;
-        // A check that looks whether a writer is active holds the lock for an instant.
-        for _ in 0..LOCK_ATTEMPTS {
-            match file.try_lock() {
-                Ok(()) => return Ok(file),
-                Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
-                Err(TryLockError::Error(source)) => return Err(failed("lock", &path)(source)),
-            }
-        }
-        Err(SealError::Locked { path: self.layout.root().to_owned() })
+        let lock = lock::take(&path).map_err(failed("lock", &path))?;
+        lock.ok_or_else(|| SealError::Locked { path: self.layout.root().to_owned() })
     }
 
     /// Reads the vault's card, or makes a vault of an empty folder.
@@ -443,11 +433,14 @@ impl Files {
             let Some(id) = JournalId::parse(&name).filter(|&id| id != pack.journal()) else { continue };
             self.read_journal(card.vault, id, None, |frame| _ = unnamed.remove(&frame.segment))?;
         }
+        // Without them, at worst an expired original is sealed again.
+        let expired = Tombstones::read(&self.layout, card).map(|all| all.removed).unwrap_or_default();
         let sieve = Sieve::new(pack.journal_key());
         let key = MacKey::new(pack.journal_key());
+        let was_sealed = |segment: &SegmentId| present.contains(segment) || expired.contains_key(segment);
         let end = self.read_journal(card.vault, pack.journal(), Some(&key), |frame| {
             unnamed.remove(&frame.segment);
-            if present.contains(&frame.segment) {
+            if was_sealed(&frame.segment) {
                 sieve.extend(&frame.digests);
             }
         })?;
@@ -456,7 +449,7 @@ impl Files {
         }
         let mut journal = JournalWriter::resume(self, card.vault, pack.journal(), key, &end)?;
         if let Some((segment, trailer)) = end.pending {
-            let deed = if present.contains(&segment) { Deed::Committed } else { Deed::Withdrawn };
+            let deed = if was_sealed(&segment) { Deed::Committed } else { Deed::Withdrawn };
             journal.append(&Frame::bare(deed, segment, trailer))?;
         }
         for segment in unnamed {

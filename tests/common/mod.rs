@@ -9,7 +9,7 @@ pub mod store;
 
 use std::path::{Path, PathBuf};
 
-use safelight::custody::{Keyring, PackRequest, Passphrase, PassphraseCost, Policy, SitePack};
+use safelight::custody::{EpochLength, Keyring, PackRequest, Passphrase, PassphraseCost, Policy, SitePack};
 use safelight::frame::{Frame, Limits};
 use safelight::geometry::PixelRect;
 use safelight::redact::{Method, redact};
@@ -21,6 +21,11 @@ use tempfile::TempDir;
 /// Quick to compute; never used for a real keyring.
 pub const CHEAP: PassphraseCost = PassphraseCost { memory_kib: 64, passes: 1, lanes: 1 };
 pub const PASSPHRASE: &str = "correct horse battery staple";
+
+/// The default policy without an end of epochs, so that no test depends on the day of the month.
+pub fn endless() -> Policy {
+    Policy { epoch: EpochLength::Never, ..Policy::default() }
+}
 
 /// A custodian with one site, in a folder of their own.
 pub struct Custodian {
@@ -38,8 +43,7 @@ impl Custodian {
         let folder = tempfile::tempdir().expect("a folder");
         let now = jiff::Timestamp::now();
         let custody = folder.path().join("custody");
-        let mut keyring =
-            Keyring::create(&custody, &passphrase(), CHEAP, Policy::default(), now).expect("a keyring is made");
+        let mut keyring = Keyring::create(&custody, &passphrase(), CHEAP, endless(), now).expect("a keyring is made");
         let request = PackRequest { site: "North Bridge", valid_days: 30, now };
         let pack = keyring.issue_pack(&request, &folder.path().join("site.pack")).expect("a pack is issued");
         Self { folder, keyring, pack }

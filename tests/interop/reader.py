@@ -322,10 +322,21 @@ def journal_segments(path, vault_id):
         pending = (segment, trailer) if kind == 1 else None
         if kind in (2, 4):
             committed[segment] = trailer
-        elif kind == 5:
-            committed.pop(segment, None)
         at = end + 64
     return committed
+
+
+def removed_segments(path, vault_id, custodian):
+    """Segments that a tombstone says were removed, because nothing in them can be opened any more."""
+    data = path.read_bytes()
+    must(data[:12] == b"SLTMB\r\n\x1a\x01\0\x01\0", "not a tombstone")
+    must(data[16:32] == vault_id and base32(data[32:48]) == path.name, "tombstone's name")
+    must(struct.unpack_from("<I", data, 12)[0] == len(data) - 48 - 64, "tombstone's length")
+    message = b"safelight v1 tombstone\0" + blake3(data[:-64]).digest()
+    Ed25519PublicKey.from_public_bytes(custodian).verify(data[-64:], message)
+    content = cbor(data[48:-64])
+    must(content[3] == b"".join(sorted(content[3][at : at + 8] for at in range(0, len(content[3]), 8))), "digests")
+    return {segment[0] for segment in content[2] if segment[2]}
 
 
 def manifest_segments(path, vault_id, keys, custodian):
@@ -495,7 +506,10 @@ def main():
     else:
         for path in sorted((args.vault / "journals").iterdir()):
             committed |= journal_segments(path, vault_id)
-    missing = [base32(s) for s in committed if not (args.vault / "segments" / base32(s)).exists()]
+    removed = set()
+    for path in sorted((args.vault / "tombstones").glob("*")):
+        removed |= removed_segments(path, vault_id, custodian)
+    missing = [base32(s) for s in committed.keys() - removed if not (args.vault / "segments" / base32(s)).exists()]
     must(not missing, f"missing segments {missing}")
     for path in sorted((args.vault / "segments").iterdir()):
         sections = segment_sections(path, vault_id, keys)

@@ -1,0 +1,232 @@
+//! `safelight expire`.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::remedies::stdout_failed;
+use super::terminal::{bytes, count, shown};
+use super::unlock::UnlockArgs;
+use super::{Context, Failure, Outcome, ledger};
+use crate::audit::Verb;
+use crate::custody::{DueKey, Keyring};
+use crate::vault::{Expired, ExpiredVault, ExpiringVault, expire, would_expire};
+
+/// Arguments of `expire`.
+#[derive(clap::Args)]
+#[command(after_help = "\
+A key is due when the month is over in which the term of what it opens ends. Destroying it is the deletion: what it \
+opened is noise from then on, in every copy of the vault. The keyring is written under a fresh key, signed tombstones tell \
+what expired from what never was, and segments in which nothing can be opened any more are removed. Backups of the keyring \
+still hold the keys: the command says which ones must be destroyed.
+
+Give all vaults at once: captures of a vault that comes later are known as expired by their segment only. A site that was \
+sent a vault's tombstones removes what they name by --buried.
+
+Example: safelight expire --vault V --custody C --dry-run")]
+pub struct Args {
+    /// A vault; may be given several times
+    #[arg(long, value_name = "DIR", required = true)]
+    vault: Vec<PathBuf>,
+    /// The folder that holds the keyring
+    #[arg(long, value_name = "DIR", required_unless_present = "buried")]
+    custody: Option<PathBuf>,
+    #[command(flatten)]
+    unlock: UnlockArgs,
+    /// Only keys whose month was over by this day, which is not in the future except with --dry-run [default: now]
+    #[arg(long, value_name = "DATE", value_parser = super::search::time)]
+    before: Option<Timestamp>,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Needs no keyring: remove the segments that the vault's tombstones name
+    #[arg(long, conflicts_with_all = ["custody", "before", "dry_run"])]
+    buried: bool,
+}
+
+/// Runs `expire`.
+pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    let Some(custody) = &args.custody else { return remove_buried(&args, context) };
+    let now = Timestamp::now();
+    let before = args.before.unwrap_or(now);
+    if before > now && !args.dry_run {
+        return Err(Failure::usage(
+            format!("{before:.0} is in the future, and no key is destroyed before its month is over"),
+            "give a day in the past, or --dry-run to see what will be due by then",
+        ));
+    }
+    let mut keyring = args.unlock.open(custody)?;
+    if args.before.is_none() && !args.dry_run {
+        check_clock(&keyring, now)?;
+    }
+    let mut vaults = Vec::new();
+    for folder in &args.vault {
+        vaults.push(ExpiringVault::open(folder)?);
+    }
+    let expired = if args.dry_run {
+        would_expire(&keyring, &vaults, before, now)?
+    } else {
+        let due = keyring.due(before).len() as u64;
+        ledger::record_act(&keyring, Verb::Expire, format!("{} due before {before:.0}", count(due, "key")))?;
+        expire(&mut keyring, &mut vaults, before, now)?
+    };
+    let report = Report::of(&expired, &args);
+    let mut out = io::stdout().lock();
+    let printed = if context.json {
+        serde_json::to_writer_pretty(&mut out, &report).map_err(io::Error::from).and_then(|()| writeln!(out))
+    } else {
+        report.print(&mut out, context)
+    };
+    printed.map_err(stdout_failed)?;
+    Ok(Outcome::Done)
+}
+
+/// Nobody's clock should shred a keyring by being wrong.
+fn check_clock(keyring: &Keyring, now: Timestamp) -> Result<(), Failure> {
+    match keyring.clock_leap(now) {
+        None => Ok(()),
+        Some(last) => Err(Failure::usage(
+            format!("this machine's clock says {now:.0}, and the keyring knows of nothing after {last:.0}"),
+            format!("set the clock; or if it is right, say so by --before {}", now.strftime("%Y-%m-%d")),
+        )),
+    }
+}
+
+fn remove_buried(args: &Args, context: &Context) -> Result<Outcome, Failure> {
+    let mut total = (0, 0);
+    for folder in &args.vault {
+        let (removed, bytes) = ExpiringVault::open(folder)?.remove_buried()?;
+        total = (total.0 + removed, total.1 + bytes);
+    }
+    let (removed, freed) = total;
+    if context.json {
+        context.print(&format!("{}\n", serde_json::json!({"segments_removed": removed, "bytes_freed": freed})))?;
+    } else if !context.quiet {
+        context.print(&format!("{} removed, {}\n", count(removed, "expired segment"), bytes(freed)))?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report {
+    dry_run: bool,
+    keys: Vec<Key>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backups: Option<Backups>,
+    vaults: Vec<Vault>,
+}
+
+#[derive(Serialize)]
+struct Key {
+    key: String,
+    class: String,
+    capability: &'static str,
+    month: String,
+}
+
+/// What holds the destroyed keys still.
+#[derive(Serialize)]
+struct Backups {
+    /// Backups of the keyring of these generations must be destroyed.
+    generations: [u64; 2],
+    /// The oldest of them was written on that day.
+    since: Timestamp,
+    /// To be backed up now.
+    generation: u64,
+}
+
+#[derive(Serialize)]
+struct Vault {
+    vault: String,
+    segments_removed: u64,
+    bytes_freed: u64,
+    segments_partly_expired: u64,
+    captures_buried: u64,
+    segments_damaged: u64,
+}
+
+impl Report {
+    fn of(expired: &Expired, args: &Args) -> Self {
+        let key = |DueKey { key, class, capability, expiry, .. }: &DueKey| Key {
+            key: key.to_string(),
+            class: class.clone(),
+            capability: capability.name(),
+            month: expiry.to_string(),
+        };
+        let vault = |(folder, vault): (&PathBuf, &ExpiredVault)| Vault {
+            vault: shown(folder),
+            segments_removed: vault.removed,
+            bytes_freed: vault.bytes,
+            segments_partly_expired: vault.partly,
+            captures_buried: vault.captures,
+            segments_damaged: vault.damaged,
+        };
+        Self {
+            dry_run: args.dry_run,
+            keys: expired.due.iter().map(key).collect(),
+            backups: expired.destroyed.as_ref().map(|destroyed| Backups {
+                generations: [*destroyed.backups.start(), *destroyed.backups.end()],
+                since: destroyed.since,
+                generation: destroyed.generation,
+            }),
+            vaults: args.vault.iter().zip(&expired.vaults).map(vault).collect(),
+        }
+    }
+
+    fn print(&self, out: &mut impl Write, context: &Context) -> io::Result<()> {
+        if context.quiet {
+            return Ok(());
+        }
+        let would = if self.dry_run { "would be " } else { "" };
+        if self.keys.is_empty() {
+            writeln!(out, "No key is due.")?;
+        } else {
+            writeln!(out, "{} {would}destroyed:", count(self.keys.len() as u64, "key"))?;
+            let mut lines: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+            for Key { class, capability, month, .. } in &self.keys {
+                lines.entry((month, class)).or_default().push(capability);
+            }
+            for ((month, class), mut capabilities) in lines {
+                capabilities.dedup();
+                writeln!(out, "  {month}  {class}: {}", capabilities.join(", "))?;
+            }
+        }
+        for Vault {
+            vault,
+            segments_removed,
+            bytes_freed,
+            segments_partly_expired,
+            captures_buried,
+            segments_damaged,
+        } in &self.vaults
+        {
+            writeln!(out, "{vault}:")?;
+            let removed = count(*segments_removed, "segment");
+            writeln!(out, "  {removed} {would}removed, {}", bytes(*bytes_freed))?;
+            let partly = count(*segments_partly_expired, "segment");
+            writeln!(out, "  {partly} in which a part has expired and another has not")?;
+            if *captures_buried > 0 {
+                writeln!(out, "  {} known as expired from now on", count(*captures_buried, "capture"))?;
+            }
+            if *segments_damaged > 0 {
+                let damaged = count(*segments_damaged, "segment");
+                writeln!(out, "  {damaged} damaged and left alone: see `safelight check`")?;
+            }
+        }
+        let Some(Backups { generations: [first, last], since, generation }) = &self.backups else { return Ok(()) };
+        writeln!(out, "\nThe deletion counts when no backup of the keyring holds these keys any more. Destroy")?;
+        writeln!(
+            out,
+            "every copy of generations {first} to {last}, written from {} until now;",
+            since.strftime("%Y-%m-%d")
+        )?;
+        writeln!(
+            out,
+            "`custody show` tells a copy's generation. Then back up generation {generation}, which is now in use."
+        )
+    }
+}

@@ -1,0 +1,176 @@
+//! Issuing: what a site is given, made ahead of time and written into the keyring first.
+
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::body::{BucketBody, SiteBody};
+use super::file::FileError;
+use super::keyring::{Keyring, KeyringError};
+use super::pack::{IssuedBucket, JournalKey, PackContents, SealingKey, SitePack};
+use super::policy::{ClassPolicy, Month};
+use crate::pseudonym::Domain;
+use crate::seal::{BucketId, Capability, JournalId, PrivateKey, random};
+
+/// What a new pack is for.
+pub struct PackRequest<'a> {
+    /// The site's name.
+    pub site: &'a str,
+    /// For how many days from `now` it may be used.
+    pub valid_days: u32,
+    /// When it is issued.
+    pub now: Timestamp,
+}
+
+impl Keyring {
+    /// Issues a site pack, with the buckets that the site will need until the pack expires, and writes it to `to`.
+    ///
+    /// The keyring is written first: no pack exists whose private keys could be lost.
+    ///
+    /// It is valid for the current pseudonym epoch only, so that whoever steals it can enumerate plates of that epoch and
+    /// no other: its term ends with the epoch at the latest.
+    pub fn issue_pack(&mut self, request: &PackRequest<'_>, to: &Path) -> Result<SitePack, KeyringError> {
+        self.issue(request, false, to)
+    }
+
+    /// As [`Self::issue_pack`], for the epoch that follows the current one: a site that has it before it needs it loses no
+    /// time. It may be used from a day before that epoch on, as clocks drift.
+    pub fn issue_next_pack(&mut self, request: &PackRequest<'_>, to: &Path) -> Result<SitePack, KeyringError> {
+        self.issue(request, true, to)
+    }
+
+    fn issue(&mut self, request: &PackRequest<'_>, next: bool, to: &Path) -> Result<SitePack, KeyringError> {
+        let PackRequest { site, valid_days, now } = *request;
+        if site.is_empty() || site.chars().count() > 100 {
+            return Err(KeyringError::SiteName);
+        }
+        let days = valid_days;
+        if days == 0 || days > 3660 {
+            return Err(KeyringError::Term { days });
+        }
+        if to.exists() {
+            return Err(FileError::on("create", to)(std::io::Error::new(
+                std::io::ErrorKind::AlreadyExists,
+                "it exists already",
+            ))
+            .into());
+        }
+        let own = self.body.sites.iter().find(|known| known.name == site).map_or(0, |known| known.rotation);
+        let rotation = own.max(self.body.rotation);
+        let current = self.epoch_at(rotation, now);
+        let (epoch, from) = match (next, current.until) {
+            (false, _) => (current, now),
+            (true, Some(end)) => (self.epoch_at(rotation, end), end),
+            (true, None) => return Err(KeyringError::NoNextEpoch { epoch: current.number }),
+        };
+        let term = from.checked_add(SignedDuration::from_hours(24 * i64::from(days)));
+        let term = term.map_err(|_| KeyringError::Term { days })?;
+        let until = epoch.until.map_or(term, |end| end.min(term));
+
+        let policy = self.body.policy.clone();
+        let mut buckets = Vec::new();
+        for class in &policy.classes {
+            for capability in Capability::ALL {
+                for expiry in months_needed(class, capability, from, until) {
+                    buckets.push(self.bucket(class, capability, expiry, rotation, now)?);
+                }
+            }
+        }
+        let at = self.site(site);
+        let record = &mut self.body.sites[at];
+        (record.issued, record.until) = (now.as_second(), until.as_second());
+        (record.pack_epoch, record.pack_rotation) = (epoch.number, rotation);
+        record.packs += 1;
+        let (journal, journal_key) = (JournalId(record.journal), JournalKey::from_bytes(&record.journal_key));
+        self.save()?;
+        let epoch_keys = self.epoch_keys(Domain::HOME, epoch.number);
+        let contents = PackContents {
+            site: site.to_owned(),
+            issued: now,
+            until,
+            epoch,
+            epoch_keys,
+            journal,
+            journal_key,
+            policy,
+            buckets,
+        };
+        Ok(SitePack::create(to, contents, &self.signing_key())?)
+    }
+
+    /// The newest bucket of that class, capability, month and rotation; made when there is none.
+    fn bucket(
+        &mut self,
+        class: &ClassPolicy,
+        capability: Capability,
+        expiry: Month,
+        rotation: u32,
+        now: Timestamp,
+    ) -> Result<IssuedBucket, KeyringError> {
+        let found = self.body.buckets.iter().rposition(|bucket| {
+            bucket.class == class.name
+                && bucket.capability == capability.tag()
+                && bucket.expiry == expiry
+                && bucket.rotation == rotation
+        });
+        let at = match found {
+            Some(at) => at,
+            None => {
+                let private = PrivateKey::generate();
+                let mut bucket = BucketBody {
+                    bucket: random(),
+                    key: private.public().id().0,
+                    class: class.name.clone(),
+                    expiry,
+                    capability: capability.tag(),
+                    private: None,
+                    created: now.as_second(),
+                    generation: self.generation + 1,
+                    rotation,
+                    locked: None,
+                };
+                let lock = self.body.identity_lock.as_ref();
+                bucket.keep(&private, lock, self.custody).map_err(|_| KeyringError::Damaged)?;
+                self.body.buckets.push(bucket);
+                self.body.buckets.len() - 1
+            }
+        };
+        let bucket = &self.body.buckets[at];
+        let key = bucket.public().map_err(|_| KeyringError::Damaged)?;
+        let sealing = SealingKey { capability, bucket: BucketId(bucket.bucket), key };
+        Ok(IssuedBucket { class: class.name.clone(), expiry, sealing })
+    }
+
+    /// Where the site stands in the list; a new one is given a journal, which it keeps from pack to pack.
+    fn site(&mut self, name: &str) -> usize {
+        let found = self.body.sites.iter().position(|site| site.name == name);
+        found.unwrap_or_else(|| {
+            self.body.sites.push(SiteBody {
+                name: name.to_owned(),
+                journal: JournalId::random().0,
+                journal_key: *JournalKey::generate().expose(),
+                issued: 0,
+                until: 0,
+                packs: 0,
+                rotation: 0,
+                pack_epoch: 0,
+                pack_rotation: 0,
+            });
+            self.body.sites.len() - 1
+        })
+    }
+}
+
+/// Every expiry month that a record sealed within the pack's term may get. A day is added at both ends for clocks that
+/// are off.
+fn months_needed(class: &ClassPolicy, capability: Capability, from: Timestamp, until: Timestamp) -> Vec<Month> {
+    let day = SignedDuration::from_hours(24);
+    let retention = class.retention(capability);
+    let first = retention.expiry(from.checked_sub(day).unwrap_or(from));
+    let last = retention.expiry(until.checked_add(day).unwrap_or(until));
+    let mut months = vec![first];
+    while let Some(&month) = months.last().filter(|&&month| month < last) {
+        months.push(month.next());
+    }
+    months
+}

@@ -1,0 +1,375 @@
+//! What is due is destroyed and stays destroyed; what is not due is touched by nothing, wherever expiry dies.
+//!
+//! Everything is sealed in January 2024 by a clock that was turned back, so that terms are over today.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use common::site::Ended;
+use common::store::{Blow, Fate, FatedStore};
+use common::{CHEAP, PASSPHRASE, capture, endless, files_below, passphrase};
+use jiff::Timestamp;
+use safelight::capture::CaptureId;
+use safelight::custody::{Keyring, KeyringError, PackRequest, SitePack};
+use safelight::seal::Capability;
+use safelight::vault::{
+    ExpireError, ExpiringVault, Fault, Note, OpenError, OpeningVault, Query, SealingOptions, SealingVault, check,
+    check_deep, expire,
+};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const SEALED: &str = "2024-01-10T12:00:00Z";
+/// Identities of all, and everything of transit, are due when February is over.
+const DUE: &str = "2024-03-01T00:00:00Z";
+const CAPTURES: u64 = 9;
+
+fn at(time: &str) -> Timestamp {
+    time.parse().expect("a timestamp")
+}
+
+/// A capture of number `n` has this class.
+fn class(number: u64) -> Option<&'static str> {
+    [None, Some("visitor"), Some("citizen")][number as usize % 3]
+}
+
+fn is_transit(number: u64) -> bool {
+    class(number).is_none()
+}
+
+/// Records' ids do not tell their numbers: [`capture`] is told the number.
+fn id(number: u64) -> CaptureId {
+    CaptureId(capture(number, None).catalogue.id)
+}
+
+struct Scene {
+    folder: TempDir,
+    pack: SitePack,
+}
+
+impl Scene {
+    /// A keyring, a pack and a vault of January 2024.
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let custody = folder.path().join("custody");
+        let now = at(SEALED);
+        let mut keyring = Keyring::create(&custody, &passphrase(), CHEAP, endless(), now).expect("a keyring");
+        let request = PackRequest { site: "North Bridge", valid_days: 20, now };
+        let pack = keyring.issue_pack(&request, &folder.path().join("site.pack")).expect("a pack");
+        let scene = Self { folder, pack };
+        scene.seal(0..CAPTURES, SEALED);
+        scene
+    }
+
+    fn seal(&self, numbers: std::ops::Range<u64>, when: &str) -> u64 {
+        let fate = Fate::kind();
+        fate.turn_clock(at(when).duration_since(Timestamp::now()));
+        let store = Box::new(FatedStore(fate));
+        let mut vault = SealingVault::open_on(store, &self.vault(), &self.pack, SealingOptions::default())
+            .expect("the vault opens");
+        for number in numbers {
+            vault.append(capture(number, class(number))).expect("taken");
+        }
+        vault.finish().expect("sealed").captures
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn vault(&self) -> PathBuf {
+        self.path("vault")
+    }
+
+    fn keyring(&self, custody: &str) -> Keyring {
+        Keyring::open(&self.path(custody), &passphrase()).expect("the keyring opens")
+    }
+
+    /// A copy of a folder, as a backup or a thief makes it.
+    fn copy(&self, from: &str, to: &str) {
+        copy(&self.path(from), &self.path(to));
+    }
+
+    fn run(&self, args: &[&str]) -> Ended {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
+        command.args(args).current_dir(self.folder.path()).env("SAFELIGHT_PASSPHRASE", PASSPHRASE);
+        Ended::of(command.output().expect("the command runs"))
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        let ended = self.run(&[args, &["--json"]].concat());
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        serde_json::from_str(&ended.stdout).expect("JSON")
+    }
+
+    fn expire(&self) -> safelight::vault::Expired {
+        let mut vaults = [ExpiringVault::open(&self.vault()).expect("the vault is free")];
+        expire(&mut self.keyring("custody"), &mut vaults, at(DUE), at(DUE)).expect("expired")
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    for path in files_below(from) {
+        let target = to.join(path.strip_prefix(from).expect("below"));
+        fs::create_dir_all(target.parent().expect("a folder")).expect("made");
+        fs::copy(path, target).expect("copied");
+    }
+}
+
+/// Whether a part of a capture opens.
+fn opens(vault: &Path, keyring: &Keyring, number: u64, capability: Capability) -> Result<(), OpenError> {
+    let vault = OpeningVault::open(vault).expect("the vault opens");
+    let keys = keyring.opening_keys(&Capability::ALL);
+    match capability {
+        Capability::Scene => vault.scene(id(number), &keys).map(|_| ()),
+        Capability::Identity => vault.identity(id(number), &keys).map(|_| ()),
+        Capability::Catalogue => {
+            let found = Query::default().run(&vault, &keys)?;
+            let there = found.hits.iter().any(|hit| hit.record.id == id(number).0);
+            if there { Ok(()) } else { Err(OpenError::NoRecord { id: id(number), capability }) }
+        }
+    }
+}
+
+/// Captures that have a scene: one in seven is unreadable.
+fn readable() -> impl Iterator<Item = u64> {
+    (0..CAPTURES).filter(|number| number % 7 != 6)
+}
+
+#[test]
+fn after_expiry_an_old_record_opens_with_a_keyring_from_before_and_with_none_from_after() {
+    let scene = Scene::new();
+    scene.copy("custody", "custody-before");
+    scene.copy("vault", "vault-before");
+    let arguments = ["expire", "--vault", "vault", "--custody", "custody", "--before"];
+
+    // Nothing is due on February's last day, and nothing is written.
+    let early = scene.json(&[&arguments[..], &["2024-02-29"]].concat());
+    assert_eq!(early["keys"].as_array().map(Vec::len), Some(0));
+    assert_eq!(scene.keyring("custody").generation(), scene.keyring("custody-before").generation());
+
+    let forecast = scene.json(&[&arguments[..], &["2024-03-01", "--dry-run"]].concat());
+    assert_eq!(forecast["keys"].as_array().map(Vec::len), Some(5), "{forecast}");
+    assert_eq!(scene.keyring("custody").generation(), scene.keyring("custody-before").generation());
+    assert!(!scene.path("vault/tombstones").exists());
+
+    let done = scene.json(&[&arguments[..], &["2024-03-01"]].concat());
+    assert_eq!(done["keys"], forecast["keys"]);
+    assert_eq!(done["vaults"][0]["segments_removed"], 1);
+    assert_eq!(done["vaults"][0]["segments_partly_expired"], 2);
+    assert_eq!(done["vaults"][0]["captures_buried"], 3);
+    let (before, after) = (scene.keyring("custody-before"), scene.keyring("custody"));
+    assert_eq!(done["backups"]["generations"][1], before.generation());
+    assert_eq!(done["backups"]["generation"], after.generation());
+
+    for number in readable() {
+        // The vault as it was, for those who kept a copy of it, and as it is.
+        let (old, new) = (scene.path("vault-before"), scene.vault());
+        opens(&old, &before, number, Capability::Scene).expect("a backup of the keyring opens what it opened");
+        let scene_after = opens(&old, &after, number, Capability::Scene);
+        assert_eq!(scene_after.is_ok(), !is_transit(number), "{number}: {scene_after:?}");
+        assert!(opens(&old, &after, number, Capability::Identity).is_err(), "{number}");
+        assert_eq!(opens(&new, &before, number, Capability::Identity).is_ok(), !is_transit(number), "{number}");
+        let identity = opens(&new, &after, number, Capability::Identity);
+        assert!(matches!(identity, Err(OpenError::Expired { .. })), "{number}: {identity:?}");
+        assert_eq!(opens(&new, &after, number, Capability::Scene).is_ok(), !is_transit(number), "{number}");
+        assert_eq!(opens(&new, &after, number, Capability::Catalogue).is_ok(), !is_transit(number), "{number}");
+    }
+}
+
+#[test]
+fn expired_is_told_from_never_there() {
+    let scene = Scene::new();
+    scene.expire();
+    let open = |record: CaptureId, more: &[&str]| {
+        let record = record.to_string();
+        let arguments = ["open", &record, "--vault", "vault", "--custody", "custody", "-o", "out"];
+        scene.run(&[&arguments[..], more].concat())
+    };
+    // All of it, a part of it, an unreadable one, and nothing.
+    open(id(0), &[]).failed(2, "the scene record", "not to be kept");
+    open(id(1), &["--identity"]).failed(2, "has expired: its key was destroyed on 2024-03-01", "not to be kept");
+    open(id(6), &["--identity"]).failed(2, "has expired", "not to be kept");
+    open(CaptureId([1; 16]), &[]).failed(2, "can be found", "check the record's id");
+    assert!(!scene.path("out").exists());
+
+    let found = scene.json(&["search", "--vault", "vault", "--custody", "custody"]);
+    assert_eq!(found["hits"].as_array().map(Vec::len), Some(6));
+    assert_eq!((&found["expired_segments"], &found["closed_segments"]), (&Value::from(1), &Value::from(0)));
+    let checked = scene.json(&["check", "--deep", "--vault", "vault", "--custody", "custody"]);
+    assert_eq!(checked["expired_segments"], 1);
+    assert_eq!((&checked["expired_sections"], &checked["unopened_sections"]), (&Value::from(2), &Value::from(0)));
+}
+
+#[test]
+fn a_vault_after_expiry_is_whole_and_takes_more() {
+    let scene = Scene::new();
+    let before = files_below(&scene.path("vault/segments")).len();
+    scene.expire();
+    assert_eq!(files_below(&scene.path("vault/segments")).len(), before - 1);
+    let report = check(&scene.vault()).expect("checked");
+    assert!(report.is_sound() && report.notes.is_empty() && report.expired == 1, "{report:?}");
+
+    // An original that has expired is not sealed again because it was left in its folder.
+    assert_eq!(scene.seal(0..CAPTURES, "2024-01-20T00:00:00Z"), 0);
+    assert_eq!(scene.seal(10..11, "2024-01-20T00:00:00Z"), 1);
+    assert!(check(&scene.vault()).expect("checked").is_sound());
+
+    // Nothing is due twice.
+    let again = scene.expire();
+    assert!(again.due.is_empty() && again.destroyed.is_none());
+    assert_eq!(again.vaults[0].captures, 0);
+}
+
+#[test]
+fn a_removed_segment_needs_its_tombstone() {
+    let scene = Scene::new();
+    scene.copy("vault/segments", "segments-before");
+    scene.expire();
+    let tombstones = files_below(&scene.path("vault/tombstones"));
+    assert_eq!(tombstones.len(), 1);
+    let bytes = fs::read(&tombstones[0]).expect("read");
+    for damage in [bytes.len() / 2, bytes.len() - 1, 50] {
+        let mut damaged = bytes.clone();
+        damaged[damage] ^= 1;
+        fs::write(&tombstones[0], damaged).expect("written");
+        let faults = check(&scene.vault()).expect("checked").faults;
+        assert!(matches!(faults[..], [Fault::Tombstone { .. }, Fault::Missing { .. }]), "{faults:?}");
+    }
+    fs::remove_file(&tombstones[0]).expect("removed");
+    let faults = check(&scene.vault()).expect("checked").faults;
+    assert!(matches!(faults[..], [Fault::Missing { .. }]), "{faults:?}");
+    fs::write(&tombstones[0], bytes).expect("written");
+
+    // A backup of the vault is put back: known for what it is, and removed without any key.
+    copy(&scene.path("segments-before"), &scene.path("vault/segments"));
+    let report = check(&scene.vault()).expect("checked");
+    assert!(report.is_sound() && matches!(report.notes[..], [Note::Unremoved { .. }]), "{report:?}");
+    let removed = scene.json(&["expire", "--buried", "--vault", "vault"]);
+    assert_eq!(removed["segments_removed"], 1);
+    assert!(check(&scene.vault()).expect("checked").notes.is_empty());
+}
+
+/// Strikes at every operation on the vault; what is not due must open, and a second run must finish.
+fn campaign(blow: Blow, power_cut: bool) {
+    let scene = Scene::new();
+    scene.copy("vault", "vault-0");
+    scene.copy("custody", "custody-0");
+    let run = |fate: &Arc<Fate>| {
+        let store = Box::new(FatedStore(Arc::clone(fate)));
+        let mut vaults = [ExpiringVault::open_on(store, &scene.vault())?];
+        expire(&mut scene.keyring("custody"), &mut vaults, at(DUE), at(DUE))
+    };
+    let healthy = Fate::kind();
+    run(&healthy).expect("a healthy run ends");
+    let operations = healthy.operations();
+    assert!(operations >= 10, "{operations}");
+    for step in 0..operations {
+        let context = format!("{blow:?} operation {step}, power cut: {power_cut}");
+        for name in ["vault", "custody"] {
+            fs::remove_dir_all(scene.path(name)).expect("removed");
+            scene.copy(&format!("{name}-0"), name);
+        }
+        let fate = Fate::strike(step, blow);
+        assert!(run(&fate).is_err() && fate.struck(), "{context}");
+        if power_cut {
+            fate.cut_power();
+        }
+        let keyring = scene.keyring("custody");
+        let report = check_deep(&scene.vault(), &keyring.opening_keys(&Capability::ALL)).expect("checked");
+        assert!(report.is_sound(), "{context}: {:?}", report.faults);
+        for number in readable().filter(|&number| !is_transit(number)) {
+            opens(&scene.vault(), &keyring, number, Capability::Scene).unwrap_or_else(|e| panic!("{context}: {e}"));
+        }
+
+        run(&Fate::kind()).unwrap_or_else(|error| panic!("{context}: {error}"));
+        let keyring = scene.keyring("custody");
+        assert!(keyring.due(at(DUE)).is_empty(), "{context}");
+        let report = check_deep(&scene.vault(), &keyring.opening_keys(&Capability::ALL)).expect("checked");
+        let noted = |note: &Note| !matches!(note, Note::Expired { .. });
+        assert!(report.is_sound() && !report.notes.iter().any(noted), "{context}: {report:?}");
+        assert_eq!((report.segments, report.expired), (2, 1), "{context}");
+        let lost = opens(&scene.vault(), &keyring, 0, Capability::Scene);
+        assert!(matches!(lost, Err(OpenError::Expired { .. })), "{context}: {lost:?}");
+    }
+}
+
+#[test]
+fn killed_before_any_operation() {
+    campaign(Blow::Before, false);
+}
+
+#[test]
+fn killed_in_the_middle_of_any_operation() {
+    campaign(Blow::Halfway, false);
+}
+
+#[test]
+fn power_cut_after_any_operation() {
+    campaign(Blow::After, true);
+}
+
+#[test]
+fn a_keyring_that_cannot_be_written_keeps_its_keys() {
+    let scene = Scene::new();
+    let mut keyring = scene.keyring("custody");
+    let mut vaults = [ExpiringVault::open(&scene.vault()).expect("the vault is free")];
+    fs::rename(scene.path("custody"), scene.path("away")).expect("the disk is pulled");
+    let error = expire(&mut keyring, &mut vaults, at(DUE), at(DUE)).expect_err("nowhere to write");
+    assert!(matches!(error, ExpireError::Keyring(KeyringError::File(_))), "{error}");
+    drop(vaults);
+    fs::rename(scene.path("away"), scene.path("custody")).expect("and put back");
+
+    let keyring = scene.keyring("custody");
+    assert_eq!(keyring.due(at(DUE)).len(), 5);
+    for number in readable() {
+        opens(&scene.vault(), &keyring, number, Capability::Identity).expect("nothing is lost yet");
+    }
+    assert!(check(&scene.vault()).expect("checked").is_sound());
+    assert_eq!(scene.expire().vaults[0].removed, 1);
+    assert!(check(&scene.vault()).expect("checked").notes.is_empty());
+}
+
+#[test]
+fn a_copy_of_the_keyring_by_another_name_is_not_overwritten() {
+    let scene = Scene::new();
+    fs::create_dir(scene.path("backup")).expect("made");
+    fs::hard_link(scene.path("custody/keyring"), scene.path("backup/keyring")).expect("linked");
+    scene.expire();
+    let backup = scene.keyring("backup");
+    assert_eq!(backup.due(at(DUE)).len(), 5);
+    assert!(scene.keyring("custody").due(at(DUE)).is_empty());
+}
+
+#[test]
+fn a_vault_that_comes_later_gets_its_tombstones_too() {
+    let scene = Scene::new();
+    scene.copy("vault", "second");
+    scene.expire();
+    let mut vaults = [ExpiringVault::open(&scene.path("second")).expect("the vault is free")];
+    let late =
+        expire(&mut scene.keyring("custody"), &mut vaults, at(DUE), at("2024-04-01T00:00:00Z")).expect("expired");
+    assert!(late.destroyed.is_none());
+    assert_eq!((late.vaults[0].removed, late.vaults[0].partly, late.vaults[0].captures), (1, 2, 0));
+    assert!(check(&scene.path("second")).expect("checked").is_sound());
+}
+
+#[test]
+fn what_should_not_expire_is_refused() {
+    let scene = Scene::new();
+    let expiry = |before: &str| scene.run(&["expire", "--vault", "vault", "--custody", "custody", "--before", before]);
+    expiry("2999-01-01").failed(2, "is in the future", "--dry-run");
+    // A clock that is years ahead of all that the keyring knows may be wrong.
+    scene.run(&["expire", "--vault", "vault", "--custody", "custody"]).failed(2, "clock says", "--before");
+    scene.run(&["expire", "--vault", "custody", "--custody", "custody"]).failed(2, "", "");
+    let other = Scene::new();
+    let mut vaults = [ExpiringVault::open(&other.vault()).expect("the vault is free")];
+    let foreign = expire(&mut scene.keyring("custody"), &mut vaults, at(DUE), at(DUE));
+    assert!(matches!(foreign, Err(ExpireError::Foreign { .. })));
+    assert!(matches!(ExpiringVault::open(&other.vault()), Err(ExpireError::Locked { .. })));
+    assert_eq!(scene.keyring("custody").due(at(DUE)).len(), 5, "nothing was destroyed");
+}
