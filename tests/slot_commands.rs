@@ -197,7 +197,10 @@ fn two_holders_go_beyond_the_budget_that_stops_one() {
     vault.append(record).expect("sealed");
     vault.finish().expect("closed");
     let nothing = Egress { records_per_day: 0, purposes: Vec::new() };
-    custodian.keyring.set_policy(Policy { egress: Some(nothing), ..Policy::default() }).expect("decided");
+    custodian
+        .keyring
+        .set_policy(Policy { egress: Some(nothing), ..Policy::default() }, jiff::Timestamp::now())
+        .expect("decided");
     let terms = SlotTerms { role: SlotRole::Second, label: None, now: Timestamp::now() };
     let second = Passphrase::new("the comptroller's own".to_owned());
     let draft = custodian.keyring.draft_passphrase_slot(&second, CHEAP, terms).expect("drafted");
