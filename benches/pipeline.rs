@@ -1,8 +1,9 @@
 //! The whole pipeline, from a folder to a durable vault: images a second and a day, megapixels a second, and where the time
 //! goes, beside decoding and encoding alone.
 //!
-//! `cargo bench --bench pipeline`: drawn pictures of four sizes, or of those that are named, as in `-- 720p 4K`. `SAFELIGHT_BENCH_DIR=folder` takes pictures from a folder
-//! instead. Prints Markdown. `benches/peers` has the same beside other programs.
+//! `cargo bench --bench pipeline`: drawn pictures of four sizes, or of those that are named, as in `-- 720p 4K`.
+//! `SAFELIGHT_BENCH_DIR=folder` takes pictures from a folder instead. Prints Markdown. `benches/peers` has the same beside
+//! other programs.
 
 mod common;
 
