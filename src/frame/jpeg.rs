@@ -32,7 +32,6 @@ pub(crate) struct Sampling {
 pub(super) struct Structure {
     size: Size,
     components: Vec<Component>,
-    progressive: bool,
     /// Quantisation tables by number, in rows.
     tables: [Option<[u16; 64]>; 4],
 }
@@ -109,18 +108,18 @@ impl Structure {
         if separate_scans && !progressive && components.iter().any(|component| component.vertical > 1) {
             return Err(unsupported("separate scans of colours reduced in height"));
         }
-        Ok(Self { size, components, progressive, tables })
+        Ok(Self { size, components, tables })
     }
 
     pub(super) fn size(&self) -> Size {
         self.size
     }
 
-    /// Interleaved output, and 16-bit coefficients of the whole image where the coding needs all of them at once.
+    /// Interleaved output, or 16-bit coefficients of the whole image, of which several scans ask for all at once; both, since
+    /// what the one decoder leaves alone goes to the other.
     pub(super) fn decoded_bytes(&self) -> u64 {
         let samples = if self.components.len() == 1 { 1 } else { 3 };
-        let coefficients = if self.progressive { 2 * self.components.len() as u64 } else { 0 };
-        self.size.pixels() * (samples + coefficients)
+        self.size.pixels() * (samples + 2 * self.components.len() as u64)
     }
 
     pub(super) fn decode(self, file: &[u8]) -> Result<(Orientation, Picture), DecodeError> {

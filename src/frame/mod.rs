@@ -248,7 +248,12 @@ impl Header {
         let (orientation, content) = match self.way {
             Way::Coefficients(header) => match coefficients::decode(*header, file)? {
                 (orientation, Some(jpeg)) => (orientation, Content::Coefficients(Box::new(jpeg), None)),
-                (_, None) => several_scans(jpeg::Structure::read(file)?, file)?,
+                // The header did not tell: what it takes is asked again.
+                (_, None) => {
+                    let structure = Box::new(jpeg::Structure::read(file)?);
+                    let (decoded_bytes, way) = (structure.decoded_bytes(), Way::JpegPixels(structure));
+                    return Self { format, size, decoded_bytes, way }.within(limits)?.decode(file, limits);
+                }
             },
             Way::JpegPixels(structure) => several_scans(*structure, file)?,
             Way::Raster => {
