@@ -338,7 +338,7 @@ pub struct Randomness {
     pub repeated_blocks: u64,
     /// Bytes in files too small to test.
     pub untested_bytes: u64,
-    /// Bytes of the vault format's own public headers and trailers, which are left out knowingly.
+    /// Bytes of the format's own public parts (headers, trailers, cards, packs, journals), which are left out knowingly.
     pub framing_bytes: u64,
     /// The first two files with structure, by name; empty when nearly all have it.
     pub structured_files: Vec<String>,

@@ -16,7 +16,7 @@ use super::known::Needles;
 use super::loot::{Loot, OVERLAP, OpenLoot, StolenFile, Window};
 use super::randomness::{self, Tally};
 use super::text::{self, HashLike, Written};
-use crate::vault::Header;
+use crate::vault::{FileKind, Header, kind_of_file};
 
 /// Bytes after a window that are read too, so that a signature at its end is whole.
 const AHEAD: u64 = 16;
@@ -224,16 +224,23 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Lengths of the header and the trailer when `file` is a segment of a vault: public structure, known to everybody.
+/// Lengths of what is public structure at a file's start and end, known to everybody: a segment's header and trailer, a
+/// manifest's head; files of ours that are not sealed at all, such as a site pack, whole.
 fn frame(file: &StolenFile) -> (u64, u64) {
-    // Three entries fit twice.
-    const MAX_HEADER: u64 = 8 << 10;
     // BLAKE3, see docs/vault-format.md.
     const TRAILER: u64 = 32;
-    let start = file.open().and_then(|mut f| f.read_at(0, MAX_HEADER)).unwrap_or_default();
-    let header = Header::from_bytes(&start).ok().filter(|h| h.file_len() == file.len);
-    let sealed = header.and_then(|h| h.entries.iter().map(|e| e.offset).min());
-    sealed.map_or((0, 0), |offset| (offset, TRAILER))
+    const MANIFEST_HEAD: u64 = 1212;
+    let start = file.open().and_then(|mut f| f.read_at(0, Header::MAX_LEN as u64)).unwrap_or_default();
+    match kind_of_file(&start) {
+        Some(FileKind::Segment) => {
+            let header = Header::from_bytes(&start).ok().filter(|h| h.file_len() == file.len);
+            let sealed = header.and_then(|h| h.entries.iter().map(|e| e.offset).min());
+            sealed.map_or((0, 0), |offset| (offset, TRAILER))
+        }
+        Some(FileKind::Manifest) => (MANIFEST_HEAD.min(file.len), 0),
+        Some(_) => (file.len, 0),
+        None => (0, 0),
+    }
 }
 
 /// The bytes from a signature on, as many as the buffer has, and the way to more.

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 
 use super::baselines;
 use super::evidence::Game;
@@ -40,9 +41,11 @@ pub(super) fn play(target: &Target<'_>, loot: &Loot, truth: &Truth, photographs:
     }
     let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x512e5);
     let inside: Vec<u64> = match target.kind {
-        StoreKind::Naive => spread(truth.captures.len(), TOOL_CANDIDATES)
-            .filter_map(|i| baselines::naive_len(photographs, &truth.captures[i]).ok())
-            .collect(),
+        StoreKind::Naive => {
+            let chosen: Vec<usize> = spread(truth.captures.len(), TOOL_CANDIDATES).collect();
+            let made = |i: usize| baselines::naive_len(photographs, &truth.captures[i]).ok();
+            chosen.into_par_iter().filter_map(made).collect()
+        }
         _ => spread(all.len(), CANDIDATES).map(|i| all[i]).collect(),
     };
     let outside = outsiders(&inside, &mut rng);
@@ -107,10 +110,7 @@ fn alone(inside: &[u64], outside: &[u64]) -> String {
         let candidates = thousand.len();
         thousand.sort_unstable();
         thousand.dedup();
-        format!("{name} {:.0} % ({:.1} %)", right * 100.0, thousand.len() as f64 / candidates as f64 * 100.0)
+        format!("{name} {:.0} % right, {:.1} % named", right * 100.0, thousand.len() as f64 / candidates as f64 * 100.0)
     });
-    format!(
-        "had each capture a segment of its own, right answers (and a lone capture named among 1,000) would be {}",
-        told.join(", ")
-    )
+    format!("were each capture alone in its segment: {}", told.join("; "))
 }

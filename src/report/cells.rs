@@ -64,14 +64,8 @@ fn detail(finding: &Finding) -> String {
         Evidence::Dictionary(d) => {
             format!("{} tried {} times", counted(d.hash_likes, "value"), approx(d.candidates as f64))
         }
-        Evidence::Game(g) if g.tried == 0 => g.about.clone(),
-        Evidence::Game(g) => format!(
-            "{:.0} % right, {:.0} % by chance, p = {}; {}",
-            g.rate() * 100.0,
-            g.chance * 100.0,
-            if g.p < 1e-300 { "0".to_owned() } else { approx(g.p) },
-            g.about
-        ),
+        // Success and chance stand above it.
+        Evidence::Game(g) => g.about.clone(),
         Evidence::Randomness(r) if r.tests == 0 => "too little to test".to_owned(),
         Evidence::Randomness(r) => {
             let p = if r.p == 0.0 { "p < 10⁻³⁰⁰".to_owned() } else { format!("p = {}", approx(r.p)) };

@@ -262,7 +262,7 @@ impl Story {
 /// A share as a percentage, with a decimal where it is small.
 fn percent(share: f64) -> String {
     let share = share * 100.0;
-    if share == 0.0 || share >= 9.95 { format!("{share:.0} %") } else { format!("{share:.1} %") }
+    if share == 0.0 || share >= 9.95 { format!("{share:.0}\u{a0}%") } else { format!("{share:.1}\u{a0}%") }
 }
 
 /// Everything before the first heading.
