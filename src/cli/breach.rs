@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::terminal::chain;
 use super::unlock::UnlockArgs;
-use super::{Context, Failure, Outcome, Stop};
+use super::{Context, Failure, Outcome, Stop, ledger};
+use crate::audit::Verb;
 use crate::breach::{
     self, Assessment, Attack, BreachError, Evidence, Plan, Rate, Sample, Scorer, StoreKind, Suite, Target, Truth,
     Verdict, approx, baselines, counted,
@@ -146,7 +147,10 @@ fn run_suite(args: &Args, truth: &Truth, path: &Path, context: &Context) -> Resu
 
     let keyring = args.custody.as_deref().map(|custody| args.unlock.open(custody)).transpose()?;
     let home = match &keyring {
-        Some(_) => home_vault(args)?,
+        Some(keyring) => {
+            ledger::record_act(keyring, Verb::Check, "breach: to keep score")?;
+            home_vault(args)?
+        }
         None => None,
     };
     let held = keyring.map(|keyring| (keyring.opening_keys(&Capability::ALL), keyring.canaries()));
