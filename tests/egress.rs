@@ -6,10 +6,10 @@ mod common;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use common::{Custodian, PASSPHRASE, capture};
+use common::{CHEAP, Custodian, PASSPHRASE, capture};
 use safelight::audit::{AuditLog, LogKey, Verb, Verdict};
 use safelight::capture::CaptureId;
-use safelight::custody::{Egress, Policy, PurposeBudget, RecipientKeys};
+use safelight::custody::{Egress, Passphrase, Policy, PurposeBudget, RecipientKeys, SlotRole, SlotTerms};
 use safelight::vault::{SealingOptions, SealingVault};
 use serde_json::Value;
 
@@ -48,6 +48,7 @@ impl Agency {
     fn run(&self, passphrase: &str, args: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
         command.args(args).current_dir(self.custodian.folder.path()).env("SAFELIGHT_PASSPHRASE", passphrase);
+        command.env_remove("SAFELIGHT_SECOND_PASSPHRASE").stdin(std::process::Stdio::null());
         command.output().expect("safelight runs")
     }
 
@@ -59,24 +60,15 @@ impl Agency {
 
     /// Exports what was captured in the first so many milliseconds, one record each.
     fn export(&self, captures: u64, purpose: &str, to: &str) -> (i32, String) {
+        self.export_with(captures, purpose, to, &[])
+    }
+
+    fn export_with(&self, captures: u64, purpose: &str, to: &str, more: &[&str]) -> (i32, String) {
         let until = jiff::Timestamp::from_millisecond(1_700_000_000_000 + captures as i64).expect("a time").to_string();
-        self.custodian(&[
-            "export",
-            "--vault",
-            "vault",
-            "--custody",
-            "custody",
-            "--to",
-            "contractor.pub",
-            "--view",
-            "scene",
-            "--purpose",
-            purpose,
-            "--until",
-            &until,
-            "-o",
-            to,
-        ])
+        let mut args = vec!["export", "--vault", "vault", "--custody", "custody", "--to", "contractor.pub"];
+        args.extend(["--view", "scene", "--purpose", purpose, "--until", &until, "-o", to]);
+        args.extend(more);
+        self.custodian(&args)
     }
 
     fn open(&self, number: u64, purpose: Option<&str>, to: &str) -> (i32, String) {
@@ -145,6 +137,35 @@ fn six_weeks_stop_at_the_budget() {
     assert_eq!((&today["exported"], &today["opened"], &today["refused"]), (&48.into(), &2.into(), &423.into()));
     let (code, said) = agency.custodian(&["audit", "verify", "--custody", "custody", "--max-age", "0"]);
     assert_eq!(code, 0, "{said}");
+}
+
+#[test]
+fn two_holders_go_on_beyond_the_budget_and_the_log_says_so() {
+    let mut agency = Agency::new();
+    let terms = SlotTerms { role: SlotRole::Second, label: None, now: jiff::Timestamp::now() };
+    let second = Passphrase::new("the comptroller's own".to_owned());
+    let draft = agency.custodian.keyring.draft_passphrase_slot(&second, CHEAP, terms).expect("drafted");
+    agency.custodian.keyring.add_slot(draft).expect("added");
+    std::fs::write(agency.at("second"), "the comptroller's own\n").expect("written");
+    std::fs::write(agency.at("first"), PASSPHRASE).expect("written");
+
+    // A second holder who is there for another reason has not agreed to this.
+    let there = ["--second-passphrase-file", "second"];
+    let (code, said) = agency.export_with(CAPTURES, "evacuation", "refused", &there);
+    assert!(code == 3 && said.contains("--over-budget"), "{said}");
+    // Nor can one holder agree alone, or twice.
+    for alone in [&["--over-budget"][..], &["--over-budget", "--second-passphrase-file", "first"]] {
+        let (code, said) = agency.export_with(CAPTURES, "evacuation", "refused", alone);
+        assert_eq!(code, 3, "{said}");
+    }
+    assert!(!agency.at("refused").exists());
+
+    let both = ["--over-budget", "--second-passphrase-file", "second"];
+    let (code, said) = agency.export_with(CAPTURES, "evacuation", "copy", &both);
+    assert_eq!(code, 0, "{said}");
+    assert!(agency.at("copy").join("manifest").exists());
+    assert_eq!(agency.entries().last(), Some(&(Verb::Export, CAPTURES, Verdict::Overridden)));
+    assert_eq!(agency.today()["overridden"], CAPTURES);
 }
 
 #[test]

@@ -211,7 +211,10 @@ fn two_holders_go_beyond_the_budget_that_stops_one() {
     let (code, _, err) = safelight(&custodian, &open);
     assert_eq!(code, 3);
     assert!(err.contains("second holder"), "{err}");
-    let (code, _, err) = safelight(&custodian, &[&open[..], &["--second-passphrase-file", "second"]].concat());
+    // That a second holder is there is not yet their consent: under dual control, one always is.
+    let both = [&open[..], &["--second-passphrase-file", "second"]].concat();
+    assert_eq!(safelight(&custodian, &both).0, 3);
+    let (code, _, err) = safelight(&custodian, &[&both[..], &["--over-budget"]].concat());
     assert_eq!(code, 0, "{err}");
 }
 

@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::ledger::EgressArgs;
 use super::remedies::stdout_failed;
 use super::search::{asked, time};
 use super::unlock::{SecondArgs, UnlockArgs};
@@ -50,6 +51,8 @@ pub struct Args {
     /// Why; it is sealed into the copy and into the audit log
     #[arg(long, value_name = "TEXT")]
     purpose: String,
+    #[command(flatten)]
+    egress: EgressArgs,
     /// Only captures of this time or later: 2026-11-01 or 2026-11-01T06:30:00Z
     #[arg(long, value_name = "TIME", value_parser = time)]
     from: Option<Timestamp>,
@@ -110,6 +113,9 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let to = RecipientPublicKey::read(&args.to)?;
     let mut keyring = args.unlock.open(&args.custody)?;
     args.second.open_for(&mut keyring, args.view.view().capabilities())?;
+    if args.egress.over_budget && !keyring.has_second() {
+        args.second.open(&mut keyring)?;
+    }
     let vault = OpeningVault::open(&args.vault)?;
     let asked = asked(args.from, args.until, args.site.as_deref(), false);
     let request = Request {
@@ -134,7 +140,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     details.set_records(plan.captures().map(|id| id.0));
     let (records, purpose) = (plan.captures().len() as u64, Some(args.purpose.trim()));
     let look = Look { verb: Verb::Export, records, purpose, details, allowance: None };
-    ledger::record_egress(&keyring, look, keyring.has_second())?;
+    ledger::record_egress(&keyring, look, args.egress.over_budget && keyring.has_second())?;
     let totals = plan.write(&args.output)?;
     if context.json {
         let summary = Summary {

@@ -34,12 +34,16 @@ pub(super) struct Holder {
 }
 
 impl HolderArgs {
-    /// Takes out the keys of some capabilities. A recipient has one key for all that it was granted.
-    pub fn unlock(&self, capabilities: &[Capability]) -> Result<Holder, Failure> {
+    /// Takes out the keys of some capabilities, with both holders where these or the verb ask for it. A recipient has one
+    /// key for all that it was granted.
+    pub fn unlock(&self, capabilities: &[Capability], both: bool) -> Result<Holder, Failure> {
         match (&self.custody, &self.key) {
             (Some(custody), _) => {
                 let mut keyring = self.unlock.open(custody)?;
                 self.second.open_for(&mut keyring, capabilities)?;
+                if both && !keyring.has_second() {
+                    self.second.open(&mut keyring)?;
+                }
                 Ok(Holder { keys: keyring.opening_keys(capabilities), keyring: Some(keyring) })
             }
             (None, Some(key)) => Ok(Holder { keys: RecipientKeys::read(key)?.into_opening_keys(), keyring: None }),

@@ -13,6 +13,14 @@ use crate::custody::{Keyring, KeyringError};
 /// The purpose of who states none; a budget may name it.
 pub(super) const UNSTATED: &str = "unstated";
 
+/// Arguments of verbs that let records out.
+#[derive(clap::Args)]
+pub(super) struct EgressArgs {
+    /// Go on beyond the policy's budget for today, with a second holder; the audit log says so
+    #[arg(long, requires = "custody")]
+    pub over_budget: bool,
+}
+
 /// Passes on what came of an attempt to open a keyring, and puts it on record when no slot opened.
 pub(super) fn attempted<T>(custody: &Path, opened: Result<T, KeyringError>) -> Result<T, KeyringError> {
     let unreadable = |error: &KeyringError| {
@@ -60,7 +68,7 @@ pub(super) fn record_egress(keyring: &Keyring, look: Look<'_>, overridden: bool)
     match recorded.verdict {
         Verdict::Refused if recorded.began_anew => Err(Failure::integrity(
             "the audit log began anew today, so that nobody knows how many records have left",
-            "restore the log, or wait for the next day (UTC); this refusal is on record",
+            "restore the log, wait for the next day (UTC), or go on with a second holder: --over-budget",
         )),
         Verdict::Refused => {
             let (a_day, more) = (count(limit, "record"), grouped(records));
@@ -69,7 +77,8 @@ pub(super) fn record_egress(keyring: &Keyring, look: Look<'_>, overridden: bool)
                     "the policy lets {a_day} a day leave {of}; {} left today, and this would be {more} more",
                     grouped(spent)
                 ),
-                "take fewer, wait for the next day (UTC), or have a second holder go on with you; this is on record",
+                "take fewer, wait for the next day (UTC), or go on with a second holder: --over-budget; this refusal is on \
+                 record",
             ))
         }
         Verdict::Done | Verdict::Overridden => {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::holder::{Holder, HolderArgs, open_vault};
+use super::ledger::EgressArgs;
 use super::remedies::stdout_failed;
 use super::{Context, Failure, Outcome, Stop, ledger};
 use crate::audit::{Details, Look, Verb};
@@ -39,6 +40,8 @@ pub struct Args {
     /// Why, for the audit log
     #[arg(long, value_name = "TEXT", default_value = ledger::UNSTATED, hide_default_value = true)]
     purpose: String,
+    #[command(flatten)]
+    egress: EgressArgs,
     /// Write the picture to FILE, which must not exist; - for stdout
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
@@ -66,7 +69,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     }
     let capabilities: &[_] =
         if args.identity { &[Capability::Scene, Capability::Identity] } else { &[Capability::Scene] };
-    let holder = args.holder.unlock(capabilities)?;
+    let holder = args.holder.unlock(capabilities, args.egress.over_budget)?;
     let vault = open_vault(&args.vault, &holder, context)?;
 
     let mut opened =
@@ -87,7 +90,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         details.set_records([id.0]);
         let purpose = Some(args.purpose.trim()).filter(|purpose| !purpose.is_empty());
         let look = Look { verb, records: 1, purpose, details, allowance: None };
-        ledger::record_egress(keyring, look, keyring.has_second())?;
+        ledger::record_egress(keyring, look, args.egress.over_budget && keyring.has_second())?;
     }
     opened.bytes = file.len();
     opened.blake3 = blake3::hash(&file).to_string();
