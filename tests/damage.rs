@@ -357,6 +357,11 @@ fn a_torn_end_of_the_journal_is_a_note_and_the_next_run_cuts_it() {
     let (note, intent) = (&whole[1224..1344], &whole[1344..2488]);
     let two = [[note, intent].concat(), [&note[..56], &[0; 64], &intent[..700]].concat()];
     let garbage = b"\x01\0\0\0\x40\0\0\0 and then garbage";
+    // Its last bytes may be a sector of their own.
+    fs::write(&journal, [&whole[..whole.len() - 16], &[0; 16]].concat()).expect("written");
+    let vault = SealingVault::open(&sealed.vault(), &sealed.custodian.pack, SealingOptions::default());
+    vault.expect("the torn end is cut").finish().expect("closed");
+    assert_eq!(fs::read(&journal).expect("read"), whole, "what became of the segment is noted again");
     for torn in [&b"\x01"[..], &[0; 200], &whole[80..1000], garbage, &two[0], &two[1]] {
         fs::write(&journal, [&whole[..], torn].concat()).expect("written");
         let report = check(&sealed.vault()).expect("checked");
