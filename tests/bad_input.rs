@@ -169,7 +169,7 @@ fn two_ingests_at_once_are_one_too_many() {
     site.put("a.jpg", &photo(0));
     let held =
         SealingVault::open(&site.custodian.vault(), &site.custodian.pack, SealingOptions::default()).expect("opens");
-    site.ingest(&[]).failed(2, "another ingest", "wait");
+    site.ingest(&[]).failed(2, "another process is writing", "wait");
     held.finish().expect("closes");
     assert_eq!(site.ingest(&[]).code, Some(0));
 }
