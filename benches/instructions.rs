@@ -15,15 +15,11 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 use common::{Site, drawn};
 use safelight::geometry::{PixelRect, Size};
 use safelight::jpeg::{Fill, Jpeg, Limits, Reduction, restore};
 use safelight::nn::{Model, Session};
-use safelight::pipeline::{Ingest, Look, Note, Options, Progress, Source, TrainedEyes};
-use safelight::vault::{SealingOptions, SealingVault};
 use safelight::vision::{NetFiles, Nets};
 
 /// Tells this program that it runs under valgrind.
@@ -156,12 +152,6 @@ fn reader(_: &Path, times: usize) {
     net(include_bytes!("../models/reader.slnn"), 144, 48, times);
 }
 
-struct Silent;
-
-impl Progress for Silent {
-    fn note(&self, _path: &Path, _note: &Note) {}
-}
-
 /// One worker takes so many images into a vault of its own.
 fn pipeline(folder: &Path, times: usize) {
     let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tiny-nets");
@@ -173,24 +163,6 @@ fn pipeline(folder: &Path, times: usize) {
         let link: PathBuf = album.path().join(format!("{number}.jpg"));
         std::fs::hard_link(folder.join("picture.jpg"), link).expect("linked");
     }
-    let options = Options { workers: NonZeroUsize::MIN, allow_duplicates: true, ..Options::default() };
-    let sealing = SealingOptions {
-        segment_bytes: u64::MAX,
-        flush_after: Duration::MAX,
-        allow_duplicates: true,
-        ..SealingOptions::default()
-    };
-    let mut sink = SealingVault::open(&site.vault(), &site.pack, sealing).expect("a vault");
-    let eyes = || -> Box<dyn Look> { Box::new(TrainedEyes::new(&nets)) };
-    let run = Ingest {
-        keys: site.pack.epoch_keys(),
-        site: site.pack.site(),
-        eyes: &eyes,
-        options: &options,
-        progress: &Silent,
-        stop: &AtomicBool::new(false),
-    };
-    let summary = run.run(&mut Source::open(album.path(), None).expect("a folder"), &mut sink).expect("sealed");
-    sink.finish().expect("closed");
+    let summary = common::ingest(album.path(), &site, &nets, NonZeroUsize::MIN);
     assert_eq!(summary.sealed as usize, times);
 }

@@ -10,15 +10,13 @@ mod common;
 use std::hint::black_box;
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use common::{Site, drawn, own_pictures};
 use rayon::prelude::*;
 use safelight::frame::{Header, Limits};
 use safelight::geometry::Size;
-use safelight::pipeline::{Ingest, Look, Note, Options, Progress, Source, Summary, TrainedEyes, peak_rss_bytes};
-use safelight::vault::{SealingOptions, SealingVault};
+use safelight::pipeline::{Summary, peak_rss_bytes};
 use safelight::vision::Nets;
 
 /// Runs of each kind, of which the middle one counts.
@@ -34,14 +32,6 @@ const SIZES: [(&str, Size, usize); 4] = [
     ("4K", Size::new(3840, 2160), 8),
     ("12 MP", Size::new(4000, 3000), 6),
 ];
-
-struct Silent;
-
-impl Progress for Silent {
-    fn note(&self, path: &Path, note: &Note) {
-        eprintln!("{}: {note}", path.display());
-    }
-}
 
 /// Pictures of one kind in a folder.
 struct Album {
@@ -72,27 +62,7 @@ impl Album {
 
     /// One run of the whole pipeline into a new vault.
     fn ingest(&self, site: &Site, nets: &Nets, workers: NonZeroUsize) -> Summary {
-        let vault = tempfile::tempdir_in(site.folder()).expect("a folder");
-        let options = Options { workers, allow_duplicates: true, ..Options::default() };
-        let sealing = SealingOptions {
-            segment_bytes: u64::MAX,
-            flush_after: Duration::MAX,
-            allow_duplicates: true,
-            ..SealingOptions::default()
-        };
-        let mut sink = SealingVault::open(&vault.path().join("vault"), &site.pack, sealing).expect("a vault");
-        let eyes = || -> Box<dyn Look> { Box::new(TrainedEyes::new(nets)) };
-        let run = Ingest {
-            keys: site.pack.epoch_keys(),
-            site: site.pack.site(),
-            eyes: &eyes,
-            options: &options,
-            progress: &Silent,
-            stop: &AtomicBool::new(false),
-        };
-        let mut source = Source::open(self.folder.path(), None).expect("a folder");
-        let summary = run.run(&mut source, &mut sink).expect("sealed");
-        sink.finish().expect("closed");
+        let summary = common::ingest(self.folder.path(), site, nets, workers);
         assert_eq!(summary.sealed as usize, self.images, "what is timed must be right");
         summary
     }

@@ -143,8 +143,8 @@ fn what_a_drawn_page_says_reads_back() {
     assert!(share.is_of(custodian.keyring.custody()));
 }
 
-#[test]
-fn identities_need_a_second_holder() {
+/// A custodian with one capture in the vault, and a second slot whose passphrase lies in the file `second`.
+fn with_second_holder() -> (Custodian, String) {
     let mut custodian = Custodian::new();
     let mut vault =
         SealingVault::open(&custodian.vault(), &custodian.pack, SealingOptions::default()).expect("a vault");
@@ -156,8 +156,14 @@ fn identities_need_a_second_holder() {
     let second = Passphrase::new("the comptroller's own".to_owned());
     let draft = custodian.keyring.draft_passphrase_slot(&second, CHEAP, terms).expect("drafted");
     custodian.keyring.add_slot(draft).expect("added");
+    fs::write(custodian.folder.path().join("second"), "the comptroller's own\n").expect("written");
+    (custodian, id)
+}
+
+#[test]
+fn identities_need_a_second_holder() {
+    let (custodian, id) = with_second_holder();
     let folder = custodian.folder.path();
-    fs::write(folder.join("second"), "the comptroller's own\n").expect("written");
 
     let open = ["open", &id, "--vault", "vault", "--custody", "custody", "-o"];
     let (code, _, err) = safelight(&custodian, &[&open[..], &["scene.jpg"]].concat());
@@ -189,23 +195,12 @@ fn identities_need_a_second_holder() {
 
 #[test]
 fn two_holders_go_beyond_the_budget_that_stops_one() {
-    let mut custodian = Custodian::new();
-    let mut vault =
-        SealingVault::open(&custodian.vault(), &custodian.pack, SealingOptions::default()).expect("a vault");
-    let record = capture(1, None);
-    let id = CaptureId(record.catalogue.id).to_string();
-    vault.append(record).expect("sealed");
-    vault.finish().expect("closed");
+    let (mut custodian, id) = with_second_holder();
     let nothing = Egress { records_per_day: 0, purposes: Vec::new() };
     custodian
         .keyring
         .set_policy(Policy { egress: Some(nothing), ..Policy::default() }, jiff::Timestamp::now())
         .expect("decided");
-    let terms = SlotTerms { role: SlotRole::Second, label: None, now: Timestamp::now() };
-    let second = Passphrase::new("the comptroller's own".to_owned());
-    let draft = custodian.keyring.draft_passphrase_slot(&second, CHEAP, terms).expect("drafted");
-    custodian.keyring.add_slot(draft).expect("added");
-    fs::write(custodian.folder.path().join("second"), "the comptroller's own\n").expect("written");
 
     let open = ["open", &id, "--vault", "vault", "--custody", "custody", "-o", "scene.jpg"];
     let (code, _, err) = safelight(&custodian, &open);

@@ -2,14 +2,20 @@
 
 #![allow(dead_code, reason = "each bench uses its own part")]
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use rayon::prelude::*;
 use safelight::custody::{Keyring, PackRequest, Passphrase, PassphraseCost, Policy, SitePack};
 use safelight::geometry::Size;
+use safelight::pipeline::{Ingest, Look, Note, Options, Progress, Source, Summary, TrainedEyes};
 use safelight::simulate::picture;
 use safelight::simulate::world::{Scenario, World};
 use safelight::vault::record::{CaptureRecord, CatalogueRecord, IdentityRecord, SceneRecord, Status};
+use safelight::vault::{SealingOptions, SealingVault};
+use safelight::vision::Nets;
 use tempfile::TempDir;
 
 /// Enough that one odd picture does not decide, few enough to stay in the caches as a pipeline's would not.
@@ -72,6 +78,40 @@ impl Site {
     pub fn vault(&self) -> PathBuf {
         self.folder.path().join("vault")
     }
+}
+
+/// Says only what went wrong.
+struct Silent;
+
+impl Progress for Silent {
+    fn note(&self, path: &Path, note: &Note) {
+        eprintln!("{}: {note}", path.display());
+    }
+}
+
+/// Takes all pictures of `folder`, however often they come, into a new vault of `site`.
+pub fn ingest(folder: &Path, site: &Site, nets: &Nets, workers: NonZeroUsize) -> Summary {
+    let vault = tempfile::tempdir_in(site.folder()).expect("a folder");
+    let options = Options { workers, allow_duplicates: true, ..Options::default() };
+    let sealing = SealingOptions {
+        segment_bytes: u64::MAX,
+        flush_after: Duration::MAX,
+        allow_duplicates: true,
+        ..SealingOptions::default()
+    };
+    let mut sink = SealingVault::open(&vault.path().join("vault"), &site.pack, sealing).expect("a vault");
+    let eyes = || -> Box<dyn Look> { Box::new(TrainedEyes::new(nets)) };
+    let run = Ingest {
+        keys: site.pack.epoch_keys(),
+        site: site.pack.site(),
+        eyes: &eyes,
+        options: &options,
+        progress: &Silent,
+        stop: &AtomicBool::new(false),
+    };
+    let summary = run.run(&mut Source::open(folder, None).expect("a folder"), &mut sink).expect("sealed");
+    sink.finish().expect("closed");
+    summary
 }
 
 /// A record whose scene and removed bytes are `file`.

@@ -10,6 +10,7 @@ use super::bits::{BitReader, BitWriter, stuff};
 use super::huffman::{DcDecoder, Encoder, TableSpec, category, value_bits};
 use super::removed::{Edit, ListedInterval, Piece, RemovedWriter, restore};
 use super::scan::Tables;
+use super::write::Segments;
 use super::{Jpeg, JpegError};
 use crate::geometry::PixelRect;
 
@@ -85,16 +86,16 @@ impl Jpeg {
         let codes = Codes::new(self, &needed)?;
 
         let mut scene = self.scene_head(&codes);
-        let scan_start = scene.bytes.len();
-        let listed = writer.scan(&mask, &codes, &mut scene.bytes)?;
-        scene.bytes.extend_from_slice(&[0xFF, 0xD9]);
+        let scan_start = scene.file.0.len();
+        let listed = writer.scan(&mask, &codes, &mut scene.file.0)?;
+        scene.file.0.extend_from_slice(&[0xFF, 0xD9]);
 
         let pieces = self.head_pieces(file, &scene);
         let tail = &file[self.header.scan_start + self.entropy.stuffed_len..];
-        let removed = RemovedWriter::new(file.len(), scene.bytes.len(), scan_start, &pieces).finish(&listed, tail);
+        let removed = RemovedWriter::new(file.len(), scene.file.0.len(), scan_start, &pieces).finish(&listed, tail);
         // Nothing but this comparison knows that a file can be given back.
-        let same = restore(&scene.bytes, &removed).is_ok_and(|restored| restored == file);
-        Ok(Spliced { scene: scene.bytes, removed: same.then_some(removed), flat: self.flat_areas(&mask) })
+        let same = restore(&scene.file.0, &removed).is_ok_and(|restored| restored == file);
+        Ok(Spliced { scene: scene.file.0, removed: same.then_some(removed), flat: self.flat_areas(&mask) })
     }
 
     /// Which MCUs lie under an area, row by row.
@@ -134,51 +135,26 @@ impl Jpeg {
     /// The scene up to its scan: only what is needed to decode it.
     fn scene_head(&self, codes: &Codes) -> Scene {
         let header = &self.header;
-        // JFIF's segment says how the components are to be taken; version 1.01, no density, no thumbnail.
-        let jfif = [0xFF, 0xE0, 0, 16, b'J', b'F', b'I', b'F', 0, 1, 1, 0, 0, 1, 0, 1, 0, 0];
-        let mut scene = Scene { bytes: vec![0xFF, 0xD8], tables: Vec::new() };
-        scene.bytes.extend_from_slice(&jfif);
+        let mut scene = Scene { file: Segments::new(), tables: Vec::new() };
         for (number, table) in (0u8..).zip(&header.quant) {
-            let Some(table) =
+            if let Some(table) =
                 table.as_ref().filter(|_| header.components.iter().any(|c| c.quant == usize::from(number)))
-            else {
-                continue;
-            };
-            let bytes = table.steps.iter().flat_map(|step| {
-                let bytes = step.to_be_bytes();
-                bytes.into_iter().skip(usize::from(!table.wide))
-            });
-            let body: Vec<u8> = std::iter::once(u8::from(table.wide) << 4 | number).chain(bytes).collect();
-            scene.table(0xDB, &body, table.at.clone());
-        }
-        scene.segment(header.frame_marker, &{
-            let [.., h1, h0] = header.size.height.to_be_bytes();
-            let [.., w1, w0] = header.size.width.to_be_bytes();
-            let mut body = vec![8, h1, h0, w1, w0, header.components.len() as u8];
-            for c in &header.components {
-                body.extend_from_slice(&[c.id, c.sampling.0 << 4 | c.sampling.1, c.quant as u8]);
+            {
+                scene.table(&table.at, |file| file.quant(number, table));
             }
-            body
-        });
+        }
+        scene.file.frame(header.frame_marker, header.size, &header.components);
         for (class, specs, tables) in [(0u8, &codes.dc, &header.dc), (1, &codes.ac, &header.ac)] {
             for (number, (spec, table)) in (0u8..).zip(specs.iter().zip(tables)) {
                 if let (Some(codes), Some(table)) = (spec, table) {
-                    let mut body = vec![class << 4 | number];
-                    body.extend_from_slice(&codes.spec.counts);
-                    body.extend_from_slice(&codes.spec.symbols);
-                    scene.table(0xC4, &body, table.at.clone());
+                    scene.table(&table.at, |file| file.huffman(class, number, &codes.spec));
                 }
             }
         }
         if header.restart > 0 {
-            scene.segment(0xDD, &(header.restart as u16).to_be_bytes());
+            scene.file.add(0xDD, &(header.restart as u16).to_be_bytes());
         }
-        let mut scan = vec![header.components.len() as u8];
-        for c in &header.components {
-            scan.extend_from_slice(&[c.id, (c.dc << 4 | c.ac) as u8]);
-        }
-        scan.extend_from_slice(&[0, 63, 0]);
-        scene.segment(0xDA, &scan);
+        scene.file.scan(&header.components);
         scene
     }
 
@@ -188,7 +164,7 @@ impl Jpeg {
         tables.sort_by_key(|(at, _)| at.start);
         let (mut pieces, mut done) = (Vec::new(), 0);
         for (at, offset) in tables {
-            if scene.bytes.get(*offset..offset + at.len()) != Some(&file[at.clone()]) {
+            if scene.file.0.get(*offset..offset + at.len()) != Some(&file[at.clone()]) {
                 continue;
             }
             pieces.push(Piece::Literal(&file[done..at.start]));
@@ -212,23 +188,19 @@ fn runs(flags: &[bool]) -> impl Iterator<Item = Range<usize>> {
 
 /// A scene's file, and where the original's tables stand in it.
 struct Scene {
-    bytes: Vec<u8>,
+    file: Segments,
     /// (where in the original, where it begins here).
     tables: Vec<(Range<usize>, usize)>,
 }
 
 impl Scene {
-    fn segment(&mut self, marker: u8, body: &[u8]) {
-        self.bytes.extend_from_slice(&[0xFF, marker]);
-        // Every body written here is far below 64 KiB.
-        self.bytes.extend_from_slice(&((body.len() + 2) as u16).to_be_bytes());
-        self.bytes.extend_from_slice(body);
-    }
-
-    /// A segment of one table, whose first body byte is its class and number, as `original` has it.
-    fn table(&mut self, marker: u8, body: &[u8], original: Range<usize>) {
-        self.segment(marker, body);
-        self.tables.push((original, self.bytes.len() + 1 - body.len()));
+    /// Adds the segment of one table, which `original` has behind its class and number, too.
+    fn table(&mut self, original: &Range<usize>, add: impl FnOnce(&mut Segments)) {
+        /// Marker, length, class and number.
+        const BEFORE: usize = 5;
+        let begin = self.file.0.len() + BEFORE;
+        add(&mut self.file);
+        self.tables.push((original.clone(), begin));
     }
 }
 

@@ -54,31 +54,7 @@ mod paired {
     use super::Bits;
     use crate::nn::simd::Dot;
 
-    pulp::simd_type! {
-        /// What [`V4`] has, without which its operations would not be compiled into the same loop, and the products.
-        struct Set {
-            sse: "sse",
-            sse2: "sse2",
-            fxsr: "fxsr",
-            sse3: "sse3",
-            ssse3: "ssse3",
-            sse4_1: "sse4.1",
-            sse4_2: "sse4.2",
-            popcnt: "popcnt",
-            avx: "avx",
-            avx2: "avx2",
-            bmi1: "bmi1",
-            bmi2: "bmi2",
-            fma: "fma",
-            lzcnt: "lzcnt",
-            avx512f: "avx512f",
-            avx512bw: "avx512bw",
-            avx512cd: "avx512cd",
-            avx512dq: "avx512dq",
-            avx512vl: "avx512vl",
-            avx512bf16: "avx512bf16",
-        }
-    }
+    crate::nn::simd::v4_and!(avx512bf16: "avx512bf16");
 
     /// AVX-512 with products of pairs of bfloat16. A value is the proof that the processor has both.
     #[derive(Clone, Copy, Debug)]

@@ -150,6 +150,39 @@ impl Isa {
     }
 }
 
+/// A set of all that [`V4`] has, without which its operations would not be compiled into the same loop, and one more.
+#[cfg(target_arch = "x86_64")]
+macro_rules! v4_and {
+    ($field:ident: $feature:tt) => {
+        pulp::simd_type! {
+            struct Set {
+                sse: "sse",
+                sse2: "sse2",
+                fxsr: "fxsr",
+                sse3: "sse3",
+                ssse3: "ssse3",
+                sse4_1: "sse4.1",
+                sse4_2: "sse4.2",
+                popcnt: "popcnt",
+                avx: "avx",
+                avx2: "avx2",
+                bmi1: "bmi1",
+                bmi2: "bmi2",
+                fma: "fma",
+                lzcnt: "lzcnt",
+                avx512f: "avx512f",
+                avx512bw: "avx512bw",
+                avx512cd: "avx512cd",
+                avx512dq: "avx512dq",
+                avx512vl: "avx512vl",
+                $field: $feature,
+            }
+        }
+    };
+}
+#[cfg(target_arch = "x86_64")]
+pub(super) use v4_and;
+
 /// What a convolution multiplies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operands {
