@@ -23,6 +23,8 @@
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+mod files;
+
 pub mod capture;
 pub mod geometry;
 

@@ -10,6 +10,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::tiles::{self, TileError};
 use crate::custody::{AuditKey, Month};
+use crate::files;
 use crate::seal::{PrivateKey, PublicKey, SUITE, secret_key};
 
 const MAGIC: &[u8; 8] = b"SLAUD\r\n\x1a";
@@ -76,7 +77,7 @@ pub(super) struct DetailKeys(Vec<MonthKey>);
 impl DetailKeys {
     /// Reads the file; `None` when it is missing, altered, or wrapped by another keyring.
     pub fn read(folder: &Path, wrap: &AuditKey) -> Result<Option<Self>, TileError> {
-        let bytes = match tiles::read(folder, FILE_NAME.into()) {
+        let bytes = match tiles::read(folder, FILE_NAME.into(), files::MAX_SETTINGS) {
             Ok(bytes) => bytes,
             Err(TileError::Missing { .. }) => return Ok(None),
             Err(error) => return Err(error),

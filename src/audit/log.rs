@@ -14,6 +14,7 @@ use super::pending::{self, Pending};
 use super::tiles::{TileError, Tiles, bundle_bytes};
 use super::tree::{self, Edge, TileId, WIDTH, leaf_hash, merkle};
 use crate::custody::{Keyring, Month};
+use crate::files;
 use crate::seal::CustodyId;
 use crate::vault::{Disk, Store};
 
@@ -211,7 +212,7 @@ impl AuditLog {
     ///
     /// See [`AuditError`].
     pub fn note(&self) -> Result<Vec<u8>, AuditError> {
-        match fs::read(self.folder.join(CHECKPOINT)) {
+        match files::read(&self.folder.join(CHECKPOINT), files::MAX_NOTE) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(AuditError::NoLog { path: self.folder.clone() })
             }
@@ -231,9 +232,7 @@ impl AuditLog {
             let above = self.folder.parent().filter(|above| !above.as_os_str().is_empty());
             self.store.sync_folder(above.unwrap_or(Path::new("."))).map_err(failed)?;
         }
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(false);
-        let file = options.open(self.folder.join(LOCK)).map_err(failed)?;
+        let file = files::open_lock(&self.folder.join(LOCK)).map_err(failed)?;
         file.lock().map_err(failed)?;
         Ok((file, self.store.now()))
     }

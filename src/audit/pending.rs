@@ -15,6 +15,7 @@ use super::note::Checkpoint;
 use super::tiles::{self, TileError};
 use super::tree::Hash;
 use crate::custody::Month;
+use crate::files;
 use crate::seal::{CustodyId, PUBLIC_KEY_LEN, PublicKey, SUITE};
 use crate::vault::Store;
 
@@ -61,7 +62,7 @@ impl Pending {
 
     /// Reads the file; `None` when its head is none.
     pub fn read(folder: &Path) -> Result<Option<Self>, TileError> {
-        Ok(Self::parse(&tiles::read(folder, FILE_NAME.into())?))
+        Ok(Self::parse(&tiles::read(folder, FILE_NAME.into(), files::MAX_LIST)?))
     }
 
     pub fn parse(bytes: &[u8]) -> Option<Self> {

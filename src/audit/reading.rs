@@ -10,6 +10,7 @@ use super::pending::Pending;
 use super::tiles::{TileError, Tiles};
 use super::tree::WIDTH;
 use crate::custody::{Keyring, Month};
+use crate::files;
 use crate::seal::CustodyId;
 
 /// An entry as it lies in the log, proven to be in the signed tree.
@@ -95,7 +96,7 @@ impl AuditLog {
 
     /// The key beside the log, if it is the one of this custodian: an auditor has it from elsewhere.
     pub fn key_beside(folder: &Path, custody: CustodyId) -> Option<LogKey> {
-        let text = std::fs::read_to_string(folder.join(super::log::LOG_KEY)).ok()?;
+        let text = files::read_text(&folder.join(super::log::LOG_KEY), files::MAX_NOTE).ok()?;
         LogKey::parse(&text).filter(|key| key.custody() == custody)
     }
 }

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -12,6 +11,7 @@ use sha2::Sha256;
 
 use super::note::Checkpoint;
 use super::tree::{self, Edge, Hash, TileId, WIDTH, merkle};
+use crate::files;
 
 /// A tile or bundle of the tree cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -39,9 +39,12 @@ pub enum TileError {
     },
 }
 
+/// A bundle is no longer: each entry has two bytes of length before it.
+const MAX_BUNDLE: u64 = WIDTH as u64 * (2 + u16::MAX as u64);
+
 /// Reads a file below the log's folder.
-pub(super) fn read(folder: &Path, path: PathBuf) -> Result<Vec<u8>, TileError> {
-    match fs::read(folder.join(&path)) {
+pub(super) fn read(folder: &Path, path: PathBuf, most: u64) -> Result<Vec<u8>, TileError> {
+    match files::read(&folder.join(&path), most) {
         Ok(bytes) => Ok(bytes),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(TileError::Missing { path }),
         Err(source) => Err(TileError::Io { path, source }),
@@ -50,7 +53,7 @@ pub(super) fn read(folder: &Path, path: PathBuf) -> Result<Vec<u8>, TileError> {
 
 /// A tile's hashes as the file has them, which may be anything.
 pub(super) fn read_tile(folder: &Path, tile: TileId) -> Result<Vec<Hash>, TileError> {
-    let bytes = read(folder, tile.path())?;
+    let bytes = read(folder, tile.path(), 32 * WIDTH as u64)?;
     let (hashes, rest) = bytes.as_chunks::<32>();
     if hashes.len() != tile.width || !rest.is_empty() {
         return Err(TileError::Altered { path: tile.path() });
@@ -60,7 +63,7 @@ pub(super) fn read_tile(folder: &Path, tile: TileId) -> Result<Vec<Hash>, TileEr
 
 /// A bundle's entries as the file has them, which may be anything.
 pub(super) fn read_bundle(folder: &Path, tile: TileId) -> Result<Vec<Vec<u8>>, TileError> {
-    let bytes = read(folder, tile.bundle_path())?;
+    let bytes = read(folder, tile.bundle_path(), MAX_BUNDLE)?;
     parse_bundle(&bytes).ok_or_else(|| TileError::Altered { path: tile.bundle_path() })
 }
 

@@ -1,7 +1,6 @@
 //! Whether a log is whole: every entry, every tile, the checkpoint, and the order of things. Needs no key but the public
 //! one.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -13,6 +12,7 @@ use super::note::{Checkpoint, LogKey, NoteError};
 use super::pending::Pending;
 use super::tiles::{self, TileError, Tiles};
 use super::tree::{self, Edge, Hash, TileId, WIDTH, leaf_hash};
+use crate::files;
 
 /// What is wrong with a log.
 #[derive(Debug, thiserror::Error)]
@@ -191,7 +191,7 @@ const TOLERANCE: u32 = 1;
 /// Only when `folder` holds no log at all or a file of it cannot be read; what is wrong with it is in the report.
 pub fn verify(folder: &Path, key: &LogKey, against: &Verification, now: Timestamp) -> Result<AuditReport, AuditError> {
     let mut report = AuditReport { checkpoint: None, entries: 0, period: None, faults: Vec::new(), notes: Vec::new() };
-    let checkpoint = match fs::read(folder.join(CHECKPOINT)) {
+    let checkpoint = match files::read(&folder.join(CHECKPOINT), files::MAX_NOTE) {
         Ok(note) => Checkpoint::verify(&note, key).map_err(AuditFault::from),
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             return Err(AuditError::Io { path: folder.join(CHECKPOINT), source: error });

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 use super::BreachError;
+use crate::files;
 
 /// Bytes that one task examines. Large enough that seeks and overlaps do not count, small enough that memory stays at
 /// a few of these for each thread.
@@ -107,7 +108,7 @@ impl StolenFile {
 
     /// Opens the file for reading by position.
     pub fn open(&self) -> io::Result<OpenLoot> {
-        Ok(OpenLoot { file: File::open(&self.path)?, len: self.len })
+        Ok(OpenLoot { file: files::open(&self.path)?.0, len: self.len })
     }
 }
 

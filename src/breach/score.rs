@@ -10,6 +10,7 @@ use walkdir::WalkDir;
 use super::truth::Truth;
 use crate::capture::CaptureId;
 use crate::custody::{OpeningKeys, RecipientKeys};
+use crate::files;
 use crate::pseudonym::{Canary, CanaryKey};
 use crate::seal::KeyId;
 use crate::vault::record::CatalogueRecord;
@@ -75,7 +76,7 @@ fn ours(stolen: &Path) -> Vec<(FileKind, PathBuf)> {
     let files = files.filter(|entry| entry.file_type().is_file());
     let known = |entry: walkdir::DirEntry| {
         let mut head = [0; 8];
-        let mut file = std::fs::File::open(entry.path()).ok()?;
+        let mut file = files::open(entry.path()).ok()?.0;
         std::io::Read::read_exact(&mut file, &mut head).ok()?;
         Some((kind_of_file(&head)?, entry.into_path()))
     };

@@ -3,7 +3,6 @@
 //! Owns reading `truth.jsonl` and the `captures.csv` beside it. It is loaded into memory only and written nowhere.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
@@ -13,6 +12,7 @@ use serde::Deserialize;
 
 use super::BreachError;
 use crate::capture::{PlateText, RegionKind};
+use crate::files;
 use crate::geometry::Rect;
 
 /// Everything known about the pictures behind a stolen folder.
@@ -69,7 +69,7 @@ impl Truth {
         let io = |source| BreachError::Truth { path: path.to_owned(), source };
         let times = capture_times(&path.with_file_name("captures.csv"))?;
         let mut captures = Vec::new();
-        for (i, line) in BufReader::new(File::open(path).map_err(io)?).lines().enumerate() {
+        for (i, line) in BufReader::new(files::stream(path, files::MAX_TABLE).map_err(io)?).lines().enumerate() {
             let line = line.map_err(io)?;
             if line.trim().is_empty() {
                 continue;
@@ -121,8 +121,9 @@ fn capture_times(path: &Path) -> Result<HashMap<String, Timestamp>, BreachError>
         return Ok(HashMap::new());
     }
     let bad = |source| BreachError::Captures { path: path.to_owned(), source };
+    let table = files::stream(path, files::MAX_TABLE).map_err(|error| bad(error.into()))?;
     let mut times = HashMap::new();
-    for row in csv::Reader::from_path(path).map_err(bad)?.deserialize() {
+    for row in csv::Reader::from_reader(table).deserialize() {
         let row: CaptureRow = row.map_err(bad)?;
         if let Some(time) = row.timestamp.as_deref().and_then(moment) {
             times.insert(row.file, time);

@@ -13,6 +13,7 @@ use super::unlock::UnlockArgs;
 use super::{Context, Failure, Outcome};
 use crate::audit::{AuditLog, AuditNote, AuditReport, Details, LogKey, Verification, verify};
 use crate::custody::Keyring;
+use crate::files;
 
 mod show;
 
@@ -134,7 +135,8 @@ fn read_key(path: &Path) -> Result<LogKey, Failure> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display()), "check the path"))
+    files::read(path, files::MAX_NOTE)
+        .map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display()), "check the path"))
 }
 
 fn month(text: &str) -> Result<crate::custody::Month, String> {
@@ -253,7 +255,7 @@ fn checkpoint(
         AuditLog::of(custody).renew(&keyring)?;
     }
     let (folder, key) = log.place()?;
-    let note = fs::read(folder.join("checkpoint")).map_err(|error| {
+    let note = files::read(&folder.join("checkpoint"), files::MAX_NOTE).map_err(|error| {
         Failure::usage(format!("there is no checkpoint in {}: {error}", folder.display()), "check the path")
     })?;
     crate::audit::Checkpoint::verify(&note, &key).map_err(crate::audit::AuditError::from)?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+use super::impact::{absent, unwritable};
 use super::terminal::chain;
 use super::unlock::UnlockArgs;
 use super::{Context, Failure, Outcome, Stop, ledger};
@@ -50,7 +51,7 @@ pub struct Args {
     /// Seconds that cracking hashes may take, for each store
     #[arg(long, value_name = "N", default_value_t = 30)]
     seconds: u64,
-    /// Write a report as one HTML file; it never holds a picture
+    /// Write a report as one HTML page to FILE, which must not exist; it never holds a picture
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Show in full what was obtained; without it, all but first and last characters are hidden
@@ -69,6 +70,7 @@ pub(super) struct Attacked {
 
 /// Runs `breach`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    args.report.as_deref().map_or(Ok(()), absent)?;
     let truth = args.truth.as_deref().map(Truth::read).transpose().map_err(failure)?;
     let attacked = match (&truth, &args.truth) {
         (Some(truth), Some(path)) => run_suite(&args, truth, path, context)?,
@@ -109,10 +111,9 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         let folders = attacked.into_iter().map(|a| (a.name, a.assessment)).collect();
         let page =
             report::of_folders(folders, args.truth.is_some().then_some(&truth), args.show_findings, command).html();
-        std::fs::write(path, page).map_err(|e| {
-            let problem = format!("cannot write the report {}: {e}", path.display());
-            Failure::usage(problem, "name a file in a folder that you may write")
-        })?;
+        crate::files::create_private(path)
+            .and_then(|mut file| file.write_all(page.as_bytes()))
+            .map_err(|error| unwritable(path, &error))?;
     }
     Ok(Outcome::Done)
 }

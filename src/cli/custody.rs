@@ -13,6 +13,7 @@ use super::unlock::UnlockArgs;
 use super::{Context, Failure, Outcome, ledger, rehearse, slot};
 use crate::audit::Verb;
 use crate::custody::{Keyring, PackRequest, PassphraseCost, Policy, RecipientKeys};
+use crate::files;
 use show::{Shown, ShownEpoch};
 
 /// Arguments of `custody`.
@@ -133,7 +134,7 @@ fn init(args: &CustodyArgs, policy: Option<&Path>, context: &Context) -> Result<
 }
 
 fn read_policy(path: &Path) -> Result<Policy, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    let text = files::read_text(path, files::MAX_SETTINGS).map_err(|error| {
         Failure::usage(format!("the policy {} cannot be read: {error}", path.display()), "name a text file")
     })?;
     Ok(Policy::from_toml(&text)?)

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::Failure;
 use super::terminal::{chain, shown};
 use crate::capture::RegionKind;
+use crate::files;
 use crate::vision::{Nets, OnnxFormat, OnnxModel, OnnxOptions, Second};
 
 /// Arguments that describe it.
@@ -84,7 +85,7 @@ impl DetectorArgs {
             long_side: self.detector_size.unwrap_or(usual.long_side),
             ..usual
         };
-        let file = fs::read(path).map_err(|error| {
+        let file = files::read(path, files::MAX_TABLE).map_err(|error| {
             Failure::usage(format!("{} cannot be read: {error}", shown(path)), "give an ONNX file with --detector")
         })?;
         let model = OnnxModel::parse(file, options).map_err(|error| {

@@ -1,12 +1,12 @@
 //! Which nets look at images: those in the binary, or the operator's own.
 
-use std::fs;
 use std::path::PathBuf;
 
 use clap::builder::PossibleValue;
 
 use super::Failure;
 use super::terminal::{chain, shown};
+use crate::files;
 use crate::vision::{NetFiles, Nets, PlateRegion};
 
 /// Arguments of every verb that looks at images.
@@ -51,7 +51,7 @@ impl EyesArgs {
         };
         let files = NetFiles::NAMES.try_map(|name| {
             let path = folder.join(name);
-            fs::read(&path).map_err(|error| {
+            files::read(&path, files::MAX_LIST).map_err(|error| {
                 Failure::usage(
                     format!("{} cannot be read: {error}", shown(&path)),
                     "give a folder with detector.slnn, refine-plate.slnn, refine-face.slnn and reader.slnn",

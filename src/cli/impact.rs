@@ -1,7 +1,7 @@
 //! `safelight impact`.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -12,6 +12,7 @@ use super::unlock::{SecondArgs, UnlockArgs};
 use super::{Context, Failure, Outcome, ledger};
 use crate::audit::{Details, Look, Verb};
 use crate::custody::Keyring;
+use crate::files;
 use crate::impact::{self, Affected, Custodian, Held, Impact, ImpactError, Loot};
 use crate::report;
 use crate::seal::Capability;
@@ -37,7 +38,7 @@ pub struct Args {
     /// The vault that was copied from, where names, hashes and cut copies are looked up
     #[arg(long, value_name = "DIR")]
     vault: Option<PathBuf>,
-    /// Write the assessment as one HTML page; it never holds a plate or a picture
+    /// Write the assessment as one HTML page to FILE, which must not exist; it never holds a plate or a picture
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Write every capture's id, time, site and lane to FILE, which must not exist
@@ -66,6 +67,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         vault: vault.as_ref(),
     };
     let mut captures = args.captures.as_deref().map(private_file).transpose()?;
+    args.report.as_deref().map_or(Ok(()), absent)?;
     if let Some(file) = &mut captures {
         writeln!(file, "capture,captured_at,site,lane").map_err(ImpactError::Captures)?;
     }
@@ -90,8 +92,8 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     bar.finish_and_clear();
 
     if let Some(path) = &args.report {
-        let page = report::of_impact(&found);
-        std::fs::write(path, page).map_err(|error| unwritable(path, &error))?;
+        let (page, mut file) = (report::of_impact(&found), private_file(path)?);
+        file.write_all(page.as_bytes()).and_then(|()| file.flush()).map_err(|error| unwritable(path, &error))?;
     }
     if context.json {
         let mut out = std::io::stdout().lock();
@@ -141,14 +143,15 @@ fn write_notice(
 
 /// A new file that only its owner may read.
 fn private_file(path: &Path) -> Result<BufWriter<File>, Failure> {
-    let mut options = File::options();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(BufWriter::new).map_err(|error| unwritable(path, &error))
+    files::create_private(path).map(BufWriter::new).map_err(|error| unwritable(path, &error))
 }
 
-fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+/// Better known before the work than after.
+pub(super) fn absent(path: &Path) -> Result<(), Failure> {
+    if path.symlink_metadata().is_err() { Ok(()) } else { Err(unwritable(path, &io::ErrorKind::AlreadyExists.into())) }
+}
+
+pub(super) fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
     let remedy = match error.kind() {
         std::io::ErrorKind::AlreadyExists => "choose another name: nothing is overwritten",
         _ => "name a file in a folder that you may write to",

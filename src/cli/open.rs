@@ -130,11 +130,8 @@ fn traced(error: OpenError, vault: &OpeningVault, holder: &Holder) -> OpenError 
 
 /// A new file that only its owner may read: it shows what the vault hides.
 fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(path).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
+    let written =
+        crate::files::create_private(path).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
     written.map_err(|error| {
         let remedy = match error.kind() {
             std::io::ErrorKind::AlreadyExists => "choose another name: nothing is overwritten",

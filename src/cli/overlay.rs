@@ -17,6 +17,7 @@ use thiserror::Error;
 
 use super::inspect::plate_words;
 use crate::capture::{Region, RegionKind};
+use crate::files;
 use crate::frame::{DecodeError, Frame};
 use crate::geometry::{PixelRect, Size};
 
@@ -124,7 +125,10 @@ impl Overlay {
         encoder.set_sampling_factor(SamplingFactor::F_1_1);
         encoder.encode(copy.as_raw(), width, height, ColorType::Rgb).map_err(OverlayError::Encode)?;
         let path = self.out.join(copy_name(name));
-        let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, file));
+        let written = path
+            .parent()
+            .map_or(Ok(()), fs::create_dir_all)
+            .and_then(|()| std::io::Write::write_all(&mut files::create_private(&path)?, &file));
         written.map_err(|source| OverlayError::Write { path, source })
     }
 

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use crate::files;
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
@@ -35,8 +36,7 @@ impl FileError {
 /// Reads a whole key file into memory that is wiped.
 pub(super) fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
     let failed = FileError::on("read", path);
-    let mut file = File::open(path).map_err(&failed)?;
-    let len = file.metadata().map_err(&failed)?.len();
+    let (mut file, len) = files::open(path).map_err(&failed)?;
     if len > MAX_LEN {
         return Err(failed(io::ErrorKind::FileTooLarge.into()));
     }
@@ -74,7 +74,7 @@ pub(super) fn replace_private(path: &Path, bytes: &[u8]) -> Result<(), FileError
 /// another file may bear its name by then.
 pub(super) fn lock(path: &Path) -> Result<File, FileError> {
     let lock = || {
-        let file = File::open(path)?;
+        let (file, _) = files::open(path)?;
         file.lock()?;
         Ok(file)
     };

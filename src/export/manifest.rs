@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{ExportTotals, Regions, Request};
 use crate::custody::{Keyring, OpeningKeys, Signature, VerifyingKey};
+use crate::files;
 use crate::seal::{
     BodyReader, BodyWriter, ENC_LEN, Envelope, KeyId, PublicKey, SUITE, SectionKey, SegmentId, VaultId, WRAPPED_LEN,
     padded_len,
@@ -176,7 +177,7 @@ impl Manifest {
         custodian: VerifyingKey,
         keys: &OpeningKeys,
     ) -> Result<Self, ManifestError> {
-        Self::open(&std::fs::read(folder.join(Self::FILE_NAME))?, vault, custodian, keys)
+        Self::open(&files::read(&folder.join(Self::FILE_NAME), files::MAX_LIST)?, vault, custodian, keys)
     }
 
     fn open(bytes: &[u8], vault: VaultId, custodian: VerifyingKey, keys: &OpeningKeys) -> Result<Self, ManifestError> {

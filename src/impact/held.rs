@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::inventory::Inventory;
 use crate::custody::{OpeningKeys, RecipientKeys, SitePack};
+use crate::files;
 use crate::seal::{CustodyId, KeyId};
 use crate::vault::FileKind;
 
@@ -103,7 +104,7 @@ fn recipient(path: &Path, opened: &HashMap<KeyId, u64>) -> Held {
 
 /// Reads what is not sealed of a keyring: whose it is, and its generation (docs/vault-format.md).
 fn keyring(path: &Path, custody: CustodyId) -> Held {
-    let head = std::fs::read(path).ok().and_then(|bytes| bytes.first_chunk::<40>().copied());
+    let head = files::begin(path, 40).ok().and_then(|bytes| bytes.first_chunk::<40>().copied());
     let Some(head) = head else { return Held::Damaged { what: "keyring" } };
     let generation = head[32..].first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
     Held::Keyring { ours: head[16..32] == custody.0, generation }

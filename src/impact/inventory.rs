@@ -1,6 +1,5 @@
 //! What was stolen, file by file: known by what it holds, never by its name.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +9,7 @@ use walkdir::WalkDir;
 
 use super::list::List;
 use super::{ImpactError, Uncounted};
+use crate::files;
 use crate::seal::{Capability, SegmentId, VaultId};
 use crate::vault::{FileKind, StraySegment, kind_of_file};
 
@@ -119,8 +119,7 @@ impl Inventory {
 }
 
 fn look(path: &Path) -> io::Result<(u64, Item)> {
-    let mut file = File::open(path)?;
-    let len = file.metadata()?.len();
+    let (mut file, len) = files::open(path)?;
     let mut head = [0; 8];
     let mut filled = 0;
     while filled < head.len() {

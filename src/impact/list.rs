@@ -1,7 +1,6 @@
 //! Plain lists of what was taken: names of segments, hashes of their files, ids of captures, in any table or log.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -10,6 +9,7 @@ use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
 use crate::capture::{CaptureId, from_base32, to_base32};
+use crate::files;
 use crate::seal::SegmentId;
 use crate::vault::{OpenError, OpeningVault};
 
@@ -25,7 +25,7 @@ pub(super) struct List {
 impl List {
     /// Reads a list; `None` when the file is no text or names nothing.
     pub fn read(path: &Path) -> io::Result<Option<Self>> {
-        let mut reader = BufReader::with_capacity(1 << 16, File::open(path)?);
+        let mut reader = BufReader::with_capacity(1 << 16, files::open(path)?.0);
         let head = reader.fill_buf()?;
         let plain = |&&byte: &&u8| byte >= 0x20 || matches!(byte, b'\t' | b'\n' | b'\r');
         if head.iter().filter(plain).count() * 50 < head.len() * 49 {
@@ -95,7 +95,7 @@ pub(super) fn segments_with(
 
 /// BLAKE3 and SHA-256 of a file.
 fn digests(path: &Path) -> io::Result<[[u8; 32]; 2]> {
-    let (mut file, mut blake3, mut sha256) = (File::open(path)?, blake3::Hasher::new(), Sha256::new());
+    let (mut file, mut blake3, mut sha256) = (files::open(path)?.0, blake3::Hasher::new(), Sha256::new());
     let mut buffer = vec![0; 256 << 10];
     loop {
         let read = file.read(&mut buffer)?;

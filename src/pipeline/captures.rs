@@ -3,13 +3,13 @@
 //! Owns that file's columns and its errors. An error names the line and the column, never the cell: cells identify.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use thiserror::Error;
 
 use crate::capture::Circumstances;
+use crate::files;
 
 /// The name under which a folder's own table is found.
 pub const CAPTURES_FILE: &str = "captures.csv";
@@ -92,7 +92,8 @@ impl Captures {
     ///
     /// On the first cell, row or column that is not as it should be.
     pub fn read(path: &Path) -> Result<Self, CapturesError> {
-        let file = File::open(path).map_err(|source| CapturesError::Open { path: path.to_owned(), source })?;
+        let file = files::stream(path, files::MAX_TABLE)
+            .map_err(|source| CapturesError::Open { path: path.to_owned(), source })?;
         let malformed = |error: csv::Error| CapturesError::Malformed {
             path: path.to_owned(),
             line: error.position().map_or(1, csv::Position::line),

@@ -3,7 +3,7 @@
 //! Owns which files are images: those whose name says so, whatever they hold, and those whose first bytes say so. Opens
 //! nothing that is not a regular file.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -13,6 +13,7 @@ use walkdir::WalkDir;
 
 use super::captures::{CAPTURES_FILE, Captures, CapturesError};
 use crate::capture::Circumstances;
+use crate::files;
 use crate::frame::Format;
 
 /// An image file that was found.
@@ -174,9 +175,7 @@ fn is_named_like_an_image(path: &Path) -> bool {
 }
 
 fn begins_like_an_image(path: &Path) -> io::Result<bool> {
-    let mut head = Vec::with_capacity(Format::SNIFFED_BYTES);
-    File::open(path)?.take(Format::SNIFFED_BYTES as u64).read_to_end(&mut head)?;
-    Ok(Format::sniff(&head).is_some())
+    Ok(Format::sniff(&files::begin(path, Format::SNIFFED_BYTES as u64)?).is_some())
 }
 
 /// A file's bytes, and how to tell whether it is still the same file.
@@ -230,11 +229,11 @@ pub enum LoadError {
 
 /// Reads the file at `path` whole, up to `limit` bytes.
 pub(super) fn load(path: &Path, limit: u64) -> Result<Loaded, LoadError> {
-    let mut file = File::open(path)?;
+    let (mut file, _) = files::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidInput => LoadError::NotAFile,
+        _ => LoadError::Io(error),
+    })?;
     let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(LoadError::NotAFile);
-    }
     let length = metadata.len();
     if length > limit {
         return Err(LoadError::TooLong { length, limit });

@@ -6,7 +6,8 @@ use crate::seal::{SUITE, VaultId};
 const MAGIC: &[u8; 8] = b"SLVLT\r\n\x1a";
 const VERSION: u16 = 1;
 const HASH_LEN: usize = 32;
-const CARD_LEN: usize = 96;
+/// Bytes of a card.
+pub(super) const CARD_LEN: usize = 96;
 
 /// What kind of vault a folder is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,6 +20,7 @@ use super::record::{CatalogueRecord, IdentityRecord, SceneRecord, Status};
 use super::tombstone::{self, TombstoneError, Tombstones};
 use crate::capture::CaptureId;
 use crate::custody::OpeningKeys;
+use crate::files;
 use crate::redact::{RestoreError, needs_scene, restore};
 use crate::seal::{BucketId, Capability, JournalId, KeyId, SegmentId, TombstoneId};
 
@@ -196,7 +197,7 @@ fn examine(folder: &Path, keys: Option<&OpeningKeys>) -> Result<CheckReport, Ope
     // Segments first: whatever has its name by now has its intent in the journals that are read after.
     let segments = vault.segments()?;
     find_strangers(&layout, vault.card().kind, &mut report)?;
-    let writer_active = File::open(layout.lock()).is_ok_and(|lock| lock.try_lock_shared().is_err());
+    let writer_active = files::open(&layout.lock()).is_ok_and(|(lock, _)| lock.try_lock_shared().is_err());
     if writer_active {
         report.notes.push(Note::BeingWritten);
     }
@@ -256,8 +257,8 @@ fn read_journals(
         report.journals += 1;
         let path = layout.journal(id);
         let mut last_intent = None;
-        let read = File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file))).map_err(JournalError::from);
-        let end = read.and_then(|(len, file)| {
+        let read = files::open(&path).map_err(JournalError::from);
+        let end = read.and_then(|(file, len)| {
             journal::read(BufReader::new(file), len, vault.card().vault, id, None, |frame| {
                 // Whatever follows an intent is written after the segment got its name, unless it says otherwise.
                 if let Some(before) = last_intent.take().filter(|_| frame.deed != Deed::Withdrawn) {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use minicbor::Decode;
 use zeroize::Zeroizing;
 
-use super::card::{Card, CardError};
+use super::card::{CARD_LEN, Card, CardError};
 use super::header::{FIXED_LEN, Header, HeaderError, TRAILER_LEN};
 use super::layout::Layout;
 use super::record::{CatalogueRecord, IdentityRecord, SceneRecord};
@@ -16,6 +16,7 @@ use super::section::{SectionError, SectionReader};
 use super::tombstone::Tombstones;
 use crate::capture::CaptureId;
 use crate::custody::OpeningKeys;
+use crate::files;
 use crate::seal::{BodyReader, BucketId, Capability, KeyId, SegmentId};
 
 /// A vault or a record in it cannot be opened.
@@ -150,7 +151,7 @@ impl OpeningVault {
     pub fn open(folder: &Path) -> Result<Self, OpenError> {
         let layout = Layout::new(folder);
         let path = layout.card();
-        let bytes = match fs::read(&path) {
+        let bytes = match files::begin(&path, CARD_LEN as u64 + 1) {
             Ok(bytes) => bytes,
             Err(source) if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 return Err(OpenError::NotAVault { path: folder.to_owned() });
@@ -311,8 +312,7 @@ impl SegmentFile {
     pub fn open(path: &Path, segment: SegmentId, card: &Card) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Io { path: path.to_owned(), source };
         let malformed = |source| OpenError::Header { segment, source };
-        let mut file = File::open(path).map_err(failed)?;
-        let found = file.metadata().map_err(failed)?.len();
+        let (mut file, found) = files::open(path).map_err(failed)?;
         let mut header_bytes = Vec::with_capacity(Header::len_with(3));
         file.by_ref().take(FIXED_LEN as u64).read_to_end(&mut header_bytes).map_err(failed)?;
         let rest = Header::len_from(&header_bytes).map_err(malformed)? - FIXED_LEN;

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::card::{Card, CardError, VaultKind};
+use super::card::{CARD_LEN, Card, CardError, VaultKind};
 use super::header::TRAILER_LEN;
 use super::journal::{self, Deed, Frame, JournalError, MAX_CAPTURES, MacKey};
 use super::layout::Layout;
@@ -28,6 +28,7 @@ use super::sieve::{Digest, Sieve};
 use super::store::{Disk, Store, StoreFile};
 use super::tombstone::Tombstones;
 use crate::custody::{PackError, Schedule, SealingKey, SitePack};
+use crate::files;
 use crate::seal::{Capability, CustodyId, JournalId, SegmentId, VaultId};
 
 /// When a segment is full, and what else a site may choose.
@@ -356,7 +357,7 @@ impl Files {
     /// Reads the vault's card, or makes a vault of an empty folder.
     fn card(&self, pack: &SitePack) -> Result<Card, SealError> {
         let path = self.layout.card();
-        let card = match fs::read(&path) {
+        let card = match files::begin(&path, CARD_LEN as u64 + 1) {
             Ok(bytes) => Card::from_bytes(&bytes)?,
             Err(source) if source.kind() == io::ErrorKind::NotFound => return self.create_vault(pack),
             Err(source) => return Err(failed("read", &path)(source)),
@@ -470,11 +471,8 @@ impl Files {
         visit: impl FnMut(Frame),
     ) -> Result<journal::End, SealError> {
         let unusable = |source| SealError::Journal { journal, source };
-        let (file, len) = match File::open(self.layout.journal(journal)) {
-            Ok(file) => {
-                let len = file.metadata().map_err(|source| unusable(source.into()))?.len();
-                (Some(file), len)
-            }
+        let (file, len) = match files::open(&self.layout.journal(journal)) {
+            Ok((file, len)) => (Some(file), len),
             Err(source) if source.kind() == io::ErrorKind::NotFound => (None, 0),
             Err(source) => return Err(unusable(source.into())),
         };
@@ -524,7 +522,7 @@ fn names(folder: &Path) -> Result<Vec<String>, SealError> {
 
 /// A file's last 32 bytes.
 fn trailer_of(path: &Path) -> io::Result<[u8; TRAILER_LEN]> {
-    let mut file = File::open(path)?;
+    let (mut file, _) = files::open(path)?;
     let mut trailer = [0; TRAILER_LEN];
     file.seek(SeekFrom::End(-(TRAILER_LEN as i64)))?;
     file.read_exact(&mut trailer)?;

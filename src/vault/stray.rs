@@ -2,7 +2,6 @@
 //!
 //! Nothing is assumed of such a file but its bytes: it may bear any name, belong to any vault, and be cut anywhere.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -12,6 +11,7 @@ use super::header::{FIXED_LEN, Header, HeaderError, TRAILER_LEN};
 use super::opening::{HasId, OpenError, SegmentFile};
 use super::record::{CatalogueRecord, IdentityRecord, SceneRecord};
 use crate::custody::OpeningKeys;
+use crate::files;
 use crate::seal::Capability;
 
 /// What a file is by its first eight bytes.
@@ -66,8 +66,7 @@ impl StraySegment {
     /// anybody.
     pub fn open(path: &Path) -> io::Result<Self> {
         let malformed = |error: HeaderError| io::Error::new(io::ErrorKind::InvalidData, error);
-        let mut file = File::open(path)?;
-        let found = file.metadata()?.len();
+        let (mut file, found) = files::open(path)?;
         let mut header_bytes = Vec::with_capacity(Header::len_with(3));
         file.by_ref().take(FIXED_LEN as u64).read_to_end(&mut header_bytes)?;
         let rest = Header::len_from(&header_bytes).map_err(malformed)? - FIXED_LEN;

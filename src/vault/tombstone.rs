@@ -19,6 +19,7 @@ use super::layout::Layout;
 use super::opening::OpenError;
 use crate::capture::CaptureId;
 use crate::custody::Signature;
+use crate::files;
 use crate::seal::{KeyId, SUITE, SegmentId, TombstoneId, VaultId, padme, random};
 
 const MAGIC: &[u8; 8] = b"SLTMB\r\n\x1a";
@@ -219,7 +220,7 @@ pub(super) fn ids(layout: &Layout) -> Result<BTreeSet<TombstoneId>, OpenError> {
 
 /// One tombstone, verified.
 pub(super) fn read(layout: &Layout, card: &Card, id: TombstoneId) -> Result<Tombstone, TombstoneError> {
-    Tombstone::from_bytes(&fs::read(layout.tombstone(id))?, card, id)
+    Tombstone::from_bytes(&files::read(&layout.tombstone(id), files::MAX_LIST)?, card, id)
 }
 
 fn time(seconds: i64) -> Timestamp {

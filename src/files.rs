@@ -1,0 +1,142 @@
+//! Opening files that others may have put there: regular files only, and never more of one than its kind may have.
+//!
+//! Owns how a path becomes bytes. A FIFO or a device is refused and not waited for, and a file that claims to be larger than
+//! any of its kind is refused before memory is taken. Knows nothing of what the bytes mean.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Take};
+use std::path::Path;
+
+/// A card, a checkpoint, a key on a line of text.
+pub(crate) const MAX_NOTE: u64 = 64 << 10;
+/// A policy, a table of the log's keys.
+pub(crate) const MAX_SETTINGS: u64 = 4 << 20;
+/// A manifest, a tombstone, failed unlocks that wait, a net.
+pub(crate) const MAX_LIST: u64 = 256 << 20;
+/// A table of captures, a truth, a detector of one's own.
+pub(crate) const MAX_TABLE: u64 = 2 << 30;
+
+/// Opens a regular file for reading and tells its length.
+pub(crate) fn open(path: &Path) -> io::Result<(File, u64)> {
+    open_with(File::options().read(true), path, true)
+}
+
+/// Opens a regular file, made empty if need be, that is held locked and never read. No link is followed: nothing is made
+/// elsewhere.
+pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
+    Ok(open_with(File::options().create(true).append(true), path, false)?.0)
+}
+
+fn open_with(options: &mut OpenOptions, path: &Path, follow: bool) -> io::Result<(File, u64)> {
+    // Whatever waits for another process to open it does not wait then, and is looked at.
+    #[cfg(unix)]
+    {
+        let mut flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+        flags.set(rustix::fs::OFlags::NOFOLLOW, !follow);
+        std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags.bits().cast_signed());
+    }
+    let file = options.open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    Ok((file, metadata.len()))
+}
+
+/// A regular file of at most `most` bytes, to be read bit by bit; what is written to it meanwhile is not read beyond them.
+pub(crate) fn stream(path: &Path, most: u64) -> io::Result<Take<File>> {
+    let (file, len) = open(path)?;
+    if len > most {
+        return Err(too_large(most));
+    }
+    Ok(file.take(most))
+}
+
+/// All bytes of a regular file, of which there are at most `most`.
+pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut file = stream(path, most)?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// All text of a regular file, of at most `most` bytes.
+pub(crate) fn read_text(path: &Path, most: u64) -> io::Result<String> {
+    let mut text = String::new();
+    stream(path, most)?.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// The first bytes of a regular file, at most `most` of them.
+pub(crate) fn begin(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?.0.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn too_large(most: u64) -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, format!("it is longer than the {most} bytes that such a file may have"))
+}
+
+/// A new file that only its owner may read: nothing is overwritten, and no link is followed.
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_up_to_its_bound_and_refused_beyond() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        std::fs::write(&path, b"0123456789").expect("written");
+        assert_eq!(read(&path, 10).expect("read"), b"0123456789");
+        assert_eq!(read(&path, 9).expect_err("refused").kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(begin(&path, 3).expect("read"), b"012");
+        assert_eq!(read_text(&path, 10).expect("read"), "0123456789");
+    }
+
+    /// Were it read first, this would take a terabyte.
+    #[test]
+    fn a_sparse_file_takes_no_memory() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        File::create(&path).and_then(|file| file.set_len(1 << 40)).expect("made");
+        assert_eq!(read(&path, MAX_TABLE).expect_err("refused").kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(begin(&path, 8).expect("read"), [0; 8]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_regular_file_is_refused_and_not_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let fifo = folder.path().join("fifo");
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).expect("made");
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&fifo, &link).expect("linked");
+        for path in [fifo.as_path(), &link, folder.path(), Path::new("/dev/zero")] {
+            assert!(read(path, 10).is_err() && begin(path, 10).is_err() && open(path).is_err(), "{}", path.display());
+            assert!(open_lock(path).is_err(), "{}", path.display());
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_private_file_is_new_and_no_link() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, link, elsewhere) =
+            (folder.path().join("file"), folder.path().join("link"), folder.path().join("elsewhere"));
+        create_private(&path).expect("made");
+        assert_eq!(std::fs::metadata(&path).expect("metadata").permissions().mode() & 0o777, 0o600);
+        assert!(create_private(&path).is_err());
+        symlink(&elsewhere, &link).expect("linked");
+        assert!(create_private(&link).is_err() && !elsewhere.exists());
+    }
+}
