@@ -270,7 +270,7 @@ mod unix {
         }
         let run = Ended::of(site.command_with(&pack, &vault).arg("--consume").output().expect("runs"));
         run.failed(2, "No space left", "make room");
-        assert!(safelight::vault::check(&vault).expect("checked").is_sound());
+        assert!(safelight::vault::check(&vault, safelight::vault::Trust::Nobody).expect("checked").is_sound());
         // What is not in the vault is still in the folder, and a disk with room takes it.
         assert_eq!(files_below(site.photos.path()).len(), 8);
         assert_eq!(site.ingest(&["--consume"]).code, Some(0));

@@ -19,7 +19,7 @@ use safelight::export::{Regions, Request, View, export};
 use safelight::pseudonym::Domain;
 use safelight::seal::Capability;
 use safelight::vault::record::PseudonymRecord;
-use safelight::vault::{OpeningVault, Query, SealingOptions, SealingVault};
+use safelight::vault::{OpeningVault, Query, SealingOptions, SealingVault, Trust};
 use safelight::vision::Nets;
 
 const IMAGES: usize = 44;
@@ -60,7 +60,7 @@ fn every_attack_that_applies_breaks_both_baselines_and_none_the_vault() {
     safelight(&["simulate", "--out", "photos", "-n", &count, "--seed", "9", "--scenario", "six-weeks", "--quiet"]);
     safelight(&["ingest", "photos", "--vault", "vault", "--pack", "site.pack", "--commit-bytes", "900000", "--quiet"]);
     let truth = Truth::read(&folder.join("photos/truth.jsonl")).expect("the truth");
-    let vault = OpeningVault::open(&custodian.vault()).expect("the vault opens");
+    let vault = OpeningVault::open(&custodian.vault(), Trust::Nobody).expect("the vault opens");
 
     // The thief has the vault with its pack; and, elsewhere, what two partners lost together with their keys: a copy of
     // the plates and a copy of the faces, and the scenes.
@@ -165,7 +165,7 @@ fn a_stolen_pseudonym_key_reaches_its_own_epoch_and_no_other() {
 
     let keys = custodian.keyring.opening_keys(&Capability::ALL);
     let canaries = custodian.keyring.canaries();
-    let home = OpeningVault::open(&custodian.vault()).expect("the vault opens");
+    let home = OpeningVault::open(&custodian.vault(), Trust::Nobody).expect("the vault opens");
     let nets = Nets::builtin();
     let suite = Suite {
         truth: &truth,

@@ -9,7 +9,7 @@ use safelight::custody::{Keyring, OpeningKeys, Passphrase, RecipientKeys};
 use safelight::export::Manifest;
 use safelight::redact::restore;
 use safelight::seal::Capability;
-use safelight::vault::{OpeningVault, Query, check_deep};
+use safelight::vault::{OpeningVault, Query, Trust, check_deep};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/compat-v1").join(name)
@@ -22,7 +22,7 @@ fn originals() -> BTreeSet<String> {
 
 /// Restores everything in a vault and returns the digests.
 fn restored(folder: &Path, keys: &OpeningKeys) -> BTreeSet<String> {
-    let vault = OpeningVault::open(folder).expect("the vault opens");
+    let vault = OpeningVault::open(folder, Trust::Nobody).expect("the vault opens");
     let restore_one = |hit: &safelight::vault::Hit| {
         let id = CaptureId(hit.record.id);
         let scene = vault.scene_in(hit.segment, id, keys).expect("the scene opens");
@@ -40,14 +40,14 @@ fn a_vault_of_the_first_version_opens() {
     let keyring = Keyring::open(&fixture("custody"), &passphrase).expect("the keyring opens");
     let keys = keyring.opening_keys(&Capability::ALL);
     assert_eq!(restored(&fixture("vault"), &keys), originals());
-    let report = check_deep(&fixture("vault"), &keys).expect("checked");
+    let report = check_deep(&fixture("vault"), Trust::Nobody, &keys).expect("checked");
     assert!(report.is_sound(), "{:?}", report.faults);
 }
 
 #[test]
 fn an_export_of_the_first_version_opens() {
     let keys = RecipientKeys::read(&fixture("partner.key")).expect("the key is read").into_opening_keys();
-    let copy = OpeningVault::open(&fixture("copy")).expect("the copy opens");
+    let copy = OpeningVault::open(&fixture("copy"), Trust::Nobody).expect("the copy opens");
     let card = copy.card();
     let manifest = Manifest::read(&fixture("copy"), card.vault, card.custodian, &keys).expect("the manifest opens");
     manifest.check(&copy).expect("nothing is missing");

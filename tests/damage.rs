@@ -13,7 +13,7 @@ use safelight::custody::OpeningKeys;
 use safelight::seal::{BodyError, Capability, SegmentId};
 use safelight::vault::{
     Fault, HeaderError, JournalError, Note, OpenError, OpeningVault, SealError, SealingOptions, SealingVault,
-    SectionError, check, check_deep,
+    SectionError, Trust, check, check_deep,
 };
 
 const FIXED: usize = 48;
@@ -59,11 +59,11 @@ impl Sealed {
     }
 
     fn faults(&self) -> Vec<Fault> {
-        check(&self.vault()).expect("checked").faults
+        check(&self.vault(), Trust::Nobody).expect("checked").faults
     }
 
     fn deep_faults(&self) -> Vec<Fault> {
-        check_deep(&self.vault(), &self.keys()).expect("checked").faults
+        check_deep(&self.vault(), Trust::Nobody, &self.keys()).expect("checked").faults
     }
 }
 
@@ -209,7 +209,8 @@ fn a_mended_segment_is_replaced_to_the_journal_and_refused_by_the_right_layer() 
 fn a_key_id_that_was_altered_names_a_key_that_nobody_has() {
     let sealed = Sealed::new();
     alter_and_mend(&sealed.segments[0], |bytes| bytes[FIXED + 24] ^= 1);
-    let opened = OpeningVault::open(&sealed.vault()).expect("opens").catalogue(sealed.id(0), &sealed.keys());
+    let opened =
+        OpeningVault::open(&sealed.vault(), Trust::Nobody).expect("opens").catalogue(sealed.id(0), &sealed.keys());
     assert!(matches!(opened, Err(OpenError::NoKey { .. })));
 }
 
@@ -257,7 +258,8 @@ fn nothing_opens_at_another_place() {
     for (name, change, expected) in cases {
         alter_and_mend(&sealed.segments[0], |bytes| change(bytes));
         assert_fault!(sealed.faults(), name, Fault::Replaced { .. });
-        let opened = OpeningVault::open(&sealed.vault()).expect("opens").catalogue(sealed.id(0), &sealed.keys());
+        let opened =
+            OpeningVault::open(&sealed.vault(), Trust::Nobody).expect("opens").catalogue(sealed.id(0), &sealed.keys());
         let error = opened.expect_err(name);
         assert!(expected(&error), "{name}: {error}");
         fs::write(&sealed.segments[0], &first).expect("written");
@@ -364,14 +366,14 @@ fn a_torn_end_of_the_journal_is_a_note_and_the_next_run_cuts_it() {
     assert_eq!(fs::read(&journal).expect("read"), whole, "what became of the segment is noted again");
     for torn in [&b"\x01"[..], &[0; 200], &whole[80..1000], garbage, &two[0], &two[1]] {
         fs::write(&journal, [&whole[..], torn].concat()).expect("written");
-        let report = check(&sealed.vault()).expect("checked");
+        let report = check(&sealed.vault(), Trust::Nobody).expect("checked");
         assert!(report.is_sound(), "{:?}", report.faults);
         assert!(matches!(&report.notes[..], [Note::Interrupted { .. }]), "{:?}", report.notes);
         let vault = SealingVault::open(&sealed.vault(), &sealed.custodian.pack, SealingOptions::default());
         let vault = vault.expect("the torn end is cut");
         assert!(vault.knows(&capture(1, None).identity.blake3));
         vault.finish().expect("closed");
-        assert!(check(&sealed.vault()).expect("checked").notes.is_empty());
+        assert!(check(&sealed.vault(), Trust::Nobody).expect("checked").notes.is_empty());
         assert_eq!(fs::read(&journal).expect("read"), whole);
     }
 }
@@ -382,7 +384,7 @@ fn a_damaged_card_is_refused_by_every_door() {
     let card = sealed.vault().join("vault");
     for at in [0, 9, 12, 20, 40, 95] {
         alter(&card, |bytes| bytes[at] ^= 4);
-        assert!(matches!(check(&sealed.vault()), Err(OpenError::Card(_))), "byte {at}");
+        assert!(matches!(check(&sealed.vault(), Trust::Nobody), Err(OpenError::Card(_))), "byte {at}");
         let reopened = SealingVault::open(&sealed.vault(), &sealed.custodian.pack, SealingOptions::default());
         assert!(matches!(reopened, Err(SealError::Card(_))), "byte {at}");
         alter(&card, |bytes| bytes[at] ^= 4);
@@ -392,9 +394,9 @@ fn a_damaged_card_is_refused_by_every_door() {
 #[test]
 fn keys_of_another_custodian_open_nothing() {
     let (sealed, other) = (Sealed::new(), Sealed::new());
-    let vault = OpeningVault::open(&sealed.vault()).expect("opens");
+    let vault = OpeningVault::open(&sealed.vault(), Trust::Nobody).expect("opens");
     assert!(matches!(vault.catalogue(sealed.id(0), &other.keys()), Err(OpenError::NoKey { .. })));
-    let report = check_deep(&sealed.vault(), &other.keys()).expect("checked");
+    let report = check_deep(&sealed.vault(), Trust::Nobody, &other.keys()).expect("checked");
     assert!(report.is_sound());
     assert_eq!((report.captures, report.notes.len()), (0, 6));
 }

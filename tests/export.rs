@@ -12,7 +12,9 @@ use safelight::custody::{OpeningKeys, RecipientKeys};
 use safelight::export::{ExportError, ExportTotals, Manifest, ManifestError, Regions, Request, View, export};
 use safelight::seal::Capability;
 use safelight::vault::record::CatalogueRecord;
-use safelight::vault::{OpenError, OpeningVault, Query, SealingOptions, SealingVault, VaultKind, check, check_deep};
+use safelight::vault::{
+    OpenError, OpeningVault, Query, SealingOptions, SealingVault, Trust, VaultKind, check, check_deep,
+};
 
 const CAPTURES: u64 = 40;
 
@@ -24,7 +26,7 @@ fn sealed() -> (Custodian, OpeningVault) {
         vault.append(capture(number, Some("visitor"))).expect("a capture is taken");
     }
     vault.finish().expect("the vault closes");
-    let vault = OpeningVault::open(&custodian.vault()).expect("the vault opens");
+    let vault = OpeningVault::open(&custodian.vault(), Trust::Nobody).expect("the vault opens");
     (custodian, vault)
 }
 
@@ -50,7 +52,7 @@ fn export_to_new_partner(custodian: &Custodian, vault: &OpeningVault, view: View
 }
 
 fn records(partner: &Partner) -> Vec<CatalogueRecord> {
-    let vault = OpeningVault::open(&partner.folder).expect("the copy opens");
+    let vault = OpeningVault::open(&partner.folder, Trust::Nobody).expect("the copy opens");
     Query::default()
         .run(&vault, &partner.keys)
         .expect("the copy is read")
@@ -66,10 +68,10 @@ fn each_view_holds_what_it_grants_and_nothing_more() {
     for view in [View::Metadata, View::Scene, View::Full] {
         let partner = export_to_new_partner(&custodian, &vault, view, Regions::All);
         assert_eq!(partner.totals.captures, CAPTURES);
-        assert!(check(&partner.folder).expect("checked").is_sound());
-        assert!(check_deep(&partner.folder, &partner.keys).expect("checked").is_sound());
+        assert!(check(&partner.folder, Trust::Nobody).expect("checked").is_sound());
+        assert!(check_deep(&partner.folder, Trust::Nobody, &partner.keys).expect("checked").is_sound());
 
-        let copy = OpeningVault::open(&partner.folder).expect("the copy opens");
+        let copy = OpeningVault::open(&partner.folder, Trust::Nobody).expect("the copy opens");
         assert_eq!(copy.card().kind, VaultKind::Export);
         let manifest = Manifest::read(&partner.folder, copy.card().vault, copy.card().custodian, &partner.keys)
             .expect("the manifest opens");
@@ -138,7 +140,7 @@ fn a_copy_links_what_the_vault_links() {
         vault.append(record).expect("taken");
     }
     vault.finish().expect("the vault closes");
-    let vault = OpeningVault::open(&custodian.vault()).expect("the vault opens");
+    let vault = OpeningVault::open(&custodian.vault(), Trust::Nobody).expect("the vault opens");
     let partner = export_to_new_partner(&custodian, &vault, View::Metadata, Regions::Plates);
     let mut counts = std::collections::HashMap::new();
     for record in records(&partner) {
@@ -165,7 +167,7 @@ fn a_copy_of_faces_has_no_plates() {
     assert!(!folder.exists());
 
     let full = export_to_new_partner(&custodian, &vault, View::Full, Regions::Faces);
-    let copy = OpeningVault::open(&full.folder).expect("the copy opens");
+    let copy = OpeningVault::open(&full.folder, Trust::Nobody).expect("the copy opens");
     for record in records(&full) {
         assert!(record.regions.is_empty());
         let identity = copy.identity(CaptureId(record.id), &full.keys).expect("opens");
@@ -177,7 +179,7 @@ fn a_copy_of_faces_has_no_plates() {
 fn a_copy_opens_for_its_recipient_alone() {
     let (custodian, vault) = sealed();
     let partner = export_to_new_partner(&custodian, &vault, View::Full, Regions::All);
-    let copy = OpeningVault::open(&partner.folder).expect("the copy opens");
+    let copy = OpeningVault::open(&partner.folder, Trust::Nobody).expect("the copy opens");
     let stranger = RecipientKeys::generate().into_opening_keys();
     let custodians = custodian.keyring.opening_keys(&Capability::ALL);
     for keys in [&stranger, &custodians] {
@@ -197,7 +199,7 @@ fn a_copy_opens_for_its_recipient_alone() {
 fn an_altered_or_foreign_manifest_is_refused() {
     let (custodian, vault) = sealed();
     let partner = export_to_new_partner(&custodian, &vault, View::Metadata, Regions::All);
-    let copy = OpeningVault::open(&partner.folder).expect("the copy opens");
+    let copy = OpeningVault::open(&partner.folder, Trust::Nobody).expect("the copy opens");
     let (card, path) = (copy.card(), partner.folder.join(Manifest::FILE_NAME));
     let bytes = fs::read(&path).expect("read");
     let read = || Manifest::read(&partner.folder, card.vault, card.custodian, &partner.keys);

@@ -16,7 +16,7 @@ use jiff::SignedDuration;
 use safelight::custody::{OpeningKeys, PackError};
 use safelight::seal::Capability;
 use safelight::vault::{
-    OpenError, OpeningVault, SealError, SealTotals, SealingOptions, SealingVault, check, check_deep,
+    OpenError, OpeningVault, SealError, SealTotals, SealingOptions, SealingVault, Trust, check, check_deep,
 };
 
 const CAPTURES: u64 = 9;
@@ -45,7 +45,7 @@ fn ingest(
 
 /// How often each capture lies in the vault.
 fn sealed(folder: &Path, keys: &OpeningKeys) -> BTreeMap<u64, usize> {
-    let vault = OpeningVault::open(folder).expect("the vault opens");
+    let vault = OpeningVault::open(folder, Trust::Nobody).expect("the vault opens");
     let mut found = BTreeMap::new();
     for segment in vault.segments().expect("listed") {
         for record in vault.catalogue(segment, keys).expect("the catalogue opens") {
@@ -86,7 +86,7 @@ fn campaign(blow: Blow, power_cut: bool) {
         }
         assert_nothing_plain(custodian.folder.path(), &context);
 
-        match check_deep(&folder, &keys) {
+        match check_deep(&folder, Trust::Nobody, &keys) {
             Ok(report) => {
                 assert!(report.is_sound(), "{context}: {:?}", report.faults);
                 let left = sealed(&folder, &keys);
@@ -101,7 +101,7 @@ fn campaign(blow: Blow, power_cut: bool) {
         ingest(&folder, &custodian, &Fate::kind(), &mut 0).unwrap_or_else(|error| panic!("{context}: {error}"));
         let left = sealed(&folder, &keys);
         assert!(left.len() as u64 == CAPTURES && left.values().all(|&times| times == 1), "{context}: {left:?}");
-        let report = check(&folder).expect("checked");
+        let report = check(&folder, Trust::Nobody).expect("checked");
         assert!(report.is_sound() && report.notes.is_empty(), "{context}: {report:?}");
         assert!(files_below(&folder.join("incoming")).is_empty(), "{context}");
         fs::remove_dir_all(&folder).expect("removed");
@@ -173,7 +173,7 @@ fn a_full_disk_says_so_and_the_vault_stays_valid() {
             "{error}"
         );
         ingest(&folder, &custodian, &Fate::kind(), &mut 0).expect("there is room again");
-        assert!(check(&folder).expect("checked").is_sound());
+        assert!(check(&folder, Trust::Nobody).expect("checked").is_sound());
     }
 }
 

@@ -15,7 +15,7 @@ use safelight::export::{Regions, Request, View, export};
 use safelight::impact::{self, Held, Impact, ImpactError, Loot};
 use safelight::pseudonym::CanaryKey;
 use safelight::seal::Capability;
-use safelight::vault::{OpeningVault, Query, SealingOptions, SealingVault};
+use safelight::vault::{OpeningVault, Query, SealingOptions, SealingVault, Trust};
 
 const CAPTURES: u64 = 60;
 
@@ -39,7 +39,7 @@ impl Theft {
         let stolen = custodian.folder.path().join("stolen");
         fs::create_dir(&stolen).expect("a folder");
         Self {
-            vault: OpeningVault::open(&custodian.vault()).expect("the vault opens"),
+            vault: OpeningVault::open(&custodian.vault(), Trust::Nobody).expect("the vault opens"),
             keys: custodian.keyring.opening_keys(&[Capability::Catalogue, Capability::Identity]),
             canaries: custodian.keyring.canaries(),
             custodian,
@@ -178,7 +178,8 @@ fn a_leaked_copy_names_its_recipient_and_a_stolen_key_what_it_opens() {
 
     // What the recipient opened and somebody published: a table of ids.
     let keys = partner.into_opening_keys();
-    let hits = Query::default().run(&OpeningVault::open(&copy).expect("opens"), &keys).expect("searched").hits;
+    let hits =
+        Query::default().run(&OpeningVault::open(&copy, Trust::Nobody).expect("opens"), &keys).expect("searched").hits;
     let ids: Vec<CaptureId> = hits.iter().map(|hit| CaptureId(hit.record.id)).take(9).collect();
     fs::remove_dir_all(&theft.stolen).expect("removed");
     fs::create_dir(&theft.stolen).expect("a folder");

@@ -198,7 +198,8 @@ mod interrupted {
             let _ = child.kill();
             child.wait().expect("it ends");
             if site.custodian.vault().join("vault").is_file() {
-                let report = safelight::vault::check(&site.custodian.vault()).expect("checked");
+                let report =
+                    safelight::vault::check(&site.custodian.vault(), safelight::vault::Trust::Nobody).expect("checked");
                 assert!(report.is_sound(), "after {wait} ms: {:?}", report.faults);
             }
         }

@@ -18,7 +18,7 @@ use safelight::capture::{CaptureId, to_base32};
 use safelight::custody::{OpeningKeys, Passphrase, Quorum, RecipientKeys, SlotRole, SlotTerms};
 use safelight::export::{Regions, Request, View, export};
 use safelight::seal::Capability;
-use safelight::vault::{ExpiringVault, OpeningVault, Query, SealingOptions, SealingVault, expire};
+use safelight::vault::{ExpiringVault, OpeningVault, Query, SealingOptions, SealingVault, Trust, expire};
 use serde_json::{Value, json};
 
 fn python() -> Option<PathBuf> {
@@ -58,7 +58,7 @@ fn read(python: &Path, args: &[&Path]) -> Result<Vec<Value>, String> {
 /// What the opening vault gives, in the reader's words.
 fn ours(vault: &Path, keys: &OpeningKeys) -> Vec<Value> {
     let digest = |bytes: &[u8]| (bytes.len(), blake3::hash(bytes).to_hex().to_string());
-    let vault = OpeningVault::open(vault).expect("the vault opens");
+    let vault = OpeningVault::open(vault, Trust::Nobody).expect("the vault opens");
     let mut lines = Vec::new();
     for segment in vault.segments().expect("listed") {
         for record in vault.catalogue(segment, keys).expect("the catalogue opens") {
@@ -186,7 +186,7 @@ fn python_sees_what_is_left_after_expiry() {
     }
     vault.finish().expect("the vault closes");
     let later = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * 100);
-    let mut vaults = [ExpiringVault::open(&folder).expect("the vault is free")];
+    let mut vaults = [ExpiringVault::open(&folder, Trust::Nobody).expect("the vault is free")];
     let expired = expire(&mut custodian.keyring, &mut vaults, later, later).expect("expired");
     assert_eq!((expired.vaults[0].removed, expired.vaults[0].partly), (1, 1));
 
@@ -209,7 +209,7 @@ fn python_sees_what_is_left_after_expiry() {
 fn python_reads_an_export_as_its_recipient() {
     let Some(python) = python() else { return };
     let custodian = Custodian::new();
-    let vault = OpeningVault::open(&sealed(&custodian)).expect("the vault opens");
+    let vault = OpeningVault::open(&sealed(&custodian), Trust::Nobody).expect("the vault opens");
     for view in [View::Metadata, View::Scene, View::Full] {
         let keys = RecipientKeys::generate();
         let key_file = custodian.folder.path().join(format!("{}.key", view.name()));

@@ -18,7 +18,7 @@ use image::{ImageFormat, Rgb, RgbImage};
 use safelight::capture::CaptureId;
 use safelight::redact::restore;
 use safelight::seal::Capability;
-use safelight::vault::{OpeningVault, Query, check, check_deep};
+use safelight::vault::{OpeningVault, Query, Trust, check, check_deep};
 
 const IMAGES: u32 = 24;
 
@@ -57,7 +57,7 @@ fn ingest(custodian: &Custodian) -> Command {
 /// Each original's digest with the number of times that it is sealed.
 fn sealed(custodian: &Custodian) -> HashMap<[u8; 32], u32> {
     let keys = custodian.keyring.opening_keys(&Capability::ALL);
-    let vault = OpeningVault::open(&custodian.vault()).expect("the vault opens");
+    let vault = OpeningVault::open(&custodian.vault(), Trust::Nobody).expect("the vault opens");
     let mut counts = HashMap::new();
     for hit in Query::default().run(&vault, &keys).expect("the catalogue opens").hits {
         let id = CaptureId(hit.record.id);
@@ -93,7 +93,7 @@ fn a_kill_at_any_moment_loses_nothing_and_doubles_nothing() {
             child.kill().expect("killed, or ended before");
             let status = child.wait().expect("waited for");
             if custodian.vault().join("vault").exists() {
-                let report = check(&custodian.vault()).expect("checked");
+                let report = check(&custodian.vault(), Trust::Nobody).expect("checked");
                 assert!(report.is_sound(), "after kill {kills}: {:?}", report.faults);
             }
             if status.signal().is_none() {
@@ -115,7 +115,7 @@ fn a_kill_at_any_moment_loses_nothing_and_doubles_nothing() {
         assert_eq!(counts.len(), digests.len(), "every image is sealed");
         assert!(digests.iter().all(|digest| counts.get(digest) == Some(&1)), "each exactly once");
         let keys = custodian.keyring.opening_keys(&Capability::ALL);
-        assert!(check_deep(&custodian.vault(), &keys).expect("checked").is_sound());
+        assert!(check_deep(&custodian.vault(), Trust::Nobody, &keys).expect("checked").is_sound());
         assert!(start.elapsed() < Duration::from_secs(3600));
     }
     println!("{kills} kills in {rounds} vaults, {survived} runs ended before their kill");

@@ -17,7 +17,7 @@ use common::Custodian;
 use safelight::capture::PlateText;
 use safelight::custody::OpeningKeys;
 use safelight::seal::Capability;
-use safelight::vault::{Header, OpeningVault};
+use safelight::vault::{Header, OpeningVault, Trust};
 use serde_json::Value;
 
 const IMAGES: usize = 40;
@@ -97,7 +97,7 @@ fn secrets(folder: &Path) -> Secrets {
 
 /// The section keys of all segments that are there, which only the custodian can take out.
 fn session_keys(vault: &Path, keys: &OpeningKeys) -> Vec<Vec<u8>> {
-    let vault = OpeningVault::open(vault).expect("a vault");
+    let vault = OpeningVault::open(vault, Trust::Nobody).expect("a vault");
     let mut found = Vec::new();
     for segment in vault.segments().expect("listed") {
         let header = vault.header(segment).expect("a header");
@@ -154,7 +154,7 @@ fn memory_after_the_run_holds_no_plate_and_no_session_key() {
     };
     let done = |captures: usize| committed() > 0 && captures == IMAGES;
     let sealed = || {
-        let vault = OpeningVault::open(&custodian.vault()).ok()?;
+        let vault = OpeningVault::open(&custodian.vault(), Trust::Nobody).ok()?;
         let segments = vault.segments().ok()?;
         let opened = segments.into_iter().map(|segment| vault.catalogue(segment, &keys).map_or(0, |r| r.len()));
         Some(opened.sum::<usize>())

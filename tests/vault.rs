@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use safelight::capture::CaptureId;
 use safelight::seal::Capability;
 use safelight::vault::record::CaptureRecord;
-use safelight::vault::{OpenError, OpeningVault, SealError, SealingOptions, SealingVault, check, check_deep};
+use safelight::vault::{OpenError, OpeningVault, SealError, SealingOptions, SealingVault, Trust, check, check_deep};
 
 const CLASSES: [Option<&str>; 4] = [None, Some("citizen"), Some("visitor"), Some("transit")];
 
@@ -31,7 +31,7 @@ fn what_a_site_seals_the_custodian_opens() {
     assert!(totals.segments >= 3, "three sets of buckets: {totals:?}");
 
     let keys = custodian.keyring.opening_keys(&Capability::ALL);
-    let vault = OpeningVault::open(&custodian.vault()).expect("the vault opens");
+    let vault = OpeningVault::open(&custodian.vault(), Trust::Nobody).expect("the vault opens");
     let mut found = Vec::new();
     for segment in vault.segments().expect("listed") {
         for record in vault.catalogue(segment, &keys).expect("the catalogue opens") {
@@ -56,7 +56,7 @@ fn what_a_site_seals_the_custodian_opens() {
     found.sort_unstable();
     assert_eq!(found, (0..60).collect::<Vec<_>>());
 
-    let report = check_deep(&custodian.vault(), &keys).expect("checked");
+    let report = check_deep(&custodian.vault(), Trust::Nobody, &keys).expect("checked");
     assert!(report.is_sound(), "{:?}", report.faults);
     assert_eq!((report.captures, report.notes.len()), (60, 0));
 }
@@ -67,7 +67,7 @@ fn a_second_run_seals_only_what_is_new() {
     seal(&custodian, 0..10);
     let totals = seal(&custodian, 5..15);
     assert_eq!((totals.captures, totals.duplicates), (5, 5));
-    assert!(check(&custodian.vault()).expect("checked").is_sound());
+    assert!(check(&custodian.vault(), Trust::Nobody).expect("checked").is_sound());
 }
 
 proptest! {
@@ -98,8 +98,8 @@ proptest! {
         vault.finish().expect("the vault closes");
 
         let keys = custodian.keyring.opening_keys(&Capability::ALL);
-        prop_assert!(check_deep(folder.path(), &keys).expect("checked").is_sound());
-        let vault = OpeningVault::open(folder.path()).expect("the vault opens");
+        prop_assert!(check_deep(folder.path(), Trust::Nobody, &keys).expect("checked").is_sound());
+        let vault = OpeningVault::open(folder.path(), Trust::Nobody).expect("the vault opens");
         let segment = vault.segments().expect("listed")[0];
         let catalogue = vault.catalogue(segment, &keys).expect("the catalogue opens");
         prop_assert_eq!(catalogue.len(), pictures.len());
@@ -126,7 +126,7 @@ fn keys_of_one_capability_open_no_other() {
     let custodian = Custodian::new();
     seal(&custodian, 0..3);
     let keys = custodian.keyring.opening_keys(&[Capability::Catalogue]);
-    let vault = OpeningVault::open(&custodian.vault()).expect("the vault opens");
+    let vault = OpeningVault::open(&custodian.vault(), Trust::Nobody).expect("the vault opens");
     let segment = vault.segments().expect("listed")[0];
     let id = CaptureId(vault.catalogue(segment, &keys).expect("the catalogue opens")[0].id);
     assert!(matches!(vault.scene_in(segment, id, &keys), Err(OpenError::NoKey { .. })));
@@ -186,7 +186,7 @@ fn an_original_that_its_scene_does_not_give_back_is_found() {
         vault.finish().expect("closed");
         let check = |capabilities| {
             let keys = custodian.keyring.opening_keys(capabilities);
-            check_deep(&custodian.vault(), &keys).expect("checked").faults
+            check_deep(&custodian.vault(), Trust::Nobody, &keys).expect("checked").faults
         };
         // Without the scenes' keys it cannot be known.
         assert!(check(&[Capability::Catalogue, Capability::Identity]).is_empty());
@@ -232,7 +232,7 @@ fn a_folder_that_is_something_else_is_left_alone() {
     fs::write(custodian.vault().join("holiday.jpg"), b"mine").expect("a file");
     let refused = SealingVault::open(&custodian.vault(), &custodian.pack, SealingOptions::default());
     assert!(matches!(refused, Err(SealError::NotAVault { .. })));
-    assert!(matches!(OpeningVault::open(&custodian.vault()), Err(OpenError::NotAVault { .. })));
+    assert!(matches!(OpeningVault::open(&custodian.vault(), Trust::Nobody), Err(OpenError::NotAVault { .. })));
 }
 
 #[test]

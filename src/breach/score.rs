@@ -14,7 +14,7 @@ use crate::files;
 use crate::pseudonym::{Canary, CanaryKey};
 use crate::seal::KeyId;
 use crate::vault::record::CatalogueRecord;
-use crate::vault::{FileKind, OpeningVault, StraySegment, VaultKind, kind_of_file};
+use crate::vault::{FileKind, OpeningVault, StraySegment, Trust, VaultKind, kind_of_file};
 
 /// What was made of the photographs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub(super) fn sealed_stores(stolen: &Path) -> Vec<Sealed> {
     let cards = ours(stolen).into_iter().filter(|(kind, _)| *kind == FileKind::Card);
     let store = |(_, path): (FileKind, PathBuf)| {
         let root = path.parent()?.to_owned();
-        let kind = OpeningVault::open(&root).ok()?.card().kind;
+        let kind = OpeningVault::open(&root, Trust::Nobody).ok()?.card().kind;
         Some(Sealed { root, kind })
     };
     cards.filter_map(store).collect()
@@ -95,7 +95,7 @@ pub(super) struct OpenedCopy<'k> {
 pub(super) fn opened_copies<'k>(stolen: &Path, keys: &'k HashMap<KeyId, OpeningKeys>) -> Vec<OpenedCopy<'k>> {
     let exports = sealed_stores(stolen).into_iter().filter(|store| store.kind == VaultKind::Export);
     let opened = |store: Sealed| {
-        let vault = OpeningVault::open(&store.root).ok()?;
+        let vault = OpeningVault::open(&store.root, Trust::Nobody).ok()?;
         let segments = vault.segments().ok()?;
         let first = StraySegment::open(&vault.path_of(*segments.first()?)).ok()?;
         let keys = keys.get(&first.header().entries.first()?.key)?;

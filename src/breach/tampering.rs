@@ -15,7 +15,7 @@ use super::score::{Scorer, Sealed, StoreKind, Target, recipients_keys, sealed_st
 use crate::custody::OpeningKeys;
 use crate::export::Manifest;
 use crate::seal::{Capability, SegmentId};
-use crate::vault::{Header, OpeningVault, VaultKind, check, check_deep};
+use crate::vault::{Header, OpeningVault, Trust, VaultKind, check, check_deep};
 
 /// Larger stores are not copied for a game.
 const MAX_BYTES: u64 = 8 << 30;
@@ -86,6 +86,7 @@ pub(super) fn play(target: &Target<'_>, scorer: Option<&Scorer<'_>>, seed: u64) 
 /// A scratch copy of a sealed store, by links where the file system has them.
 struct Scratch {
     folder: tempfile::TempDir,
+    trust: Trust,
     segments: Vec<(SegmentId, PathBuf)>,
 }
 
@@ -107,10 +108,12 @@ impl Scratch {
                 fs::hard_link(entry.path(), &to).or_else(|_| fs::copy(entry.path(), &to).map(|_| ()))?;
             }
         }
-        let vault = OpeningVault::open(folder.path()).map_err(io::Error::other)?;
+        let vault = OpeningVault::open(folder.path(), Trust::Nobody).map_err(io::Error::other)?;
         let segments = vault.segments().map_err(io::Error::other)?;
         let segments = segments.into_iter().map(|id| (id, vault.path_of(id))).collect();
-        Ok(Self { folder, segments })
+        // Whoever holds a key has known whose the store is since before it was stolen.
+        let trust = Trust::Custodian(vault.card().custodian);
+        Ok(Self { folder, trust, segments })
     }
 
     fn root(&self) -> &Path {
@@ -160,8 +163,8 @@ fn of_sealed(store: &Sealed, stolen: &Path, scorer: Option<&Scorer<'_>>, rng: &m
     let mut judge = |name: &str, path: &Path, bytes: Option<&[u8]>| -> io::Result<()> {
         let mut keyless = false;
         let noticed = scratch.with(path, bytes, || {
-            keyless = check(scratch.root()).map_or(true, |report| !report.is_sound());
-            keyless || opener.is_some_and(|keys| opener_notices(scratch.root(), store.kind, keys))
+            keyless = check(scratch.root(), Trust::Nobody).map_or(true, |report| !report.is_sound());
+            keyless || opener.is_some_and(|keys| opener_notices(&scratch, store.kind, keys))
         })?;
         tried += 1;
         without_key += u64::from(keyless);
@@ -223,10 +226,11 @@ fn of_sealed(store: &Sealed, stolen: &Path, scorer: Option<&Scorer<'_>>, rng: &m
     Ok(Game { won, tried, chance: 0.0, p: if won > 0 { 0.0 } else { 1.0 }, granted: false, about })
 }
 
-fn opener_notices(root: &Path, kind: VaultKind, keys: &OpeningKeys) -> bool {
-    let deep = check_deep(root, keys).map_or(true, |report| !report.is_sound());
+fn opener_notices(scratch: &Scratch, kind: VaultKind, keys: &OpeningKeys) -> bool {
+    let (root, trust) = (scratch.root(), scratch.trust);
+    let deep = check_deep(root, trust, keys).map_or(true, |report| !report.is_sound());
     let manifest = || {
-        let vault = OpeningVault::open(root)?;
+        let vault = OpeningVault::open(root, trust)?;
         let card = *vault.card();
         Manifest::read(root, card.vault, card.custodian, keys)?.check(&vault)
     };

@@ -18,7 +18,7 @@ use crate::breach::{
 };
 use crate::report;
 use crate::seal::Capability;
-use crate::vault::{OpeningVault, VaultKind};
+use crate::vault::{OpeningVault, Trust, VaultKind};
 use crate::vision::Nets;
 
 /// Arguments of `breach`.
@@ -150,7 +150,7 @@ fn run_suite(args: &Args, truth: &Truth, path: &Path, context: &Context) -> Resu
     let home = match &keyring {
         Some(keyring) => {
             ledger::record_act(keyring, Verb::Check, "breach: to keep score")?;
-            home_vault(args)?
+            home_vault(args, Trust::from(keyring))?
         }
         None => None,
     };
@@ -172,14 +172,15 @@ fn run_suite(args: &Args, truth: &Truth, path: &Path, context: &Context) -> Resu
 }
 
 /// The vault against which scores are kept.
-fn home_vault(args: &Args) -> Result<Option<OpeningVault>, Failure> {
+fn home_vault(args: &Args, trust: Trust) -> Result<Option<OpeningVault>, Failure> {
     if let Some(vault) = &args.vault {
-        return Ok(Some(OpeningVault::open(vault)?));
+        return Ok(Some(OpeningVault::open(vault, trust)?));
     }
     let vaults = args.stolen.iter().flat_map(|stolen| {
         walkdir::WalkDir::new(stolen).max_depth(2).into_iter().filter_map(Result::ok).map(|e| e.into_path())
     });
-    let site = |path: PathBuf| OpeningVault::open(&path).ok().filter(|vault| vault.card().kind == VaultKind::Site);
+    let site =
+        |path: PathBuf| OpeningVault::open(&path, trust).ok().filter(|vault| vault.card().kind == VaultKind::Site);
     Ok(vaults.filter_map(site).next())
 }
 

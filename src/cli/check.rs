@@ -6,14 +6,20 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::remedies::stdout_failed;
+use super::trust::PinArgs;
 use super::unlock::{SecondArgs, UnlockArgs};
 use super::{Context, Failure, Outcome, ledger};
 use crate::audit::Verb;
+use crate::custody::SitePack;
 use crate::seal::Capability;
 use crate::vault::{CheckReport, Note, check, check_deep};
 
 /// Arguments of `check`.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Whose a vault is, its card says, and whoever can write to the vault can write the card. So name whom you trust, by --custody, \
+--pack or --custodian: a vault of anybody else is refused (exit code 3), and what has expired is believed on that \
+custodian's signature only. Without any of them, the check says whose key the card names and that nobody vouches for it.")]
 pub struct Args {
     /// The vault, or an export
     #[arg(long, value_name = "DIR")]
@@ -24,6 +30,11 @@ pub struct Args {
     /// The folder that holds the keyring, for --deep
     #[arg(long, value_name = "DIR", requires = "deep")]
     custody: Option<PathBuf>,
+    /// The site pack: its custodian must be the vault's
+    #[arg(long, value_name = "FILE")]
+    pack: Option<PathBuf>,
+    #[command(flatten)]
+    pin: PinArgs,
     #[command(flatten)]
     unlock: UnlockArgs,
     #[command(flatten)]
@@ -32,16 +43,18 @@ pub struct Args {
 
 /// Runs `check`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    let pack = args.pack.as_deref().map(SitePack::read).transpose()?;
     let report = match &args.custody {
         Some(custody) => {
             let mut keyring = args.unlock.open(custody)?;
             if keyring.has_dual_control() && args.second.are_given() {
                 args.second.open(&mut keyring)?;
             }
+            let trust = args.pin.trust(Some(&keyring), pack.as_ref())?;
             ledger::record_act(&keyring, Verb::Check, args.vault.to_string_lossy())?;
-            check_deep(&args.vault, &keyring.opening_keys(&Capability::ALL))?
+            check_deep(&args.vault, trust, &keyring.opening_keys(&Capability::ALL))?
         }
-        None => check(&args.vault)?,
+        None => check(&args.vault, args.pin.trust(None, pack.as_ref())?)?,
     };
     let mut out = std::io::stdout().lock();
     let printed = if context.json {
@@ -66,6 +79,8 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
 struct Summary {
     sound: bool,
     deep: bool,
+    custodian: String,
+    custodian_vouched: bool,
     segments: u64,
     bytes: u64,
     journals: u64,
@@ -82,6 +97,8 @@ impl Summary {
         Self {
             sound: report.is_sound(),
             deep,
+            custodian: report.custodian.to_string(),
+            custodian_vouched: report.vouched,
             segments: report.segments,
             bytes: report.bytes,
             journals: report.journals,
@@ -105,9 +122,24 @@ fn print(out: &mut impl Write, report: &CheckReport, args: &Args, context: &Cont
     for note in worth_telling(report) {
         writeln!(out, "note: {note}")?;
     }
+    let custodian = report.custodian;
+    if !report.vouched {
+        writeln!(
+            out,
+            "note: the card names custodian {custodian}, and nobody vouches for it: give --custodian or --pack"
+        )?;
+    }
+    // Who writes a card can sign what has expired with the key on it.
+    let [removed, sections] = match report.vouched {
+        true => ["segments have expired and are removed", "sections have expired"],
+        false => [
+            "segments are gone and said to have expired, by the key that the card names",
+            "sections are said to have expired, by the key that the card names",
+        ],
+    };
     let counted = [
-        (report.expired as usize, "segments have expired and are removed"),
-        (expired(report), "sections have expired"),
+        (report.expired as usize, removed),
+        (expired(report), sections),
         (unopened(report), "sections were not opened, because their keys are locked or elsewhere"),
     ];
     for (number, what) in counted.iter().filter(|(number, _)| *number > 0) {
@@ -118,8 +150,10 @@ fn print(out: &mut impl Write, report: &CheckReport, args: &Args, context: &Cont
     if args.deep {
         writeln!(out, "{captures} captures opened")?;
     }
-    if report.is_sound() {
-        writeln!(out, "The vault is whole.")?;
+    match report.is_sound() {
+        true if report.vouched => writeln!(out, "The vault is whole, and it is that of custodian {custodian}.")?,
+        true => writeln!(out, "The vault is whole, if it is that of custodian {custodian}.")?,
+        false => {}
     }
     Ok(())
 }

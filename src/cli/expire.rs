@@ -9,11 +9,12 @@ use serde::Serialize;
 
 use super::remedies::stdout_failed;
 use super::terminal::{bytes, count, shown};
+use super::trust::PinArgs;
 use super::unlock::UnlockArgs;
 use super::{Context, Failure, Outcome, ledger};
 use crate::audit::Verb;
-use crate::custody::{DueKey, Keyring};
-use crate::vault::{Expired, ExpiredVault, ExpiringVault, expire, would_expire};
+use crate::custody::{DueKey, Keyring, SitePack};
+use crate::vault::{Expired, ExpiredVault, ExpiringVault, Trust, expire, would_expire};
 
 /// Arguments of `expire`.
 #[derive(clap::Args)]
@@ -24,7 +25,8 @@ what expired from what never was, and segments in which nothing can be opened an
 still hold the keys: the command says which ones must be destroyed.
 
 Give all vaults at once: captures of a vault that comes later are known as expired by their segment only. A site that was \
-sent a vault's tombstones removes what they name by --buried.
+sent a vault's tombstones removes what they name by --buried --pack: what is removed, is removed on the signature of a \
+custodian whom you trust, never on that of whoever the vault's card names.
 
 Example: safelight expire --vault V --custody C --dry-run")]
 pub struct Args {
@@ -42,9 +44,14 @@ pub struct Args {
     /// Say what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
-    /// Needs no keyring: remove the segments that the vault's tombstones name
+    /// Needs no keyring: remove the segments that tombstones of the trusted custodian name
     #[arg(long, conflicts_with_all = ["custody", "before", "dry_run"])]
     buried: bool,
+    /// For --buried: the site pack, whose custodian is trusted
+    #[arg(long, value_name = "FILE", requires = "buried")]
+    pack: Option<PathBuf>,
+    #[command(flatten)]
+    pin: PinArgs,
 }
 
 /// Runs `expire`.
@@ -62,9 +69,10 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     if args.before.is_none() && !args.dry_run {
         check_clock(&keyring, now)?;
     }
+    let trust = args.pin.trust(Some(&keyring), None)?;
     let mut vaults = Vec::new();
     for folder in &args.vault {
-        vaults.push(ExpiringVault::open(folder)?);
+        vaults.push(ExpiringVault::open(folder, trust)?);
     }
     let expired = if args.dry_run {
         would_expire(&keyring, &vaults, before, now)?
@@ -96,9 +104,19 @@ fn check_clock(keyring: &Keyring, now: Timestamp) -> Result<(), Failure> {
 }
 
 fn remove_buried(args: &Args, context: &Context) -> Result<Outcome, Failure> {
+    let pack = args.pack.as_deref().map(SitePack::read).transpose()?;
+    let trust = args.pin.trust(None, pack.as_ref())?;
+    if trust == Trust::Nobody {
+        return Err(Failure::usage(
+            "nobody vouches for the vault's custodian, and nothing is removed on a stranger's word",
+            "give the site pack with --pack, or the custodian's id with --custodian",
+        ));
+    }
+    // All are looked at before anything is removed from any.
+    let vaults: Result<Vec<_>, _> = args.vault.iter().map(|folder| ExpiringVault::open(folder, trust)).collect();
     let mut total = (0, 0);
-    for folder in &args.vault {
-        let (removed, bytes) = ExpiringVault::open(folder)?.remove_buried()?;
+    for mut vault in vaults? {
+        let (removed, bytes) = vault.remove_buried()?;
         total = (total.0 + removed, total.1 + bytes);
     }
     let (removed, freed) = total;

@@ -15,7 +15,7 @@ use super::{Context, Failure, Outcome, ledger};
 use crate::audit::{Details, Look, Verb};
 use crate::custody::RecipientPublicKey;
 use crate::export::{ExportError, ExportPlan, Regions, Request, View};
-use crate::vault::{OpeningVault, Query};
+use crate::vault::{OpeningVault, Query, Trust};
 
 /// Arguments of `export`.
 #[derive(clap::Args)]
@@ -116,7 +116,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     if args.egress.over_budget && !keyring.has_second() {
         args.second.open(&mut keyring)?;
     }
-    let vault = OpeningVault::open(&args.vault)?;
+    let vault = OpeningVault::open(&args.vault, Trust::from(&keyring))?;
     let asked = asked(args.from, args.until, args.site.as_deref(), false);
     let request = Request {
         to: &to,

@@ -16,7 +16,7 @@ use crate::files;
 use crate::impact::{self, Affected, Custodian, Held, Impact, ImpactError, Loot};
 use crate::report;
 use crate::seal::Capability;
-use crate::vault::OpeningVault;
+use crate::vault::{OpeningVault, Trust};
 
 /// Arguments of `impact`.
 #[derive(clap::Args)]
@@ -59,7 +59,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let capabilities: &[Capability] =
         if args.notify.is_some() { &[Capability::Catalogue, Capability::Identity] } else { &[Capability::Catalogue] };
     args.second.open_for(&mut keyring, capabilities)?;
-    let vault = args.vault.as_deref().map(OpeningVault::open).transpose()?;
+    let vault = args.vault.as_deref().map(|vault| OpeningVault::open(vault, Trust::from(&keyring))).transpose()?;
     let custodian = Custodian {
         keys: &keyring.opening_keys(capabilities),
         canaries: &keyring.canaries(),

@@ -34,6 +34,7 @@ mod share_page;
 mod simulate;
 mod slot;
 mod terminal;
+mod trust;
 mod unlock;
 
 /// Finds plates and faces in photographs, replaces them by keyed pseudonyms, blanks the pixels, and seals every byte

@@ -69,8 +69,8 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     }
     let capabilities: &[_] =
         if args.identity { &[Capability::Scene, Capability::Identity] } else { &[Capability::Scene] };
-    let holder = args.holder.unlock(capabilities, args.egress.over_budget)?;
-    let vault = open_vault(&args.vault, &holder, context)?;
+    let mut holder = args.holder.unlock(capabilities, args.egress.over_budget)?;
+    let vault = open_vault(&args.vault, &mut holder, context)?;
 
     let mut opened =
         Opened { record: id.to_string(), bytes: 0, blake3: String::new(), source_name: None, plates: None };

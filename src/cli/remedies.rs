@@ -213,6 +213,9 @@ impl From<ExpireError> for Failure {
             ExpireError::Open(error) => error.into(),
             ExpireError::Keyring(error) => error.into(),
             ExpireError::Export => Self::usage(problem, "name the vault that it was made from"),
+            ExpireError::Unvouched { .. } => {
+                Self::usage(problem, "give the site pack with --pack, or the custodian's id with --custodian")
+            }
             ExpireError::Foreign { .. } => Self::integrity(problem, "use the keyring of this vault's custodian"),
             ExpireError::Locked { .. } => Self::usage(problem, "wait for it to end, then run the same command again"),
             ExpireError::Store { source, .. } => file_failure(problem, source.kind()),
@@ -236,6 +239,11 @@ impl From<OpenError> for Failure {
             OpenError::Card(_) => {
                 Self::integrity(problem, "restore the file `vault` from a backup of this vault; it never changes")
             }
+            OpenError::ForeignCustodian { .. } => Self::integrity(
+                problem,
+                "use this vault's own keyring, pack or id; if it was the right one, the vault's file `vault` was exchanged: restore \
+                 it from a backup, and check again",
+            ),
             OpenError::Header { .. }
             | OpenError::Misnamed { .. }
             | OpenError::ForeignSegment { .. }

@@ -68,8 +68,8 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let Args { vault, holder, plate, exact, pseudonym, from, to, site } = args;
     let plate = plate.as_deref().map(parse_plate).transpose()?;
     let pseudonym = pseudonym.as_deref().map(parse_pseudonym).transpose()?;
-    let holder = holder.unlock(&[Capability::Catalogue], false)?;
-    let vault = open_vault(&vault, &holder, context)?;
+    let mut holder = holder.unlock(&[Capability::Catalogue], false)?;
+    let vault = open_vault(&vault, &mut holder, context)?;
 
     let mut details = Details { vault: Some(vault.card().vault.0), ..Details::default() };
     details.query = asked(from, to, site.as_deref(), exact);

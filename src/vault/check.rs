@@ -18,11 +18,12 @@ use super::layout::Layout;
 use super::opening::{OpenError, OpeningVault, Section, SegmentFile};
 use super::record::{CatalogueRecord, IdentityRecord, SceneRecord, Status};
 use super::tombstone::{self, TombstoneError, Tombstones};
+use super::trust::Trust;
 use crate::capture::CaptureId;
 use crate::custody::OpeningKeys;
 use crate::files;
 use crate::redact::{RestoreError, needs_scene, restore};
-use crate::seal::{BucketId, Capability, JournalId, KeyId, SegmentId, TombstoneId};
+use crate::seal::{BucketId, Capability, CustodyId, JournalId, KeyId, SegmentId, TombstoneId};
 
 /// What is wrong with a vault.
 #[derive(Debug, thiserror::Error)]
@@ -146,8 +147,12 @@ impl fmt::Display for Note {
 }
 
 /// What a check found.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct CheckReport {
+    /// Whom the card names as the vault's custodian.
+    pub custodian: CustodyId,
+    /// Whether whoever asked for the check vouches for that. If not, what has expired is the word of whoever wrote the card.
+    pub vouched: bool,
     /// Segments looked at.
     pub segments: u64,
     /// Their bytes.
@@ -165,6 +170,20 @@ pub struct CheckReport {
 }
 
 impl CheckReport {
+    fn of(vault: &OpeningVault) -> Self {
+        Self {
+            custodian: vault.card().custodian.custody(),
+            vouched: vault.is_vouched(),
+            segments: 0,
+            bytes: 0,
+            journals: 0,
+            expired: 0,
+            captures: 0,
+            faults: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
     /// Whether nothing is wrong.
     pub fn is_sound(&self) -> bool {
         self.faults.is_empty()
@@ -176,8 +195,8 @@ impl CheckReport {
 /// # Errors
 ///
 /// When the folder is not a vault or cannot be listed. What is wrong inside is in the report.
-pub fn check(folder: &Path) -> Result<CheckReport, OpenError> {
-    examine(folder, None)
+pub fn check(folder: &Path, trust: Trust) -> Result<CheckReport, OpenError> {
+    examine(folder, trust, None)
 }
 
 /// Checks a vault and opens every section for which `keys` has a key: every chunk, every record, and that the records of
@@ -186,14 +205,14 @@ pub fn check(folder: &Path) -> Result<CheckReport, OpenError> {
 /// # Errors
 ///
 /// As [`check`].
-pub fn check_deep(folder: &Path, keys: &OpeningKeys) -> Result<CheckReport, OpenError> {
-    examine(folder, Some(keys))
+pub fn check_deep(folder: &Path, trust: Trust, keys: &OpeningKeys) -> Result<CheckReport, OpenError> {
+    examine(folder, trust, Some(keys))
 }
 
-fn examine(folder: &Path, keys: Option<&OpeningKeys>) -> Result<CheckReport, OpenError> {
-    let vault = OpeningVault::open(folder)?;
+fn examine(folder: &Path, trust: Trust, keys: Option<&OpeningKeys>) -> Result<CheckReport, OpenError> {
+    let vault = OpeningVault::open(folder, trust)?;
     let layout = Layout::new(folder);
-    let mut report = CheckReport::default();
+    let mut report = CheckReport::of(&vault);
     // Segments first: whatever has its name by now has its intent in the journals that are read after.
     let segments = vault.segments()?;
     find_strangers(&layout, vault.card().kind, &mut report)?;

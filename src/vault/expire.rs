@@ -24,6 +24,7 @@ use super::lock;
 use super::opening::{OpenError, OpeningVault};
 use super::store::{Disk, Store};
 use super::tombstone::{Buried, CaptureDigest, LostKey, SIGNATURE_CONTEXT, Tombstone, Tombstones};
+use super::trust::Trust;
 use crate::custody::{Destroyed, DueKey, Keyring, KeyringError, OpeningKeys};
 use crate::seal::{Capability, CustodyId, KeyId, SegmentId, TombstoneId};
 
@@ -50,6 +51,12 @@ pub enum ExpireError {
         vault: CustodyId,
         /// Whose the keyring is.
         keyring: CustodyId,
+    },
+    /// Nobody vouches for the vault's custodian, on whose word segments were to be removed.
+    #[error("nobody vouches for custodian {vault} of this vault, and nothing is removed on a stranger's word")]
+    Unvouched {
+        /// Whom the card names.
+        vault: CustodyId,
     },
     /// Another process is writing into the vault.
     #[error("another process is writing into {}", path.display())]
@@ -133,7 +140,7 @@ pub fn expire(
     }
     expired.destroyed = keyring.destroy_due(before, now)?;
     for vault in vaults.iter_mut() {
-        vault.remove_buried()?;
+        vault.remove_named()?;
     }
     Ok(expired)
 }
@@ -164,14 +171,14 @@ fn failed(deed: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ExpireEr
 }
 
 impl ExpiringVault {
-    /// Takes the vault in `folder`. Cleans up after an interrupted run.
-    pub fn open(folder: &Path) -> Result<Self, ExpireError> {
-        Self::open_on(Box::new(Disk), folder)
+    /// Takes the vault in `folder`, whose custodian must be the one who is trusted. Cleans up after an interrupted run.
+    pub fn open(folder: &Path, trust: Trust) -> Result<Self, ExpireError> {
+        Self::open_on(Box::new(Disk), folder, trust)
     }
 
     /// As [`Self::open`], writing through a store of the caller's choice.
-    pub fn open_on(store: Box<dyn Store>, folder: &Path) -> Result<Self, ExpireError> {
-        let vault = OpeningVault::open(folder)?;
+    pub fn open_on(store: Box<dyn Store>, folder: &Path, trust: Trust) -> Result<Self, ExpireError> {
+        let vault = OpeningVault::open(folder, trust)?;
         if vault.card().kind == VaultKind::Export {
             return Err(ExpireError::Export);
         }
@@ -183,9 +190,21 @@ impl ExpiringVault {
         Ok(Self { store, layout, vault, tombstones, _lock: lock })
     }
 
-    /// Removes the segments that a tombstone names, and says how many there were and their bytes. Needs no key: a site
-    /// that was sent the tombstones does the same.
+    /// Removes the segments that a tombstone of the trusted custodian names, and says how many there were and their bytes.
+    /// Needs no private key: a site that was sent the tombstones does the same on the word of its pack.
+    ///
+    /// # Errors
+    ///
+    /// See [`ExpireError`]; [`ExpireError::Unvouched`] when nobody is trusted.
     pub fn remove_buried(&mut self) -> Result<(u64, u64), ExpireError> {
+        if !self.vault.is_vouched() {
+            return Err(ExpireError::Unvouched { vault: self.vault.card().custodian.custody() });
+        }
+        self.remove_named()
+    }
+
+    /// The same, when the custodian is known: a keyring or a trusted key has agreed with the card.
+    fn remove_named(&mut self) -> Result<(u64, u64), ExpireError> {
         let (mut removed, mut bytes) = (0, 0);
         for segment in self.vault.segments()? {
             if self.tombstones.removed.contains_key(&segment) {

@@ -30,6 +30,7 @@ mod sieve;
 mod store;
 mod stray;
 mod tombstone;
+mod trust;
 
 pub use card::{Card, CardError, VaultKind};
 pub use check::{CheckReport, Fault, Note, check, check_deep};
@@ -46,3 +47,4 @@ pub use sieve::Sieve;
 pub use store::{Disk, Store, StoreFile};
 pub use stray::{FileKind, StraySegment, kind_of_file};
 pub use tombstone::TombstoneError;
+pub use trust::Trust;

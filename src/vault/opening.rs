@@ -8,16 +8,17 @@ use jiff::Timestamp;
 use minicbor::Decode;
 use zeroize::Zeroizing;
 
-use super::card::{CARD_LEN, Card, CardError};
+use super::card::{Card, CardError};
 use super::header::{FIXED_LEN, Header, HeaderError, TRAILER_LEN};
 use super::layout::Layout;
 use super::record::{CatalogueRecord, IdentityRecord, SceneRecord};
 use super::section::{SectionError, SectionReader};
 use super::tombstone::Tombstones;
+use super::trust::Trust;
 use crate::capture::CaptureId;
 use crate::custody::OpeningKeys;
 use crate::files;
-use crate::seal::{BodyReader, BucketId, Capability, KeyId, SegmentId};
+use crate::seal::{BodyReader, BucketId, Capability, CustodyId, KeyId, SegmentId};
 
 /// A vault or a record in it cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +41,14 @@ pub enum OpenError {
     /// The vault's card is unreadable.
     #[error("the vault's card cannot be used: {0}")]
     Card(#[from] CardError),
+    /// The vault's card names another custodian than the one who is trusted: it is another vault, or its card is forged.
+    #[error("the vault's card names custodian {card}, and you trust custodian {trusted}")]
+    ForeignCustodian {
+        /// Whom the card names.
+        card: CustodyId,
+        /// Whom the opener trusts.
+        trusted: CustodyId,
+    },
     /// A segment's header is unreadable.
     #[error("segment {segment}: {source}")]
     Header {
@@ -144,21 +153,21 @@ pub enum OpenError {
 pub struct OpeningVault {
     layout: Layout,
     card: Card,
+    vouched: bool,
 }
 
 impl OpeningVault {
-    /// Opens the vault in `folder`.
-    pub fn open(folder: &Path) -> Result<Self, OpenError> {
+    /// Opens the vault in `folder`, whose custodian must be the one who is trusted.
+    pub fn open(folder: &Path, trust: Trust) -> Result<Self, OpenError> {
         let layout = Layout::new(folder);
-        let path = layout.card();
-        let bytes = match files::begin(&path, CARD_LEN as u64 + 1) {
-            Ok(bytes) => bytes,
-            Err(source) if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                return Err(OpenError::NotAVault { path: folder.to_owned() });
-            }
-            Err(source) => return Err(OpenError::Io { path, source }),
-        };
-        Ok(Self { layout, card: Card::from_bytes(&bytes)? })
+        let card = trust.card(&layout)?;
+        Ok(Self { layout, card, vouched: trust.is_somebody() })
+    }
+
+    /// Whether the opener knew the custodian. If not, what the card and the tombstones say is the word of whoever wrote
+    /// them.
+    pub fn is_vouched(&self) -> bool {
+        self.vouched
     }
 
     /// Which vault it is.

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use safelight::custody::{Keyring, SitePack};
 use safelight::seal::Capability;
-use safelight::vault::{OpenError, OpeningVault, Query, check, check_deep};
+use safelight::vault::{OpenError, OpeningVault, Query, Trust, check, check_deep};
 
 use crate::common::site::{Ended, Site, photo};
 use crate::common::{PASSPHRASE, SECRET_NAME, files_below, passphrase};
@@ -100,7 +100,7 @@ fn an_ingest_meets_every_failing_call() {
             let (ended, _) = shim.run(&mut ingest(&site), &vault, fault, at);
             assert_eq!(ended.code == Some(0), fault.1 == "short", "{context}: {ended:?}");
             assert_nothing_plain(&site, &context);
-            match check(&vault) {
+            match check(&vault, Trust::Nobody) {
                 Ok(report) => assert!(report.is_sound(), "{context}: {:?}", report.faults),
                 Err(OpenError::NotAVault { .. } | OpenError::Io { .. }) => {}
                 Err(error) => panic!("{context}: {error}"),
@@ -218,9 +218,9 @@ fn a_keyring_survives_every_failing_call() {
                 let mut command = site.command_with(&pack, &vault);
                 assert_eq!(Ended::of(command.output().expect("the command runs")).code, Some(0), "{context}");
                 let keys = keyring.opening_keys(&Capability::ALL);
-                let report = check_deep(&vault, &keys).expect("checked");
+                let report = check_deep(&vault, Trust::Nobody, &keys).expect("checked");
                 assert!(report.is_sound() && report.notes.is_empty(), "{context}: {report:?}");
-                let opened = OpeningVault::open(&vault).expect("the vault opens");
+                let opened = OpeningVault::open(&vault, Trust::Nobody).expect("the vault opens");
                 let found = Query::default().run(&opened, &keys).expect("the catalogue opens").hits.len() as u32;
                 assert_eq!(found, PHOTOS, "{context}");
             }

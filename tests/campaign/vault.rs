@@ -12,7 +12,8 @@ use safelight::custody::OpeningKeys;
 use safelight::redact::restore;
 use safelight::seal::Capability;
 use safelight::vault::{
-    CheckReport, Fault as Wrong, OpenError, OpeningVault, SealError, SealingOptions, SealingVault, check, check_deep,
+    CheckReport, Fault as Wrong, OpenError, OpeningVault, SealError, SealingOptions, SealingVault, Trust, check,
+    check_deep,
 };
 use tempfile::TempDir;
 
@@ -71,7 +72,7 @@ impl Bench {
 
     /// How often each capture can be opened and restored.
     fn restored(&self, folder: &Path) -> BTreeMap<u64, usize> {
-        let vault = OpeningVault::open(folder).expect("the vault opens");
+        let vault = OpeningVault::open(folder, Trust::Nobody).expect("the vault opens");
         let mut found = BTreeMap::new();
         for segment in vault.segments().expect("listed") {
             let Ok(records) = vault.catalogue(segment, &self.keys) else { continue };
@@ -88,7 +89,7 @@ impl Bench {
     /// Nothing lost of what was `safe`, nothing twice, nothing plain; `check` says so. Then a healthy run completes all.
     fn judge(&self, safe: u64, context: &str) {
         assert_nothing_plain(self.vaults.path(), context);
-        match check_deep(&self.vault(), &self.keys) {
+        match check_deep(&self.vault(), Trust::Nobody, &self.keys) {
             Ok(report) => {
                 assert!(report.is_sound(), "{context}: {:?}", report.faults);
                 let left = self.restored(&self.vault());
@@ -103,7 +104,7 @@ impl Bench {
         again.unwrap_or_else(|error| panic!("{context}: the next run: {error}"));
         let left = self.restored(&self.vault());
         assert!(left.len() as u64 == CAPTURES && left.values().all(|&times| times == 1), "{context}: {left:?}");
-        let report = check(&self.vault()).expect("checked");
+        let report = check(&self.vault(), Trust::Nobody).expect("checked");
         assert!(report.is_sound() && report.notes.is_empty(), "{context}: {report:?}");
         self.clear();
     }
@@ -278,7 +279,7 @@ impl Backup {
 /// A copy is sound only when all is there that was sealed when copying began, and if not it lacks segments or journals.
 fn judge_copy(bench: &Bench, to: &Path, sealed: &BTreeMap<u64, usize>, context: &str) {
     assert_nothing_plain(to, context);
-    let report: CheckReport = match check_deep(to, &bench.keys) {
+    let report: CheckReport = match check_deep(to, Trust::Nobody, &bench.keys) {
         Ok(report) => report,
         Err(OpenError::NotAVault { .. } | OpenError::Io { .. }) => return assert!(sealed.is_empty(), "{context}"),
         Err(error) => panic!("{context}: {error}"),
@@ -311,7 +312,7 @@ fn a_vault_is_copied_while_it_is_written() {
                 // The folders are copied at two moments, and meanwhile the writer goes on.
                 let disk = FaultyDisk::watched(move |operation| {
                     if operation == at {
-                        if OpeningVault::open(&judge.vault()).is_ok() {
+                        if OpeningVault::open(&judge.vault(), Trust::Nobody).is_ok() {
                             *seen.lock().expect("no panic") = judge.restored(&judge.vault());
                         }
                         copier.folder("");

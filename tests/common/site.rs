@@ -10,7 +10,7 @@ use safelight::capture::CaptureId;
 use safelight::redact::restore;
 use safelight::seal::Capability;
 use safelight::vault::record::{CatalogueRecord, IdentityRecord, SceneRecord};
-use safelight::vault::{OpeningVault, check_deep};
+use safelight::vault::{OpeningVault, Trust, check_deep};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -72,9 +72,9 @@ impl Site {
     /// Everything in the vault, by name; every record has been opened and every original restored.
     pub fn opened(&self) -> Vec<Opened> {
         let keys = self.custodian.keyring.opening_keys(&Capability::ALL);
-        let report = check_deep(&self.custodian.vault(), &keys).expect("checked");
+        let report = check_deep(&self.custodian.vault(), Trust::Nobody, &keys).expect("checked");
         assert!(report.is_sound(), "{:?}", report.faults);
-        let vault = OpeningVault::open(&self.custodian.vault()).expect("the vault opens");
+        let vault = OpeningVault::open(&self.custodian.vault(), Trust::Nobody).expect("the vault opens");
         let mut opened = Vec::new();
         for segment in vault.segments().expect("segments are listed") {
             for catalogue in vault.catalogue(segment, &keys).expect("the catalogue opens") {

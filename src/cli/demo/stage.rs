@@ -24,7 +24,7 @@ use crate::pseudonym::CanaryKey;
 use crate::seal::Capability;
 use crate::simulate::produce::{self, Content, Order, Produced};
 use crate::simulate::world::Scenario;
-use crate::vault::{OpeningVault, Query, SealingOptions, SealingVault};
+use crate::vault::{OpeningVault, Query, SealingOptions, SealingVault, Trust};
 use crate::vision::Nets;
 
 /// Names a folder as a demo's, so that the next demo may empty it.
@@ -177,7 +177,7 @@ impl Stage {
 
     /// Makes the partner's copy: redacted pictures under pseudonyms of its own. Returns how many captures it holds.
     pub fn export(&self, keys: &Keys) -> Result<u64, Failure> {
-        let vault = OpeningVault::open(&self.at("vault"))?;
+        let vault = OpeningVault::open(&self.at("vault"), Trust::from(&keys.keyring))?;
         let request = Request {
             to: &keys.partner.public(),
             view: View::Scene,
@@ -231,7 +231,7 @@ impl Stage {
         Ok(Score {
             keys: keys.keyring.opening_keys(&Capability::ALL),
             canaries: keys.keyring.canaries(),
-            vault: OpeningVault::open(&self.at("vault"))?,
+            vault: OpeningVault::open(&self.at("vault"), Trust::from(&keys.keyring))?,
         })
     }
 

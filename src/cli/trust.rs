@@ -1,0 +1,39 @@
+//! Whom a verb trusts to be a vault's custodian: what is at hand must agree.
+
+use super::Failure;
+use crate::custody::{Keyring, SitePack};
+use crate::seal::CustodyId;
+use crate::vault::Trust;
+
+/// Argument of every verb that opens a vault without the keyring.
+#[derive(clap::Args)]
+pub(super) struct PinArgs {
+    /// The custodian's id, as `custody show` prints it and you have it from the custodian; any other is refused, exit code 3
+    #[arg(long, value_name = "ID", value_parser = custody_id)]
+    pub custodian: Option<CustodyId>,
+}
+
+fn custody_id(text: &str) -> Result<CustodyId, String> {
+    CustodyId::parse(text).ok_or_else(|| "a custodian's id has 26 characters, as `custody show` prints it".to_owned())
+}
+
+impl PinArgs {
+    /// Whom to trust: the custodian of the keyring or of the pack, or else the one who was named. All that are there must
+    /// be the same.
+    pub fn trust(&self, keyring: Option<&Keyring>, pack: Option<&SitePack>) -> Result<Trust, Failure> {
+        let keyed = [keyring.map(Trust::from), pack.map(Trust::from)];
+        let pinned = self.custodian.map(Trust::Pinned);
+        let all: Vec<Trust> = keyed.into_iter().chain([pinned]).flatten().collect();
+        let ids: Vec<CustodyId> = all.iter().filter_map(|trust| trust.custody()).collect();
+        match ids.split_first() {
+            Some((first, others)) => match others.iter().find(|other| *other != first) {
+                Some(other) => Err(Failure::integrity(
+                    format!("what was given names two custodians: {first} and {other}"),
+                    "find out whose the vault is before you go on; give what is that custodian's, and nothing else",
+                )),
+                None => Ok(all[0]),
+            },
+            None => Ok(Trust::Nobody),
+        }
+    }
+}

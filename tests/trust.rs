@@ -1,0 +1,236 @@
+//! Whoever can write to a vault can write its card, and sign with the key on it. Nobody who knows the custodian believes him.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use common::site::{Ended, Site, photo};
+use common::{PASSPHRASE, files_below};
+use ed25519_dalek::{Signer, SigningKey};
+use safelight::custody::VerifyingKey;
+use safelight::seal::SegmentId;
+use safelight::vault::{ExpireError, ExpiringVault, OpenError, OpeningVault, Trust, check};
+
+/// A site whose vault has two segments.
+struct Scene {
+    site: Site,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let site = Site::new();
+        for number in 0..2 {
+            site.put(&format!("{number}.jpg"), &photo(number));
+            assert_eq!(site.ingest(&[]).code, Some(0));
+        }
+        assert_eq!(files_below(&site.custodian.vault().join("segments")).len(), 2);
+        Self { site }
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.site.custodian.folder.path().join(name)
+    }
+
+    fn run(&self, args: &[&str]) -> Ended {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
+        command.args(args).current_dir(self.site.custodian.folder.path()).env("SAFELIGHT_PASSPHRASE", PASSPHRASE);
+        Ended::of(command.stdin(Stdio::null()).output().expect("the command runs"))
+    }
+
+    fn custodian(&self) -> String {
+        self.site.custodian.keyring.custody().to_string()
+    }
+
+    fn segments(&self) -> Vec<PathBuf> {
+        files_below(&self.at("vault/segments"))
+    }
+}
+
+/// Somebody who can write to the vault and has no key of it.
+struct Forger(SigningKey);
+
+impl Forger {
+    fn new() -> Self {
+        Self(SigningKey::from_bytes(&[66; 32]))
+    }
+
+    fn key(&self) -> VerifyingKey {
+        VerifyingKey(self.0.verifying_key().to_bytes())
+    }
+
+    /// Puts his key on the card, as the first format has it: 96 bytes, the last 32 of them a hash of those before.
+    fn claims(&self, vault: &Path) {
+        let path = vault.join("vault");
+        let old = fs::read(&path).expect("a card");
+        let mut card = old[..64].to_vec();
+        card[8..10].copy_from_slice(&1u16.to_le_bytes());
+        card[32..64].copy_from_slice(&self.key().0);
+        card.extend_from_slice(blake3::hash(&card).as_bytes());
+        fs::write(path, card).expect("written");
+    }
+
+    /// Deletes a segment, and signs that it has expired.
+    fn buries(&self, vault: &Path, segment: &Path) {
+        self.signs_for(vault, segment);
+        fs::remove_file(segment).expect("deleted");
+    }
+
+    /// Signs that a segment has expired, as docs/vault-format.md says.
+    fn signs_for(&self, vault: &Path, segment: &Path) {
+        let id = SegmentId::parse(segment.file_name().and_then(|name| name.to_str()).expect("a name")).expect("an id");
+        let bytes = fs::read(segment).expect("a segment");
+        let mut body = Vec::new();
+        let mut cbor = minicbor::Encoder::new(&mut body);
+        let trailer = &bytes[bytes.len() - 32..];
+        cbor.map(4).and_then(|e| e.u8(0)?.i64(1_700_000_000)?.u8(1)?.array(0)?.u8(2)?.array(1)).expect("encoded");
+        cbor.map(3).and_then(|e| e.u8(0)?.bytes(&id.0)?.u8(1)?.bytes(trailer)?.u8(2)?.bool(true)).expect("encoded");
+        cbor.u8(3).and_then(|e| e.bytes(&[])).expect("encoded");
+        let name = [7; 16];
+        let mut tombstone = b"SLTMB\r\n\x1a\x01\x00\x01\x00".to_vec();
+        tombstone.extend_from_slice(&(body.len() as u32).to_le_bytes());
+        tombstone.extend_from_slice(&fs::read(vault.join("vault")).expect("a card")[16..32]);
+        tombstone.extend_from_slice(&name);
+        tombstone.extend_from_slice(&body);
+        let signed = [b"safelight v1 tombstone\0".as_slice(), blake3::hash(&tombstone).as_bytes()].concat();
+        tombstone.extend_from_slice(&self.0.sign(&signed).to_bytes());
+        let folder = vault.join("tombstones");
+        fs::create_dir_all(&folder).expect("made");
+        fs::write(folder.join(safelight::seal::TombstoneId(name).to_string()), tombstone).expect("written");
+    }
+}
+
+const FOREIGN: &str = "names custodian";
+
+#[test]
+fn a_forged_expiry_is_believed_by_nobody_who_knows_the_custodian() {
+    let scene = Scene::new();
+    let (vault, custodian, forger) = (scene.at("vault"), scene.custodian(), Forger::new());
+    let record = scene.site.opened()[0].catalogue.id;
+    let record = safelight::capture::CaptureId(record).to_string();
+    assert_eq!(scene.run(&["custody", "recipient", "-o", "partner.key"]).code, Some(0));
+    forger.claims(&vault);
+    forger.buries(&vault, &scene.segments()[0]);
+    let left = scene.segments();
+
+    // With the keyring, the pack, or the id alone.
+    let by_keyring: [&[&str]; 7] = [
+        &["check", "--deep", "--vault", "vault", "--custody", "custody"],
+        &["search", "--vault", "vault", "--custody", "custody"],
+        &["open", &record, "--vault", "vault", "--custody", "custody", "-o", "out.jpg"],
+        &[
+            "export",
+            "--vault",
+            "vault",
+            "--custody",
+            "custody",
+            "--to",
+            "partner.pub",
+            "--view",
+            "scene",
+            "--purpose",
+            "x",
+            "-o",
+            "copy",
+        ],
+        &["impact", "vault", "--custody", "custody", "--vault", "vault"],
+        &["expire", "--vault", "vault", "--custody", "custody", "--dry-run"],
+        &["expire", "--vault", "vault", "--custody", "custody"],
+    ];
+    let by_others: [&[&str]; 5] = [
+        &["check", "--vault", "vault", "--pack", "site.pack"],
+        &["check", "--vault", "vault", "--custodian", &custodian],
+        &["search", "--vault", "vault", "--key", "partner.key", "--custodian", &custodian],
+        &["expire", "--buried", "--vault", "vault", "--pack", "site.pack"],
+        &["expire", "--buried", "--vault", "vault", "--custodian", &custodian],
+    ];
+    for args in by_keyring.into_iter().chain(by_others) {
+        let ended = scene.run(args);
+        ended.failed(3, FOREIGN, "restore it from a backup");
+        let named = [&custodian, &forger.key().custody().to_string()];
+        assert!(named.iter().all(|id| ended.stderr.contains(id.as_str())), "{args:?}: {ended:?}");
+    }
+    scene.site.put("2.jpg", &photo(2));
+    scene.site.ingest(&[]).failed(3, "belongs to custodian", "");
+    assert_eq!(scene.segments(), left, "nothing was removed");
+    assert!(!scene.at("out.jpg").exists() && !scene.at("copy").exists());
+
+    // With nothing, it is said whose word it is. The forgery is a good one: whoever pins the forger is told that all is well.
+    let ended = scene.run(&["check", "--vault", "vault"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let forged = forger.key().custody().to_string();
+    for said in
+        [&*format!("the card names custodian {forged}, and nobody vouches for it"), "by the key that the card names"]
+    {
+        assert!(ended.stdout.contains(said), "{ended:?}");
+    }
+    assert!(!ended.stdout.contains("The vault is whole."), "{ended:?}");
+    assert_eq!(scene.run(&["check", "--vault", "vault", "--custodian", &forged]).code, Some(0));
+    scene.run(&["expire", "--buried", "--vault", "vault"]).failed(2, "nobody vouches", "--pack");
+}
+
+#[test]
+fn nothing_is_removed_on_a_tombstone_that_the_custodian_did_not_sign() {
+    let scene = Scene::new();
+    let (vault, custodian, forger) = (scene.at("vault"), scene.custodian(), Forger::new());
+    let card = fs::read(vault.join("vault")).expect("a card");
+    let (segment, before) = (scene.segments()[0].clone(), scene.segments());
+    for claims in [false, true] {
+        if claims {
+            forger.claims(&vault);
+        }
+        forger.signs_for(&vault, &segment);
+        for by in [["--pack", "site.pack"], ["--custodian", &custodian]] {
+            let _ = scene.run(&["expire", "--buried", "--vault", "vault", by[0], by[1]]);
+            assert_eq!(scene.segments(), before, "{by:?}");
+        }
+        let _ = scene.run(&["expire", "--buried", "--vault", "vault"]);
+        let _ = scene.run(&["expire", "--vault", "vault", "--custody", "custody"]);
+        let opened = ExpiringVault::open(&vault, Trust::Nobody).expect("looked at");
+        assert!(matches!({ opened }.remove_buried(), Err(ExpireError::Unvouched { .. })));
+        assert_eq!(scene.segments(), before);
+    }
+    // The card put right, the forged tombstone is a fault, and what it hides is missing.
+    fs::write(vault.join("vault"), card).expect("restored");
+    fs::remove_file(&segment).expect("deleted");
+    for by in [&[][..], &["--pack", "site.pack"], &["--custodian", &custodian], &["--deep", "--custody", "custody"]] {
+        let ended = scene.run(&[&["check", "--vault", "vault"], by].concat());
+        assert_eq!(ended.code, Some(3), "{by:?}: {ended:?}");
+        assert!(ended.stdout.contains("is missing") && ended.stdout.contains("did not sign it"), "{by:?}: {ended:?}");
+    }
+}
+
+#[test]
+fn who_trusts_the_right_custodian_opens_and_who_trusts_another_does_not() {
+    let scene = Scene::new();
+    let (vault, keyring) = (scene.at("vault"), &scene.site.custodian.keyring);
+    let stranger = Forger::new().key();
+    for trust in [Trust::from(keyring), Trust::from(&scene.site.custodian.pack), Trust::Pinned(keyring.custody())] {
+        assert!(OpeningVault::open(&vault, trust).is_ok_and(|vault| vault.is_vouched()));
+        assert!(check(&vault, trust).is_ok_and(|report| report.vouched && report.is_sound()));
+    }
+    assert!(OpeningVault::open(&vault, Trust::Nobody).is_ok_and(|vault| !vault.is_vouched()));
+    for trust in [Trust::Custodian(stranger), Trust::Pinned(stranger.custody())] {
+        let refused = OpeningVault::open(&vault, trust).err();
+        assert!(matches!(refused, Some(OpenError::ForeignCustodian { .. })));
+    }
+    let custodian = scene.custodian();
+    for by in [
+        &["--pack", "site.pack"][..],
+        &["--custodian", &custodian],
+        &["--deep", "--custody", "custody", "--pack", "site.pack"],
+    ] {
+        let ended = scene.run(&[&["check", "--vault", "vault"], by].concat());
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert!(
+            ended.stdout.contains(&format!("The vault is whole, and it is that of custodian {custodian}.")),
+            "{ended:?}"
+        );
+    }
+    // What is given must agree with itself.
+    let stranger = stranger.custody().to_string();
+    let both = ["check", "--vault", "vault", "--pack", "site.pack", "--custodian", &stranger];
+    scene.run(&both).failed(3, "names two custodians", "find out");
+    assert_eq!(scene.run(&["check", "--vault", "vault", "--custodian", "nonsense"]).code, Some(2));
+}
