@@ -11,8 +11,8 @@ use common::store::{Blow, Fate, FatedStore};
 use common::{CHEAP, SECRET_PLATE, files_below, passphrase};
 use jiff::{SignedDuration, Timestamp};
 use safelight::audit::{
-    Allowance, AuditError, AuditFault, AuditLog, AuditNote, Details, Finding, LogKey, Look, NoteError, TileError, Told,
-    Verb, Verdict, Verification, verify,
+    AuditError, AuditFault, AuditLog, AuditNote, Details, Finding, LogKey, Look, NoteError, TileError, Told, Verb,
+    Verdict, Verification, verify,
 };
 use safelight::custody::{Keyring, Month, Policy};
 
@@ -174,7 +174,7 @@ fn writers_at_the_same_time_wait_for_each_other() {
             scope.spawn(move || {
                 for _ in 0..10 {
                     let details = Details::default();
-                    let look = Look { verb: Verb::Open, records: 1, purpose: None, details, allowance: None };
+                    let look = Look { verb: Verb::Open, records: 1, purpose: None, details, over_budget: false };
                     AuditLog::of(&custody).record(keyring, &look).expect("recorded");
                 }
             });
@@ -233,7 +233,7 @@ fn tampering_an_entry_and_its_hash_are_changed() {
     desk.change("tile/0/000.p/9", |bytes| bytes[4 * 32..5 * 32].copy_from_slice(&leaf));
     assert!(matches!(desk.only_fault(), AuditFault::Root));
     // Nor does a writer sign such a tree.
-    assert!(matches!(desk.try_look(Verb::Open, 1, None), Err(AuditError::Tile(TileError::Altered { .. }))));
+    assert!(matches!(desk.try_look(Verb::Open, 1, false), Err(AuditError::Tile(TileError::Altered { .. }))));
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn tampering_a_tile_of_hashes_is_changed() {
     desk.change("tile/1/000.p/1", |bytes| bytes[5] ^= 1);
     let path = desk.folder().join("tile/1/000.p/1");
     assert!(matches!(desk.only_fault(), AuditFault::TileAltered { path: found } if path.ends_with(&found)));
-    assert!(matches!(desk.try_look(Verb::Open, 1, None), Err(AuditError::Tile(TileError::Altered { .. }))));
+    assert!(matches!(desk.try_look(Verb::Open, 1, false), Err(AuditError::Tile(TileError::Altered { .. }))));
 }
 
 #[test]
@@ -270,7 +270,7 @@ fn tampering_the_checkpoint_is_changed() {
     assert!(desk.verify().is_sound());
     fs::remove_file(desk.folder().join("checkpoint")).expect("removed");
     assert!(matches!(desk.only_fault(), AuditFault::NoCheckpoint));
-    assert!(matches!(desk.try_look(Verb::Open, 1, None), Err(AuditError::NoCheckpoint)));
+    assert!(matches!(desk.try_look(Verb::Open, 1, false), Err(AuditError::NoCheckpoint)));
 }
 
 #[test]
@@ -286,7 +286,7 @@ fn tampering_the_log_is_signed_with_another_key() {
     });
     assert!(matches!(desk.only_fault(), AuditFault::Checkpoint(NoteError::Unsigned)));
     assert!(AuditLog::key_beside(&desk.folder(), desk.custodian.keyring.custody()).is_none());
-    assert!(desk.try_look(Verb::Open, 1, None).is_err());
+    assert!(desk.try_look(Verb::Open, 1, false).is_err());
 }
 
 #[test]
@@ -310,7 +310,7 @@ fn tampering_the_end_is_cut_off_and_the_file_of_failed_unlocks_is_not() {
     fs::copy(desk.folder().join("pending"), old.path().join("audit/pending")).expect("copied");
     desk.restore(old.path());
     assert!(matches!(desk.only_fault(), AuditFault::Truncated { size: 5, earlier: 6 }));
-    assert!(matches!(desk.try_look(Verb::Open, 1, None), Err(AuditError::RolledBack { size: 5, once: 6 })));
+    assert!(matches!(desk.try_look(Verb::Open, 1, false), Err(AuditError::RolledBack { size: 5, once: 6 })));
 }
 
 #[test]
@@ -424,43 +424,36 @@ fn tampering_the_keys_of_the_details_are_lost() {
 
 // Budgets.
 
-const ALLOWANCE: Allowance = Allowance { purpose: Some(100), total: 150, overridden: false };
-
 #[test]
 fn a_budget_holds_for_a_day_and_every_refusal_is_on_record() {
-    let desk = Desk::with(1);
-    let look = |records, allowance| desk.try_look(Verb::Export, records, Some(allowance)).expect("recorded");
-    assert_eq!(look(60, ALLOWANCE).verdict, Verdict::Done);
-    let refused = look(41, ALLOWANCE);
+    let desk = Desk::limited().with_second();
+    let look = |records, both| desk.try_look(Verb::Export, records, both).expect("recorded");
+    assert_eq!(look(60, false).verdict, Verdict::Done);
+    let refused = look(41, false);
     assert_eq!((refused.verdict, refused.spent, refused.spent_in_total), (Verdict::Refused, 60, 60));
     // What was refused did not leave.
-    assert_eq!(look(40, ALLOWANCE).verdict, Verdict::Done);
-    assert_eq!(look(1, ALLOWANCE).verdict, Verdict::Refused);
-    assert_eq!(look(1, Allowance { overridden: true, ..ALLOWANCE }).verdict, Verdict::Overridden);
-    // Searching takes nothing out.
-    let search = desk.try_look(Verb::Search, 1_000, None).expect("recorded");
-    assert_eq!(search.verdict, Verdict::Done);
+    assert_eq!(look(40, false).verdict, Verdict::Done);
+    assert_eq!(look(1, false).verdict, Verdict::Refused);
+    assert_eq!(look(1, true).verdict, Verdict::Overridden);
+    // Searching takes nothing out, and has a budget of its own; a search that finds nothing counts as one.
+    let search = |records| desk.try_look(Verb::Search, records, false).expect("recorded").verdict;
+    assert_eq!([6, 4, 0, 0].map(search), [Verdict::Refused, Verdict::Done, Verdict::Done, Verdict::Refused]);
 
     // Midnight renews it, and a clock that is set back does not.
     desk.fate.turn_clock(days(1));
-    assert_eq!(look(100, ALLOWANCE).verdict, Verdict::Done);
+    assert_eq!(look(100, false).verdict, Verdict::Done);
     desk.fate.turn_clock(SignedDuration::ZERO);
-    assert_eq!(look(1, ALLOWANCE).verdict, Verdict::Refused);
+    assert_eq!(look(1, false).verdict, Verdict::Refused);
     let report = desk.verify_later();
     assert!(report.is_sound(), "{report:?}");
 }
 
 #[test]
 fn another_purpose_has_a_budget_of_its_own_within_that_of_all() {
-    let desk = Desk::with(1);
+    let desk = Desk::limited();
     let look = |purpose, records| {
-        let look = Look {
-            verb: Verb::Open,
-            records,
-            purpose: Some(purpose),
-            details: Details::default(),
-            allowance: Some(ALLOWANCE),
-        };
+        let look =
+            Look { verb: Verb::Open, records, purpose: Some(purpose), details: Details::default(), over_budget: false };
         desk.log().record(&desk.custodian.keyring, &look).expect("recorded").verdict
     };
     assert_eq!(look("one", 100), Verdict::Done);
@@ -472,18 +465,18 @@ fn another_purpose_has_a_budget_of_its_own_within_that_of_all() {
 
 #[test]
 fn who_removes_the_log_gets_no_second_budget() {
-    let desk = Desk::with(1);
+    let desk = Desk::limited().with_second();
     desk.fate.turn_clock(days(3));
-    desk.try_look(Verb::Export, 150, Some(ALLOWANCE)).expect("recorded");
+    _ = desk.try_look(Verb::Export, 100, false).expect("recorded");
     fs::remove_dir_all(desk.folder()).expect("removed");
     for _ in 0..2 {
-        let refused = desk.try_look(Verb::Export, 1, Some(ALLOWANCE)).expect("recorded");
+        let refused = desk.try_look(Verb::Export, 1, false).expect("recorded");
         assert!(refused.verdict == Verdict::Refused && refused.began_anew);
     }
-    let overridden = desk.try_look(Verb::Export, 1, Some(Allowance { overridden: true, ..ALLOWANCE }));
+    let overridden = desk.try_look(Verb::Export, 1, true);
     assert_eq!(overridden.expect("recorded").verdict, Verdict::Overridden);
     desk.fate.turn_clock(days(4));
-    assert_eq!(desk.try_look(Verb::Export, 1, Some(ALLOWANCE)).expect("recorded").verdict, Verdict::Done);
+    assert_eq!(desk.try_look(Verb::Export, 1, false).expect("recorded").verdict, Verdict::Done);
 }
 
 // Deaths.
@@ -502,7 +495,7 @@ fn a_writer_may_die_at_any_moment() {
     let before = desk.copy();
     let healthy = Fate::kind();
     let log = |fate: &Arc<Fate>| AuditLog::on(Box::new(FatedStore(Arc::clone(fate))), &desk.custodian.custody());
-    let look = || Look { verb: Verb::Open, records: 1, purpose: None, details: Details::default(), allowance: None };
+    let look = || Look { verb: Verb::Open, records: 1, purpose: None, details: Details::default(), over_budget: false };
     log(&healthy).record(&desk.custodian.keyring, &look()).expect("recorded");
     assert!(healthy.operations() > 30, "{}", healthy.operations());
 

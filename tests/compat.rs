@@ -1,11 +1,15 @@
 //! What the first version wrote, today's code opens: `fixtures/compat-v1` is never regenerated.
 
+mod common;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use common::{files_below, openly};
+use safelight::audit::PermittedKeys;
 use safelight::capture::CaptureId;
-use safelight::custody::{Keyring, OpeningKeys, Passphrase, RecipientKeys};
+use safelight::custody::{Keyring, Passphrase, RecipientKeys};
 use safelight::export::Manifest;
 use safelight::redact::restore;
 use safelight::seal::Capability;
@@ -21,7 +25,7 @@ fn originals() -> BTreeSet<String> {
 }
 
 /// Restores everything in a vault and returns the digests.
-fn restored(folder: &Path, keys: &OpeningKeys) -> BTreeSet<String> {
+fn restored(folder: &Path, keys: &PermittedKeys) -> BTreeSet<String> {
     let vault = OpeningVault::open(folder, Trust::Nobody).expect("the vault opens");
     let restore_one = |hit: &safelight::vault::Hit| {
         let id = CaptureId(hit.record.id);
@@ -31,14 +35,22 @@ fn restored(folder: &Path, keys: &OpeningKeys) -> BTreeSet<String> {
         let original = restore(identity.method, Some(&scene.file), &identity.removed, &identity.blake3);
         blake3::hash(&original.expect("the original comes back")).to_string()
     };
-    Query::default().run(&vault, keys).expect("the catalogue opens").hits.iter().map(restore_one).collect()
+    let found = Query::default().run(&vault, keys).expect("the catalogue opens");
+    found.hits(keys).expect("permitted").iter().map(restore_one).collect()
 }
 
 #[test]
 fn a_vault_of_the_first_version_opens() {
     let passphrase = Passphrase::new("correct horse battery staple".to_owned());
-    let keyring = Keyring::open(&fixture("custody"), &passphrase).expect("the keyring opens");
-    let keys = keyring.opening_keys(&Capability::ALL);
+    // A look is put on record beside the keyring, and the fixture stays as it is.
+    let copy = tempfile::tempdir().expect("a folder");
+    for path in files_below(&fixture("custody")) {
+        let to = copy.path().join(path.strip_prefix(fixture("custody")).expect("below"));
+        fs::create_dir_all(to.parent().expect("a folder")).expect("made");
+        fs::copy(&path, to).expect("copied");
+    }
+    let keyring = Keyring::open(copy.path(), &passphrase).expect("the keyring opens");
+    let keys = openly(&keyring, &fixture("vault"), &Capability::ALL);
     assert_eq!(restored(&fixture("vault"), &keys), originals());
     let report = check_deep(&fixture("vault"), Trust::Nobody, &keys).expect("checked");
     assert!(report.is_sound(), "{:?}", report.faults);
@@ -46,7 +58,7 @@ fn a_vault_of_the_first_version_opens() {
 
 #[test]
 fn an_export_of_the_first_version_opens() {
-    let keys = RecipientKeys::read(&fixture("partner.key")).expect("the key is read").into_opening_keys();
+    let keys = PermittedKeys::own_copy(RecipientKeys::read(&fixture("partner.key")).expect("the key is read"));
     let copy = OpeningVault::open(&fixture("copy"), Trust::Nobody).expect("the copy opens");
     let card = copy.card();
     let manifest = Manifest::read(&fixture("copy"), card.vault, card.custodian, &keys).expect("the manifest opens");

@@ -210,7 +210,7 @@ fn a_key_id_that_was_altered_names_a_key_that_nobody_has() {
     let sealed = Sealed::new();
     alter_and_mend(&sealed.segments[0], |bytes| bytes[FIXED + 24] ^= 1);
     let opened =
-        OpeningVault::open(&sealed.vault(), Trust::Nobody).expect("opens").catalogue(sealed.id(0), &sealed.keys());
+        OpeningVault::open(&sealed.vault(), Trust::Nobody).expect("opens").captures(sealed.id(0), &sealed.keys());
     assert!(matches!(opened, Err(OpenError::NoKey { .. })));
 }
 
@@ -259,7 +259,7 @@ fn nothing_opens_at_another_place() {
         alter_and_mend(&sealed.segments[0], |bytes| change(bytes));
         assert_fault!(sealed.faults(), name, Fault::Replaced { .. });
         let opened =
-            OpeningVault::open(&sealed.vault(), Trust::Nobody).expect("opens").catalogue(sealed.id(0), &sealed.keys());
+            OpeningVault::open(&sealed.vault(), Trust::Nobody).expect("opens").captures(sealed.id(0), &sealed.keys());
         let error = opened.expect_err(name);
         assert!(expected(&error), "{name}: {error}");
         fs::write(&sealed.segments[0], &first).expect("written");
@@ -395,7 +395,7 @@ fn a_damaged_card_is_refused_by_every_door() {
 fn keys_of_another_custodian_open_nothing() {
     let (sealed, other) = (Sealed::new(), Sealed::new());
     let vault = OpeningVault::open(&sealed.vault(), Trust::Nobody).expect("opens");
-    assert!(matches!(vault.catalogue(sealed.id(0), &other.keys()), Err(OpenError::NoKey { .. })));
+    assert!(matches!(vault.captures(sealed.id(0), &other.keys()), Err(OpenError::NoKey { .. })));
     let report = check_deep(&sealed.vault(), Trust::Nobody, &other.keys()).expect("checked");
     assert!(report.is_sound());
     assert_eq!((report.captures, report.notes.len()), (0, 6));

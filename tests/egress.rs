@@ -3,19 +3,26 @@
 
 mod common;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use common::{CHEAP, Custodian, PASSPHRASE, capture};
-use safelight::audit::{AuditLog, LogKey, Verb, Verdict};
+use common::{CHEAP, Custodian, PASSPHRASE, capture, files_below};
+use safelight::audit::{AuditError, AuditLog, Details, LogKey, Look, PermitError, Recorded, Verb, Verdict};
 use safelight::capture::CaptureId;
 use safelight::custody::{Egress, Passphrase, Policy, PurposeBudget, RecipientKeys, SlotRole, SlotTerms};
-use safelight::vault::{SealingOptions, SealingVault};
+use safelight::seal::Capability;
+use safelight::vault::{OpenError, OpeningVault, Query, SealingOptions, SealingVault, Trust};
 use serde_json::Value;
 
 /// Six weeks of one lane, in small: ten records a day.
 const CAPTURES: u64 = 420;
 const BUDGET: u64 = 50;
+
+fn id(number: u64) -> CaptureId {
+    let mut id = [0xc0; 16];
+    id[..8].copy_from_slice(&number.to_be_bytes());
+    CaptureId(id)
+}
 
 struct Agency {
     custodian: Custodian,
@@ -25,7 +32,7 @@ impl Agency {
     fn new() -> Self {
         let mut custodian = Custodian::new();
         let unstated = PurposeBudget { name: "unstated".to_owned(), records_per_day: 0 };
-        let egress = Egress { records_per_day: BUDGET, purposes: vec![unstated] };
+        let egress = Egress { records_per_day: BUDGET, purposes: vec![unstated], listed_per_day: None };
         custodian
             .keyring
             .set_policy(Policy { egress: Some(egress), ..Policy::default() }, jiff::Timestamp::now())
@@ -72,9 +79,7 @@ impl Agency {
     }
 
     fn open(&self, number: u64, purpose: Option<&str>, to: &str) -> (i32, String) {
-        let mut id = [0xc0; 16];
-        id[..8].copy_from_slice(&number.to_be_bytes());
-        let id = CaptureId(id).to_string();
+        let id = id(number).to_string();
         let mut args = vec!["open", &id, "--vault", "vault", "--custody", "custody", "-o", to];
         args.extend(purpose.map(|purpose| ["--purpose", purpose]).into_iter().flatten());
         self.custodian(&args)
@@ -166,6 +171,170 @@ fn two_holders_go_on_beyond_the_budget_and_the_log_says_so() {
     assert!(agency.at("copy").join("manifest").exists());
     assert_eq!(agency.entries().last(), Some(&(Verb::Export, CAPTURES, Verdict::Overridden)));
     assert_eq!(agency.today()["overridden"], CAPTURES);
+}
+
+// Permits.
+
+#[test]
+fn a_permit_opens_what_its_entry_says_and_nothing_else() {
+    let agency = Agency::new();
+    let (keyring, vault) = (
+        &agency.custodian.keyring,
+        OpeningVault::open(&agency.custodian.vault(), Trust::Nobody).expect("the vault opens"),
+    );
+    let look = |verb, records, named: &[u64], vault: Option<[u8; 16]>| {
+        let mut details = Details { vault, ..Details::default() };
+        details.set_records(named.iter().map(|&number| id(number).0));
+        let look = Look { verb, records, purpose: Some("case 7"), details, over_budget: false };
+        AuditLog::of(keyring.folder()).record(keyring, &look).expect("recorded")
+    };
+    let of = |recorded: Recorded| {
+        let permit = recorded.permit().expect("within the budget");
+        permit.with(keyring.opening_keys(&Capability::ALL)).expect("its own keys")
+    };
+    let here = Some(vault.card().vault.0);
+
+    let one = of(look(Verb::Open, 1, &[1], here));
+    assert!(vault.scene(id(1), &one).is_ok() && vault.scene(id(1), &one).is_ok());
+    assert!(matches!(vault.scene(id(2), &one), Err(OpenError::Permit(PermitError::Record))));
+    assert!(matches!(vault.identity(id(1), &one), Err(OpenError::Permit(PermitError::Verb { verb: Verb::Open }))));
+    let elsewhere = of(look(Verb::Open, 1, &[1], Some([7; 16])));
+    assert!(matches!(vault.scene(id(1), &elsewhere), Err(OpenError::Permit(PermitError::Vault))));
+    let nowhere = of(look(Verb::Identity, 1, &[1], None));
+    assert!(matches!(vault.identity(id(1), &nowhere), Err(OpenError::Permit(PermitError::Vault))));
+    // Many that are not named are counted, each once.
+    let three = of(look(Verb::Identity, 3, &[], here));
+    assert!([1, 2, 3, 2, 1].iter().all(|&number| vault.identity(id(number), &three).is_ok()));
+    assert!(matches!(vault.identity(id(4), &three), Err(OpenError::Permit(PermitError::Count { records: 3 }))));
+    // Hits of a search likewise.
+    let found = Query::default().run(&vault, &three).expect("searched");
+    let listing = of(look(Verb::Search, CAPTURES - 1, &[], here));
+    assert!(matches!(found.hits(&listing), Err(OpenError::Permit(PermitError::Count { .. }))));
+    // What was refused permits nothing.
+    assert!(look(Verb::Export, BUDGET, &[], here).permit().is_none());
+    // Another custodian's entry is no entry, nor is one in another folder.
+    let other = Custodian::new();
+    let permit = look(Verb::Open, 1, &[1], here).permit().expect("within the budget");
+    assert!(matches!(permit.with(other.keyring.opening_keys(&Capability::ALL)), Err(PermitError::Custodian)));
+    let look = Look { verb: Verb::Open, records: 1, purpose: None, details: Details::default(), over_budget: false };
+    let aside = AuditLog::of(agency.custodian.folder.path()).record(keyring, &look);
+    assert!(matches!(aside, Err(AuditError::Elsewhere { .. })));
+    assert!(!agency.at("audit").exists());
+}
+
+/// The library's inner doors, which give out without a permit of their own, are not the command line's.
+#[test]
+fn the_command_line_goes_through_the_gate() {
+    let cli = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli");
+    let doors =
+        ["read_catalogue", "read_scene", "read_identity", "into_hits", "StraySegment", ".identities(", ".scenes("];
+    for path in files_below(&cli) {
+        let text = std::fs::read_to_string(&path).expect("read");
+        let named: Vec<_> = doors.iter().filter(|door| text.contains(**door)).collect();
+        assert!(named.is_empty(), "{}: {named:?}", path.display());
+    }
+}
+
+#[test]
+fn lists_after_a_theft_and_listings_count_as_what_is_opened() {
+    let agency = Agency::new();
+    let impact = |more: &[&str]| {
+        let base = ["impact", "vault", "--custody", "custody", "--vault", "vault"];
+        agency.custodian(&[&base[..], more].concat())
+    };
+    // The assessment itself gives nobody out.
+    assert_eq!(impact(&[]).0, 0);
+    let (code, said) = impact(&["--captures", "captures.csv"]);
+    assert!(code == 3 && said.contains("420 more"), "{said}");
+    assert!(!agency.at("captures.csv").exists());
+    // 420 captures show one plate.
+    let (code, said) = impact(&["--notify", "plates.csv"]);
+    assert_eq!(code, 0, "{said}");
+    let (code, said) = agency.export(BUDGET, "case 7", "copy");
+    assert!(code == 3 && said.contains("1 left today"), "{said}");
+
+    let list = ["search", "--vault", "vault", "--custody", "custody", "--json"];
+    let (code, said) = agency.custodian(&list);
+    assert_eq!(code, 0, "{said}");
+    let second = agency.run(PASSPHRASE, &list);
+    assert_eq!(second.status.code(), Some(3));
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert!(said.contains("500 records a day be listed") && second.stdout.is_empty(), "{said}");
+}
+
+// The order: inputs and outputs, then the prompt, then the entry, then what is given out.
+
+#[test]
+fn what_cannot_be_written_is_said_before_the_passphrase_is_asked_for_and_is_not_on_record() {
+    let agency = Agency::new();
+    assert_eq!(agency.open(1, Some("case 7"), "there.jpg").0, 0);
+    std::fs::create_dir_all(agency.at("occupied/inside")).expect("made");
+    let before = agency.entries();
+    let id = id(2).to_string();
+    let open = |to| vec!["open", &id, "--vault", "vault", "--custody", "custody", "-o", to];
+    let export = |vault, custody, to| {
+        let to_whom = ["--to", "contractor.pub", "--view", "scene", "--purpose", "case 7", "-o", to];
+        [&["export", "--vault", vault, "--custody", custody][..], &to_whom].concat()
+    };
+    let impact =
+        |stolen, vault, option, to| vec!["impact", stolen, "--custody", "custody", "--vault", vault, option, to];
+    let pack = |to| vec!["custody", "pack", "--custody", "custody", "--site", "South", "-o", to];
+    let checkpoint = |to| vec!["audit", "checkpoint", "--custody", "custody", "--renew", "-o", to];
+    let refused: Vec<Vec<&str>> = vec![
+        open("there.jpg"),
+        open("nowhere/2.jpg"),
+        vec!["open", &id, "--vault", "mistyped", "--custody", "custody", "-o", "2.jpg"],
+        vec!["open", &id, "--vault", "vault", "--custody", "mistyped", "-o", "2.jpg"],
+        export("vault", "custody", "occupied"),
+        export("vault", "custody", "nowhere/copy"),
+        export("mistyped", "custody", "copy"),
+        export("vault", "mistyped", "copy"),
+        impact("vault", "vault", "--captures", "there.jpg"),
+        impact("vault", "vault", "--notify", "there.jpg"),
+        impact("vault", "mistyped", "--notify", "plates.csv"),
+        impact("mistyped", "vault", "--notify", "plates.csv"),
+        vec!["search", "--vault", "mistyped", "--custody", "custody"],
+        vec!["check", "--deep", "--vault", "mistyped", "--custody", "custody"],
+        vec!["expire", "--vault", "mistyped", "--custody", "custody"],
+        pack("there.jpg"),
+        pack("nowhere/site.pack"),
+        checkpoint("there.jpg"),
+        vec!["custody", "policy", "--custody", "custody", "--set", "mistyped"],
+    ];
+    for args in refused {
+        // Without a passphrase at hand: who gets to the prompt is told so.
+        let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
+        command.args(&args).current_dir(agency.at("")).env_remove("SAFELIGHT_PASSPHRASE");
+        let ended = command.stdin(std::process::Stdio::null()).output().expect("safelight runs");
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(2), "{args:?}: {said}");
+        assert!(
+            ["there.jpg", "nowhere", "mistyped", "occupied"].iter().any(|what| said.contains(what)),
+            "{args:?}: {said}"
+        );
+        let (code, said) = agency.custodian(&args);
+        assert_eq!(code, 2, "{args:?}: {said}");
+    }
+    assert_eq!(agency.entries(), before);
+    for made in ["2.jpg", "copy", "plates.csv", "nowhere"] {
+        assert!(!agency.at(made).exists(), "{made}");
+    }
+    assert_eq!(agency.export(BUDGET - 1, "case 7", "copy").0, 0);
+}
+
+#[test]
+fn nothing_is_written_for_which_there_is_no_entry() {
+    let agency = Agency::new();
+    assert_eq!(agency.open(1, Some("case 7"), "first.jpg").0, 0);
+    std::fs::write(agency.at("custody/audit/tile/entries/000.p/2"), [7; 64]).expect("written");
+    let base = ["impact", "vault", "--custody", "custody", "--vault", "vault"];
+    for (option, to) in [("--captures", "captures.csv"), ("--notify", "plates.csv"), ("--report", "report.html")] {
+        let (code, said) = agency.custodian(&[&base[..], &[option, to]].concat());
+        assert!(code == 3 && said.contains("audit log"), "{said}");
+        assert!(!agency.at(to).exists(), "{to}");
+    }
+    assert_eq!(agency.export(1, "case 7", "copy").0, 3);
+    assert!(!agency.at("copy").exists());
 }
 
 #[test]

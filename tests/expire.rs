@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use common::site::Ended;
 use common::store::{Blow, Fate, FatedStore};
-use common::{CHEAP, PASSPHRASE, capture, endless, files_below, passphrase};
+use common::{CHEAP, PASSPHRASE, capture, endless, files_below, openly, passphrase};
 use jiff::Timestamp;
 use safelight::capture::CaptureId;
 use safelight::custody::{Keyring, KeyringError, PackRequest, SitePack};
@@ -121,15 +121,15 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// Whether a part of a capture opens.
-fn opens(vault: &Path, keyring: &Keyring, number: u64, capability: Capability) -> Result<(), OpenError> {
-    let vault = OpeningVault::open(vault, Trust::Nobody).expect("the vault opens");
-    let keys = keyring.opening_keys(&Capability::ALL);
+fn opens(folder: &Path, keyring: &Keyring, number: u64, capability: Capability) -> Result<(), OpenError> {
+    let vault = OpeningVault::open(folder, Trust::Nobody).expect("the vault opens");
+    let keys = openly(keyring, folder, &Capability::ALL);
     match capability {
         Capability::Scene => vault.scene(id(number), &keys).map(|_| ()),
         Capability::Identity => vault.identity(id(number), &keys).map(|_| ()),
         Capability::Catalogue => {
             let found = Query::default().run(&vault, &keys)?;
-            let there = found.hits.iter().any(|hit| hit.record.id == id(number).0);
+            let there = found.captures().any(|found| found == id(number));
             if there { Ok(()) } else { Err(OpenError::NoRecord { id: id(number), capability }) }
         }
     }

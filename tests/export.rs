@@ -7,10 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{Custodian, SECRET_NAME, SECRET_PIXELS, SECRET_PLATE, capture, files_below};
+use safelight::audit::PermittedKeys;
 use safelight::capture::CaptureId;
-use safelight::custody::{OpeningKeys, RecipientKeys};
+use safelight::custody::RecipientKeys;
 use safelight::export::{ExportError, ExportTotals, Manifest, ManifestError, Regions, Request, View, export};
-use safelight::seal::Capability;
 use safelight::vault::record::CatalogueRecord;
 use safelight::vault::{
     OpenError, OpeningVault, Query, SealingOptions, SealingVault, Trust, VaultKind, check, check_deep,
@@ -32,7 +32,7 @@ fn sealed() -> (Custodian, OpeningVault) {
 
 struct Partner {
     folder: PathBuf,
-    keys: OpeningKeys,
+    keys: PermittedKeys,
     totals: ExportTotals,
 }
 
@@ -48,7 +48,7 @@ fn export_to_new_partner(custodian: &Custodian, vault: &OpeningVault, view: View
         now: jiff::Timestamp::now(),
     };
     let totals = export(vault, &custodian.keyring, &request, &folder).expect("exported");
-    Partner { folder, keys: keys.into_opening_keys(), totals }
+    Partner { folder, keys: PermittedKeys::own_copy(keys), totals }
 }
 
 fn records(partner: &Partner) -> Vec<CatalogueRecord> {
@@ -56,7 +56,8 @@ fn records(partner: &Partner) -> Vec<CatalogueRecord> {
     Query::default()
         .run(&vault, &partner.keys)
         .expect("the copy is read")
-        .hits
+        .hits(&partner.keys)
+        .expect("its own")
         .into_iter()
         .map(|hit| hit.record)
         .collect()
@@ -110,9 +111,15 @@ fn each_view_holds_what_it_grants_and_nothing_more() {
 #[test]
 fn two_copies_cannot_be_joined() {
     let (custodian, vault) = sealed();
-    let keys = custodian.keyring.opening_keys(&[Capability::Catalogue]);
-    let home: Vec<_> =
-        Query::default().run(&vault, &keys).expect("read").hits.into_iter().map(|hit| hit.record).collect();
+    let keys = custodian.openly();
+    let home: Vec<_> = Query::default()
+        .run(&vault, &keys)
+        .expect("read")
+        .hits(&keys)
+        .expect("permitted")
+        .into_iter()
+        .map(|hit| hit.record)
+        .collect();
     let copies = [(); 2].map(|()| records(&export_to_new_partner(&custodian, &vault, View::Metadata, Regions::All)));
     let names = |records: &[CatalogueRecord]| -> HashSet<[u8; 16]> {
         records
@@ -180,8 +187,8 @@ fn a_copy_opens_for_its_recipient_alone() {
     let (custodian, vault) = sealed();
     let partner = export_to_new_partner(&custodian, &vault, View::Full, Regions::All);
     let copy = OpeningVault::open(&partner.folder, Trust::Nobody).expect("the copy opens");
-    let stranger = RecipientKeys::generate().into_opening_keys();
-    let custodians = custodian.keyring.opening_keys(&Capability::ALL);
+    let stranger = PermittedKeys::own_copy(RecipientKeys::generate());
+    let custodians = custodian.openly();
     for keys in [&stranger, &custodians] {
         for segment in copy.segments().expect("listed") {
             assert!(matches!(copy.catalogue(segment, keys), Err(OpenError::NoKey { .. })));

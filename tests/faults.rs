@@ -48,8 +48,8 @@ fn sealed(folder: &Path, keys: &OpeningKeys) -> BTreeMap<u64, usize> {
     let vault = OpeningVault::open(folder, Trust::Nobody).expect("the vault opens");
     let mut found = BTreeMap::new();
     for segment in vault.segments().expect("listed") {
-        for record in vault.catalogue(segment, keys).expect("the catalogue opens") {
-            *found.entry(u64::from_be_bytes(*record.id.first_chunk().expect("8 of 16 bytes"))).or_default() += 1;
+        for id in vault.captures(segment, keys).expect("the catalogue opens") {
+            *found.entry(u64::from_be_bytes(*id.0.first_chunk().expect("8 of 16 bytes"))).or_default() += 1;
         }
     }
     found

@@ -9,6 +9,7 @@ use std::process::Command;
 
 use common::itinerary::Itinerary;
 use common::{Custodian, PASSPHRASE, SECRET_PLATE, capture, files_below};
+use safelight::audit::PermittedKeys;
 use safelight::capture::CaptureId;
 use safelight::custody::{OpeningKeys, RecipientKeys};
 use safelight::export::{Regions, Request, View, export};
@@ -59,7 +60,7 @@ impl Theft {
     fn assess(&self, with_vault: bool) -> Impact {
         let holder = self.holder(with_vault);
         let loot = Loot::survey(&self.stolen, &holder).expect("surveyed");
-        impact::assess(&loot, &holder, None, &|_, _| {}).expect("assessed")
+        impact::assess(&loot, &holder, &|_, _| {}).expect("assessed")
     }
 
     fn segments(&self) -> Vec<PathBuf> {
@@ -119,7 +120,7 @@ fn names_and_hashes_alone_are_enough_with_the_vault() {
         .iter()
         .map(|path| {
             let id = safelight::seal::SegmentId::parse(&name(path)).expect("a segment's name");
-            theft.vault.catalogue(id, &theft.keys).expect("opened").len()
+            theft.vault.captures(id, &theft.keys).expect("opened").len()
         })
         .sum();
     assert_eq!((found.captures, found.taken.by_name), (expected as u64, 3));
@@ -177,9 +178,10 @@ fn a_leaked_copy_names_its_recipient_and_a_stolen_key_what_it_opens() {
     assert_eq!((opened.traces[0].recipient.as_str(), opened.traces[0].ids), (recipient.as_str(), CAPTURES));
 
     // What the recipient opened and somebody published: a table of ids.
-    let keys = partner.into_opening_keys();
+    let keys = PermittedKeys::own_copy(partner);
     let hits =
-        Query::default().run(&OpeningVault::open(&copy, Trust::Nobody).expect("opens"), &keys).expect("searched").hits;
+        Query::default().run(&OpeningVault::open(&copy, Trust::Nobody).expect("opens"), &keys).expect("searched");
+    let hits = hits.hits(&keys).expect("its own");
     let ids: Vec<CaptureId> = hits.iter().map(|hit| CaptureId(hit.record.id)).take(9).collect();
     fs::remove_dir_all(&theft.stolen).expect("removed");
     fs::create_dir(&theft.stolen).expect("a folder");
@@ -241,7 +243,7 @@ fn six_weeks_are_counted_as_they_happened() {
     let custody = custodian.keyring.custody();
     let holder = impact::Custodian { keys: &keys, canaries: &canaries, custody, vault: None };
     let loot = Loot::survey(&custodian.vault(), &holder).expect("surveyed");
-    let found = impact::assess(&loot, &holder, None, &|_, _| {}).expect("assessed");
+    let found = impact::assess(&loot, &holder, &|_, _| {}).expect("assessed");
 
     let reality = itinerary.reality;
     assert_eq!((found.captures, found.faces.appearances), (reality.captures, reality.faces));

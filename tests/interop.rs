@@ -13,11 +13,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::{Custodian, PASSPHRASE, capture, spliced};
-use safelight::audit::{AuditLog, Details, LogKey, Look, Verb};
+use safelight::audit::{AuditLog, Details, LogKey, Look, PermittedKeys, Verb};
 use safelight::capture::{CaptureId, to_base32};
-use safelight::custody::{OpeningKeys, Passphrase, Quorum, RecipientKeys, SlotRole, SlotTerms};
+use safelight::custody::{Passphrase, Quorum, RecipientKeys, SlotRole, SlotTerms};
 use safelight::export::{Regions, Request, View, export};
-use safelight::seal::Capability;
 use safelight::vault::{ExpiringVault, OpeningVault, Query, SealingOptions, SealingVault, Trust, expire};
 use serde_json::{Value, json};
 
@@ -56,7 +55,7 @@ fn read(python: &Path, args: &[&Path]) -> Result<Vec<Value>, String> {
 }
 
 /// What the opening vault gives, in the reader's words.
-fn ours(vault: &Path, keys: &OpeningKeys) -> Vec<Value> {
+fn ours(vault: &Path, keys: &PermittedKeys) -> Vec<Value> {
     let digest = |bytes: &[u8]| (bytes.len(), blake3::hash(bytes).to_hex().to_string());
     let vault = OpeningVault::open(vault, Trust::Nobody).expect("the vault opens");
     let mut lines = Vec::new();
@@ -132,7 +131,7 @@ fn python_sees_what_the_opening_vault_gives() {
     let args = [&*vault, Path::new("--custody"), &custody, Path::new("--passphrase-file"), &passphrase];
     let theirs = read(&python, &args).expect("the reader opens the vault");
     assert_eq!(theirs.len(), 25);
-    assert_eq!(theirs, ours(&vault, &custodian.keyring.opening_keys(&Capability::ALL)));
+    assert_eq!(theirs, ours(&vault, &custodian.openly()));
 }
 
 #[test]
@@ -141,7 +140,7 @@ fn python_opens_a_keyring_by_shares_and_by_two_passphrases() {
     let mut custodian = Custodian::new();
     let vault = sealed(&custodian);
     let folder = custodian.folder.path().to_owned();
-    let expected = ours(&vault, &custodian.keyring.opening_keys(&Capability::ALL));
+    let expected = ours(&vault, &custodian.openly());
     let terms = |role| SlotTerms { role, label: Some("board".to_owned()), now: jiff::Timestamp::now() };
     let quorum = Quorum::new(3, 5).expect("a quorum");
     let (draft, shares) = custodian.keyring.draft_shares_slot(quorum, terms(SlotRole::First));
@@ -197,7 +196,7 @@ fn python_sees_what_is_left_after_expiry() {
     let theirs = read(&python, &args).expect("the reader opens the vault");
     assert_eq!(theirs.len(), 4);
     assert!(theirs.iter().all(|line| line.get("identity").is_none()));
-    assert_eq!(theirs, ours(&folder, &custodian.keyring.opening_keys(&Capability::ALL)));
+    assert_eq!(theirs, ours(&folder, &custodian.openly()));
 
     let tombstone = common::files_below(&folder.join("tombstones")).remove(0);
     fs::remove_file(tombstone).expect("removed");
@@ -226,7 +225,7 @@ fn python_reads_an_export_as_its_recipient() {
         export(&vault, &custodian.keyring, &request, &copy).expect("exported");
         let theirs = read(&python, &[&copy, Path::new("--recipient"), &key_file]).expect("the reader opens the copy");
         assert_eq!(theirs.len(), 25);
-        assert_eq!(theirs, ours(&copy, &keys.into_opening_keys()), "{}", view.name());
+        assert_eq!(theirs, ours(&copy, &PermittedKeys::own_copy(keys)), "{}", view.name());
     }
 }
 
@@ -260,7 +259,7 @@ fn python_verifies_an_audit_log() {
     let custodian = Custodian::new();
     let log = AuditLog::of(&custodian.custody());
     let look =
-        |records| Look { verb: Verb::Open, records, purpose: None, details: Details::default(), allowance: None };
+        |records| Look { verb: Verb::Open, records, purpose: None, details: Details::default(), over_budget: false };
     let (vkey, earlier) = (custodian.folder.path().join("vkey"), custodian.folder.path().join("earlier"));
     fs::write(&vkey, LogKey::of(custodian.keyring.verifying_key()).to_string()).expect("written");
     for records in 0..270 {

@@ -17,7 +17,6 @@ use common::Custodian;
 use image::{ImageFormat, Rgb, RgbImage};
 use safelight::capture::CaptureId;
 use safelight::redact::restore;
-use safelight::seal::Capability;
 use safelight::vault::{OpeningVault, Query, Trust, check, check_deep};
 
 const IMAGES: u32 = 24;
@@ -56,10 +55,10 @@ fn ingest(custodian: &Custodian) -> Command {
 
 /// Each original's digest with the number of times that it is sealed.
 fn sealed(custodian: &Custodian) -> HashMap<[u8; 32], u32> {
-    let keys = custodian.keyring.opening_keys(&Capability::ALL);
+    let keys = custodian.openly();
     let vault = OpeningVault::open(&custodian.vault(), Trust::Nobody).expect("the vault opens");
     let mut counts = HashMap::new();
-    for hit in Query::default().run(&vault, &keys).expect("the catalogue opens").hits {
+    for hit in Query::default().run(&vault, &keys).expect("the catalogue opens").hits(&keys).expect("permitted") {
         let id = CaptureId(hit.record.id);
         let identity = vault.identity_in(hit.segment, id, &keys).expect("the identity opens");
         let scene = vault.scene_in(hit.segment, id, &keys).ok();
@@ -114,7 +113,7 @@ fn a_kill_at_any_moment_loses_nothing_and_doubles_nothing() {
         let counts = sealed(&custodian);
         assert_eq!(counts.len(), digests.len(), "every image is sealed");
         assert!(digests.iter().all(|digest| counts.get(digest) == Some(&1)), "each exactly once");
-        let keys = custodian.keyring.opening_keys(&Capability::ALL);
+        let keys = custodian.openly();
         assert!(check_deep(&custodian.vault(), Trust::Nobody, &keys).expect("checked").is_sound());
         assert!(start.elapsed() < Duration::from_secs(3600));
     }

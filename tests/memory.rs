@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use aho_corasick::AhoCorasick;
 use common::Custodian;
+use safelight::audit::PermittedKeys;
 use safelight::capture::PlateText;
-use safelight::custody::OpeningKeys;
 use safelight::seal::Capability;
 use safelight::vault::{Header, OpeningVault, Trust};
 use serde_json::Value;
@@ -96,7 +96,7 @@ fn secrets(folder: &Path) -> Secrets {
 }
 
 /// The section keys of all segments that are there, which only the custodian can take out.
-fn session_keys(vault: &Path, keys: &OpeningKeys) -> Vec<Vec<u8>> {
+fn session_keys(vault: &Path, keys: &PermittedKeys) -> Vec<Vec<u8>> {
     let vault = OpeningVault::open(vault, Trust::Nobody).expect("a vault");
     let mut found = Vec::new();
     for segment in vault.segments().expect("listed") {
@@ -144,7 +144,7 @@ fn memory_after_the_run_holds_no_plate_and_no_session_key() {
     while committed() < 2 && began.elapsed() < Duration::from_secs(120) {
         std::thread::sleep(Duration::from_millis(2));
     }
-    let closed = session_keys(&custodian.vault(), &keys);
+    let closed = session_keys(&custodian.vault(), &custodian.openly());
     let middle = Dump::take(&process);
 
     // After the run the summary waits for room in the pipe.
@@ -156,7 +156,7 @@ fn memory_after_the_run_holds_no_plate_and_no_session_key() {
     let sealed = || {
         let vault = OpeningVault::open(&custodian.vault(), Trust::Nobody).ok()?;
         let segments = vault.segments().ok()?;
-        let opened = segments.into_iter().map(|segment| vault.catalogue(segment, &keys).map_or(0, |r| r.len()));
+        let opened = segments.into_iter().map(|segment| vault.captures(segment, &keys).map_or(0, |r| r.len()));
         Some(opened.sum::<usize>())
     };
     let began = Instant::now();
@@ -166,7 +166,7 @@ fn memory_after_the_run_holds_no_plate_and_no_session_key() {
     // Long enough to drop what the last capture needed; it cannot end before it is read.
     std::thread::sleep(Duration::from_millis(1500));
     let after = Dump::take(&process);
-    let all = session_keys(&custodian.vault(), &keys);
+    let all = session_keys(&custodian.vault(), &custodian.openly());
     let reading = std::thread::spawn(move || io::copy(&mut reader, &mut io::sink()));
     assert!(process.wait().expect("ended").success());
     reading.join().expect("read").expect("read");

@@ -196,7 +196,7 @@ fn identities_need_a_second_holder() {
 #[test]
 fn two_holders_go_beyond_the_budget_that_stops_one() {
     let (mut custodian, id) = with_second_holder();
-    let nothing = Egress { records_per_day: 0, purposes: Vec::new() };
+    let nothing = Egress { records_per_day: 0, purposes: Vec::new(), listed_per_day: None };
     custodian
         .keyring
         .set_policy(Policy { egress: Some(nothing), ..Policy::default() }, jiff::Timestamp::now())

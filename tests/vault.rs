@@ -4,7 +4,7 @@ mod common;
 
 use std::fs;
 
-use common::{Custodian, SECRET_NAME, SECRET_PIXELS, SECRET_PLATE, capture, files_below, spliced};
+use common::{Custodian, SECRET_NAME, SECRET_PIXELS, SECRET_PLATE, capture, files_below, openly, spliced};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use safelight::capture::CaptureId;
@@ -30,7 +30,7 @@ fn what_a_site_seals_the_custodian_opens() {
     assert_eq!((totals.captures, totals.duplicates), (60, 0));
     assert!(totals.segments >= 3, "three sets of buckets: {totals:?}");
 
-    let keys = custodian.keyring.opening_keys(&Capability::ALL);
+    let keys = custodian.openly();
     let vault = OpeningVault::open(&custodian.vault(), Trust::Nobody).expect("the vault opens");
     let mut found = Vec::new();
     for segment in vault.segments().expect("listed") {
@@ -97,7 +97,7 @@ proptest! {
         }
         vault.finish().expect("the vault closes");
 
-        let keys = custodian.keyring.opening_keys(&Capability::ALL);
+        let keys = openly(&custodian.keyring, folder.path(), &Capability::ALL);
         prop_assert!(check_deep(folder.path(), Trust::Nobody, &keys).expect("checked").is_sound());
         let vault = OpeningVault::open(folder.path(), Trust::Nobody).expect("the vault opens");
         let segment = vault.segments().expect("listed")[0];
@@ -125,7 +125,7 @@ fn shared_custodian() -> &'static Custodian {
 fn keys_of_one_capability_open_no_other() {
     let custodian = Custodian::new();
     seal(&custodian, 0..3);
-    let keys = custodian.keyring.opening_keys(&[Capability::Catalogue]);
+    let keys = openly(&custodian.keyring, &custodian.vault(), &[Capability::Catalogue]);
     let vault = OpeningVault::open(&custodian.vault(), Trust::Nobody).expect("the vault opens");
     let segment = vault.segments().expect("listed")[0];
     let id = CaptureId(vault.catalogue(segment, &keys).expect("the catalogue opens")[0].id);

@@ -1,35 +1,63 @@
-//! The budget: how many records may leave on one day.
+//! The budgets: how many records may leave, and how many may be listed, on one day.
 //!
 //! What has left is counted from the log itself, so that there is nothing beside it to reset.
 
-use super::entry::Verdict;
-use crate::custody::{Egress, Policy};
+use super::entry::{Entry, Verb, Verdict};
+use crate::custody::Policy;
 
-/// What a day's egress may be, for one purpose and for all.
+/// What a verb's records count towards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Budget {
+    /// Records that leave the vault: opened, exported, listed after a theft.
+    Egress,
+    /// Records that a search shows. A search that shows none counts as one: it tells that something is not there.
+    Listing,
+}
+
+/// What a day's records may be, for one purpose and for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
+    /// Of what.
+    pub of: Budget,
     /// Records a day for this purpose; `None` is no limit of its own.
     pub purpose: Option<u64>,
     /// Records a day for all purposes together.
     pub total: u64,
-    /// Whether a second slot has said that it may be more.
-    pub overridden: bool,
 }
 
 impl Allowance {
-    /// What the policy allows a purpose; `None` when it limits nothing.
-    pub fn of(policy: &Policy, purpose: &str, overridden: bool) -> Option<Self> {
-        let Egress { records_per_day, purposes } = policy.egress.as_ref()?;
-        let own = purposes.iter().find(|budget| budget.name == purpose);
-        Some(Self { purpose: own.map(|budget| budget.records_per_day), total: *records_per_day, overridden })
+    /// What the policy allows a verb for a purpose; `None` when it limits nothing.
+    pub fn of(policy: &Policy, verb: Verb, purpose: Option<&str>) -> Option<Self> {
+        let (of, egress) = (verb.budget()?, policy.egress.as_ref()?);
+        match of {
+            Budget::Listing => Some(Self { of, purpose: None, total: egress.listed_per_day() }),
+            Budget::Egress => {
+                let own = egress.purposes.iter().find(|budget| Some(budget.name.as_str()) == purpose);
+                Some(Self { of, purpose: own.map(|budget| budget.records_per_day), total: egress.records_per_day })
+            }
+        }
+    }
+
+    /// What an entry counts as, when it counts towards this.
+    pub(super) fn counts(self, entry: &Entry) -> Option<u64> {
+        let counts = entry.verb.budget() == Some(self.of) && entry.verdict != Verdict::Refused;
+        counts.then(|| self.weight(entry.records))
+    }
+
+    /// What so many records count as.
+    pub(super) fn weight(self, records: u64) -> u64 {
+        match self.of {
+            Budget::Egress => records,
+            Budget::Listing => records.max(1),
+        }
     }
 
     /// Whether so many more records may leave, after what left today for this purpose and for all.
     pub(super) fn judge(self, spent: u64, spent_in_total: u64, records: u64) -> Verdict {
+        let records = self.weight(records);
         let within = |spent: u64, limit: u64| spent.saturating_add(records) <= limit;
         match self.purpose.is_none_or(|limit| within(spent, limit)) && within(spent_in_total, self.total) {
             true => Verdict::Done,
-            false if self.overridden => Verdict::Overridden,
             false => Verdict::Refused,
         }
     }
@@ -40,23 +68,34 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::custody::PurposeBudget;
+    use crate::custody::{Egress, PurposeBudget};
 
     #[test]
     fn a_purpose_without_a_limit_of_its_own_has_that_of_all() {
         let purposes = vec![PurposeBudget { name: "unstated".to_owned(), records_per_day: 0 }];
-        let policy = Policy { egress: Some(Egress { records_per_day: 7, purposes }), ..Policy::default() };
-        let of = |purpose| Allowance::of(&policy, purpose, false).expect("a limit");
+        let egress = Egress { records_per_day: 7, purposes, listed_per_day: None };
+        let policy = Policy { egress: Some(egress), ..Policy::default() };
+        let of = |purpose| Allowance::of(&policy, Verb::Open, Some(purpose)).expect("a limit");
         assert_eq!((of("unstated").purpose, of("case 7").purpose, of("case 7").total), (Some(0), None, 7));
-        assert_eq!(Allowance::of(&Policy::default(), "case 7", false), None);
+        assert_eq!(Allowance::of(&Policy::default(), Verb::Open, Some("case 7")), None);
+        assert_eq!(Allowance::of(&policy, Verb::Pack, None), None);
         assert_eq!(of("unstated").judge(0, 0, 1), Verdict::Refused);
         assert_eq!(of("case 7").judge(6, 6, 1), Verdict::Done);
+    }
+
+    #[test]
+    fn a_search_that_shows_nothing_counts_as_one() {
+        let egress = Egress { records_per_day: 7, purposes: Vec::new(), listed_per_day: Some(3) };
+        let policy = Policy { egress: Some(egress), ..Policy::default() };
+        let listing = Allowance::of(&policy, Verb::Search, None).expect("a limit");
+        assert_eq!((listing.of, listing.total), (Budget::Listing, 3));
+        assert_eq!((listing.judge(2, 2, 0), listing.judge(3, 3, 0)), (Verdict::Done, Verdict::Refused));
     }
 
     proptest! {
         #[test]
         fn whatever_is_asked_a_day_stays_within_the_limit(limit in 0u64..1000, asked in prop::collection::vec(0u64..400, 0..40)) {
-            let allowance = Allowance { purpose: None, total: limit, overridden: false };
+            let allowance = Allowance { of: Budget::Egress, purpose: None, total: limit };
             let mut spent = 0;
             for records in asked {
                 if allowance.judge(0, spent, records) == Verdict::Done {

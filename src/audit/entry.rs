@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use minicbor::{Decode, Encode};
 
+use super::egress::Budget;
 use super::keys::{DetailKey, PurposeTag};
 use crate::custody::Month;
 use crate::seal::{CustodyId, ENC_LEN, Envelope, PublicKey, SectionKey, WRAPPED_LEN, padme};
@@ -99,7 +100,16 @@ verbs! {
 impl Verb {
     /// Whether what it counts is records that left the vault in the open or for somebody else: what a budget limits.
     pub const fn gives_out(self) -> bool {
-        matches!(self, Self::Open | Self::Identity | Self::Export)
+        matches!(self.budget(), Some(Budget::Egress))
+    }
+
+    /// The budget that its records count towards.
+    pub const fn budget(self) -> Option<Budget> {
+        match self {
+            Self::Open | Self::Identity | Self::Export | Self::Impact => Some(Budget::Egress),
+            Self::Search => Some(Budget::Listing),
+            _ => None,
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use super::entry::{Details, Entry, Finding, Verb, Verdict, hour_of, month_of};
 use super::keys::{self, DetailKey, DetailKeys, PurposeTag};
 use super::note::{Checkpoint, LogKey, NoteError};
 use super::pending::{self, Pending};
+use super::permit::Permit;
 use super::tiles::{TileError, Tiles, bundle_bytes};
 use super::tree::{self, Edge, TileId, WIDTH, leaf_hash, merkle};
 use crate::custody::{Keyring, Month};
@@ -23,6 +24,8 @@ const FOLDER: &str = "audit";
 pub(super) const CHECKPOINT: &str = "checkpoint";
 /// The key that a verifier needs, beside the log for convenience: the verifier should have it from elsewhere.
 pub(super) const LOG_KEY: &str = "vkey";
+/// The purpose of records that leave without a stated one; a budget may name it.
+pub const UNSTATED: &str = "unstated";
 const LOCK: &str = "lock";
 const INCOMING: &str = "incoming";
 
@@ -61,6 +64,14 @@ pub enum AuditError {
         /// What it had when failed unlocks were last signed in.
         once: u64,
     },
+    /// The log is not the one beside the keyring.
+    #[error("{} is not the log of this keyring, which is {}", path.display(), expected.display())]
+    Elsewhere {
+        /// Where the keyring's log is.
+        expected: PathBuf,
+        /// Where this one is.
+        path: PathBuf,
+    },
     /// A leaf of the tree is no entry.
     #[error("entry {index} of the audit log is not one that this version reads")]
     Entry {
@@ -80,23 +91,32 @@ pub struct Look<'a> {
     pub purpose: Option<&'a str>,
     /// What only the custodian may read of it; time, purpose and generation are filled in.
     pub details: Details,
-    /// What a day's egress may be, where the verb gives records out.
-    pub allowance: Option<Allowance>,
+    /// Go on beyond the policy's budget. That takes a second slot, open.
+    pub over_budget: bool,
 }
 
 /// What was put on record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recorded {
     /// The entry's place in the log.
     pub index: u64,
     /// Whether the verb may go on, and how.
     pub verdict: Verdict,
+    /// What the policy allows, where it limits the verb.
+    pub allowance: Option<Allowance>,
     /// Records that left on this day before, for this purpose.
     pub spent: u64,
     /// And for all purposes together.
     pub spent_in_total: u64,
     /// The log began anew on this day, so that nobody knows what left before: nothing more does without a second slot.
     pub began_anew: bool,
+    permit: Permit,
+}
+
+impl Recorded {
+    /// The right to go on; `None` when it was refused.
+    pub fn permit(self) -> Option<Permit> {
+        (self.verdict != Verdict::Refused).then_some(self.permit)
+    }
 }
 
 /// A custodian's audit log.
@@ -133,26 +153,36 @@ impl AuditLog {
     ///
     /// See [`AuditError`]. Nothing may be given out then.
     pub fn record(&self, keyring: &Keyring, look: &Look<'_>) -> Result<Recorded, AuditError> {
+        self.must_be_of(keyring)?;
         let (_lock, now) = self.lock()?;
         let mut writer = Writer::open(self, keyring, now)?;
-        let tag = look.purpose.map(|purpose| writer.key.tag(purpose));
-        let (spent, spent_in_total) = match look.allowance {
-            Some(_) => writer.spent(tag)?,
-            None => (0, 0),
-        };
-        let began_anew = look.allowance.is_some() && writer.began_anew()?;
-        let verdict = match look.allowance {
+        let purpose = look.purpose.or(look.verb.gives_out().then_some(UNSTATED));
+        let tag = purpose.map(|purpose| writer.key.tag(purpose));
+        let allowance = Allowance::of(keyring.policy(), look.verb, purpose);
+        let overridden = look.over_budget && keyring.has_second();
+        let (spent, spent_in_total) = allowance.map_or(Ok((0, 0)), |allowance| writer.spent(allowance, tag))?;
+        let began_anew = allowance.is_some() && writer.began_anew()?;
+        let verdict = match allowance {
             None => Verdict::Done,
-            Some(Allowance { overridden: true, .. }) if began_anew => Verdict::Overridden,
             Some(_) if began_anew => Verdict::Refused,
             Some(allowance) => allowance.judge(spent, spent_in_total, look.records),
         };
+        let verdict = if verdict == Verdict::Refused && overridden { Verdict::Overridden } else { verdict };
         let entry = Entry { records: look.records, verdict, purpose: tag, ..Entry::new(look.verb, hour_of(now)) };
         let mut details = look.details.clone();
-        details.purpose = look.purpose.unwrap_or_default().to_owned();
+        details.purpose = purpose.unwrap_or_default().to_owned();
         writer.add(entry, Some(details));
         let checkpoint = writer.finish()?;
-        Ok(Recorded { index: checkpoint.size - 1, verdict, spent, spent_in_total, began_anew })
+        let permit = Permit::of(keyring, look);
+        Ok(Recorded { index: checkpoint.size - 1, verdict, allowance, spent, spent_in_total, began_anew, permit })
+    }
+
+    /// An entry elsewhere than beside the keyring is none.
+    fn must_be_of(&self, keyring: &Keyring) -> Result<(), AuditError> {
+        let expected = keyring.folder().join(FOLDER);
+        let real = |path: &Path| path.parent().and_then(|parent| parent.canonicalize().ok());
+        let same = expected == self.folder || (real(&expected).is_some() && real(&expected) == real(&self.folder));
+        if same { Ok(()) } else { Err(AuditError::Elsewhere { expected, path: self.folder.clone() }) }
     }
 
     /// Signs what waits and the days without any entry, so that the log speaks until now.
@@ -444,7 +474,7 @@ impl<'l> Writer<'l> {
 
     /// Records that went out today with this purpose's tag, and with any. Entries that claim a later day count too, so
     /// that a clock set forward and back again gives nobody a second budget.
-    fn spent(&self, tag: Option<PurposeTag>) -> Result<(u64, u64), AuditError> {
+    fn spent(&self, allowance: Allowance, tag: Option<PurposeTag>) -> Result<(u64, u64), AuditError> {
         let today = hour_of(self.now) / 24;
         let (mut spent, mut total) = (0u64, 0u64);
         for index in (0..self.checkpoint.size.div_ceil(WIDTH as u64)).rev() {
@@ -455,9 +485,9 @@ impl<'l> Writer<'l> {
                 if entry.day() < today {
                     return Ok((spent, total));
                 }
-                if entry.verb.gives_out() && entry.verdict != Verdict::Refused {
-                    total = total.saturating_add(entry.records);
-                    spent = spent.saturating_add(if entry.purpose == tag { entry.records } else { 0 });
+                if let Some(records) = allowance.counts(&entry) {
+                    total = total.saturating_add(records);
+                    spent = spent.saturating_add(if entry.purpose == tag { records } else { 0 });
                 }
             }
         }

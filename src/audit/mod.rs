@@ -8,7 +8,8 @@
 //! | `keys` | a key for each month's details, wrapped by the keyring |
 //! | `pending` | failed unlocks that nobody could sign yet |
 //!
-//! An entry is durable before its verb gives anything out ([`AuditLog::record`]). Anybody with the log and its key can
+//! An entry is durable before its verb gives anything out: [`AuditLog::record`] gives a [`Permit`], and without one nothing
+//! in this crate gives out a record, a picture, an original, a copy or a list. Anybody with the log and its key can
 //! verify it ([`verify`]), and with an earlier checkpoint that nothing of that time was changed since.
 //!
 //! Owns the log's files and what an entry says. Knows nothing of the verbs beyond their names, of vaults or of images.
@@ -22,16 +23,18 @@ mod keys;
 mod log;
 mod note;
 mod pending;
+mod permit;
 mod reading;
 mod tiles;
 mod tree;
 mod verify;
 
-pub use egress::Allowance;
+pub use egress::{Allowance, Budget};
 pub use entry::{Day, Details, Entry, Finding, Id, Verb, Verdict};
 pub use keys::PurposeTag;
-pub use log::{AuditError, AuditLog, Look, Recorded};
+pub use log::{AuditError, AuditLog, Look, Recorded, UNSTATED};
 pub use note::{Checkpoint, LogKey, NoteError};
+pub use permit::{Permit, PermitError, PermittedKeys};
 pub use reading::{DetailReader, Recording, Told};
 pub use tiles::TileError;
 pub use tree::Hash;

@@ -99,7 +99,7 @@ pub(super) fn opened_copies<'k>(stolen: &Path, keys: &'k HashMap<KeyId, OpeningK
         let segments = vault.segments().ok()?;
         let first = StraySegment::open(&vault.path_of(*segments.first()?)).ok()?;
         let keys = keys.get(&first.header().entries.first()?.key)?;
-        let records = segments.into_iter().flat_map(|segment| vault.catalogue(segment, keys).unwrap_or_default());
+        let records = segments.into_iter().flat_map(|segment| vault.read_catalogue(segment, keys).unwrap_or_default());
         Some(OpenedCopy { records: records.collect(), root: store.root, keys })
     };
     exports.filter_map(opened).collect()
@@ -117,7 +117,7 @@ impl Scorer<'_> {
     /// The captures of the vault that copies were made from, by their traces.
     pub(super) fn home(&self) -> HashMap<[u8; 7], CatalogueRecord> {
         let segments = self.vault.segments().unwrap_or_default();
-        let records = segments.into_iter().flat_map(|s| self.vault.catalogue(s, self.keys).unwrap_or_default());
+        let records = segments.into_iter().flat_map(|s| self.vault.read_catalogue(s, self.keys).unwrap_or_default());
         records.map(|record| (Canary::trace_of(CaptureId(record.id)), record)).collect()
     }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::remedies::stdout_failed;
 use super::terminal::grouped;
 use super::unlock::UnlockArgs;
-use super::{Context, Failure, Outcome};
+use super::{Context, Failure, Outcome, target};
 use crate::audit::{AuditLog, AuditNote, AuditReport, Details, LogKey, Verification, verify};
 use crate::custody::Keyring;
 use crate::files;
@@ -250,6 +250,9 @@ fn checkpoint(
     output: Option<&Path>,
     context: &Context,
 ) -> Result<(), Failure> {
+    if let Some(output) = output {
+        target::must_be_new(output)?;
+    }
     if let (Some(unlock), Some(custody)) = (renew, &log.place.custody) {
         let keyring = unlock.open(custody)?;
         AuditLog::of(custody).renew(&keyring)?;

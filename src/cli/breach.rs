@@ -7,7 +7,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-use super::impact::{absent, unwritable};
+use super::target::{must_be_new, unwritable};
 use super::terminal::chain;
 use super::unlock::UnlockArgs;
 use super::{Context, Failure, Outcome, Stop, ledger};
@@ -70,7 +70,7 @@ pub(super) struct Attacked {
 
 /// Runs `breach`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    args.report.as_deref().map_or(Ok(()), absent)?;
+    args.report.as_deref().map_or(Ok(()), must_be_new)?;
     let truth = args.truth.as_deref().map(Truth::read).transpose().map_err(failure)?;
     let attacked = match (&truth, &args.truth) {
         (Some(truth), Some(path)) => run_suite(&args, truth, path, context)?,

@@ -12,7 +12,7 @@ use super::{Context, Failure, Outcome, ledger};
 use crate::audit::Verb;
 use crate::custody::SitePack;
 use crate::seal::Capability;
-use crate::vault::{CheckReport, Note, check, check_deep};
+use crate::vault::{CheckReport, Note, OpeningVault, Trust, check, check_deep};
 
 /// Arguments of `check`.
 #[derive(clap::Args)]
@@ -46,6 +46,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let pack = args.pack.as_deref().map(SitePack::read).transpose()?;
     let report = match &args.custody {
         Some(custody) => {
+            OpeningVault::open(&args.vault, Trust::Nobody)?;
             let mut keyring = args.unlock.open(custody)?;
             if keyring.has_dual_control() && args.second.are_given() {
                 args.second.open(&mut keyring)?;

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::remedies::stdout_failed;
 use super::unlock::UnlockArgs;
-use super::{Context, Failure, Outcome, ledger, rehearse, slot};
+use super::{Context, Failure, Outcome, ledger, rehearse, slot, target};
 use crate::audit::Verb;
 use crate::custody::{Keyring, PackRequest, PassphraseCost, Policy, RecipientKeys};
 use crate::files;
@@ -178,6 +178,7 @@ fn pack(
         epoch: ShownEpoch,
         classes: Vec<String>,
     }
+    target::must_be_new(output)?;
     let mut keyring = args.unlock.open(&args.custody)?;
     ledger::record_act(&keyring, Verb::Pack, request.site)?;
     let pack = if next { keyring.issue_next_pack(request, output)? } else { keyring.issue_pack(request, output)? };

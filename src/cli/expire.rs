@@ -14,7 +14,7 @@ use super::unlock::UnlockArgs;
 use super::{Context, Failure, Outcome, ledger};
 use crate::audit::Verb;
 use crate::custody::{DueKey, Keyring, SitePack};
-use crate::vault::{Expired, ExpiredVault, ExpiringVault, Trust, expire, would_expire};
+use crate::vault::{Expired, ExpiredVault, ExpiringVault, OpeningVault, Trust, expire, would_expire};
 
 /// Arguments of `expire`.
 #[derive(clap::Args)]
@@ -65,6 +65,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             "give a day in the past, or --dry-run to see what will be due by then",
         ));
     }
+    args.vault.iter().try_for_each(|folder| OpeningVault::open(folder, Trust::Nobody).map(drop))?;
     let mut keyring = args.unlock.open(custody)?;
     if args.before.is_none() && !args.dry_run {
         check_clock(&keyring, now)?;

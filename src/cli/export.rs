@@ -12,7 +12,6 @@ use super::remedies::stdout_failed;
 use super::search::{asked, time};
 use super::unlock::{SecondArgs, UnlockArgs};
 use super::{Context, Failure, Outcome, ledger};
-use crate::audit::{Details, Look, Verb};
 use crate::custody::RecipientPublicKey;
 use crate::export::{ExportError, ExportPlan, Regions, Request, View};
 use crate::vault::{OpeningVault, Query, Trust};
@@ -111,6 +110,8 @@ struct Summary {
 /// Runs `export`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let to = RecipientPublicKey::read(&args.to)?;
+    ExportPlan::check_target(&args.output)?;
+    OpeningVault::open(&args.vault, Trust::Nobody)?;
     let mut keyring = args.unlock.open(&args.custody)?;
     args.second.open_for(&mut keyring, args.view.view().capabilities())?;
     if args.egress.over_budget && !keyring.has_second() {
@@ -127,21 +128,14 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             RegionsArg::Faces => Regions::Faces,
         },
         purpose: &args.purpose,
-        query: &Query { pseudonyms: None, from: args.from, to: args.until, site: args.site },
+        query: &Query { from: args.from, to: args.until, site: args.site, ..Query::default() },
         now: Timestamp::now(),
     };
     let plan = ExportPlan::new(&vault, &keyring, &request)?;
-    let mut details = Details {
-        vault: Some(vault.card().vault.0),
-        query: format!("view {} {asked}", request.view.name()).trim_end().to_owned(),
-        recipient: Some(to.id().0),
-        ..Details::default()
-    };
-    details.set_records(plan.captures().map(|id| id.0));
-    let (records, purpose) = (plan.captures().len() as u64, Some(args.purpose.trim()));
-    let look = Look { verb: Verb::Export, records, purpose, details, allowance: None };
-    ledger::record_egress(&keyring, look, args.egress.over_budget && keyring.has_second())?;
-    let totals = plan.write(&args.output)?;
+    let mut look = plan.look();
+    look.details.query = format!("{} {asked}", look.details.query).trim_end().to_owned();
+    let permit = ledger::permit(&keyring, look, args.egress.over_budget)?;
+    let totals = plan.write(permit, &args.output)?;
     if context.json {
         let summary = Summary {
             captures: totals.captures,
@@ -174,6 +168,9 @@ impl From<ExportError> for Failure {
             ExportError::Nothing => Self::usage(problem, "widen --from, --until, --site or --regions"),
             ExportError::Open(error) => error.into(),
             ExportError::File(error) => error.into(),
+            ExportError::Audit(error) => error.into(),
+            ExportError::Permit(error) => error.into(),
+            ExportError::Budget => Self::integrity(problem, "wait for the next day (UTC); this refusal is on record"),
         }
     }
 }

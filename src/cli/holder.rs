@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use super::terminal::shown;
 use super::trust::PinArgs;
 use super::unlock::{SecondArgs, UnlockArgs};
-use super::{Context, Failure};
+use super::{Context, Failure, ledger};
+use crate::audit::{Look, PermittedKeys};
 use crate::custody::{Keyring, KnownCustodians, OpeningKeys, RecipientKeys};
 use crate::export::{Manifest, ManifestError};
 use crate::seal::{Capability, CustodyId};
@@ -29,22 +30,52 @@ pub(super) struct HolderArgs {
     second: SecondArgs,
 }
 
-/// What a holder brings.
+/// Who opens.
 pub(super) struct Holder {
-    /// The keys for what was asked.
-    pub keys: OpeningKeys,
-    /// The keyring, when the holder is the custodian.
-    pub keyring: Option<Keyring>,
+    who: Who,
     /// Whom the holder trusts.
     trust: Trust,
-    /// A recipient's: whose copies it has taken before.
-    known: Option<KnownCustodians>,
+}
+
+enum Who {
+    /// The custodian, with the keys for what was asked.
+    Custodian(Box<Keyring>, OpeningKeys),
+    /// A recipient, who opens its own copy without an entry, and whose copies it has taken before.
+    Recipient(PermittedKeys, KnownCustodians),
+}
+
+impl Holder {
+    /// The keys, which give nothing out by themselves.
+    pub fn keys(&self) -> &OpeningKeys {
+        match &self.who {
+            Who::Custodian(_, keys) => keys,
+            Who::Recipient(keys, _) => keys,
+        }
+    }
+
+    /// The keyring, when the holder is the custodian.
+    pub fn keyring(&self) -> Option<&Keyring> {
+        match &self.who {
+            Who::Custodian(keyring, _) => Some(keyring),
+            Who::Recipient(..) => None,
+        }
+    }
+
+    /// Puts on record what is about to be given out, and gives the keys that it permits; a recipient's need no entry.
+    pub fn permitted(self, look: Look<'_>, both: bool) -> Result<PermittedKeys, Failure> {
+        match self.who {
+            Who::Custodian(keyring, keys) => Ok(ledger::permit(&keyring, look, both)?.with(keys)?),
+            Who::Recipient(keys, _) => Ok(keys),
+        }
+    }
 }
 
 impl HolderArgs {
-    /// Takes out the keys of some capabilities, with both holders where these or the verb ask for it. A recipient has one
-    /// key for all that it was granted.
-    pub fn unlock(&self, capabilities: &[Capability], both: bool) -> Result<Holder, Failure> {
+    /// Takes out the keys of some capabilities for a vault, with both holders where these or the verb ask for it. A
+    /// recipient has one key for all that it was granted.
+    pub fn unlock(&self, vault: &Path, capabilities: &[Capability], both: bool) -> Result<Holder, Failure> {
+        // Before anybody types a secret.
+        OpeningVault::open(vault, Trust::Nobody)?;
         match (&self.custody, &self.key) {
             (Some(custody), _) => {
                 let mut keyring = self.unlock.open(custody)?;
@@ -53,14 +84,14 @@ impl HolderArgs {
                     self.second.open(&mut keyring)?;
                 }
                 let trust = self.pin.trust(Some(&keyring), None)?;
-                Ok(Holder { keys: keyring.opening_keys(capabilities), keyring: Some(keyring), trust, known: None })
+                let keys = keyring.opening_keys(capabilities);
+                Ok(Holder { who: Who::Custodian(Box::new(keyring), keys), trust })
             }
-            (None, Some(key)) => Ok(Holder {
-                keys: RecipientKeys::read(key)?.into_opening_keys(),
-                keyring: None,
-                trust: self.pin.trust(None, None)?,
-                known: Some(KnownCustodians::beside(key)?),
-            }),
+            (None, Some(key)) => {
+                let keys = PermittedKeys::own_copy(RecipientKeys::read(key)?);
+                let trust = self.pin.trust(None, None)?;
+                Ok(Holder { who: Who::Recipient(keys, KnownCustodians::beside(key)?), trust })
+            }
             (None, None) => Err(Failure::usage("nobody to open the vault was named", "give --custody or --key")),
         }
     }
@@ -73,11 +104,12 @@ pub(super) fn open_vault(folder: &Path, holder: &mut Holder, context: &Context) 
     let vault = OpeningVault::open(folder, holder.trust)?;
     let card = *vault.card();
     let custodian = card.custodian.custody();
-    if let (Trust::Nobody, Some(known)) = (holder.trust, &holder.known) {
+    let Who::Recipient(keys, known) = &mut holder.who else { return Ok(vault) };
+    if holder.trust == Trust::Nobody {
         check_known(custodian, known)?;
     }
-    if card.kind == VaultKind::Export && holder.keyring.is_none() {
-        let manifest = Manifest::read(folder, card.vault, card.custodian, &holder.keys)?;
+    if card.kind == VaultKind::Export {
+        let manifest = Manifest::read(folder, card.vault, card.custodian, keys)?;
         manifest.check(&vault)?;
         if !context.quiet && !context.json {
             let Manifest { view, purpose, captures, .. } = &manifest;
@@ -85,9 +117,7 @@ pub(super) fn open_vault(folder: &Path, holder: &mut Holder, context: &Context) 
             eprintln!("export of {day} by custodian {custodian}");
             eprintln!("view {view}, {captures} captures, purpose: {purpose}");
         }
-        if let Some(known) = &mut holder.known {
-            remember(custodian, known, context);
-        }
+        remember(custodian, known, context);
     }
     Ok(vault)
 }

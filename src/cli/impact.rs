@@ -1,18 +1,18 @@
 //! `safelight impact`.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::ledger::EgressArgs;
 use super::remedies::stdout_failed;
+use super::target::{self, unwritable};
 use super::terminal::{bytes, chain, count, grouped, shown};
 use super::unlock::{SecondArgs, UnlockArgs};
 use super::{Context, Failure, Outcome, ledger};
 use crate::audit::{Details, Look, Verb};
-use crate::custody::Keyring;
-use crate::files;
 use crate::impact::{self, Affected, Custodian, Held, Impact, ImpactError, Loot};
 use crate::report;
 use crate::seal::Capability;
@@ -51,48 +51,68 @@ pub struct Args {
     unlock: UnlockArgs,
     #[command(flatten)]
     second: SecondArgs,
+    #[command(flatten)]
+    egress: EgressArgs,
 }
 
 /// Runs `impact`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    args.captures.iter().chain(&args.notify).chain(&args.report).try_for_each(|path| target::must_be_new(path))?;
+    args.stolen.metadata().map_err(|source| ImpactError::Stolen { path: args.stolen.clone(), source })?;
+    args.vault.iter().try_for_each(|vault| OpeningVault::open(vault, Trust::Nobody).map(drop))?;
     let mut keyring = args.unlock.open(&args.custody)?;
     let capabilities: &[Capability] =
         if args.notify.is_some() { &[Capability::Catalogue, Capability::Identity] } else { &[Capability::Catalogue] };
     args.second.open_for(&mut keyring, capabilities)?;
     let vault = args.vault.as_deref().map(|vault| OpeningVault::open(vault, Trust::from(&keyring))).transpose()?;
+    if args.egress.over_budget && !keyring.has_second() {
+        args.second.open(&mut keyring)?;
+    }
     let custodian = Custodian {
         keys: &keyring.opening_keys(capabilities),
         canaries: &keyring.canaries(),
         custody: keyring.custody(),
         vault: vault.as_ref(),
     };
-    let mut captures = args.captures.as_deref().map(private_file).transpose()?;
-    args.report.as_deref().map_or(Ok(()), absent)?;
-    if let Some(file) = &mut captures {
-        writeln!(file, "capture,captured_at,site,lane").map_err(ImpactError::Captures)?;
-    }
     let loot = Loot::survey(&args.stolen, &custodian)?;
     let bar = progress_bar(context);
     let progress = |done: u64, total: u64| {
         bar.set_length(total);
         bar.set_position(done);
     };
-    let out = captures.as_mut().map(|file| file as &mut dyn Write);
-    let found = impact::assess(&loot, &custodian, out, &progress)?;
-    if let Some(mut file) = captures {
-        file.flush().map_err(ImpactError::Captures)?;
-    }
+    let found = impact::assess(&loot, &custodian, &progress)?;
+    let notice = args.notify.as_ref().map(|_| impact::notify(&loot, &custodian, &progress)).transpose()?;
     // Before anybody is told anything.
     let about = format!("{}: {}", shown(&args.stolen), count(found.captures, "capture"));
     ledger::record_act(&keyring, Verb::Impact, about)?;
-    let listed = match &args.notify {
-        Some(path) => Some(write_notice(path, &loot, (&custodian, &keyring), &progress)?),
-        None => None,
+    let permit = |what: &str, records| {
+        let details =
+            Details { query: what.to_owned(), vault: vault.as_ref().map(|v| v.card().vault.0), ..Details::default() };
+        let purpose = Some("notification");
+        let look = Look { verb: Verb::Impact, records, purpose, details, over_budget: false };
+        ledger::permit(&keyring, look, args.egress.over_budget)
+    };
+    let permits = (
+        args.captures.as_ref().map(|_| permit("captures", found.captures)).transpose()?,
+        notice.as_ref().map(|notice| permit("plates to notify", notice.plates())).transpose()?,
+    );
+    if let (Some(path), Some(permit)) = (&args.captures, permits.0) {
+        let mut file = target::private_file(path)?;
+        impact::list_captures(&loot, &custodian, permit, &mut file, &progress)?;
+        file.flush().map_err(ImpactError::Captures)?;
+    }
+    let listed = match (&args.notify, notice, permits.1) {
+        (Some(path), Some(notice), Some(permit)) => {
+            let (listed, closed) = (notice.plates(), notice.closed);
+            write_notice(path, &notice.affected(permit)?)?;
+            Some((listed, closed))
+        }
+        _ => None,
     };
     bar.finish_and_clear();
 
     if let Some(path) = &args.report {
-        let (page, mut file) = (report::of_impact(&found), private_file(path)?);
+        let (page, mut file) = (report::of_impact(&found), target::private_file(path)?);
         file.write_all(page.as_bytes()).and_then(|()| file.flush()).map_err(|error| unwritable(path, &error))?;
     }
     if context.json {
@@ -116,47 +136,18 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
-/// Writes the list for notification; returns its length and the captures whose identities are closed.
-fn write_notice(
-    path: &Path,
-    loot: &Loot,
-    (custodian, keyring): (&Custodian<'_>, &Keyring),
-    progress: &(dyn Fn(u64, u64) + Sync),
-) -> Result<(u64, u64), Failure> {
-    let mut file = private_file(path)?;
-    let notice = impact::notify(loot, custodian, progress)?;
-    let details = Details { query: "plates to notify".to_owned(), ..Details::default() };
-    let records = notice.affected.len() as u64;
-    let look = Look { verb: Verb::Impact, records, purpose: Some("notification"), details, allowance: None };
-    ledger::record(keyring, look)?;
+/// Writes the list for notification.
+fn write_notice(path: &Path, listed: &[Affected]) -> Result<(), Failure> {
+    let mut file = target::private_file(path)?;
     let line = |file: &mut BufWriter<File>, affected: &Affected| {
         let [first, last] = affected.span().map(Option::unwrap_or_default);
         let Affected { plate, probability, captures, .. } = affected;
         writeln!(file, "{},{probability},{captures},{first},{last}", plate.expose())
     };
     writeln!(file, "plate,probability,captures,first,last")
-        .and_then(|()| notice.affected.iter().try_for_each(|affected| line(&mut file, affected)))
+        .and_then(|()| listed.iter().try_for_each(|affected| line(&mut file, affected)))
         .and_then(|()| file.flush())
-        .map_err(|error| unwritable(path, &error))?;
-    Ok((notice.affected.len() as u64, notice.closed))
-}
-
-/// A new file that only its owner may read.
-fn private_file(path: &Path) -> Result<BufWriter<File>, Failure> {
-    files::create_private(path).map(BufWriter::new).map_err(|error| unwritable(path, &error))
-}
-
-/// Better known before the work than after.
-pub(super) fn absent(path: &Path) -> Result<(), Failure> {
-    if path.symlink_metadata().is_err() { Ok(()) } else { Err(unwritable(path, &io::ErrorKind::AlreadyExists.into())) }
-}
-
-pub(super) fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
-    let remedy = match error.kind() {
-        std::io::ErrorKind::AlreadyExists => "choose another name: nothing is overwritten",
-        _ => "name a file in a folder that you may write to",
-    };
-    Failure::usage(format!("{} cannot be written: {error}", shown(path)), remedy)
+        .map_err(|error| unwritable(path, &error))
 }
 
 impl From<ImpactError> for Failure {
@@ -164,6 +155,7 @@ impl From<ImpactError> for Failure {
         let problem = chain(&error);
         match error {
             ImpactError::Vault(error) => error.into(),
+            ImpactError::Permit(error) => error.into(),
             ImpactError::Stolen { .. } => Self::usage(problem, "name a folder or a file that you may read"),
             ImpactError::NeedsVault { .. } => Self::usage(problem, "give --vault: the vault that was copied"),
             ImpactError::Captures(_) => Self::usage(problem, "name a file in a folder that has room"),

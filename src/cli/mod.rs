@@ -33,6 +33,7 @@ mod search;
 mod share_page;
 mod simulate;
 mod slot;
+mod target;
 mod terminal;
 mod trust;
 mod unlock;

@@ -8,12 +8,12 @@ use serde::Serialize;
 use super::holder::{Holder, HolderArgs, open_vault};
 use super::ledger::EgressArgs;
 use super::remedies::stdout_failed;
-use super::{Context, Failure, Outcome, Stop, ledger};
-use crate::audit::{Details, Look, Verb};
+use super::{Context, Failure, Outcome, Stop, target};
+use crate::audit::{Details, Look, UNSTATED, Verb};
 use crate::capture::CaptureId;
 use crate::redact::{RestoreError, needs_scene, restore};
 use crate::seal::Capability;
-use crate::vault::{OpenError, OpeningVault};
+use crate::vault::{OpenError, OpeningVault, ProbeError};
 
 /// Arguments of `open`.
 #[derive(clap::Args)]
@@ -38,7 +38,7 @@ pub struct Args {
     #[arg(long)]
     identity: bool,
     /// Why, for the audit log
-    #[arg(long, value_name = "TEXT", default_value = ledger::UNSTATED, hide_default_value = true)]
+    #[arg(long, value_name = "TEXT", default_value = UNSTATED, hide_default_value = true)]
     purpose: String,
     #[command(flatten)]
     egress: EgressArgs,
@@ -67,38 +67,41 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     if to_stdout && (context.json || std::io::stdout().is_terminal()) {
         return Err(Failure::usage("a picture cannot be written here", "name a file after -o, or redirect stdout"));
     }
+    if !to_stdout {
+        target::must_be_new(&args.output)?;
+    }
     let capabilities: &[_] =
         if args.identity { &[Capability::Scene, Capability::Identity] } else { &[Capability::Scene] };
-    let mut holder = args.holder.unlock(capabilities, args.egress.over_budget)?;
+    let mut holder = args.holder.unlock(&args.vault, capabilities, args.egress.over_budget)?;
     let vault = open_vault(&args.vault, &mut holder, context)?;
+    let (verb, part) =
+        if args.identity { (Verb::Identity, Capability::Identity) } else { (Verb::Open, Capability::Scene) };
+    vault.probe(id, part, holder.keys()).map_err(|error| traced(error, &vault, &holder))?;
 
+    let mut details = Details { vault: Some(vault.card().vault.0), ..Details::default() };
+    details.set_records([id.0]);
+    let purpose = Some(args.purpose.trim()).filter(|purpose| !purpose.is_empty());
+    let look = Look { verb, records: 1, purpose, details, over_budget: false };
+    let keys = holder.permitted(look, args.egress.over_budget)?;
     let mut opened =
         Opened { record: id.to_string(), bytes: 0, blake3: String::new(), source_name: None, plates: None };
     let file = if args.identity {
-        let identity = vault.identity(id, &holder.keys).map_err(|error| traced(error, &vault, &holder))?;
+        let identity = vault.identity(id, &keys)?;
         opened.source_name = Some(String::from_utf8_lossy(&identity.source_name).into_owned());
         opened.plates = Some(identity.plates.iter().filter_map(|plate| plate.texts.first().cloned()).collect());
-        let scene = if needs_scene(identity.method) { Some(vault.scene(id, &holder.keys)?) } else { None };
+        let scene = if needs_scene(identity.method) { Some(vault.scene(id, &keys)?) } else { None };
         let scene = scene.as_ref().map(|scene| scene.file.as_slice());
         restore(identity.method, scene, &identity.removed, &identity.blake3)?.into_owned()
     } else {
-        vault.scene(id, &holder.keys).map_err(|error| traced(error, &vault, &holder))?.file
+        vault.scene(id, &keys)?.file
     };
-    if let Some(keyring) = &holder.keyring {
-        let verb = if args.identity { Verb::Identity } else { Verb::Open };
-        let mut details = Details { vault: Some(vault.card().vault.0), ..Details::default() };
-        details.set_records([id.0]);
-        let purpose = Some(args.purpose.trim()).filter(|purpose| !purpose.is_empty());
-        let look = Look { verb, records: 1, purpose, details, allowance: None };
-        ledger::record_egress(keyring, look, args.egress.over_budget && keyring.has_second())?;
-    }
     opened.bytes = file.len();
     opened.blake3 = blake3::hash(&file).to_string();
 
     if to_stdout {
         std::io::stdout().write_all(&file).map_err(stdout_failed)?;
     } else {
-        write_new(&args.output, &file)?;
+        target::write_private(&args.output, &file)?;
     }
     if context.json {
         let mut out = std::io::stdout().lock();
@@ -119,26 +122,19 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
 }
 
 /// Whether a record that was not found has expired: the catalogue outlives what it speaks of, and the custodian may ask it.
-fn traced(error: OpenError, vault: &OpeningVault, holder: &Holder) -> OpenError {
-    let (OpenError::NoRecord { id, capability }, Some(keyring)) = (&error, &holder.keyring) else { return error };
+fn traced(error: ProbeError, vault: &OpeningVault, holder: &Holder) -> Failure {
+    let error = match error {
+        ProbeError::Open(error) => error,
+        ProbeError::Restore(error) => return error.into(),
+    };
+    let (OpenError::NoRecord { id, capability }, Some(keyring)) = (&error, holder.keyring()) else {
+        return error.into();
+    };
     let (id, capability) = (*id, *capability);
     match vault.expiry(id, capability, &keyring.opening_keys(&[Capability::Catalogue])) {
-        Ok(Some(destroyed)) => OpenError::Expired { id, capability, destroyed },
-        _ => error,
+        Ok(Some(destroyed)) => OpenError::Expired { id, capability, destroyed }.into(),
+        _ => error.into(),
     }
-}
-
-/// A new file that only its owner may read: it shows what the vault hides.
-fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let written =
-        crate::files::create_private(path).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
-    written.map_err(|error| {
-        let remedy = match error.kind() {
-            std::io::ErrorKind::AlreadyExists => "choose another name: nothing is overwritten",
-            _ => "name a file in a folder that you may write to",
-        };
-        Failure::usage(format!("{} cannot be written: {error}", path.display()), remedy)
-    })
 }
 
 impl From<RestoreError> for Failure {

@@ -227,6 +227,7 @@ impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         let problem = error.to_string();
         match error {
+            OpenError::Permit(error) => error.into(),
             OpenError::Io { source, .. } => file_failure(problem, source.kind()),
             OpenError::NotAVault { .. } => Self::usage(problem, "name the folder that holds a file `vault`"),
             OpenError::NoRecord { .. } => Self::usage(

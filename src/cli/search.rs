@@ -8,16 +8,17 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::holder::{HolderArgs, open_vault};
+use super::ledger::EgressArgs;
 use super::remedies::stdout_failed;
 use super::terminal::count;
-use super::{Context, Failure, Outcome, ledger};
+use super::{Context, Failure, Outcome};
 use crate::audit::{Details, Look, Verb};
 use crate::capture::{CaptureId, PlateText, RegionKind};
 use crate::custody::Keyring;
 use crate::pseudonym::{Domain, Pseudonym, spellings};
 use crate::seal::Capability;
-use crate::vault::record::{CatalogueRecord, Status};
-use crate::vault::{Found, Hit, Query};
+use crate::vault::record::Status;
+use crate::vault::{Hit, Query};
 
 /// Arguments of `search`.
 #[derive(clap::Args)]
@@ -50,6 +51,8 @@ pub struct Args {
     /// Captured at this site
     #[arg(long, value_name = "NAME")]
     site: Option<String>,
+    #[command(flatten)]
+    egress: EgressArgs,
 }
 
 /// A timestamp, or a day, which begins at midnight UTC.
@@ -65,46 +68,44 @@ pub(super) fn time(text: &str) -> Result<Timestamp, String> {
 
 /// Runs `search`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    let Args { vault, holder, plate, exact, pseudonym, from, to, site } = args;
+    let Args { vault, holder, plate, exact, pseudonym, from, to, site, egress } = args;
     let plate = plate.as_deref().map(parse_plate).transpose()?;
     let pseudonym = pseudonym.as_deref().map(parse_pseudonym).transpose()?;
-    let mut holder = holder.unlock(&[Capability::Catalogue], false)?;
+    let mut holder = holder.unlock(&vault, &[Capability::Catalogue], egress.over_budget)?;
     let vault = open_vault(&vault, &mut holder, context)?;
 
     let mut details = Details { vault: Some(vault.card().vault.0), ..Details::default() };
     details.query = asked(from, to, site.as_deref(), exact);
-    let mut query = Query { pseudonyms: None, from, to, site };
+    let mut query = Query { shown: pseudonym, from, to, site, ..Query::default() };
     let mut tried = Vec::new();
-    if let (Some(plate), Some(keyring)) = (&plate, &holder.keyring) {
+    if let (Some(plate), Some(keyring)) = (&plate, holder.keyring()) {
         tried = spellings(plate);
         tried.truncate(if exact { 1 } else { usize::MAX });
         query.pseudonyms = Some(pseudonyms_of(&tried, keyring));
         let of_epoch = |epoch| keyring.epoch_keys(Domain::HOME, epoch).plate(plate).show(RegionKind::Plate).to_string();
         details.pseudonyms.extend(keyring.epochs().map(of_epoch));
     }
-    let Found { mut hits, closed, expired } = query.run(&vault, &holder.keys)?;
-    if let Some((kind, wanted)) = pseudonym {
-        hits.retain(|hit| has_pseudonym(&hit.record, kind, wanted));
-        details.pseudonyms.push(wanted.show(kind).to_string());
-    }
-    if let Some(keyring) = &holder.keyring {
-        let records = hits.len() as u64;
-        details.set_records(hits.iter().map(|hit| hit.record.id));
-        ledger::record(keyring, Look { verb: Verb::Search, records, purpose: None, details, allowance: None })?;
-    }
+    details.pseudonyms.extend(pseudonym.map(|(kind, wanted)| wanted.show(kind).to_string()));
+    let found = query.run(&vault, holder.keys())?;
+    details.set_records(found.captures().map(|id| id.0));
+    let look =
+        Look { verb: Verb::Search, records: found.captures().len() as u64, purpose: None, details, over_budget: false };
+    let keys = holder.permitted(look, egress.over_budget)?;
+    let [closed, expired] = [found.closed.len(), found.expired.len()];
+    let mut hits = found.hits(&keys)?;
     // The exact spelling first; within a spelling by time.
     hits.sort_by_key(|hit| hit.matched.map_or(0, |matched| matched.rank));
 
     let mut out = std::io::stdout().lock();
     let printed = if context.json {
         let answer = Answer {
-            closed_segments: closed.len(),
-            expired_segments: expired.len(),
+            closed_segments: closed,
+            expired_segments: expired,
             hits: hits.iter().map(|hit| Row::of(hit, &tried)).collect(),
         };
         serde_json::to_writer_pretty(&mut out, &answer).map_err(std::io::Error::from).and_then(|()| writeln!(out))
     } else {
-        print(&mut out, &hits, &tried, [closed.len(), expired.len()], context)
+        print(&mut out, &hits, &tried, [closed, expired], context)
     };
     printed.map_err(stdout_failed)?;
     Ok(Outcome::Done)
@@ -143,11 +144,6 @@ fn pseudonyms_of(texts: &[PlateText], keyring: &Keyring) -> HashMap<u32, HashMap
         (epoch, texts.iter().enumerate().map(|(rank, text)| (keys.plate(text), rank)).collect())
     };
     keyring.epochs().map(of_epoch).collect()
-}
-
-fn has_pseudonym(record: &CatalogueRecord, kind: RegionKind, wanted: Pseudonym) -> bool {
-    let code = u8::from(kind == RegionKind::Face);
-    record.regions.iter().any(|r| r.kind == code && r.pseudonyms.iter().any(|p| p.value == wanted.0))
 }
 
 #[derive(Serialize)]

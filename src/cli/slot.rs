@@ -188,6 +188,7 @@ fn add(args: &AddArgs, context: &Context) -> Result<(), Failure> {
         check_destinations(*quorum, output, context)?;
     }
     let role = if *role == RoleArg::Second { SlotRole::Second } else { SlotRole::First };
+    Keyring::custody_of(custody)?;
     let brought = unlock.obtain()?;
     let mut keyring = unlock::open(custody, &brought)?;
     if role == SlotRole::Second && keyring.has_dual_control() {

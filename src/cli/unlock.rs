@@ -157,6 +157,8 @@ impl Brought {
 impl UnlockArgs {
     /// Opens the keyring in `folder`.
     pub(super) fn open(&self, folder: &Path) -> Result<Keyring, Failure> {
+        // A mistyped path is noticed before anybody types a secret.
+        Keyring::custody_of(folder)?;
         let brought = self.obtain()?;
         open(folder, &brought)
     }

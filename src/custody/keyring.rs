@@ -223,7 +223,7 @@ impl Keyring {
     /// Takes out the private keys of some capabilities: search asks for the catalogue's only. Under dual control those of
     /// identities are among them when a second slot was opened.
     pub fn opening_keys(&self, capabilities: &[Capability]) -> OpeningKeys {
-        let mut keys = OpeningKeys::default();
+        let mut keys = OpeningKeys::of(self.custody);
         for bucket in &self.body.buckets {
             let barred = bucket.capability == Capability::Identity.tag() && self.identity_barrier().is_some();
             if !barred

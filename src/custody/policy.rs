@@ -232,6 +232,17 @@ pub struct Egress {
     /// Purposes with a tighter limit of their own.
     #[n(1)]
     pub purposes: Vec<PurposeBudget>,
+    /// Records that searches may show; `None` is ten times `records_per_day`.
+    #[n(2)]
+    pub listed_per_day: Option<u64>,
+}
+
+impl Egress {
+    /// Records that searches may show on one day. A search for a plate shows a handful; who lists a whole vault has the
+    /// movements of everybody in it.
+    pub fn listed_per_day(&self) -> u64 {
+        self.listed_per_day.unwrap_or(self.records_per_day.saturating_mul(10))
+    }
 }
 
 /// The limit of one purpose.

@@ -112,6 +112,7 @@ struct Class {
 #[serde(deny_unknown_fields)]
 struct EgressTable {
     records_per_day: u64,
+    listed_per_day: Option<u64>,
     #[serde(default)]
     purpose: Vec<Purpose>,
 }
@@ -137,6 +138,7 @@ impl Policy {
         let classes = file.class.into_iter().map(Class::read).collect::<Result<Vec<_>, _>>()?;
         let egress = file.egress.map(|egress| Egress {
             records_per_day: egress.records_per_day,
+            listed_per_day: egress.listed_per_day,
             purposes: egress
                 .purpose
                 .into_iter()
@@ -174,8 +176,10 @@ impl Policy {
             let _ = write!(
                 text,
                 "\n# Records that may be opened or exported on one day, for all purposes together.\n\
-                 [egress]\nrecords_per_day = {}\n",
-                egress.records_per_day
+                 [egress]\nrecords_per_day = {}\n\
+                 # And that searches may show.\nlisted_per_day = {}\n",
+                egress.records_per_day,
+                egress.listed_per_day()
             );
             for PurposeBudget { name, records_per_day } in &egress.purposes {
                 let _ = write!(
@@ -280,6 +284,7 @@ mod tests {
         let egress = Egress {
             records_per_day: 500,
             purposes: vec![PurposeBudget { name: "a \"case\" \\ file".to_owned(), records_per_day: 20 }],
+            listed_per_day: Some(2),
         };
         let full = Policy { epoch: EpochLength::Week, dual_control: true, egress: Some(egress), ..Policy::default() };
         for policy in [Policy::default(), full] {

@@ -22,8 +22,12 @@ pub(super) struct Bundle {
 }
 
 impl Bundle {
-    /// Begins a copy that will be `folder`.
-    pub fn create(folder: &Path, custodian: VerifyingKey, keys: Vec<SealingKey>) -> Result<Self, FileError> {
+    /// Whether a copy could be begun that will be `folder`: it does not exist or is empty, and its parent takes files.
+    pub fn check_target(folder: &Path) -> Result<(), FileError> {
+        Self::stage(folder).map(drop)
+    }
+
+    fn stage(folder: &Path) -> Result<tempfile::TempDir, FileError> {
         let empty = match folder.read_dir() {
             Ok(mut entries) => entries.next().is_none(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => true,
@@ -36,10 +40,13 @@ impl Bundle {
             Some(parent) if parent != Path::new("") => parent,
             _ => Path::new("."),
         };
-        let staging = tempfile::Builder::new()
-            .prefix(".safelight-export-")
-            .tempdir_in(parent)
-            .map_err(FileError::on("create", folder))?;
+        let mut staging = tempfile::Builder::new();
+        staging.prefix(".safelight-export-").tempdir_in(parent).map_err(FileError::on("create", folder))
+    }
+
+    /// Begins a copy that will be `folder`.
+    pub fn create(folder: &Path, custodian: VerifyingKey, keys: Vec<SealingKey>) -> Result<Self, FileError> {
+        let staging = Self::stage(folder)?;
         let layout = Layout::new(staging.path());
         Disk.create_folder(&layout.segments()).map_err(FileError::on("create", folder))?;
         let card = Card { kind: VaultKind::Export, vault: VaultId::random(), custodian };

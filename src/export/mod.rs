@@ -22,6 +22,7 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 use rand::seq::SliceRandom;
 
+use crate::audit::{AuditError, AuditLog, Details, Look, Permit, PermitError, Verb};
 use crate::capture::{CaptureId, RegionKind};
 use crate::custody::{FileError, Keyring, OpeningKeys, RecipientPublicKey, SealingKey};
 use crate::pseudonym::{Canary, Domain, EpochKeys, Pseudonym};
@@ -134,9 +135,19 @@ pub enum ExportError {
     /// Nothing matches the request.
     #[error("no capture matches")]
     Nothing,
+    /// It cannot be put on record.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// It is not what is on record.
+    #[error("nothing is given out without an entry: {0}")]
+    Permit(#[from] PermitError),
+    /// It would go beyond the policy's budget for today.
+    #[error("the policy lets no more records leave today")]
+    Budget,
 }
 
-/// Makes the copy in `folder`, which must not exist or be empty. It appears there whole or not at all.
+/// Makes the copy in `folder`, which must not exist or be empty. It appears there whole or not at all, after an entry in
+/// the log of the keyring's folder, within the policy's budget.
 ///
 /// # Errors
 ///
@@ -147,7 +158,10 @@ pub fn export(
     request: &Request<'_>,
     folder: &Path,
 ) -> Result<ExportTotals, ExportError> {
-    ExportPlan::new(vault, keyring, request)?.write(folder)
+    let plan = ExportPlan::new(vault, keyring, request)?;
+    ExportPlan::check_target(folder)?;
+    let recorded = AuditLog::of(keyring.folder()).record(keyring, &plan.look())?;
+    plan.write(recorded.permit().ok_or(ExportError::Budget)?, folder)
 }
 
 /// A copy that is about to be made: it is known which captures go into it, and nothing of it is written.
@@ -170,7 +184,7 @@ impl<'a> ExportPlan<'a> {
             return Err(ExportError::NoPurpose);
         }
         let keys = keyring.opening_keys(request.view.capabilities());
-        let mut found = request.query.run(vault, &keys)?.hits;
+        let mut found = request.query.run(vault, &keys)?.into_hits();
         found.retain(|hit| request.view != View::Metadata || carried(&hit.record, request.regions).next().is_some());
         if found.is_empty() {
             return Err(ExportError::Nothing);
@@ -183,12 +197,37 @@ impl<'a> ExportPlan<'a> {
         self.found.iter().map(|hit| CaptureId(hit.record.id))
     }
 
+    /// What is to be put on record before the copy is made.
+    pub fn look(&self) -> Look<'a> {
+        let mut details = Details {
+            vault: Some(self.vault.card().vault.0),
+            query: format!("view {}", self.request.view.name()),
+            recipient: Some(self.request.to.id().0),
+            ..Details::default()
+        };
+        details.set_records(self.captures().map(|id| id.0));
+        let records = self.captures().len() as u64;
+        let purpose = Some(self.request.purpose.trim());
+        Look { verb: Verb::Export, records, purpose, details, over_budget: false }
+    }
+
+    /// Whether the copy could be made in `folder`, which must not exist or be empty.
+    ///
+    /// # Errors
+    ///
+    /// See [`ExportError`].
+    pub fn check_target(folder: &Path) -> Result<(), ExportError> {
+        Ok(Bundle::check_target(folder)?)
+    }
+
     /// Makes the copy in `folder`, which must not exist or be empty. It appears there whole or not at all.
     ///
     /// # Errors
     ///
     /// See [`ExportError`].
-    pub fn write(self, folder: &Path) -> Result<ExportTotals, ExportError> {
+    pub fn write(self, permit: Permit, folder: &Path) -> Result<ExportTotals, ExportError> {
+        let (custody, id) = (self.keyring.custody(), self.vault.card().vault);
+        permit.covers(Verb::Export, custody, Some(id), self.captures().len() as u64, self.captures())?;
         let Self { vault, keyring, request, keys, mut found } = self;
         // The order of sealing tells neighbours in time apart, and would join two copies of the same hour.
         found.shuffle(&mut rand::rng());
@@ -274,7 +313,7 @@ fn copy_of(
     let home = CaptureId(record.id);
     let mut scene = None;
     if request.view != View::Metadata {
-        match vault.scene_in(segment, home, keys) {
+        match vault.read_scene(segment, home, keys) {
             Ok(found) => scene = Some(found),
             // An image that could not be examined has none.
             Err(OpenError::NoRecord { .. }) => {}
@@ -284,7 +323,7 @@ fn copy_of(
     }
     let mut identity = None;
     if request.view == View::Full {
-        match vault.identity_in(segment, home, keys) {
+        match vault.read_identity(segment, home, keys) {
             Ok(found) => identity = Some(found),
             Err(OpenError::NoKey { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use crate::audit::{Permit, PermitError, Verb};
 use crate::capture::CaptureId;
 use crate::custody::OpeningKeys;
 use crate::pseudonym::{Canary, CanaryKey};
@@ -59,6 +60,9 @@ pub enum ImpactError {
         /// How many.
         named: u64,
     },
+    /// It is not what is on record.
+    #[error("nothing is listed without an entry: {0}")]
+    Permit(#[from] PermitError),
     /// The list of captures cannot be written.
     #[error("the list of captures cannot be written")]
     Captures(#[source] io::Error),
@@ -281,8 +285,7 @@ enum Fault {
     Damaged,
 }
 
-/// Counts everything. `captures` gets a line for each capture: id, time, site, lane. `progress` hears segments done and
-/// in all.
+/// Counts everything. `progress` hears segments done and in all.
 ///
 /// # Errors
 ///
@@ -290,7 +293,33 @@ enum Fault {
 pub fn assess(
     loot: &Loot,
     custodian: &Custodian<'_>,
-    captures: Option<&mut dyn Write>,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<Impact, ImpactError> {
+    assess_into(loot, custodian, None, progress)
+}
+
+/// Writes a line for each capture that [`assess`] counted, under a heading: id, time, site, lane. What is counted must be
+/// on record first, so that this reads once more.
+///
+/// # Errors
+///
+/// See [`ImpactError`]; nothing is written that is not on record.
+pub fn list_captures(
+    loot: &Loot,
+    custodian: &Custodian<'_>,
+    permit: Permit,
+    captures: &mut dyn Write,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<Impact, ImpactError> {
+    permit.covers(Verb::Impact, custodian.custody, None, 0, [])?;
+    writeln!(captures, "capture,captured_at,site,lane").map_err(ImpactError::Captures)?;
+    assess_into(loot, custodian, Some((captures, permit.records())), progress)
+}
+
+fn assess_into(
+    loot: &Loot,
+    custodian: &Custodian<'_>,
+    captures: Option<(&mut dyn Write, u64)>,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<Impact, ImpactError> {
     let started = Instant::now();
@@ -345,7 +374,8 @@ type Lane = (Option<i64>, Option<String>, Option<String>);
 
 struct Tally<'a, 'o> {
     custodian: &'a Custodian<'a>,
-    out: Option<&'o mut dyn Write>,
+    /// The list, and how many captures may be on it.
+    out: Option<(&'o mut dyn Write, u64)>,
     captures: u64,
     unexamined: u64,
     span: Option<(i64, i64)>,
@@ -366,7 +396,7 @@ struct Tally<'a, 'o> {
 const DAY: i64 = 86_400_000;
 
 impl<'a, 'o> Tally<'a, 'o> {
-    fn new(custodian: &'a Custodian<'a>, out: Option<&'o mut dyn Write>) -> Self {
+    fn new(custodian: &'a Custodian<'a>, out: Option<(&'o mut dyn Write, u64)>) -> Self {
         Self {
             custodian,
             out,
@@ -430,7 +460,10 @@ impl<'a, 'o> Tally<'a, 'o> {
             Some(mark) => self.marks.push(mark),
             None => _ = self.home.insert(Canary::trace_of(CaptureId(record.id))),
         }
-        if let Some(out) = &mut self.out {
+        if let Some((out, permitted)) = &mut self.out {
+            if self.captures > *permitted {
+                return Err(PermitError::Count { records: *permitted }.into());
+            }
             let time = record.captured_at.and_then(|at| Timestamp::from_millisecond(at).ok());
             let time = time.map(|time| time.to_string()).unwrap_or_default();
             let word = |word: &Option<String>| word.as_deref().unwrap_or_default().replace([',', '"', '\n'], " ");
@@ -503,7 +536,7 @@ impl<'a, 'o> Tally<'a, 'o> {
     }
 }
 
-/// Lists the plates in what was stolen, from their identities: whom to tell.
+/// Finds the plates in what was stolen, from their identities: whom to tell. The notice gives them out by a permit.
 ///
 /// # Errors
 ///

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use rayon::prelude::*;
 
 use super::{Custodian, ImpactError, Loot, StolenSegment};
+use crate::audit::{Permit, PermitError, Verb};
 use crate::capture::{CaptureId, PlateText};
-use crate::seal::Capability;
+use crate::seal::{Capability, CustodyId};
 use crate::vault::record::CatalogueRecord;
 use crate::vault::{OpenError, StraySegment};
 
@@ -25,14 +26,32 @@ pub struct Affected {
     pub last: Option<i64>,
 }
 
-/// A list for notification.
+/// A list for notification. How long it is can be put on record; what it says comes after that.
 pub struct Notice {
     /// By plate.
-    pub affected: Vec<Affected>,
+    affected: Vec<Affected>,
+    custody: CustodyId,
     /// Captures whose identity was opened.
     pub opened: u64,
     /// Captures whose identity cannot be opened any more, or is not there.
     pub closed: u64,
+}
+
+impl Notice {
+    /// How many plates are listed.
+    pub fn plates(&self) -> u64 {
+        self.affected.len() as u64
+    }
+
+    /// The plates, by plate, when an entry permits so many.
+    ///
+    /// # Errors
+    ///
+    /// When it is not what is on record.
+    pub fn affected(self, permit: Permit) -> Result<Vec<Affected>, PermitError> {
+        permit.covers(Verb::Impact, self.custody, None, self.plates(), [])?;
+        Ok(self.affected)
+    }
 }
 
 impl Affected {
@@ -64,7 +83,7 @@ pub(super) fn list(
     let all = loot.segments.iter().map(|s| (s, true)).chain(searched.iter().map(|s| (s, false)));
     let all: Vec<_> = all.collect();
     let mut plates: HashMap<PlateText, Affected> = HashMap::new();
-    let mut notice = Notice { affected: Vec::new(), opened: 0, closed: 0 };
+    let mut notice = Notice { affected: Vec::new(), custody: custodian.custody, opened: 0, closed: 0 };
     let mut done = 0;
     for part in all.chunks(rayon::current_num_threads() * 2) {
         let sheets: Vec<Sheet> =

@@ -38,7 +38,7 @@ pub use expire::{ExpireError, Expired, ExpiredVault, ExpiringVault, expire, woul
 pub use header::{Entry, Header, HeaderError};
 pub use journal::JournalError;
 pub(crate) use layout::Layout;
-pub use opening::{OpenError, OpeningVault};
+pub use opening::{OpenError, OpeningVault, ProbeError};
 pub use query::{Found, Hit, Match, Query};
 pub use sealing::{SealError, SealTotals, SealingOptions, SealingVault};
 pub use section::SectionError;

@@ -15,9 +15,11 @@ use super::record::{CatalogueRecord, IdentityRecord, SceneRecord};
 use super::section::{SectionError, SectionReader};
 use super::tombstone::Tombstones;
 use super::trust::Trust;
+use crate::audit::{PermitError, PermittedKeys};
 use crate::capture::CaptureId;
 use crate::custody::OpeningKeys;
 use crate::files;
+use crate::redact::{RestoreError, needs_scene, restore};
 use crate::seal::{BodyReader, BucketId, Capability, CustodyId, KeyId, SegmentId};
 
 /// A vault or a record in it cannot be opened.
@@ -139,6 +141,9 @@ pub enum OpenError {
         /// When.
         destroyed: Timestamp,
     },
+    /// It is not on record that this is given out.
+    #[error("nothing is given out without an entry: {0}")]
+    Permit(#[from] PermitError),
     /// No section that these keys open has such a record.
     #[error("no {capability} record {id} can be found with these keys")]
     NoRecord {
@@ -147,6 +152,18 @@ pub enum OpenError {
         /// What was asked for.
         capability: Capability,
     },
+}
+
+/// A capture cannot be given out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProbeError {
+    /// It cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// Its original does not come back from what was sealed.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
 }
 
 /// A vault for reading.
@@ -210,29 +227,82 @@ impl OpeningVault {
     }
 
     /// All catalogue records of a segment, in the order in which they were sealed.
-    pub fn catalogue(&self, segment: SegmentId, keys: &OpeningKeys) -> Result<Vec<CatalogueRecord>, OpenError> {
+    pub fn catalogue(&self, segment: SegmentId, keys: &PermittedKeys) -> Result<Vec<CatalogueRecord>, OpenError> {
+        let records = self.read_catalogue(segment, keys)?;
+        for record in &records {
+            keys.admit(Capability::Catalogue, self.card.vault, record.id())?;
+        }
+        Ok(records)
+    }
+
+    /// A capture's redacted image, wherever it lies.
+    pub fn scene(&self, id: CaptureId, keys: &PermittedKeys) -> Result<SceneRecord, OpenError> {
+        keys.admit(Capability::Scene, self.card.vault, id)?;
+        self.find(id, Capability::Scene, keys)
+    }
+
+    /// What gives back a capture's original, wherever it lies.
+    pub fn identity(&self, id: CaptureId, keys: &PermittedKeys) -> Result<IdentityRecord, OpenError> {
+        keys.admit(Capability::Identity, self.card.vault, id)?;
+        self.find(id, Capability::Identity, keys)
+    }
+
+    /// A capture's redacted image, when its segment is known: one envelope and a few chunks are opened.
+    pub fn scene_in(&self, segment: SegmentId, id: CaptureId, keys: &PermittedKeys) -> Result<SceneRecord, OpenError> {
+        keys.admit(Capability::Scene, self.card.vault, id)?;
+        self.read_scene(segment, id, keys)
+    }
+
+    /// What gives back a capture's original, when its segment is known.
+    pub fn identity_in(
+        &self,
+        segment: SegmentId,
+        id: CaptureId,
+        keys: &PermittedKeys,
+    ) -> Result<IdentityRecord, OpenError> {
+        keys.admit(Capability::Identity, self.card.vault, id)?;
+        self.read_identity(segment, id, keys)
+    }
+
+    /// Whether a capture's original, or its redacted image, can be given out, byte for byte: what is damaged or expired
+    /// is told before anybody is asked for anything. Gives nothing out.
+    pub fn probe(&self, id: CaptureId, capability: Capability, keys: &OpeningKeys) -> Result<(), ProbeError> {
+        match capability {
+            Capability::Catalogue => {}
+            Capability::Scene => _ = self.find::<SceneRecord>(id, capability, keys)?,
+            Capability::Identity => {
+                let IdentityRecord { method, removed, blake3, .. } = &self.find(id, capability, keys)?;
+                let scene: Option<SceneRecord> =
+                    if needs_scene(*method) { Some(self.find(id, Capability::Scene, keys)?) } else { None };
+                restore(*method, scene.as_ref().map(|scene| scene.file.as_slice()), removed, blake3)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// [`Self::catalogue`] for what counts and plans and gives nothing out. Not for `cli`.
+    pub(crate) fn read_catalogue(
+        &self,
+        segment: SegmentId,
+        keys: &OpeningKeys,
+    ) -> Result<Vec<CatalogueRecord>, OpenError> {
         let mut section = self.segment(segment)?.section(Capability::Catalogue, keys)?;
         let ids: Vec<_> = section.reader.ids().collect();
         ids.into_iter().enumerate().map(|(at, id)| section.decode(at, id)).collect()
     }
 
-    /// A capture's redacted image, wherever it lies.
-    pub fn scene(&self, id: CaptureId, keys: &OpeningKeys) -> Result<SceneRecord, OpenError> {
-        self.find(id, Capability::Scene, keys)
-    }
-
-    /// What gives back a capture's original, wherever it lies.
-    pub fn identity(&self, id: CaptureId, keys: &OpeningKeys) -> Result<IdentityRecord, OpenError> {
-        self.find(id, Capability::Identity, keys)
-    }
-
-    /// A capture's redacted image, when its segment is known: one envelope and a few chunks are opened.
-    pub fn scene_in(&self, segment: SegmentId, id: CaptureId, keys: &OpeningKeys) -> Result<SceneRecord, OpenError> {
+    /// [`Self::scene_in`] for what has a permit of its own. Not for `cli`.
+    pub(crate) fn read_scene(
+        &self,
+        segment: SegmentId,
+        id: CaptureId,
+        keys: &OpeningKeys,
+    ) -> Result<SceneRecord, OpenError> {
         self.record_in(segment, id, Capability::Scene, keys)
     }
 
-    /// What gives back a capture's original, when its segment is known.
-    pub fn identity_in(
+    /// [`Self::identity_in`] for what has a permit of its own. Not for `cli`.
+    pub(crate) fn read_identity(
         &self,
         segment: SegmentId,
         id: CaptureId,

@@ -9,15 +9,19 @@ use rayon::prelude::*;
 
 use super::opening::{OpenError, OpeningVault};
 use super::record::CatalogueRecord;
+use crate::audit::PermittedKeys;
+use crate::capture::{CaptureId, RegionKind};
 use crate::custody::OpeningKeys;
 use crate::pseudonym::Pseudonym;
-use crate::seal::SegmentId;
+use crate::seal::{Capability, SegmentId, VaultId};
 
 /// What to look for; what is `None` matches everything.
 #[derive(Default)]
 pub struct Query {
     /// Pseudonyms by epoch; for each, how far its spelling is from the one asked for (0: the very one).
     pub pseudonyms: Option<HashMap<u32, HashMap<Pseudonym, usize>>>,
+    /// With this very pseudonym.
+    pub shown: Option<(RegionKind, Pseudonym)>,
     /// Captured at this time or later.
     pub from: Option<Timestamp>,
     /// Captured before this time.
@@ -47,14 +51,40 @@ pub struct Match {
     pub probability: u8,
 }
 
-/// What a query gave.
+/// What a query gave. How many captures match, and which, can be put on record; what they say comes after that, by
+/// [`Found::hits`].
 pub struct Found {
     /// Captures in the order of their times, then segments; such without a time come first.
-    pub hits: Vec<Hit>,
+    hits: Vec<Hit>,
+    vault: VaultId,
     /// Segments whose catalogue these keys do not open, and that did not expire: they were sealed for another holder.
     pub closed: HashSet<SegmentId>,
     /// Segments whose catalogue has expired; most of them are removed.
     pub expired: HashSet<SegmentId>,
+}
+
+impl Found {
+    /// The captures that match.
+    pub fn captures(&self) -> impl ExactSizeIterator<Item = CaptureId> {
+        self.hits.iter().map(|hit| CaptureId(hit.record.id))
+    }
+
+    /// What is known of them, with keys that an entry permits to be used for it.
+    ///
+    /// # Errors
+    ///
+    /// When it is not what is on record.
+    pub fn hits(self, keys: &PermittedKeys) -> Result<Vec<Hit>, OpenError> {
+        for id in self.captures() {
+            keys.admit(Capability::Catalogue, self.vault, id)?;
+        }
+        Ok(self.hits)
+    }
+
+    /// The same for what has a permit of its own. Not for `cli`.
+    pub(crate) fn into_hits(self) -> Vec<Hit> {
+        self.hits
+    }
 }
 
 impl Query {
@@ -67,7 +97,7 @@ impl Query {
         let segments = vault.segments()?;
         let by_segment: Vec<_> = segments
             .par_iter()
-            .map(|&segment| match vault.catalogue(segment, keys) {
+            .map(|&segment| match vault.read_catalogue(segment, keys) {
                 Ok(records) => {
                     let hits = records.into_iter().filter_map(|record| self.hit(segment, record));
                     Ok((segment, Ok(hits.collect::<Vec<_>>())))
@@ -78,7 +108,7 @@ impl Query {
             .collect::<Result<_, _>>()?;
         let tombstones = vault.tombstones()?;
         let expired = tombstones.buried.keys().copied().collect();
-        let mut found = Found { hits: Vec::new(), closed: HashSet::new(), expired };
+        let mut found = Found { hits: Vec::new(), vault: vault.card().vault, closed: HashSet::new(), expired };
         for (segment, hits) in by_segment {
             match hits {
                 Ok(hits) => found.hits.extend(hits),
@@ -96,7 +126,8 @@ impl Query {
         let in_time = self.from.is_none_or(|from| at.is_some_and(|at| at >= from.as_millisecond()))
             && self.to.is_none_or(|to| at.is_some_and(|at| at < to.as_millisecond()));
         let in_place = self.site.is_none() || self.site == record.site;
-        if !(in_time && in_place) {
+        let shown = self.shown.is_none_or(|(kind, wanted)| has_pseudonym(&record, kind, wanted));
+        if !(in_time && in_place && shown) {
             return None;
         }
         let matched = match &self.pseudonyms {
@@ -105,6 +136,11 @@ impl Query {
         };
         Some(Hit { segment, record, matched })
     }
+}
+
+fn has_pseudonym(record: &CatalogueRecord, kind: RegionKind, wanted: Pseudonym) -> bool {
+    let code = u8::from(kind == RegionKind::Face);
+    record.regions.iter().any(|r| r.kind == code && r.pseudonyms.iter().any(|p| p.value == wanted.0))
 }
 
 fn best_match(record: &CatalogueRecord, wanted: &HashMap<Pseudonym, usize>) -> Option<Match> {

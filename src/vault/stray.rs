@@ -114,12 +114,12 @@ impl StraySegment {
         Some(trailer)
     }
 
-    /// Hands every catalogue record to `each`, one at a time.
+    /// Hands every catalogue record to `each`, one at a time. Gives nothing out by itself, and is not for `cli`.
     ///
     /// # Errors
     ///
     /// See [`OpenError`]; what was handed over before stays true.
-    pub fn catalogue(&self, keys: &OpeningKeys, each: impl FnMut(CatalogueRecord)) -> Result<(), OpenError> {
+    pub(crate) fn catalogue(&self, keys: &OpeningKeys, each: impl FnMut(CatalogueRecord)) -> Result<(), OpenError> {
         self.records(Capability::Catalogue, keys, each)
     }
 
@@ -128,7 +128,7 @@ impl StraySegment {
     /// # Errors
     ///
     /// As [`Self::catalogue`].
-    pub fn scenes(&self, keys: &OpeningKeys, each: impl FnMut(SceneRecord)) -> Result<(), OpenError> {
+    pub(crate) fn scenes(&self, keys: &OpeningKeys, each: impl FnMut(SceneRecord)) -> Result<(), OpenError> {
         self.records(Capability::Scene, keys, each)
     }
 
@@ -137,7 +137,7 @@ impl StraySegment {
     /// # Errors
     ///
     /// As [`Self::catalogue`].
-    pub fn identities(&self, keys: &OpeningKeys, each: impl FnMut(IdentityRecord)) -> Result<(), OpenError> {
+    pub(crate) fn identities(&self, keys: &OpeningKeys, each: impl FnMut(IdentityRecord)) -> Result<(), OpenError> {
         self.records(Capability::Identity, keys, each)
     }
 

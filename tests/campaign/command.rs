@@ -221,7 +221,7 @@ fn a_keyring_survives_every_failing_call() {
                 let report = check_deep(&vault, Trust::Nobody, &keys).expect("checked");
                 assert!(report.is_sound() && report.notes.is_empty(), "{context}: {report:?}");
                 let opened = OpeningVault::open(&vault, Trust::Nobody).expect("the vault opens");
-                let found = Query::default().run(&opened, &keys).expect("the catalogue opens").hits.len() as u32;
+                let found = Query::default().run(&opened, &keys).expect("the catalogue opens").captures().len() as u32;
                 assert_eq!(found, PHOTOS, "{context}");
             }
             faults += 1;

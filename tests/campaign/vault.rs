@@ -17,7 +17,7 @@ use safelight::vault::{
 };
 use tempfile::TempDir;
 
-use crate::common::{Custodian, SECRET_NAME, SECRET_PIXELS, SECRET_PLATE, capture, files_below};
+use crate::common::{Custodian, SECRET_NAME, SECRET_PIXELS, SECRET_PLATE, capture, files_below, openly};
 use crate::disk::{Fault, FaultyDisk, Plan};
 use crate::{stride, told};
 
@@ -26,15 +26,17 @@ const CAPTURES: u64 = 6;
 /// A custodian, and folders for one vault after the other.
 struct Bench {
     custodian: Custodian,
-    keys: OpeningKeys,
     vaults: TempDir,
 }
 
 impl Bench {
     fn new() -> Self {
         let custodian = Custodian::new();
-        let keys = custodian.keyring.opening_keys(&Capability::ALL);
-        Self { custodian, keys, vaults: tempfile::tempdir().expect("a folder") }
+        Self { custodian, vaults: tempfile::tempdir().expect("a folder") }
+    }
+
+    fn keys(&self) -> OpeningKeys {
+        self.custodian.keyring.opening_keys(&Capability::ALL)
     }
 
     fn vault(&self) -> PathBuf {
@@ -73,12 +75,12 @@ impl Bench {
     /// How often each capture can be opened and restored.
     fn restored(&self, folder: &Path) -> BTreeMap<u64, usize> {
         let vault = OpeningVault::open(folder, Trust::Nobody).expect("the vault opens");
+        let keys = openly(&self.custodian.keyring, folder, &Capability::ALL);
         let mut found = BTreeMap::new();
         for segment in vault.segments().expect("listed") {
-            let Ok(records) = vault.catalogue(segment, &self.keys) else { continue };
+            let Ok(records) = vault.catalogue(segment, &keys) else { continue };
             for record in records {
-                let identity =
-                    vault.identity_in(segment, CaptureId(record.id), &self.keys).expect("the identity opens");
+                let identity = vault.identity_in(segment, CaptureId(record.id), &keys).expect("the identity opens");
                 restore(identity.method, None, &identity.removed, &identity.blake3).expect("the original comes back");
                 *found.entry(u64::from_be_bytes(*record.id.first_chunk().expect("8 of 16 bytes"))).or_default() += 1;
             }
@@ -89,7 +91,7 @@ impl Bench {
     /// Nothing lost of what was `safe`, nothing twice, nothing plain; `check` says so. Then a healthy run completes all.
     fn judge(&self, safe: u64, context: &str) {
         assert_nothing_plain(self.vaults.path(), context);
-        match check_deep(&self.vault(), Trust::Nobody, &self.keys) {
+        match check_deep(&self.vault(), Trust::Nobody, &self.keys()) {
             Ok(report) => {
                 assert!(report.is_sound(), "{context}: {:?}", report.faults);
                 let left = self.restored(&self.vault());
@@ -279,7 +281,7 @@ impl Backup {
 /// A copy is sound only when all is there that was sealed when copying began, and if not it lacks segments or journals.
 fn judge_copy(bench: &Bench, to: &Path, sealed: &BTreeMap<u64, usize>, context: &str) {
     assert_nothing_plain(to, context);
-    let report: CheckReport = match check_deep(to, Trust::Nobody, &bench.keys) {
+    let report: CheckReport = match check_deep(to, Trust::Nobody, &bench.keys()) {
         Ok(report) => report,
         Err(OpenError::NotAVault { .. } | OpenError::Io { .. }) => return assert!(sealed.is_empty(), "{context}"),
         Err(error) => panic!("{context}: {error}"),

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use safelight::audit::{
-    Allowance, AuditError, AuditFault, AuditLog, AuditReport, Details, LogKey, Look, Recorded, Verb, Verification,
-    verify,
+    AuditError, AuditFault, AuditLog, AuditReport, Details, LogKey, Look, Recorded, Verb, Verification, verify,
 };
 
 use super::store::{Fate, FatedStore};
-use super::{Custodian, SECRET_PLATE, files_below};
+use super::{CHEAP, Custodian, SECRET_PLATE, endless, files_below};
+use safelight::custody::{Egress, Passphrase, Policy, PurposeBudget, SlotRole, SlotTerms};
 
 /// A custodian with a log whose clock can be turned.
 pub struct Desk {
@@ -22,6 +22,28 @@ pub struct Desk {
 impl Desk {
     pub fn new() -> Self {
         Self { custodian: Custodian::new(), fate: Fate::kind() }
+    }
+
+    /// With a policy that lets 150 records a day leave, and 100 for each of some purposes.
+    pub fn limited() -> Self {
+        let mut desk = Self::with(1);
+        let own = |name: &&str| PurposeBudget { name: (*name).to_owned(), records_per_day: 100 };
+        let purposes = ["a test", "one", "two", "three"].iter().map(own).collect();
+        let egress = Egress { records_per_day: 150, purposes, listed_per_day: Some(5) };
+        let policy = Policy { egress: Some(egress), ..endless() };
+        desk.custodian.keyring.set_policy(policy, Timestamp::now()).expect("decided");
+        desk
+    }
+
+    /// A second holder comes, and stays.
+    pub fn with_second(mut self) -> Self {
+        let keyring = &mut self.custodian.keyring;
+        let second = Passphrase::new("the comptroller's own".to_owned());
+        let terms = SlotTerms { role: SlotRole::Second, label: None, now: Timestamp::now() };
+        let draft = keyring.draft_passphrase_slot(&second, CHEAP, terms).expect("drafted");
+        keyring.add_slot(draft).expect("added");
+        keyring.unlock_second(&second).expect("opened");
+        self
     }
 
     /// With a log of so many entries.
@@ -46,12 +68,12 @@ impl Desk {
     }
 
     pub fn look(&self, verb: Verb, records: u64) -> Recorded {
-        self.try_look(verb, records, None).expect("recorded")
+        self.try_look(verb, records, false).expect("recorded")
     }
 
-    pub fn try_look(&self, verb: Verb, records: u64, allowance: Option<Allowance>) -> Result<Recorded, AuditError> {
+    pub fn try_look(&self, verb: Verb, records: u64, over_budget: bool) -> Result<Recorded, AuditError> {
         let details = Details { query: SECRET_PLATE.to_owned(), ..Details::default() };
-        let look = Look { verb, records, purpose: Some("a test"), details, allowance };
+        let look = Look { verb, records, purpose: Some("a test"), details, over_budget };
         self.log().record(&self.custodian.keyring, &look)
     }
 

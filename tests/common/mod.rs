@@ -9,13 +9,16 @@ pub mod store;
 
 use std::path::{Path, PathBuf};
 
+use safelight::audit::{AuditLog, Details, Look, PermittedKeys, Verb};
 use safelight::custody::{EpochLength, Keyring, PackRequest, Passphrase, PassphraseCost, Policy, SitePack};
 use safelight::frame::{Frame, Limits};
 use safelight::geometry::PixelRect;
 use safelight::redact::{Method, redact};
+use safelight::seal::Capability;
 use safelight::vault::record::{
     CaptureRecord, CatalogueRecord, IdentityRecord, PlateRecord, PseudonymRecord, RegionRecord, SceneRecord, Status,
 };
+use safelight::vault::{OpeningVault, Trust};
 use tempfile::TempDir;
 
 /// Quick to compute; never used for a real keyring.
@@ -56,6 +59,20 @@ impl Custodian {
     pub fn vault(&self) -> PathBuf {
         self.folder.path().join("vault")
     }
+
+    /// All keys, with an entry that permits to see everything in the vault.
+    pub fn openly(&self) -> PermittedKeys {
+        openly(&self.keyring, &self.vault(), &Capability::ALL)
+    }
+}
+
+/// The keys of some capabilities, with an entry in the log that permits to see everything in the vault in `folder`.
+pub fn openly(keyring: &Keyring, folder: &Path, capabilities: &[Capability]) -> PermittedKeys {
+    let vault = OpeningVault::open(folder, Trust::Nobody).expect("a vault").card().vault;
+    let details = Details { vault: Some(vault.0), ..Details::default() };
+    let look = Look { verb: Verb::Identity, records: 1 << 40, purpose: Some("a test"), details, over_budget: false };
+    let recorded = AuditLog::of(keyring.folder()).record(keyring, &look).expect("recorded");
+    recorded.permit().expect("within the budget").with(keyring.opening_keys(capabilities)).expect("its own keys")
 }
 
 /// Known plaintext that must never reach a disk.

@@ -8,7 +8,6 @@ use image::RgbImage;
 use jpeg_encoder::{ColorType, Encoder};
 use safelight::capture::CaptureId;
 use safelight::redact::restore;
-use safelight::seal::Capability;
 use safelight::vault::record::{CatalogueRecord, IdentityRecord, SceneRecord};
 use safelight::vault::{OpeningVault, Trust, check_deep};
 use serde_json::Value;
@@ -71,7 +70,7 @@ impl Site {
 
     /// Everything in the vault, by name; every record has been opened and every original restored.
     pub fn opened(&self) -> Vec<Opened> {
-        let keys = self.custodian.keyring.opening_keys(&Capability::ALL);
+        let keys = self.custodian.openly();
         let report = check_deep(&self.custodian.vault(), Trust::Nobody, &keys).expect("checked");
         assert!(report.is_sound(), "{:?}", report.faults);
         let vault = OpeningVault::open(&self.custodian.vault(), Trust::Nobody).expect("the vault opens");

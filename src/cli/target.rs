@@ -1,0 +1,44 @@
+//! Files that a verb is to make: looked at before anything else is done, and made for their owner alone.
+//!
+//! A verb checks its inputs and outputs, then asks for secrets, then goes on record, then gives out: what was going to
+//! fail anyway costs neither typing nor budget, and changes nothing.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use super::Failure;
+use super::terminal::shown;
+use crate::files;
+
+/// Whether a file could be made there: nothing has its name, a link without a target neither, and its folder takes files.
+pub(super) fn must_be_new(path: &Path) -> Result<(), Failure> {
+    let there = match path.symlink_metadata() {
+        Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    };
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    there.and_then(|()| tempfile::tempfile_in(parent).map(drop)).map_err(|error| unwritable(path, &error))
+}
+
+/// A new file that only its owner may read: it shows what the vault hides.
+pub(super) fn private_file(path: &Path) -> Result<BufWriter<File>, Failure> {
+    files::create_private(path).map(BufWriter::new).map_err(|error| unwritable(path, &error))
+}
+
+/// Writes such a file, durably.
+pub(super) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let mut file = private_file(path)?;
+    let written = file.write_all(bytes).and_then(|()| file.flush()).and_then(|()| file.get_ref().sync_all());
+    written.map_err(|error| unwritable(path, &error))
+}
+
+/// Problem and remedy.
+pub(super) fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    let remedy = match error.kind() {
+        io::ErrorKind::AlreadyExists => "choose another name: nothing is overwritten",
+        _ => "name a file in a folder that you may write to",
+    };
+    Failure::usage(format!("{} cannot be written: {error}", shown(path)), remedy)
+}
