@@ -89,6 +89,78 @@ fn odd_but_sound_images_are_examined() {
     assert!(site.opened().iter().all(|opened| opened.scene.is_some()));
 }
 
+/// Pictures that nobody here decodes, by their first bytes.
+const FOREIGN: [(&str, &[u8]); 6] = [
+    ("a.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"),
+    ("b.avif", b"\0\0\0\x1Cftypavif\0\0\0\0avifmif1miaf"),
+    ("c.jxl", b"\0\0\0\x0CJXL \r\n\x87\n\0\0\0\x14"),
+    ("d.gif", b"GIF89a\x40\x01\xC0\0"),
+    ("e.CR2", b"II*\0\x10\0\0\0CR\x02\0"),
+    ("f", b"\0\0\0\x18ftypheix\0\0\0\0mif1heix"),
+];
+
+#[test]
+fn every_file_is_accounted_for() {
+    let site = Site::new();
+    for (name, bytes) in FOREIGN {
+        site.put(name, bytes);
+    }
+    site.put("whole.jpg", &photo(0));
+    site.put("without", &photo(1));
+    // Left where they are, and named.
+    site.put("dashcam.mp4", b"\0\0\0\x18ftypmp42\0\0\0\0isommp42");
+    site.put("stream", b"RIFF\0\0\0\0AVI LIST");
+    site.put("photos.zip", b"PK\x03\x04\x14\0\0\0");
+    // Nobody is to be seen in these.
+    let beside: [(&str, &[u8]); 6] = [
+        ("notes.txt", b"line one\nline two\n"),
+        ("lane/table.csv", b"file;lane\n"),
+        ("empty", b""),
+        (".DS_Store", b"\0\0\0\x01Bud1\0"),
+        ("Thumbs.db", b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"),
+        ("._notes.txt", b"\0\x05\x16\x07\0\x02\0\0"),
+    ];
+    for (name, bytes) in beside {
+        site.put(name, bytes);
+    }
+    let run = site.ingest(&[]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    let numbers = ["images", "sealed", "unreadable", "failed", "ignored"].map(|field| run.number(field));
+    assert_eq!(numbers, [8, 8, 6, 3, 6], "{run:?}");
+    for (name, why) in [
+        ("a.heic", "a HEIC file"),
+        ("b.avif", "an AVIF file"),
+        ("c.jxl", "a JPEG XL file"),
+        ("d.gif", "a GIF file"),
+        ("e.CR2", "a Canon raw (CR2) file"),
+        ("/f:", "a HEIC file"),
+        ("dashcam.mp4", "a video (MP4 or QuickTime)"),
+        ("stream", "a video (AVI)"),
+        ("photos.zip", "neither a picture nor text"),
+    ] {
+        let said = |line: &str| line.contains(name) && line.contains(why);
+        assert!(run.stderr.lines().any(said), "{name}: {}", run.stderr);
+    }
+    for opened in site.opened() {
+        let name = String::from_utf8(opened.name).expect("a name");
+        assert!(opened.original == fs::read(site.photos.path().join(&name)).expect("the file"), "{name}");
+        assert_eq!(opened.scene.is_some(), name.starts_with('w'), "{name}");
+    }
+    // A second run has nothing to seal, and names again what it does not treat.
+    let again = site.ingest(&[]);
+    assert_eq!((again.code, again.number("sealed"), again.number("failed")), (Some(1), 0, 3), "{again:?}");
+}
+
+#[test]
+fn text_beside_images_is_no_failure() {
+    let site = Site::new();
+    site.put("a.jpg", &photo(0));
+    site.put("readme", b"nothing here");
+    site.put("lane/.DS_Store", b"\0\0\0\x01Bud1\0");
+    let run = site.ingest(&[]);
+    assert_eq!((run.code, run.number("images"), run.number("ignored")), (Some(0), 1, 2), "{run:?}");
+}
+
 #[test]
 fn a_picture_of_108_megapixels_is_examined() {
     let site = Site::new();

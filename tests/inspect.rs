@@ -55,6 +55,23 @@ fn a_file_given_by_itself_keeps_its_name_and_an_unreadable_one_is_named() {
 }
 
 #[test]
+fn what_nobody_here_decodes_is_named() {
+    let site = Site::new();
+    let heic = site.put("a.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic");
+    let video = site.put("clip", b"\x1A\x45\xDF\xA3\x9F\x42\x86\x81");
+    for (file, said) in
+        [(&heic, "a.heic: cannot be examined: a HEIC file"), (&video, "clip: skipped: a video (Matroska")]
+    {
+        let run = inspect(&[file], &[]);
+        assert_eq!(run.code, Some(1), "{run:?}");
+        assert!(run.stderr.contains(said) && !run.stderr.contains("no images"), "{run:?}");
+    }
+    let text = site.put("notes", b"a text");
+    let run = inspect(&[&text], &[]);
+    assert!(run.code == Some(0) && run.stderr.contains("no images there"), "{run:?}");
+}
+
+#[test]
 fn overlays_are_written_only_where_no_ingest_finds_them() {
     let site = Site::new();
     site.put("lane/a.jpg", &photo(0));

@@ -19,10 +19,10 @@ use crate::vault::{SealTotals, SealingOptions, SealingVault};
 #[derive(clap::Args)]
 #[command(after_help = "\
 Every image is looked at in memory, its plates and faces are replaced by keyed pseudonyms and blanked, and all of it is \
-sealed for the custodian before it touches the vault's disk. What cannot be decoded is sealed whole and has no scene. \
-An image that the vault holds already is skipped: an interrupted run is resumed by running it again.
+sealed for the custodian before it touches the vault's disk. What cannot be decoded is sealed whole and has no scene; \
+videos, and files that are neither picture nor text, are named and stay where they are. An image that the vault holds already is skipped: an interrupted run is resumed by running it again.
 
-Exit codes: 0 all images are sealed; 1 some could not be examined or read, and are named; 2 the command line, a file or \
+Exit codes: 0 all images are sealed; 1 some could not be examined, read or treated, and are named; 2 the command line, a file or \
 the configuration is wrong; 3 the site pack or the vault is damaged; 130 interrupted, and what was taken is sealed.")]
 pub struct Args {
     /// Folder of photographs, walked with all its folders, or one photograph
@@ -164,8 +164,8 @@ fn report(summary: &Summary, totals: &SealTotals, context: &Context, args: &Args
         (summary.recoded, "coded anew from pixels"),
         (summary.skipped, "sealed before, skipped"),
         (summary.unreadable, "unreadable, sealed whole without a scene"),
-        (summary.failed, "could not be read, not sealed"),
-        (summary.ignored, "not images, ignored"),
+        (summary.failed, "could not be read or are not treated, not sealed"),
+        (summary.ignored, "text and the like, not images"),
         (summary.consumed, "deleted from the source"),
         (summary.not_consumed, "not deleted from the source"),
     ];

@@ -16,9 +16,7 @@ use super::{Context, Failure, Outcome, Stop, interrupt};
 use crate::capture::{Region, RegionKind};
 use crate::frame::LumaSource;
 use crate::geometry::{PixelRect, Size};
-use crate::pipeline::{
-    Examined, Inspected, Look, Note, Options, Source, SourceFault, SourceImage, TrainedEyes, inspect,
-};
+use crate::pipeline::{Examined, Inspected, Look, Note, Options, Source, SourceImage, TrainedEyes, inspect};
 
 /// Arguments of `inspect`.
 #[derive(clap::Args)]
@@ -152,7 +150,7 @@ impl Tally<'_> {
         let shown = match result {
             Ok(shown) => shown,
             Err(note) => {
-                self.failures += u64::from(!matches!(note, Note::Skipped(SourceFault::Loop | SourceFault::NotAFile)));
+                self.failures += u64::from(!matches!(&note, Note::Skipped(fault) if !fault.is_loss()));
                 say_note(self.context, &path, &note);
                 return Ok(());
             }

@@ -1,8 +1,8 @@
 //! JPEG held as coefficients: which files are, and how their refusals are told.
 
-use super::{DecodeError, Format, Orientation};
+use super::{Content, DecodeError, Format, Orientation};
 use crate::geometry::Size;
-use crate::jpeg::{self, Jpeg, JpegError, Limits, Reduction, Sequential};
+use crate::jpeg::{Coded, Jpeg, JpegError, Limits, Reduction, Sequential};
 
 pub(super) use crate::jpeg::Header;
 
@@ -10,13 +10,14 @@ pub(super) use crate::jpeg::Header;
 /// they ask for first; should other eyes ask for more, it is decoded for them then.
 const FIRST_LOOK: u32 = 1024;
 
-/// The header of a file that is held as its coefficients; `None` when it is a JPEG of another kind, for the pixel decoder.
+/// How many pixels there may be is checked with all other formats'.
+const LIMITS: Limits = Limits { max_pixels: u64::MAX, max_bytes: 256 << 20 };
+
+/// The header of a file that is held as its coefficients; `None` when it is a JPEG of another kind, for the decoder of all others.
 pub(super) fn header(file: &[u8]) -> Result<Option<Header>, DecodeError> {
-    // How many pixels there may be is checked with all other formats'.
-    let limits = Limits { max_pixels: u64::MAX, ..Limits::default() };
-    match Header::parse(file, &limits) {
+    match Header::parse(file, &LIMITS) {
         Ok(header) => Ok(Some(header)),
-        // Too many bytes for the index; the pixel decoder has no such bound.
+        // Too many bytes for the index; the other way has no such bound.
         Err(JpegError::Unsupported(_) | JpegError::TooLarge) => Ok(None),
         Err(error) => Err(refusal(error)),
     }
@@ -49,28 +50,31 @@ pub(super) fn decode(header: Header, file: &[u8]) -> Result<(Orientation, Option
     }
 }
 
-/// A file of several scans, held as coefficients, and the sequential file that says the same; `None` when it is for the pixel
-/// decoder.
-pub(super) fn sequential(file: &[u8]) -> Result<Option<(Orientation, Jpeg, Vec<u8>)>, DecodeError> {
-    let limits = Limits { max_pixels: u64::MAX, ..Limits::default() };
-    let made = jpeg::sequential(file, &limits).and_then(|Sequential { file: sequential, exif }| {
-        let header = Header::parse(&sequential, &limits)?;
+/// A file that is not one sequential scan, made one: held as coefficients, beside the sequential file that says the same; or
+/// else as pixels.
+pub(super) fn several_scans(file: &[u8]) -> Result<(Orientation, Content), DecodeError> {
+    let coded = Coded::read(file, &super::jpeg::LIMITS).map_err(refusal)?;
+    let exif = coded.exif().and_then(|range| file.get(range));
+    let orientation = exif.map_or(Orientation::Upright, Orientation::from_exif);
+    let made = coded.sequential().and_then(|Sequential { file: sequential, .. }| {
+        // Too many bytes for the index; samples have no such bound.
+        let header = Header::parse(&sequential, &LIMITS)?;
         let reduction = reduction(header.size());
-        Ok((Jpeg::decode(header, &sequential, reduction)?, sequential, exif))
+        Ok((Jpeg::decode(header, &sequential, reduction)?, sequential))
     });
     match made {
-        Ok((jpeg, sequential, exif)) => {
-            let exif = exif.and_then(|range| file.get(range));
-            Ok(Some((exif.map_or(Orientation::Upright, Orientation::from_exif), jpeg, sequential)))
+        Ok((jpeg, sequential)) => Ok((orientation, Content::Coefficients(Box::new(jpeg), Some(sequential)))),
+        Err(JpegError::Unsupported(_) | JpegError::TooLarge) => {
+            Ok((orientation, Content::Pixels(Box::new(super::jpeg::picture(coded)?))))
         }
-        Err(JpegError::Unsupported(_) | JpegError::TooLarge) => Ok(None),
         Err(error) => Err(refusal(error)),
     }
 }
 
-fn refusal(error: JpegError) -> DecodeError {
+pub(super) fn refusal(error: JpegError) -> DecodeError {
     match error {
         JpegError::Truncated => DecodeError::Truncated { format: Format::Jpeg },
+        JpegError::Unsupported(kind) => DecodeError::UnsupportedJpeg(kind),
         error => DecodeError::Coefficients(error),
     }
 }

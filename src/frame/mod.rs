@@ -22,9 +22,10 @@ mod jpeg;
 mod luma;
 mod picture;
 mod raster;
+mod tiff;
 mod upright;
 
-pub use format::Format;
+pub use format::{Format, Kind};
 pub(crate) use jpeg::JpegCoding;
 pub(crate) use picture::{Picture, Pixels};
 pub use upright::{Orientation, Upright};
@@ -104,6 +105,12 @@ pub enum DecodeError {
     /// The first bytes are those of no supported format.
     #[error("not a JPEG, PNG, WebP, TIFF or BMP image")]
     NotAnImage,
+    /// A picture of a format that nobody here decodes.
+    #[error("{} {} file: such pictures are not decoded", article(.0), .0)]
+    Foreign(&'static str),
+    /// Moving pictures, whatever the name says.
+    #[error("a video ({0}): videos are not treated")]
+    Video(&'static str),
     /// The structure ends before the image does.
     #[error("the {format} file ends early")]
     Truncated {
@@ -146,10 +153,10 @@ pub enum DecodeError {
         /// Which rule is broken.
         detail: &'static str,
     },
-    /// The JPEG decoder of pixels refused.
-    #[error("the JPEG data is damaged")]
-    Jpeg(#[source] zune_jpeg::errors::DecodeErrors),
-    /// The JPEG decoder of coefficients refused.
+    /// A kind of JPEG that nobody here decodes.
+    #[error("{0} in a JPEG file is not supported")]
+    UnsupportedJpeg(crate::jpeg::Unsupported),
+    /// The JPEG decoder refused.
     #[error("the JPEG data is damaged")]
     Coefficients(#[source] JpegError),
     /// The decoder of another format refused.
@@ -163,18 +170,25 @@ pub enum DecodeError {
     },
 }
 
+/// The indefinite article of a format's name as it is spoken.
+fn article(name: &str) -> &'static str {
+    if name.starts_with(['A', 'O', 'S']) && name != "Sigma raw (X3F)" { "an" } else { "a" }
+}
+
 /// What is known of an image before a pixel is decoded.
 pub struct Header {
     format: Format,
     size: Size,
     decoded_bytes: u64,
+    /// Where the image begins in its file.
+    start: usize,
     way: Way,
 }
 
 /// How an image is going to be decoded.
 enum Way {
     Coefficients(Box<coefficients::Header>),
-    JpegPixels(Box<jpeg::Structure>),
+    OtherJpeg,
     Raster,
 }
 
@@ -188,22 +202,34 @@ impl Header {
         if file.is_empty() {
             return Err(DecodeError::Empty);
         }
-        let format = Format::sniff(file).ok_or(DecodeError::NotAnImage)?;
+        let format = match Kind::sniff(file) {
+            Kind::Image(format) => format,
+            Kind::Foreign(name) => return Err(DecodeError::Foreign(name)),
+            Kind::Video(name) => return Err(DecodeError::Video(name)),
+            Kind::Beside | Kind::Unknown => return Err(DecodeError::NotAnImage),
+        };
+        let start = match format {
+            Format::Jpeg => format::jpeg_start(file).unwrap_or(0),
+            _ => 0,
+        };
+        if start > 0 && format::has_more_parts(file, start) {
+            return Err(DecodeError::Unsupported { format, feature: "a stream of several pictures" });
+        }
+        let file = &file[start..];
         let header = match format {
             Format::Jpeg => match coefficients::header(file)? {
                 Some(header) => {
                     let (size, decoded_bytes) = (header.size(), coefficients::decoded_bytes(&header, file));
-                    Self { format, size, decoded_bytes, way: Way::Coefficients(Box::new(header)) }
+                    Self { format, size, decoded_bytes, start, way: Way::Coefficients(Box::new(header)) }
                 }
                 None => {
-                    let jpeg = jpeg::Structure::read(file)?;
-                    let (size, decoded_bytes) = (jpeg.size(), jpeg.decoded_bytes());
-                    Self { format, size, decoded_bytes, way: Way::JpegPixels(Box::new(jpeg)) }
+                    let (size, decoded_bytes) = jpeg::claims(file)?;
+                    Self { format, size, decoded_bytes, start, way: Way::OtherJpeg }
                 }
             },
             Format::Png | Format::WebP | Format::Tiff | Format::Bmp => {
                 let (size, decoded_bytes) = raster::claims(file, format, limits)?;
-                Self { format, size, decoded_bytes, way: Way::Raster }
+                Self { format, size, decoded_bytes, start, way: Way::Raster }
             }
         };
         header.within(limits)
@@ -244,34 +270,31 @@ impl Header {
     ///
     /// When the compressed data is damaged or ends early. Nothing is ever decoded in part.
     pub fn decode(self, file: &[u8], limits: &Limits) -> Result<Frame, DecodeError> {
-        let Self { format, size, .. } = self;
+        let Self { format, size, start, .. } = self;
+        let whole = file;
+        let file = file.get(start..).unwrap_or_default();
         let (orientation, content) = match self.way {
             Way::Coefficients(header) => match coefficients::decode(*header, file)? {
-                (orientation, Some(jpeg)) => (orientation, Content::Coefficients(Box::new(jpeg), None)),
+                (orientation, Some(jpeg)) => {
+                    // What stands before the picture, its scene does not give back: it is spliced from the picture alone.
+                    let alone = (start > 0).then(|| file.to_vec());
+                    (orientation, Content::Coefficients(Box::new(jpeg), alone))
+                }
                 // The header did not tell: what it takes is asked again.
                 (_, None) => {
-                    let structure = Box::new(jpeg::Structure::read(file)?);
-                    let (decoded_bytes, way) = (structure.decoded_bytes(), Way::JpegPixels(structure));
-                    return Self { format, size, decoded_bytes, way }.within(limits)?.decode(file, limits);
+                    let (_, decoded_bytes) = jpeg::claims(file)?;
+                    let again = Self { format, size, decoded_bytes, start, way: Way::OtherJpeg };
+                    return again.within(limits)?.decode(whole, limits);
                 }
             },
-            Way::JpegPixels(structure) => several_scans(*structure, file)?,
+            Way::OtherJpeg => coefficients::several_scans(file)?,
             Way::Raster => {
                 let (orientation, picture) = raster::decode(file, format, limits)?;
-                (orientation, pixels(picture))
+                (orientation, Content::Pixels(Box::new(picture)))
             }
         };
         Ok(Frame { size, format, orientation, content })
     }
-}
-
-/// A JPEG that is not one sequential scan, as one that is, or else as pixels.
-fn several_scans(structure: jpeg::Structure, file: &[u8]) -> Result<(Orientation, Content), DecodeError> {
-    if let Some((orientation, jpeg, sequential)) = coefficients::sequential(file)? {
-        return Ok((orientation, Content::Coefficients(Box::new(jpeg), Some(sequential))));
-    }
-    let (orientation, picture) = structure.decode(file)?;
-    Ok((orientation, pixels(picture)))
 }
 
 /// A decoded image: 8 bits a sample, no alpha, no metadata but the way up.
@@ -284,15 +307,11 @@ pub struct Frame {
 
 /// How an image is held.
 pub(crate) enum Content {
-    /// As it was coded; luma is decoded where it is asked for, colour never. Where it was coded in several scans, beside the
-    /// sequential file that was made of them.
+    /// As it was coded; luma is decoded where it is asked for, colour never. Where the file is not one sequential scan and
+    /// nothing before it, beside the file that is.
     Coefficients(Box<Jpeg>, Option<Vec<u8>>),
     /// As pixels.
     Pixels(Box<Picture>),
-}
-
-fn pixels(picture: Picture) -> Content {
-    Content::Pixels(Box::new(picture))
 }
 
 impl Frame {
@@ -324,10 +343,10 @@ impl Frame {
     ///
     /// # Errors
     ///
-    /// When the pixel decoder refuses what the coefficients' decoder took.
+    /// When `file` is another one.
     pub(crate) fn into_picture(self, file: &[u8]) -> Result<Picture, DecodeError> {
         match self.content {
-            Content::Coefficients(..) => Ok(jpeg::Structure::read(file)?.decode(file)?.1),
+            Content::Coefficients(..) => jpeg::decode(&file[format::jpeg_start(file).unwrap_or(0)..]),
             Content::Pixels(picture) => Ok(*picture),
         }
     }

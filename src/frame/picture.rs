@@ -14,9 +14,21 @@ pub(crate) enum Pixels {
     Rgb(Vec<u8>),
 }
 
+impl Pixels {
+    /// Luma and chroma to colours: JPEG's inverse (BT.601, full range) in 1/65536.
+    pub(super) fn to_rgb(pixel: &mut [u8; 3]) {
+        let [y, cb, cr] = pixel.map(i32::from);
+        let (cb, cr) = (cb - 128, cr - 128);
+        let rgb = [91_881 * cr, -22_554 * cb - 46_802 * cr, 116_130 * cb];
+        *pixel = rgb.map(|delta| (y + ((delta + 32_768) >> 16)).clamp(0, 255) as u8);
+    }
+}
+
 /// All pixels of an image.
 pub(crate) struct Picture {
     pub(crate) size: Size,
+    /// Pixels across and down whose samples are their own: what a unit shows does not depend on its neighbours.
+    pub(crate) unit: (u32, u32),
     pub(crate) pixels: Pixels,
     /// How it was coded where it was a JPEG, so that its scene can be coded alike.
     pub(crate) coding: Option<JpegCoding>,
@@ -30,15 +42,8 @@ impl Picture {
             Pixels::Gray(gray) => gray.iter().flat_map(|&v| [v, v, v]).collect(),
             Pixels::Rgb(samples) => samples,
             Pixels::Ycbcr(mut samples) => {
-                for pixel in samples.chunks_exact_mut(3) {
-                    let [y, cb, cr] = [0, 1, 2].map(|i| i32::from(pixel[i]));
-                    let (cb, cr) = (cb - 128, cr - 128);
-                    // JPEG's inverse (BT.601, full range) in 1/65536.
-                    let rgb = [91_881 * cr, -22_554 * cb - 46_802 * cr, 116_130 * cb];
-                    for (sample, delta) in pixel.iter_mut().zip(rgb) {
-                        *sample = (y + ((delta + 32_768) >> 16)).clamp(0, 255) as u8;
-                    }
-                }
+                let (pixels, _) = samples.as_chunks_mut::<3>();
+                pixels.iter_mut().for_each(Pixels::to_rgb);
                 samples
             }
         };

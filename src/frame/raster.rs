@@ -1,23 +1,23 @@
 //! PNG, WebP, TIFF and BMP by way of the `image` crate, with the completeness checks that it does not make.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 
-use image::codecs::{bmp::BmpDecoder, png::PngDecoder, tiff::TiffDecoder, webp::WebPDecoder};
-use image::{ColorType, DynamicImage, ImageDecoder, ImageError};
+use image::codecs::{bmp::BmpDecoder, png::PngDecoder, tiff::TiffDecoder};
+use image::error::{DecodingError, ImageFormatHint};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageResult};
+use image_webp::{UpsamplingMethod, WebPDecoder};
 
-use super::{DecodeError, Format, Limits, Orientation, Picture, Pixels};
+use super::{DecodeError, Format, Limits, Orientation, Picture, Pixels, tiff};
 use crate::geometry::Size;
 
 /// Size, and most bytes held while decoding, as the header claims them.
 pub(super) fn claims(file: &[u8], format: Format, limits: &Limits) -> Result<(Size, u64), DecodeError> {
-    let whole = match format {
-        Format::Png => png_is_whole(file),
-        Format::WebP => webp_is_whole(file),
+    match format {
+        Format::Png => check_png(file)?,
+        Format::WebP => check_webp(file)?,
         // Their decoders fail when a row is missing: there is no end marker to look for.
-        Format::Tiff | Format::Bmp | Format::Jpeg => true,
-    };
-    if !whole {
-        return Err(DecodeError::Truncated { format });
+        Format::Tiff | Format::Bmp | Format::Jpeg => {}
     }
     let decoder = open(file, format, limits)?;
     let (width, height) = decoder.dimensions();
@@ -29,7 +29,9 @@ pub(super) fn claims(file: &[u8], format: Format, limits: &Limits) -> Result<(Si
         _ if color.has_color() => 3,
         _ => 1,
     };
-    Ok((size, size.pixels().saturating_mul(u64::from(color.bytes_per_pixel()) + converted)))
+    // The file is copied where its picture's page is not the first.
+    let copied = if format == Format::Tiff && !tiff::picture(file)?.is_first(file) { file.len() as u64 } else { 0 };
+    Ok((size, size.pixels().saturating_mul(u64::from(color.bytes_per_pixel()) + converted).saturating_add(copied)))
 }
 
 pub(super) fn decode(file: &[u8], format: Format, limits: &Limits) -> Result<(Orientation, Picture), DecodeError> {
@@ -44,10 +46,13 @@ pub(super) fn decode(file: &[u8], format: Format, limits: &Limits) -> Result<(Or
         DynamicImage::ImageRgb8(rgb) => Pixels::Rgb(rgb.into_raw()),
         deep @ DynamicImage::ImageLuma16(_) => Pixels::Gray(deep.into_luma8().into_raw()),
         clear @ (DynamicImage::ImageLumaA8(_) | DynamicImage::ImageLumaA16(_)) => {
-            Pixels::Gray(clear.into_luma_alpha8().pixels().map(|p| on_white(p.0[0], p.0[1])).collect())
+            let clear = clear.into_luma_alpha8();
+            hides_nothing(clear.pixels().map(|pixel| [pixel.0[0], 0, 0, pixel.0[1]]), format)?;
+            Pixels::Gray(clear.pixels().map(|p| on_white(p.0[0], p.0[1])).collect())
         }
         clear if clear.color().has_alpha() => {
             let clear = clear.into_rgba8();
+            hides_nothing(clear.pixels().map(|pixel| pixel.0), format)?;
             let mut rgb = Vec::with_capacity(size.pixels() as usize * 3);
             for pixel in clear.pixels() {
                 let [r, g, b, alpha] = pixel.0;
@@ -57,7 +62,28 @@ pub(super) fn decode(file: &[u8], format: Format, limits: &Limits) -> Result<(Or
         }
         other => Pixels::Rgb(other.into_rgb8().into_raw()),
     };
-    Ok((orientation, Picture { size, pixels, coding: None }))
+    // Lossy WebP has colours for two by two pixels.
+    let unit = if format == Format::WebP { (2, 2) } else { (1, 1) };
+    Ok((orientation, Picture { size, unit, pixels, coding: None }))
+}
+
+/// Refuses a picture of which transparency hides a part that is more than one colour: what a viewer shows is not all that there
+/// is of it, so it may not count as examined.
+fn hides_nothing(pixels: impl Iterator<Item = [u8; 4]>, format: Format) -> Result<(), DecodeError> {
+    /// Above, what is shown on white keeps half of its contrast.
+    const HIDDEN: u8 = 128;
+    /// Steps between hidden samples that still are one colour, as after rounding.
+    const ONE_COLOUR: u8 = 8;
+    let mut range = [(u8::MAX, 0u8); 3];
+    for [r, g, b, _] in pixels.filter(|pixel| pixel[3] < HIDDEN) {
+        for ((least, most), sample) in range.iter_mut().zip([r, g, b]) {
+            (*least, *most) = ((*least).min(sample), (*most).max(sample));
+        }
+    }
+    if range.iter().any(|(least, most)| most.saturating_sub(*least) > ONE_COLOUR) {
+        return Err(DecodeError::Unsupported { format, feature: "transparency that hides a part of the picture" });
+    }
+    Ok(())
 }
 
 /// A transparent picture is examined and kept as a viewer shows it: what lies under full transparency is never shown.
@@ -68,23 +94,74 @@ fn on_white(sample: u8, alpha: u8) -> u8 {
 
 fn open<'f>(file: &'f [u8], format: Format, limits: &Limits) -> Result<Box<dyn ImageDecoder + 'f>, DecodeError> {
     let refused = |source| refusal(format, source);
-    let cursor = Cursor::new(file);
     let mut allowed = image::Limits::no_limits();
     allowed.max_alloc = Some(limits.max_decoded_bytes);
     Ok(match format {
-        Format::Png => Box::new(PngDecoder::with_limits(cursor, allowed).map_err(refused)?),
-        Format::WebP => Box::new(WebPDecoder::new(cursor).map_err(refused)?),
+        Format::Png => Box::new(PngDecoder::with_limits(Cursor::new(file), allowed).map_err(refused)?),
+        Format::WebP => Box::new(WebP::new(file).map_err(refused)?),
         Format::Tiff => {
-            let mut decoder = TiffDecoder::new(cursor).map_err(refused)?;
+            let mut decoder = TiffDecoder::new(Cursor::new(picture_first(file)?)).map_err(refused)?;
             // Its limits are on buffers beside the picture; a picture above them is refused by its header's claims.
             if decoder.total_bytes() <= limits.max_decoded_bytes {
                 decoder.set_limits(allowed).map_err(refused)?;
             }
             Box::new(decoder)
         }
-        Format::Bmp => Box::new(BmpDecoder::new(cursor).map_err(refused)?),
+        Format::Bmp => Box::new(BmpDecoder::new(Cursor::new(file)).map_err(refused)?),
         Format::Jpeg => return Err(DecodeError::NotAnImage),
     })
+}
+
+/// A TIFF file whose first page is its picture: `file`, or a copy that begins with another of its pages.
+fn picture_first(file: &[u8]) -> Result<Cow<'_, [u8]>, DecodeError> {
+    let picture = tiff::picture(file)?;
+    if picture.is_first(file) {
+        return Ok(file.into());
+    }
+    let tiff::Picture { place, offset } = picture;
+    let mut copy = file.to_vec();
+    copy[place..place + offset.len()].copy_from_slice(&offset);
+    Ok(copy.into())
+}
+
+/// The decoder beneath `image`'s, which repeats chroma instead of smoothing it: what is blanked reaches no pixel beside it.
+struct WebP<'f>(WebPDecoder<Cursor<&'f [u8]>>);
+
+impl<'f> WebP<'f> {
+    fn new(file: &'f [u8]) -> ImageResult<Self> {
+        let mut decoder = WebPDecoder::new(Cursor::new(file)).map_err(webp_error)?;
+        decoder.set_lossy_upsampling(UpsamplingMethod::Simple);
+        Ok(Self(decoder))
+    }
+}
+
+impl ImageDecoder for WebP<'_> {
+    fn dimensions(&self) -> (u32, u32) {
+        self.0.dimensions()
+    }
+
+    fn color_type(&self) -> ColorType {
+        if self.0.has_alpha() { ColorType::Rgba8 } else { ColorType::Rgb8 }
+    }
+
+    fn exif_metadata(&mut self) -> ImageResult<Option<Vec<u8>>> {
+        self.0.exif_metadata().map_err(webp_error)
+    }
+
+    fn read_image(mut self, samples: &mut [u8]) -> ImageResult<()> {
+        self.0.read_image(samples).map_err(webp_error)
+    }
+
+    fn read_image_boxed(self: Box<Self>, samples: &mut [u8]) -> ImageResult<()> {
+        (*self).read_image(samples)
+    }
+}
+
+fn webp_error(error: image_webp::DecodingError) -> ImageError {
+    match error {
+        image_webp::DecodingError::IoError(error) => ImageError::IoError(error),
+        error => ImageError::Decoding(DecodingError::new(ImageFormatHint::Exact(ImageFormat::WebP), error)),
+    }
 }
 
 fn refusal(format: Format, source: ImageError) -> DecodeError {
@@ -96,27 +173,42 @@ fn refusal(format: Format, source: ImageError) -> DecodeError {
     }
 }
 
-/// Whether the chunks run to `IEND`.
-fn png_is_whole(file: &[u8]) -> bool {
+/// Whether the chunks run to `IEND`, and hold one picture.
+fn check_png(file: &[u8]) -> Result<(), DecodeError> {
+    let format = Format::Png;
     let mut rest = &file[8..];
+    let mut frames = false;
     // length ‖ type ‖ data ‖ CRC
     while let Some((&[l3, l2, l1, l0, a, b, c, d], after)) = rest.split_first_chunk::<8>() {
         let length = u32::from_be_bytes([l3, l2, l1, l0]) as usize;
-        let Some(next) = length.checked_add(4).and_then(|skip| after.get(skip..)) else { return false };
+        let next = length.checked_add(4).and_then(|skip| after.get(skip..));
+        rest = next.ok_or(DecodeError::Truncated { format })?;
+        frames |= [a, b, c, d] == *b"fdAT";
         if [a, b, c, d] == *b"IEND" {
-            return true;
+            return if frames { Err(several_frames(format)) } else { Ok(()) };
         }
-        rest = next;
     }
-    false
+    Err(DecodeError::Truncated { format })
 }
 
-/// Whether the file is as long as its outermost chunk says.
-fn webp_is_whole(file: &[u8]) -> bool {
-    match file {
-        [_, _, _, _, l0, l1, l2, l3, after @ ..] => {
-            after.len() as u64 >= u64::from(u32::from_le_bytes([*l0, *l1, *l2, *l3]))
+/// Whether the file is as long as its outermost chunk says, and holds one picture.
+fn check_webp(file: &[u8]) -> Result<(), DecodeError> {
+    let format = Format::WebP;
+    let truncated = DecodeError::Truncated { format };
+    let Some((&[_, _, _, _, l0, l1, l2, l3], after)) = file.split_first_chunk::<8>() else { return Err(truncated) };
+    let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
+    let mut rest = after.get(4..length).ok_or(truncated)?;
+    // type ‖ length ‖ data, padded to an even length
+    while let Some((&[a, b, c, d, l0, l1, l2, l3], data)) = rest.split_first_chunk::<8>() {
+        if matches!(&[a, b, c, d], b"ANIM" | b"ANMF") {
+            return Err(several_frames(format));
         }
-        _ => false,
+        let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
+        rest = length.checked_next_multiple_of(2).and_then(|skip| data.get(skip..)).unwrap_or_default();
     }
+    Ok(())
+}
+
+const fn several_frames(format: Format) -> DecodeError {
+    DecodeError::Unsupported { format, feature: "an animation" }
 }

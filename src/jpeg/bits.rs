@@ -9,6 +9,9 @@ use super::{Fault, JpegError};
 /// Zero bytes behind the last bit, so that a reader may always load eight.
 const PAD: usize = 8;
 
+/// The marker of an image's end.
+const END: u8 = 0xD9;
+
 /// The bytes between two restart markers, as a part of [`Entropy::bytes`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Interval {
@@ -31,15 +34,15 @@ pub(super) struct Entropy {
 }
 
 impl Entropy {
-    /// Takes stuffing and restart markers out of `data` up to the first other marker; `data` may go on behind it. At
-    /// most `max_intervals` intervals are accepted.
+    /// Takes stuffing and restart markers out of `data` up to the first other marker, behind which `data` may go on, or to its
+    /// end where none follows. At most `max_intervals` intervals are accepted.
     pub fn unstuff(data: &[u8], max_intervals: usize) -> Result<Self, JpegError> {
         let mut bytes = Vec::with_capacity(data.len() + PAD);
         let mut intervals = Vec::new();
         let (mut at, mut start) = (0, 0);
         loop {
-            let found = memchr(0xFF, data.get(at..).unwrap_or_default()).ok_or(JpegError::Truncated)?;
-            let marker = at + found;
+            let rest = data.get(at..).unwrap_or_default();
+            let marker = at + memchr(0xFF, rest).unwrap_or(rest.len());
             bytes.extend_from_slice(&data[at..marker]);
             if data.get(marker + 1) == Some(&0) {
                 bytes.push(0xFF);
@@ -47,7 +50,8 @@ impl Entropy {
                 continue;
             }
             let code_at = marker + data[marker..].iter().take_while(|&&byte| byte == 0xFF).count();
-            let &code = data.get(code_at).ok_or(JpegError::Truncated)?;
+            // Whether a scan that runs to the file's end is all there, whoever decodes it finds out.
+            let code = data.get(code_at).copied().unwrap_or(END);
             if code == 0 {
                 // Fill bytes in front of a stuffed 0xFF: decoders do not agree on what that means.
                 return Err(JpegError::Malformed(Fault::Stuffing));
@@ -283,8 +287,10 @@ mod tests {
         assert_eq!(fault(&[1, 0xFF, 0xD1, 2, 0xFF, 0xD9], 9), Some(JpegError::Malformed(Fault::Restart)));
         assert_eq!(fault(&[1, 0xFF, 0xD0, 2, 0xFF, 0xD9], 1), Some(JpegError::Malformed(Fault::Restart)));
         assert_eq!(fault(&[1, 0xFF, 0xFF, 0, 0xFF, 0xD9], 1), Some(JpegError::Malformed(Fault::Stuffing)));
-        assert_eq!(fault(&[1, 0xFF], 1), Some(JpegError::Truncated));
-        assert_eq!(fault(&[1], 1), Some(JpegError::Truncated));
-        assert_eq!(fault(&[], 1), Some(JpegError::Truncated));
+        // Without a marker, the file's end is the scan's.
+        for end in [&[1][..], &[1, 0xFF], &[1, 0xFF, 0xFF]] {
+            let entropy = Entropy::unstuff(end, 1).unwrap();
+            assert_eq!((entropy.intervals, entropy.stuffed_len), (vec![Interval { start: 0, end: 1, fill: 0 }], 1));
+        }
     }
 }

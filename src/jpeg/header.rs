@@ -2,9 +2,11 @@
 //!
 //! Owns which files the coefficient path accepts. Knows nothing of coefficients.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::huffman::TableSpec;
+use super::write::specs;
 use super::{Fault, JpegError, Limits, Unsupported};
 use crate::geometry::Size;
 
@@ -70,6 +72,7 @@ fn take<'a, const N: usize>(segment: &mut &'a [u8]) -> Result<&'a [u8; N], JpegE
 }
 
 /// Walks marker segments.
+#[derive(Clone)]
 pub(super) struct Segments<'a> {
     file: &'a [u8],
     at: usize,
@@ -110,6 +113,40 @@ impl<'a> Segments<'a> {
         self.at += length;
     }
 
+    /// The body of the frame header whose marker was just read. Where it leaves the height to be stated behind the first scan,
+    /// it says it now.
+    pub fn frame_body(&mut self) -> Result<Cow<'a, [u8]>, JpegError> {
+        let body = self.body()?;
+        if !matches!(body, [_, 0, 0, ..]) {
+            return Ok(body.into());
+        }
+        let mut ahead = self.clone();
+        loop {
+            match ahead.marker()? {
+                0xDA => {
+                    ahead.body()?;
+                    break;
+                }
+                0xC0..=0xC2 | 0xD9 => return Err(JpegError::Malformed(Fault::Frame)),
+                0x01 | 0xD0..=0xD7 => {}
+                _ => drop(ahead.body()?),
+            }
+        }
+        // Stuffed bytes are no markers; restart markers stand in the scan.
+        let mut marker = ahead.marker()?;
+        while matches!(marker, 0xD0..=0xD7) {
+            marker = ahead.marker()?;
+        }
+        match (marker, ahead.body()?) {
+            (0xDC, &[high, low]) if (high, low) != (0, 0) => {
+                let mut body = body.to_vec();
+                body[1..3].copy_from_slice(&[high, low]);
+                Ok(body.into())
+            }
+            _ => Err(Unsupported::DeferredHeight.into()),
+        }
+    }
+
     /// The body of the segment whose marker was just read.
     pub fn body(&mut self) -> Result<&'a [u8], JpegError> {
         let length = self.file.get(self.at..).and_then(<[u8]>::first_chunk::<2>).ok_or(JpegError::Truncated)?;
@@ -123,11 +160,55 @@ impl<'a> Segments<'a> {
     }
 }
 
+/// What samples mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Space {
+    /// Luma alone.
+    Gray,
+    /// Luma and the two of chroma.
+    Ycbcr,
+    /// Red, green and blue.
+    Rgb,
+    /// Four inks, stored inverted as Adobe does and all decoders expect: 255 is none.
+    Cmyk,
+    /// The inverse of [`Space::Ycbcr`] for three inks, and black.
+    Ycck,
+}
+
+/// A frame's marker, size and components.
+pub(super) type Frame = (u8, Size, Vec<Component>);
+
+/// Whether a scan of these components can be spliced: grey, or luma and two of chroma that divide its samples evenly.
+pub(super) fn sequences(components: &[Component]) -> Result<(), Unsupported> {
+    if !matches!(components.len(), 1 | 3) {
+        return Err(Unsupported::Components { count: components.len() as u8 });
+    }
+    let luma = components[0].blocks;
+    // Else what one MCU covers is another matter, and luma is not all that the eyes need.
+    if !all_divide(components, luma) {
+        return Err(Unsupported::Sampling);
+    }
+    // One scan has no more of them in an MCU.
+    if components.iter().map(|c| c.blocks.0 * c.blocks.1).sum::<u32>() > 10 {
+        return Err(Unsupported::Sampling);
+    }
+    Ok(())
+}
+
+/// Whether every component's samples stand for whole pixels of a component of `most` blocks.
+pub(super) fn all_divide(components: &[Component], most: (u32, u32)) -> bool {
+    components.iter().all(|c| most.0.is_multiple_of(c.blocks.0) && most.1.is_multiple_of(c.blocks.1))
+}
+
+/// The most blocks of one component in an MCU, across and down: its samples are the picture's pixels.
+pub(super) fn most_blocks(components: &[Component]) -> (u32, u32) {
+    components.iter().fold((1, 1), |most, c| (most.0.max(c.blocks.0), most.1.max(c.blocks.1)))
+}
+
 /// What is gathered while walking the segments.
 #[derive(Default)]
 pub(super) struct Gathered {
-    /// The frame's marker, size and components.
-    pub frame: Option<(u8, Size, Vec<Component>)>,
+    pub frame: Option<Frame>,
     pub quant: [Option<QuantTable>; 4],
     pub dc: [Option<HuffmanTable>; 4],
     pub ac: [Option<HuffmanTable>; 4],
@@ -158,7 +239,10 @@ impl Header {
         let mut gathered = Gathered::default();
         loop {
             match segments.marker()? {
-                marker @ (0xC0 | 0xC1) => gathered.frame(marker, segments.body()?, limits)?,
+                marker @ (0xC0 | 0xC1) => {
+                    let (_, _, components) = gathered.frame(marker, segments.body()?, limits)?;
+                    sequences(components)?;
+                }
                 0xC2 => return Err(Unsupported::Progressive.into()),
                 0xDA => return gathered.scan(segments.body()?, segments.at()),
                 marker => gathered.segment(marker, &mut segments)?,
@@ -252,11 +336,35 @@ impl Gathered {
         Ok(())
     }
 
-    /// Whether three components are luma and chroma. Decoders take them for RGB when Adobe's segment says so, or when
-    /// nothing is said and the components are named so.
-    pub fn has_luma(&self, components: &[Component]) -> bool {
+    /// Whether no Huffman table was stated so far: frames of films (MJPEG) leave out the standard's.
+    pub fn lacks_tables(&self) -> bool {
+        self.dc.iter().chain(&self.ac).all(Option::is_none)
+    }
+
+    /// Takes up the standard's Huffman tables.
+    pub fn standard_tables(&mut self) {
+        for (number, [dc, ac]) in [specs(0), specs(1)].into_iter().enumerate() {
+            self.dc[number] = Some(HuffmanTable { spec: dc, at: 0..0 });
+            self.ac[number] = Some(HuffmanTable { spec: ac, at: 0..0 });
+        }
+    }
+
+    /// What the samples of `components` mean. Decoders take three for RGB when Adobe's segment says so, or when nothing is
+    /// said and the components are named so.
+    pub fn space(&self, components: &[Component]) -> Space {
         let named_rgb = components.iter().map(|c| c.id).eq(*b"RGB") && !self.jfif;
-        components.len() != 3 || !self.adobe.map_or(named_rgb, |transform| transform != 1)
+        match components.len() {
+            1 => Space::Gray,
+            4 if self.adobe == Some(2) => Space::Ycck,
+            4 => Space::Cmyk,
+            _ if self.adobe.map_or(named_rgb, |transform| transform != 1) => Space::Rgb,
+            _ => Space::Ycbcr,
+        }
+    }
+
+    /// Whether the first component is luma.
+    pub fn has_luma(&self, components: &[Component]) -> bool {
+        matches!(self.space(components), Space::Gray | Space::Ycbcr)
     }
 
     fn quant_tables(&mut self, mut body: &[u8], at: usize) -> Result<(), JpegError> {
@@ -301,7 +409,9 @@ impl Gathered {
         Ok(())
     }
 
-    pub fn frame(&mut self, marker: u8, mut body: &[u8], limits: &Limits) -> Result<(), JpegError> {
+    /// Takes up the frame of any kind that the standard allows; whether its coefficients can be spliced, [`sequences`]
+    /// says.
+    pub fn frame(&mut self, marker: u8, mut body: &[u8], limits: &Limits) -> Result<&Frame, JpegError> {
         const FAULT: JpegError = JpegError::Malformed(Fault::Frame);
         if self.frame.is_some() {
             return Err(FAULT);
@@ -323,10 +433,10 @@ impl Gathered {
         if body.len() != 3 * usize::from(count) {
             return Err(FAULT);
         }
-        if !matches!(count, 1 | 3) {
+        if !matches!(count, 1 | 3 | 4) {
             return Err(Unsupported::Components { count }.into());
         }
-        let mut components = Vec::with_capacity(3);
+        let mut components = Vec::with_capacity(4);
         while !body.is_empty() {
             let &[id, factors, quant] = take(&mut body)?;
             let sampling = (factors >> 4, factors & 15);
@@ -338,23 +448,21 @@ impl Gathered {
             let blocks = if count == 1 { (1, 1) } else { (sampling.0.into(), sampling.1.into()) };
             components.push(Component { id, sampling, blocks, quant: quant.into(), dc: 0, ac: 0 });
         }
-        let luma = components[0].blocks;
-        // Chroma must divide luma's samples evenly; else what one MCU covers is another matter.
-        if components.iter().any(|c| luma.0 % c.blocks.0 != 0 || luma.1 % c.blocks.1 != 0) {
-            return Err(Unsupported::Sampling.into());
-        }
-        self.frame = Some((marker, size, components));
-        Ok(())
+        Ok(self.frame.insert((marker, size, components)))
     }
 
     fn scan(self, mut body: &[u8], scan_start: usize) -> Result<Header, JpegError> {
         const FAULT: JpegError = JpegError::Malformed(Fault::Scan);
+        let no_tables = self.lacks_tables();
         let has_luma = self.frame.as_ref().is_some_and(|(_, _, components)| self.has_luma(components));
         let (frame_marker, size, mut components) = self.frame.ok_or(FAULT)?;
         let &[count] = take(&mut body)?;
         if usize::from(count) != components.len() {
             // Sequential files with one scan for each component.
             return Err(Unsupported::SeveralScans.into());
+        }
+        if no_tables {
+            return Err(Unsupported::NoTables.into());
         }
         for component in &mut components {
             let &[id, tables] = take(&mut body)?;
@@ -386,14 +494,20 @@ impl Gathered {
     }
 }
 
-/// Passes over the segments from `at` (behind the entropy-coded data) to the end-of-image marker.
+/// Passes over the segments from `at` (behind the entropy-coded data) to the end-of-image marker. A file may lack that: its
+/// one scan says itself whether it is whole.
 pub(super) fn expect_end(file: &[u8], at: usize) -> Result<(), JpegError> {
     let mut segments = Segments::new(file, at);
     loop {
-        match segments.marker()? {
-            0xD9 => return Ok(()),
-            0xC4 | 0xDA | 0xDB | 0xDD => return Err(Unsupported::SeveralScans.into()),
-            0xE0..=0xEF | 0xFE => drop(segments.body()?),
+        match segments.marker() {
+            Ok(0xD9) | Err(JpegError::Truncated) => return Ok(()),
+            Ok(0xC4 | 0xDA | 0xDB | 0xDD) => return Err(Unsupported::SeveralScans.into()),
+            Ok(0xDC) => return Err(Unsupported::DeferredHeight.into()),
+            Ok(0xE0..=0xEF | 0xFE) => {
+                if let Err(error) = segments.body() {
+                    return if error == JpegError::Truncated { Ok(()) } else { Err(error) };
+                }
+            }
             _ => return Err(JpegError::Malformed(Fault::Marker)),
         }
     }

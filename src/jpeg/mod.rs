@@ -12,13 +12,15 @@
 //! | scene and removed bytes | the original file, byte for byte | [`restore`] |
 //!
 //! Accepted are sequential Huffman-coded files of 8 bits, grey or YCbCr, in one scan. All else is
-//! [`JpegError::Unsupported`] and belongs to a pixel decoder; a file that ends early or contradicts itself is refused,
-//! so that nothing incomplete is ever examined as if it were whole.
+//! [`JpegError::Unsupported`]; of such files the module gives [`frame`](crate::frame) the samples, where it decodes them right,
+//! which a test shows for every sampling. A file that ends early or contradicts itself is refused, so that nothing incomplete
+//! is ever examined as if it were whole.
 
 mod bits;
 mod header;
 mod huffman;
 mod luma;
+mod planes;
 mod removed;
 mod scan;
 mod sequential;
@@ -30,8 +32,11 @@ mod write;
 pub(crate) mod tests;
 
 pub use header::Header;
+pub(crate) use header::Space;
 pub use luma::Reduction;
+pub(crate) use planes::Planes;
 pub use removed::{RestoreError, restore};
+pub(crate) use sequential::{Coded, claims, has_one_sample_a_pixel};
 pub use sequential::{Sequential, sequential};
 pub use splice::{Fill, SpliceError, Spliced};
 
@@ -67,7 +72,7 @@ pub enum JpegError {
     #[error("not a JPEG file")]
     NotJpeg,
     /// Valid perhaps, but for a pixel decoder.
-    #[error("JPEG kind outside the coefficient path: {0}")]
+    #[error("not a JPEG of a usual kind: {0}")]
     Unsupported(#[from] Unsupported),
     /// More pixels or bytes than [`Limits`] admit.
     #[error("JPEG beyond the limits")]
@@ -80,18 +85,18 @@ pub enum JpegError {
     Malformed(Fault),
 }
 
-/// Kinds of JPEG that a pixel decoder must take.
+/// Kinds of JPEG that cannot be spliced, or that nobody here decodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Unsupported {
     /// Progressive coding.
-    #[error("progressive")]
+    #[error("progressive coding")]
     Progressive,
     /// Lossless coding.
-    #[error("lossless")]
+    #[error("lossless coding")]
     Lossless,
     /// Hierarchical coding.
-    #[error("hierarchical")]
+    #[error("hierarchical coding")]
     Hierarchical,
     /// Arithmetic coding.
     #[error("arithmetic coding")]
@@ -103,22 +108,25 @@ pub enum Unsupported {
         bits: u8,
     },
     /// Neither grey nor three components, as CMYK.
-    #[error("{count} components")]
+    #[error("{count} colour components")]
     Components {
         /// Number of components.
         count: u8,
     },
     /// Luma does not have the most samples, or chroma does not divide them.
-    #[error("sampling factors")]
+    #[error("such sampling factors")]
     Sampling,
     /// RGB or another space without luma.
-    #[error("colour space")]
+    #[error("such a colour space")]
     Colour,
     /// More than one scan, or scans that no sequential one can stand for.
-    #[error("several scans")]
+    #[error("such an order of scans")]
     SeveralScans,
+    /// No Huffman tables: the standard's are meant.
+    #[error("Huffman tables that are left out")]
+    NoTables,
     /// The height is stated after the picture.
-    #[error("deferred height")]
+    #[error("a height that follows the image")]
     DeferredHeight,
 }
 

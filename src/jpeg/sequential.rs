@@ -3,9 +3,12 @@
 //! Owns the scans' order and what they add to each coefficient. A picture that no scan completes is refused, so that a
 //! file which ends early is not taken for a whole one. Knows nothing of samples.
 
+use std::ops::Range;
+
 use super::bits::{BitReader, Entropy};
-use super::header::{Component, Gathered, Segments};
+use super::header::{Component, Gathered, Segments, most_blocks, sequences};
 use super::huffman::{SymbolDecoder, extend};
+use super::planes::Planes;
 use super::write::{Block, Blocks, Coefficients};
 use super::{Fault, JpegError, Limits, Unsupported};
 use crate::geometry::Size;
@@ -27,7 +30,7 @@ pub struct Sequential {
     /// The file: the original's coefficients under the original's quantisation tables, without metadata.
     pub file: Vec<u8>,
     /// Where in the original its EXIF block lies, behind its six leading bytes.
-    pub exif: Option<std::ops::Range<usize>>,
+    pub exif: Option<Range<usize>>,
 }
 
 /// Codes the picture of `file`, a progressive JPEG or one with a scan for each component, in one sequential scan. Outside
@@ -35,56 +38,155 @@ pub struct Sequential {
 ///
 /// # Errors
 ///
-/// [`JpegError::Unsupported`] when the file is for a pixel decoder; others when it is damaged or incomplete.
+/// [`JpegError::Unsupported`] when only its samples can be had; others when it is damaged or incomplete.
 pub fn sequential(file: &[u8], limits: &Limits) -> Result<Sequential, JpegError> {
-    if file.len() > limits.max_bytes {
-        return Err(JpegError::TooLarge);
-    }
+    Coded::read(file, limits)?.sequential()
+}
+
+/// Size of the picture in `file` and most bytes that [`Coded`] and [`Planes`] hold of it, as its frame header claims.
+///
+/// # Errors
+///
+/// When there is none, or nobody here decodes its kind.
+pub(crate) fn claims(file: &[u8], limits: &Limits) -> Result<(Size, u64), JpegError> {
     if !file.starts_with(&[0xFF, 0xD8]) {
         return Err(JpegError::NotJpeg);
     }
     let mut segments = Segments::new(file, 2);
     let mut gathered = Gathered::default();
-    let mut picture: Option<Picture> = None;
-    let mut scans = 0;
     loop {
         match segments.marker()? {
-            0xD9 => break,
+            0xD9 | 0xDA => return Err(JpegError::Malformed(Fault::Frame)),
             marker @ 0xC0..=0xC2 => {
-                gathered.frame(marker, segments.body()?, limits)?;
-                let (_, size, components) = gathered.frame.as_ref().ok_or(JpegError::Malformed(Fault::Frame))?;
-                picture = Some(Picture::new(marker == 0xC2, *size, components.clone(), file.len())?);
-            }
-            0xDA => {
-                let picture = picture.as_mut().ok_or(JpegError::Malformed(Fault::Scan))?;
-                scans += 1;
-                if scans > MAX_SCANS {
-                    return Err(Unsupported::SeveralScans.into());
-                }
-                let scan = Scan::parse(segments.body()?, picture)?;
-                let data = file.get(segments.at()..).ok_or(JpegError::Truncated)?;
-                let length = picture.scan(&scan, &gathered, data)?;
-                segments.skip(length);
+                let (_, size, components) = gathered.frame(marker, &segments.frame_body()?, limits)?;
+                return Ok((*size, Planes::bytes(*size, components)));
             }
             marker => gathered.segment(marker, &mut segments)?,
         }
     }
-    let picture = picture.ok_or(JpegError::Malformed(Fault::Frame))?;
-    if !gathered.has_luma(&picture.components) {
-        return Err(Unsupported::Colour.into());
+}
+
+/// Whether the stream at the front of `file` has a sample of each component for every pixel. False when it does not say.
+pub(crate) fn has_one_sample_a_pixel(file: &[u8]) -> bool {
+    let frame = |file: &[u8]| {
+        let mut segments = Segments::new(file, 2);
+        let mut gathered = Gathered::default();
+        loop {
+            match segments.marker().ok()? {
+                marker @ 0xC0..=0xC2 => {
+                    let limits = Limits { max_pixels: u64::MAX, max_bytes: usize::MAX };
+                    let (_, _, components) = gathered.frame(marker, segments.body().ok()?, &limits).ok()?;
+                    let most = most_blocks(components);
+                    return Some(components.iter().all(|c| c.blocks == most));
+                }
+                0xD9 | 0xDA => return None,
+                marker => gathered.segment(marker, &mut segments).ok()?,
+            }
+        }
+    };
+    file.starts_with(&[0xFF, 0xD8]) && frame(file) == Some(true)
+}
+
+/// Every coefficient of a file, in whatever way it was coded.
+pub(crate) struct Coded {
+    picture: Picture,
+    gathered: Gathered,
+}
+
+impl Coded {
+    /// Reads all scans of `file`.
+    ///
+    /// # Errors
+    ///
+    /// [`JpegError::Unsupported`] when the file is of a kind that nobody here decodes; others when it is damaged or
+    /// incomplete.
+    pub(crate) fn read(file: &[u8], limits: &Limits) -> Result<Self, JpegError> {
+        if file.len() > limits.max_bytes {
+            return Err(JpegError::TooLarge);
+        }
+        if !file.starts_with(&[0xFF, 0xD8]) {
+            return Err(JpegError::NotJpeg);
+        }
+        let mut segments = Segments::new(file, 2);
+        let mut gathered = Gathered::default();
+        let mut picture: Option<Picture> = None;
+        let mut scans = 0;
+        loop {
+            let marker = match segments.marker() {
+                // The end may be left out: what the scans stated says whether they are all there.
+                Ok(0xD9) => break,
+                Err(JpegError::Truncated) if picture.is_some() => break,
+                marker => marker?,
+            };
+            match marker {
+                0xDC => match (&picture, segments.body()?) {
+                    (Some(picture), &[h, l]) if picture.size.height == u32::from(u16::from_be_bytes([h, l])) => {}
+                    _ => return Err(JpegError::Malformed(Fault::Frame)),
+                },
+                marker @ 0xC0..=0xC2 => {
+                    let (_, size, components) = gathered.frame(marker, &segments.frame_body()?, limits)?;
+                    picture = Some(Picture::new(marker == 0xC2, *size, components.clone(), file.len())?);
+                }
+                0xDA => {
+                    let picture = picture.as_mut().ok_or(JpegError::Malformed(Fault::Scan))?;
+                    if gathered.lacks_tables() {
+                        gathered.standard_tables();
+                    }
+                    scans += 1;
+                    if scans > MAX_SCANS {
+                        return Err(Unsupported::SeveralScans.into());
+                    }
+                    let scan = Scan::parse(segments.body()?, picture)?;
+                    let data = file.get(segments.at()..).ok_or(JpegError::Truncated)?;
+                    let length = picture.scan(&scan, &gathered, data)?;
+                    segments.skip(length);
+                }
+                marker => gathered.segment(marker, &mut segments)?,
+            }
+        }
+        let picture = picture.ok_or(JpegError::Malformed(Fault::Frame))?;
+        if picture.components.iter().any(|c| gathered.quant[c.quant].is_none()) {
+            return Err(JpegError::Malformed(Fault::QuantTable));
+        }
+        // Every bit of every coefficient must have been stated: somebody may have put an end marker behind what is left of
+        // a file.
+        if picture.stated.iter().flatten().any(|bits| *bits != 0) {
+            return Err(JpegError::Truncated);
+        }
+        Ok(Self { picture, gathered })
     }
-    if picture.components.iter().any(|c| gathered.quant[c.quant].is_none()) {
-        return Err(JpegError::Malformed(Fault::QuantTable));
+
+    /// The file of one scan.
+    ///
+    /// # Errors
+    ///
+    /// [`JpegError::Unsupported`] when no such file can be spliced.
+    pub(crate) fn sequential(&self) -> Result<Sequential, JpegError> {
+        let Self { picture: Picture { size, components, blocks, .. }, gathered } = self;
+        sequences(components)?;
+        if !gathered.has_luma(components) {
+            return Err(Unsupported::Colour.into());
+        }
+        let written = Coefficients { size: *size, components, quant: &gathered.quant, blocks }.write();
+        let file = written.ok_or(Unsupported::SeveralScans)?;
+        Ok(Sequential { file, exif: gathered.exif.clone() })
     }
-    // Every bit of every coefficient must have been stated: somebody may have put an end marker behind what is left of a
-    // file.
-    if picture.stated.iter().flatten().any(|bits| *bits != 0) {
-        return Err(JpegError::Truncated);
+
+    /// The samples of each component, as [`Planes`].
+    ///
+    /// # Errors
+    ///
+    /// [`JpegError::Unsupported`] when the components' samples do not divide one another.
+    pub(crate) fn planes(self) -> Result<Planes, JpegError> {
+        let Self { picture: Picture { size, components, blocks, .. }, gathered } = self;
+        let space = gathered.space(&components);
+        Planes::new(size, &components, blocks, &gathered.quant, space)
     }
-    let Picture { size, components, blocks, .. } = &picture;
-    let written = Coefficients { size: *size, components, quant: &gathered.quant, blocks }.write();
-    let file = written.ok_or(Unsupported::SeveralScans)?;
-    Ok(Sequential { file, exif: gathered.exif })
+
+    /// Where in the file its EXIF block lies, behind its six leading bytes.
+    pub(crate) fn exif(&self) -> Option<Range<usize>> {
+        self.gathered.exif.clone()
+    }
 }
 
 /// A scan's header.
@@ -145,7 +247,7 @@ struct Picture {
 
 impl Picture {
     fn new(progressive: bool, size: Size, components: Vec<Component>, file_len: usize) -> Result<Self, JpegError> {
-        let (h, v) = components[0].blocks;
+        let (h, v) = most_blocks(&components);
         let mcus = (size.width.div_ceil(8 * h) as usize, size.height.div_ceil(8 * v) as usize);
         let count = |c: &Component| mcus.0 * mcus.1 * (c.blocks.0 * c.blocks.1) as usize;
         // A DC value takes a bit at least, and blocks beyond the picture, which may have none, are fewer than the others or
@@ -177,7 +279,7 @@ impl Picture {
             self.mcus
         } else {
             // A single component's scan has no blocks beyond the picture.
-            let (c, (h, v)) = (&self.components[scan.components[0].0], self.components[0].blocks);
+            let (c, (h, v)) = (&self.components[scan.components[0].0], most_blocks(&self.components));
             let side = |pixels: u32, own: u32, most: u32| (pixels * own).div_ceil(8 * most) as usize;
             (side(self.size.width, c.blocks.0, h), side(self.size.height, c.blocks.1, v))
         };

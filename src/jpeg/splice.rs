@@ -77,6 +77,17 @@ impl Jpeg {
     /// Makes the MCUs under `areas` flat and drops everything that is not picture. `file` must be what was parsed.
     /// Areas or parts of them outside the picture are ignored.
     pub fn splice(&self, file: &[u8], areas: &[PixelRect], fill: Fill) -> Result<Spliced, SpliceError> {
+        self.splice_with(file, areas, fill, None)
+    }
+
+    /// The same, with one segment more in the scene: an APP1 whose body is `exif`.
+    pub(crate) fn splice_with(
+        &self,
+        file: &[u8],
+        areas: &[PixelRect],
+        fill: Fill,
+        exif: Option<&[u8]>,
+    ) -> Result<Spliced, SpliceError> {
         if file.len() != self.file_len {
             return Err(SpliceError::AnotherFile);
         }
@@ -85,7 +96,7 @@ impl Jpeg {
         let needed = writer.needed_codes(&mask)?;
         let codes = Codes::new(self, &needed)?;
 
-        let mut scene = self.scene_head(&codes);
+        let mut scene = self.scene_head(&codes, exif);
         let scan_start = scene.file.0.len();
         let listed = writer.scan(&mask, &codes, &mut scene.file.0)?;
         scene.file.0.extend_from_slice(&[0xFF, 0xD9]);
@@ -133,9 +144,12 @@ impl Jpeg {
     }
 
     /// The scene up to its scan: only what is needed to decode it.
-    fn scene_head(&self, codes: &Codes) -> Scene {
+    fn scene_head(&self, codes: &Codes, exif: Option<&[u8]>) -> Scene {
         let header = &self.header;
         let mut scene = Scene { file: Segments::new(), tables: Vec::new() };
+        if let Some(exif) = exif {
+            scene.file.add(0xE1, exif);
+        }
         for (number, table) in (0u8..).zip(&header.quant) {
             if let Some(table) =
                 table.as_ref().filter(|_| header.components.iter().any(|c| c.quant == usize::from(number)))

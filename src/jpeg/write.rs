@@ -113,8 +113,8 @@ impl Segments {
     }
 }
 
-/// The tables of luma or chroma.
-fn specs(chroma: usize) -> [TableSpec; 2] {
+/// The standard's tables of luma (0) or chroma (1), for DC and AC.
+pub(super) fn specs(chroma: usize) -> [TableSpec; 2] {
     let ac = if chroma == 0 { AC_LUMA } else { AC_CHROMA };
     [
         TableSpec { counts: DC[chroma], symbols: (0..12).collect() },

@@ -287,8 +287,7 @@ impl<'s, S: RecordSink> Sealing<'s, S> {
         match arrival {
             Arrival::Idle => {}
             Arrival::Fault(path, fault) => {
-                // A loop or a FIFO holds no image that could be lost.
-                self.summary.failed += u64::from(matches!(fault, SourceFault::Io(_)));
+                self.summary.failed += u64::from(fault.is_loss());
                 self.progress.note(&path, &Note::Skipped(fault));
             }
             Arrival::Image(done) => {

@@ -1,7 +1,7 @@
 //! A folder becomes a sequence of image files, always in the same order.
 //!
-//! Owns which files are images: those whose name says so, whatever they hold, and those whose first bytes say so. Opens
-//! nothing that is not a regular file.
+//! Owns which files are images: those whose name says so, whatever they hold, and those whose first bytes say so. No other
+//! file is passed over in silence but text and what is known to show nobody. Opens nothing that is not a regular file.
 
 use std::fs::{self, Metadata};
 use std::io::{self, Read};
@@ -14,7 +14,7 @@ use walkdir::WalkDir;
 use super::captures::{CAPTURES_FILE, Captures, CapturesError};
 use crate::capture::Circumstances;
 use crate::files;
-use crate::frame::Format;
+use crate::frame::{Format, Kind};
 
 /// An image file that was found.
 pub struct SourceImage {
@@ -38,9 +38,22 @@ pub enum SourceFault {
     /// A FIFO, a socket or a device that is named like an image.
     #[error("not a regular file: not opened")]
     NotAFile,
+    /// Moving pictures, which are not treated: the file stays where it is, unsealed.
+    #[error("a video ({0}): videos are not treated, it stays as it is")]
+    Video(&'static str),
+    /// Nothing that this program knows, so that nobody knows whether it shows anybody.
+    #[error("neither a picture nor text: not treated, it stays as it is")]
+    Unknown,
     /// A file or a folder that cannot be looked at.
     #[error("cannot be read")]
     Io(#[source] io::Error),
+}
+
+impl SourceFault {
+    /// Whether something may have been passed over that shows somebody. A loop or a FIFO holds nothing that could be lost.
+    pub fn is_loss(&self) -> bool {
+        !matches!(self, Self::Loop | Self::NotAFile)
+    }
 }
 
 /// One step of the walk.
@@ -142,13 +155,20 @@ impl Source {
                 continue;
             }
             if !named {
-                match begins_like_an_image(entry.path()) {
-                    Ok(true) => {}
-                    // What cannot be read and is not named like an image is not known to be one.
-                    Ok(false) | Err(_) => {
+                match kind_of(entry.path()) {
+                    // A picture that nobody here decodes is taken like one that cannot be decoded: whole.
+                    Ok(Kind::Image(_) | Kind::Foreign(_)) => {}
+                    Ok(Kind::Beside) => {
                         self.ignored += 1;
                         continue;
                     }
+                    Ok(Kind::Unknown) if is_system_file(entry.path()) => {
+                        self.ignored += 1;
+                        continue;
+                    }
+                    Ok(Kind::Video(name)) => return Some(Found::Fault(entry.into_path(), SourceFault::Video(name))),
+                    Ok(Kind::Unknown) => return Some(Found::Fault(entry.into_path(), SourceFault::Unknown)),
+                    Err(error) => return Some(Found::Fault(entry.into_path(), SourceFault::Io(error))),
                 }
             }
             let length = match entry.metadata() {
@@ -174,8 +194,14 @@ fn is_named_like_an_image(path: &Path) -> bool {
     path.extension().and_then(|extension| extension.to_str()).is_some_and(Format::claims)
 }
 
-fn begins_like_an_image(path: &Path) -> io::Result<bool> {
-    Ok(Format::sniff(&files::begin(path, Format::SNIFFED_BYTES as u64)?).is_some())
+fn kind_of(path: &Path) -> io::Result<Kind> {
+    Ok(Kind::sniff(&files::begin(path, Kind::SNIFFED_BYTES as u64)?))
+}
+
+/// Whether a file of this name is what a system keeps of a folder.
+fn is_system_file(path: &Path) -> bool {
+    const NAMES: [&str; 4] = [".DS_Store", "Thumbs.db", "ehthumbs.db", "desktop.ini"];
+    path.file_name().is_some_and(|name| NAMES.iter().any(|known| name.eq_ignore_ascii_case(known)))
 }
 
 /// A file's bytes, and how to tell whether it is still the same file.

@@ -73,9 +73,10 @@ pub struct Summary {
     pub recoded: u64,
     /// Captures sealed whole because they could not be examined.
     pub unreadable: u64,
-    /// Files and folders that could not be read from disk. They are not in the vault.
+    /// Files and folders that could not be read from disk, and files that are not treated: videos, and what is neither a picture
+    /// nor text. They are not in the vault.
     pub failed: u64,
-    /// Files that are no images.
+    /// Files that show nobody: text, and what systems and this program keep beside images.
     pub ignored: u64,
     /// Files deleted after their records were committed.
     pub consumed: u64,

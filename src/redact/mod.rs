@@ -3,7 +3,8 @@
 //! Owns what takes the place of blanked pixels, the grid to which areas keep, and how a scene is coded. Knows nothing of
 //! keys, vaults or files, nor of how areas were found.
 //!
-//! A scene is always a JPEG without any metadata segment, whatever the original was: it is for looking at.
+//! A scene is always a JPEG, whatever the original was: it is for looking at. Of metadata it has nothing but the one tag that
+//! says which way up it is, where the original was not stored upright.
 //!
 //! - An image that is held as coefficients is *spliced*: its scene is the original's own bits but for flat areas, and
 //!   scene and [`Redaction::removed`] together give back the original.
@@ -52,10 +53,7 @@ fn widened(wide: Rect, size: Size, (across, down): (u32, u32)) -> Option<PixelRe
 fn grid(frame: &Frame) -> (u32, u32) {
     let (across, down) = match frame.content() {
         Content::Coefficients(jpeg, _) => jpeg.mcu_pixels(),
-        Content::Pixels(picture) => picture.coding.as_ref().map_or((8, 8), |JpegCoding { sampling, .. }| {
-            // A file may state chroma of more samples than luma; it is then coded with as many.
-            [sampling.horizontal, sampling.vertical].map(|factor| 8 * u32::from(factor.max(1))).into()
-        }),
+        Content::Pixels(picture) => picture.unit,
     };
     // Usual units are 8, 16 or 32 pixels wide and high.
     let multiple = |unit: u32| if GRID.is_multiple_of(unit) { GRID } else { unit };
@@ -64,7 +62,7 @@ fn grid(frame: &Frame) -> (u32, u32) {
 
 /// A redacted image and what was taken from it.
 pub struct Redaction<'o> {
-    /// The scene: a file of its own, without metadata.
+    /// The scene: a file of its own, without metadata but which way up it is.
     pub scene: Vec<u8>,
     /// The scene's media type.
     pub media_type: &'static str,
@@ -104,7 +102,7 @@ impl Method {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RedactError {
-    /// The pixel decoder refuses an image whose coefficients cannot be spliced.
+    /// An image whose coefficients cannot be spliced gives no samples.
     #[error("the scene could not be made from pixels")]
     Decode(#[from] DecodeError),
     /// The encoder refused.
@@ -123,8 +121,10 @@ pub enum RedactError {
 /// When the scene cannot be encoded; then nothing may be shown of the image.
 pub fn redact<'o>(frame: Frame, original: &'o [u8], areas: &[PixelRect]) -> Result<Redaction<'o>, RedactError> {
     const MEDIA_TYPE: &str = "image/jpeg";
+    let exif = frame.orientation().exif();
+    let exif = exif.as_ref().map(<[u8; 32]>::as_slice);
     if let Content::Coefficients(jpeg, sequential) = frame.content()
-        && let Some((scene, removed)) = spliced(jpeg, sequential.as_deref().unwrap_or(original), areas)
+        && let Some((scene, removed)) = spliced(jpeg, sequential.as_deref().unwrap_or(original), areas, exif)
     {
         // What was removed gives back the file that was spliced.
         let (method, removed) = match sequential {
@@ -137,18 +137,19 @@ pub fn redact<'o>(frame: Frame, original: &'o [u8], areas: &[PixelRect]) -> Resu
     for &area in areas {
         picture.fill(area, FILL);
     }
-    Ok(Redaction { scene: encode(&picture)?, media_type: MEDIA_TYPE, method: Method::Whole, removed: original.into() })
+    let scene = encode(&picture, exif)?;
+    Ok(Redaction { scene, media_type: MEDIA_TYPE, method: Method::Whole, removed: original.into() })
 }
 
 /// The scene and what was removed; `None` when the original's tables have no room for the codes that flat areas need, or
 /// could not be given back: the pixel path then serves.
-fn spliced(jpeg: &Jpeg, original: &[u8], areas: &[PixelRect]) -> Option<(Vec<u8>, Vec<u8>)> {
+fn spliced(jpeg: &Jpeg, original: &[u8], areas: &[PixelRect], exif: Option<&[u8]>) -> Option<(Vec<u8>, Vec<u8>)> {
     let fill = Fill { y: FILL, cb: 128, cr: 128 };
-    let Spliced { scene, removed, .. } = jpeg.splice(original, areas, fill).ok()?;
+    let Spliced { scene, removed, .. } = jpeg.splice_with(original, areas, fill, exif).ok()?;
     Some((scene, removed?))
 }
 
-fn encode(picture: &Picture) -> Result<Vec<u8>, RedactError> {
+fn encode(picture: &Picture, exif: Option<&[u8]>) -> Result<Vec<u8>, RedactError> {
     let size = picture.size;
     let (Ok(width), Ok(height)) = (u16::try_from(size.width), u16::try_from(size.height)) else {
         return Err(RedactError::TooLong(size));
@@ -156,6 +157,9 @@ fn encode(picture: &Picture) -> Result<Vec<u8>, RedactError> {
     // A fifth of a byte a pixel is what photographs of usual quality take.
     let mut scene = Vec::with_capacity(size.pixels() as usize / 5 + 1024);
     let mut encoder = Encoder::new(&mut scene, LOSSLESS_SOURCE_QUALITY);
+    if let Some(exif) = exif {
+        encoder.add_app_segment(1, exif.to_vec()).map_err(RedactError::Encode)?;
+    }
     encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
     match &picture.coding {
         Some(JpegCoding { luma, chroma, sampling }) => {

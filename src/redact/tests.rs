@@ -137,9 +137,132 @@ fn what_cannot_be_spliced_takes_the_pixel_path() {
     let shown = luma(&scene);
     assert!(shown.data.iter().enumerate().all(|(i, &sample)| (sample == FILL) == (i % 32 >= 16)));
 
-    // No room in the tables for flat blocks' codes, and pixel decoders refuse such tables.
+    // No room in the tables for flat blocks' codes.
     let file = crate::jpeg::tests::full_tables();
-    assert!(matches!(redact(frame(&file), &file, &[area]), Err(RedactError::Decode(_))));
+    let Redaction { method, removed, scene, .. } = redacted(&file, &[area]);
+    assert!(method == Method::Whole && *removed == file);
+    assert!(luma(&scene).data.iter().enumerate().all(|(i, &sample)| sample == FILL || i % 32 < 16));
+}
+
+/// Scenes of pictures that differ only under what is blanked are the same, byte for byte, whatever the format.
+#[test]
+fn what_was_blanked_is_nowhere_in_a_scene_of_pixels() {
+    let area = PixelRect::new(32, 16, 48, 32);
+    let [picture, other] = [0, 1].map(|number| {
+        let mut picture = picture(120, 77);
+        for (x, y, pixel) in picture.enumerate_pixels_mut() {
+            if number == 1 && area.contains(x, y) {
+                *pixel = image::Rgb([255 - pixel.0[0], (x * 5) as u8, (y * 3) as u8]);
+            }
+        }
+        image::DynamicImage::ImageRgb8(picture)
+    });
+    use image::ImageFormat::{Bmp, Png, Tiff, WebP};
+    for format in [Png, Bmp, Tiff, WebP] {
+        let scenes = [&picture, &other].map(|picture| {
+            let mut file = std::io::Cursor::new(Vec::new());
+            picture.write_to(&mut file, format).unwrap();
+            redacted(file.get_ref(), &[area]).scene
+        });
+        assert!(scenes[0] == scenes[1], "{format:?}");
+    }
+    // JPEGs that are not spliced: CMYK, YCCK, RGB, and luma coarser than chroma.
+    let four = [(2, 2), (1, 1), (1, 1), (2, 2)];
+    for (sampling, adobe) in [
+        (&four[..], None),
+        (&four, Some(2)),
+        (&[(2, 1), (1, 1), (1, 1), (1, 2)], Some(0)),
+        (&[(3, 1), (1, 1), (1, 1), (3, 1)], Some(2)),
+        (&[(2, 2), (1, 1), (1, 1)], Some(0)),
+        (&[(1, 1), (2, 1), (2, 1)], None),
+        (&[(1, 2), (2, 1), (1, 1)], None),
+    ] {
+        let (files, changed) = crate::jpeg::tests::drawn_twice(sampling, adobe);
+        let scenes = files.map(|file| {
+            let frame = frame(&file);
+            assert!(matches!(frame.content(), Content::Pixels(..)), "{sampling:?}");
+            let area = redaction_area(changed.rect(), &frame).unwrap();
+            redact(frame, &file, &[area]).unwrap().scene
+        });
+        assert!(scenes[0] == scenes[1], "{sampling:?} {adobe:?}");
+    }
+}
+
+/// Lossy WebP: red on the left, grey on the right, with half as many samples of chroma as of luma.
+#[rustfmt::skip]
+const RED_AND_GREY: [u8; 98] = [
+    0x52, 0x49, 0x46, 0x46, 0x5A, 0x00, 0x00, 0x00, 0x57, 0x45, 0x42, 0x50, 0x56, 0x50, 0x38, 0x20, 0x4E, 0x00, 0x00, 0x00,
+    0xF0, 0x03, 0x00, 0x9D, 0x01, 0x2A, 0x40, 0x00, 0x20, 0x00, 0x3E, 0x31, 0x16, 0x89, 0x43, 0x22, 0x21, 0x21, 0x16, 0x0D,
+    0x54, 0x00, 0x20, 0x03, 0x04, 0xB1, 0x80, 0x66, 0x7F, 0x40, 0x3F, 0x00, 0x00, 0x20, 0xC6, 0x2A, 0xD2, 0xBC, 0xB1, 0x00,
+    0x00, 0xFE, 0xF5, 0xE6, 0x7F, 0xFF, 0xA3, 0x0F, 0xE1, 0x87, 0xF0, 0xC3, 0xFB, 0xE9, 0x7F, 0xFF, 0x6D, 0x03, 0xFB, 0x52,
+    0xCF, 0xDA, 0x96, 0x7F, 0xDB, 0x11, 0xB7, 0xC9, 0x82, 0x02, 0xE8, 0x80, 0x7C, 0x59, 0x0A, 0x00, 0x00, 0x00,
+];
+
+#[test]
+fn no_colour_of_a_blanked_area_reaches_the_pixels_beside_it() {
+    let scene = redacted(&RED_AND_GREY, &[PixelRect::new(0, 0, 32, 32)]).scene;
+    let shown = frame(&scene).into_picture(&scene).unwrap().into_rgb();
+    for (x, y, pixel) in shown.enumerate_pixels().filter(|(x, ..)| *x >= 32) {
+        let [r, g, b] = pixel.0;
+        // A decoder that smooths makes it 27.
+        assert!(r.abs_diff(g) <= 8 && b.abs_diff(g) <= 8, "{pixel:?} at {x}, {y}");
+    }
+}
+
+#[test]
+fn a_scene_stands_the_way_its_original_does() {
+    let upright = redacted(&jpeg(&picture(48, 32), |_| {}), &[]).scene;
+    assert!(!upright.windows(4).any(|w| w == b"Exif"));
+    for value in 1..=8u8 {
+        let exif = |more: &[u8]| {
+            [b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0", [value, 0, 0, 0, 0, 0, 0].as_slice(), more]
+                .concat()
+        };
+        // One spliced, one made sequential first, one of pixels.
+        type Set = fn(&mut jpeg_encoder::Encoder<&mut Vec<u8>>);
+        let kinds: [Set; 2] = [|_| {}, |e| e.set_progressive(true)];
+        let mut files: Vec<Vec<u8>> = kinds
+            .iter()
+            .map(|set| {
+                jpeg(&picture(48, 32), |e| {
+                    set(e);
+                    e.add_app_segment(1, exif(b"a camera's serial number")).unwrap();
+                })
+            })
+            .collect();
+        let (mut pixels, _) = crate::jpeg::tests::drawn_twice(&[(1, 1), (2, 1), (2, 1)], None);
+        let body = exif(&[]);
+        let segment = [&[0xFF, 0xE1, 0, body.len() as u8 + 2], body.as_slice()].concat();
+        pixels[0].splice(2..2, segment);
+        files.push(std::mem::take(&mut pixels[0]));
+        for file in files {
+            let original = frame(&file);
+            let orientation = original.orientation();
+            let Redaction { scene, method, removed, .. } =
+                redact(original, &file, &[PixelRect::new(0, 0, 16, 16)]).unwrap();
+            assert_eq!(frame(&scene).orientation(), orientation, "EXIF {value}");
+            // The one tag, in the fewest bytes that say it, or none.
+            let segments: Vec<usize> = (0..scene.len() - 1).filter(|&at| scene[at..at + 2] == [0xFF, 0xE1]).collect();
+            match segments[..] {
+                [] => assert_eq!(value, 1),
+                [at] => assert!(value > 1 && scene[at + 2..][..2] == [0, 34] && scene[at + 4..][..32] == body),
+                _ => panic!("{segments:?}"),
+            }
+            assert!(!scene.windows(6).any(|w| w == b"serial"));
+            let digest = *blake3::hash(&file).as_bytes();
+            assert!(*restore(method.code(), Some(&scene), &removed, &digest).unwrap() == file);
+        }
+    }
+}
+
+#[test]
+fn what_stands_before_a_picture_comes_back_with_it() {
+    let file =
+        [b"--part\r\nContent-Type: image/jpeg\r\n\r\n".as_slice(), &jpeg(&picture(48, 32), |_| {}), b"\r\n"].concat();
+    let Redaction { scene, method, removed, .. } = redacted(&file, &[PixelRect::new(0, 0, 16, 16)]);
+    assert!(method == Method::Whole && *removed == file);
+    assert!(scene.starts_with(&[0xFF, 0xD8, 0xFF, 0xE0]) && !scene.windows(7).any(|w| w == b"Content"));
+    assert!(luma(&scene).crop(PixelRect::new(0, 0, 16, 16)).data.iter().all(|&sample| sample == FILL));
 }
 
 #[test]

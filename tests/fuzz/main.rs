@@ -40,6 +40,53 @@ fn coded((width, height): (u16, u16), factor: SamplingFactor, scans: Scans, grey
     file
 }
 
+/// A TIFF file of two pages: a small copy first, and the picture behind it.
+fn two_pages() -> Vec<u8> {
+    let mut file = b"II*\0\x08\0\0\0".to_vec();
+    for (side, kind) in [(4u32, 1u32), (9, 0)] {
+        let at = file.len() as u32;
+        let strip = at + 2 + 12 * 9 + 4;
+        let next = if kind == 1 { strip + side * side } else { 0 };
+        file.extend(9u16.to_le_bytes());
+        let entries = [
+            (254, kind),
+            (256, side),
+            (257, side),
+            (258, 8),
+            (259, 1),
+            (262, 1),
+            (273, strip),
+            (278, side),
+            (279, side * side),
+        ];
+        for (tag, value) in entries {
+            file.extend((tag as u16).to_le_bytes());
+            file.extend([4, 0, 1, 0, 0, 0]);
+            file.extend(value.to_le_bytes());
+        }
+        file.extend(next.to_le_bytes());
+        file.extend((0..side * side).map(|i| i as u8));
+    }
+    file
+}
+
+/// Files that are not JPEGs alone.
+fn containers() -> impl Strategy<Value = Vec<u8>> {
+    use image::ImageFormat::{Bmp, Png, Tiff, WebP};
+    let encoded = |format| {
+        let mut file = std::io::Cursor::new(Vec::new());
+        image::RgbaImage::from_fn(9, 7, |x, y| image::Rgba([x as u8, y as u8, 9, 255]))
+            .write_to(&mut file, format)
+            .expect("encoded");
+        file.into_inner()
+    };
+    let mut files: Vec<Vec<u8>> = [Bmp, Png, Tiff, WebP].map(encoded).to_vec();
+    files.push(two_pages());
+    let part = b"--part\r\nContent-Type: image/jpeg\r\n\r\n".as_slice();
+    files.push([part, &coded((9, 7), SamplingFactor::F_2_2, Scans::One(0), false), b"\r\n--part--\r\n"].concat());
+    prop::sample::select(files)
+}
+
 fn seeds() -> impl Strategy<Value = Vec<u8>> {
     use SamplingFactor::{F_1_1, F_1_2, F_2_1, F_2_2, F_4_1};
     let factors = prop::sample::select(vec![F_1_1, F_1_2, F_2_1, F_2_2, F_4_1]);
@@ -76,8 +123,8 @@ fn damages() -> impl Strategy<Value = Vec<Damage>> {
     prop::collection::vec(damage, 0..4)
 }
 
-fn damaged() -> impl Strategy<Value = Vec<u8>> {
-    (seeds(), damages()).prop_map(|(mut file, damages)| {
+fn damaged(seeds: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
+    (seeds, damages()).prop_map(|(mut file, damages)| {
         for damage in damages {
             let length = file.len();
             if length == 0 {
@@ -101,13 +148,18 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn parse(file in damaged()) {
+    fn parse(file in damaged(seeds())) {
         properties::parse(&file);
     }
 
     #[test]
-    fn splice_and_restore(places in any::<[u8; 8]>(), file in damaged()) {
+    fn splice_and_restore(places in any::<[u8; 8]>(), file in damaged(seeds())) {
         properties::splice_and_restore(&[&places, &file[..]].concat());
+    }
+
+    #[test]
+    fn frame(file in damaged(prop_oneof![2 => containers(), 1 => seeds()])) {
+        properties::frame(&file);
     }
 
     #[test]
@@ -117,11 +169,19 @@ proptest! {
 }
 
 #[test]
+fn the_seeds_are_sound() {
+    let limits = safelight::frame::Limits::default();
+    let size = |file: &[u8]| safelight::frame::Header::read(file, &limits).expect("sound").size();
+    assert_eq!(size(&two_pages()), safelight::geometry::Size::new(9, 9));
+}
+
+#[test]
 fn regressions() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/regressions");
     for (name, property) in [
         ("jpeg_parse", properties::parse as fn(&[u8])),
         ("jpeg_splice", properties::splice_and_restore),
+        ("frame", properties::frame),
         ("jpeg_luma", properties::luma),
     ] {
         // None yet is none.

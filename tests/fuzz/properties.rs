@@ -64,6 +64,16 @@ pub fn splice_and_restore(data: &[u8]) {
     let _ = restore(data, &removed);
 }
 
+/// Whatever a file is, telling and decoding it ends without a panic, and what is taken has all its pixels.
+pub fn frame(file: &[u8]) {
+    let limits = safelight::frame::Limits { max_pixels: 1 << 20, max_decoded_bytes: 1 << 23 };
+    assert!(safelight::frame::Format::sniff(file) == safelight::frame::Format::sniff(&file[..file.len().min(4096)]));
+    if let Ok(frame) = Frame::decode(file, &limits) {
+        let luma = frame.reduced(1);
+        assert!(luma.size == frame.size() && luma.data.len() as u64 == frame.size().pixels());
+    }
+}
+
 /// Luma is the pixel decoder's, and its reductions are near the means of that. The bytes become pixels and the way in
 /// which they are coded.
 pub fn luma(data: &[u8]) {

@@ -49,8 +49,16 @@ impl Picture {
     }
 
     pub fn mcus_across_and_down(size: (u16, u16), sampling: &[(u8, u8)]) -> (usize, usize) {
-        let (h, v) = if sampling.len() == 1 { (1, 1) } else { sampling[0] };
+        let (h, v) = Self::most(sampling);
         (usize::from(size.0).div_ceil(8 * usize::from(h)), usize::from(size.1).div_ceil(8 * usize::from(v)))
+    }
+
+    /// The most blocks of one component, across and down.
+    pub fn most(sampling: &[(u8, u8)]) -> (u8, u8) {
+        match sampling {
+            [_] => (1, 1),
+            all => all.iter().fold((1, 1), |(h, v), &(ch, cv)| (h.max(ch), v.max(cv))),
+        }
     }
 
     fn component_of(&self, block: usize) -> usize {
@@ -69,7 +77,7 @@ impl Picture {
         let per_interval = if self.restart == 0 { self.mcus.len() } else { self.restart };
         let interval = |mcus: &[Vec<Block>]| {
             let mut out = Vec::new();
-            let mut before = [0i32; 3];
+            let mut before = [0i32; 4];
             for (index, block) in mcus.iter().flat_map(|mcu| mcu.iter().enumerate()) {
                 let component = self.component_of(index);
                 let table = usize::from(component > 0);
@@ -235,7 +243,7 @@ pub fn blocks() -> impl Strategy<Value = Block> {
     })
 }
 
-pub const SAMPLINGS: [&[(u8, u8)]; 8] = [
+pub const SAMPLINGS: [&[(u8, u8)]; 11] = [
     &[(1, 1)],
     &[(2, 2)],
     &[(1, 1), (1, 1), (1, 1)],
@@ -244,6 +252,9 @@ pub const SAMPLINGS: [&[(u8, u8)]; 8] = [
     &[(2, 2), (1, 1), (1, 1)],
     &[(4, 1), (1, 1), (1, 1)],
     &[(2, 2), (2, 1), (1, 2)],
+    &[(3, 1), (1, 1), (1, 1)],
+    &[(3, 2), (3, 1), (1, 1)],
+    &[(1, 4), (1, 2), (1, 1)],
 ];
 
 /// Small pictures of every kind that the coefficient path accepts.

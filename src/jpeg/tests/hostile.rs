@@ -21,11 +21,16 @@ fn with(file: &[u8], marker: u8, offset: usize, bytes: &[u8]) -> Vec<u8> {
 #[test]
 fn cut_at_every_byte() {
     let file = small();
-    for end in 0..file.len() {
+    // Without its end marker the picture is still all there.
+    let whole = file.len() - 2;
+    for end in 0..whole {
         assert!(refused(&file[..end]).is_some(), "{end} bytes of {} were taken", file.len());
     }
-    assert_eq!(refused(&file), None);
-    assert_eq!(refused(&file[..file.len() - 2]), Some(JpegError::Truncated));
+    for end in whole..=file.len() {
+        assert!(coefficients(&parse(&file[..end])) == coefficients(&parse(&file)));
+        check_splice(&file[..end], &[PixelRect::new(5, 5, 20, 20)], Fill::BLACK).unwrap();
+    }
+    assert_eq!(refused(&file[..whole - 1]), Some(JpegError::Truncated));
     assert_eq!(refused(&[]), Some(JpegError::Truncated));
 }
 

@@ -3,6 +3,8 @@
 mod coder;
 mod encoders;
 mod hostile;
+mod reference;
+mod samplings;
 mod scans;
 
 use proptest::prelude::*;
@@ -207,6 +209,27 @@ pub(crate) fn drawn(size: (u16, u16), sampling: &[(u8, u8)], restart: usize, tab
     let mcus = (0..across * down).map(|mcu| (0..blocks).map(|at| block(mcu, at)).collect()).collect();
     let (behind, sampling) = (Vec::new(), sampling.to_vec());
     Picture { size, sampling, restart, tables, mcus, padding: false, behind, fill: 0, dirty: false }.write()
+}
+
+/// Two files that differ in one MCU alone, and what it covers. `adobe` is the colour transform that Adobe's segment states.
+pub(crate) fn drawn_twice(sampling: &[(u8, u8)], adobe: Option<u8>) -> ([Vec<u8>; 2], PixelRect) {
+    let most = Picture::most(sampling);
+    let unit = (8 * u32::from(most.0), 8 * u32::from(most.1));
+    let size = (3 * unit.0 as u16, 3 * unit.1 as u16);
+    let files = [20, -25].map(|dc| {
+        let block = |mcu: usize| std::array::from_fn(|k| if k == 0 { if mcu == 4 { dc } else { 0 } } else { 0 });
+        let mcus = (0..9).map(|mcu| vec![block(mcu); Picture::blocks_per_mcu(sampling)]).collect();
+        let (behind, sampling, tables) = (Vec::new(), sampling.to_vec(), TableKind::All);
+        let picture =
+            Picture { size, sampling, restart: 0, tables, mcus, padding: true, behind, fill: 0, dirty: false };
+        let mut file = picture.write();
+        if let Some(transform) = adobe {
+            let segment = [b"\xFF\xEE\0\x0EAdobe\0d\0\0\0\0".as_slice(), &[transform]].concat();
+            file.splice(2..2, segment);
+        }
+        file
+    });
+    (files, PixelRect::new(unit.0, unit.1, unit.0, unit.1))
 }
 
 /// A file of four grey blocks whose DC table has no room for the codes of a flat area.

@@ -8,9 +8,9 @@ use crate::jpeg::bits::{BitWriter, stuff};
 use crate::jpeg::huffman::{Encoder, TableSpec, category, value_bits};
 
 /// One scan: components, first and last coefficient, the bit stated before plus one (0 for none), and the one stated.
-type Script = (&'static [usize], usize, usize, u8, u8);
+pub type Script = (&'static [usize], usize, usize, u8, u8);
 
-const PROGRESSIVE: [Script; 10] = [
+pub const PROGRESSIVE: [Script; 10] = [
     (&[0, 1, 2], 0, 0, 0, 1),
     (&[0], 1, 5, 0, 2),
     (&[2], 1, 63, 0, 1),
@@ -23,18 +23,18 @@ const PROGRESSIVE: [Script; 10] = [
     (&[0], 1, 63, 1, 0),
 ];
 
-const SEPARATE: [Script; 3] = [(&[0], 0, 63, 0, 0), (&[1], 0, 63, 0, 0), (&[2], 0, 63, 0, 0)];
+pub const SEPARATE: [Script; 4] = [(&[0], 0, 63, 0, 0), (&[1], 0, 63, 0, 0), (&[2], 0, 63, 0, 0), (&[3], 0, 63, 0, 0)];
 
 /// Codes of 9 bits for every symbol.
-fn codes() -> TableSpec {
+pub fn codes() -> TableSpec {
     let mut counts = [0; 16];
     (counts[7], counts[8]) = (200, 56);
     TableSpec { counts, symbols: (0..=255).collect() }
 }
 
-struct Writer<'a> {
-    picture: &'a Picture,
-    encoder: Encoder,
+pub struct Writer<'a> {
+    pub picture: &'a Picture,
+    pub encoder: Encoder,
 }
 
 impl Writer<'_> {
@@ -54,7 +54,8 @@ impl Writer<'_> {
 
     /// The blocks of component `c` that show a part of the picture, across and down.
     fn shown(&self, c: usize) -> (usize, usize) {
-        let ((h, v), (most_h, most_v)) = (self.factors(c), self.factors(0));
+        let ((h, v), most) = (self.factors(c), Picture::most(&self.picture.sampling));
+        let (most_h, most_v) = (usize::from(most.0), usize::from(most.1));
         let (width, height) = self.picture.size;
         ((usize::from(width) * h).div_ceil(8 * most_h), (usize::from(height) * v).div_ceil(8 * most_v))
     }
@@ -153,7 +154,7 @@ impl Writer<'_> {
         let units = self.units(components);
         let per_interval = if self.picture.restart == 0 { units.len() } else { self.picture.restart };
         let interval = |units: &[Vec<(usize, &Block)>]| {
-            let (mut bits, mut before, mut run) = (BitWriter::default(), [0; 3], 0);
+            let (mut bits, mut before, mut run) = (BitWriter::default(), [0; 4], 0);
             for &(c, block) in units.iter().flatten() {
                 if from == 0 && high == 0 {
                     let value = i32::from(block[0]) >> low;
@@ -178,9 +179,9 @@ impl Writer<'_> {
         units.chunks(per_interval).map(interval).collect()
     }
 
-    fn write(&self, scripts: &[Script]) -> Vec<u8> {
+    pub fn write(&self, scripts: &[Script]) -> Vec<u8> {
         let Picture { size: (width, height), sampling, restart, .. } = self.picture;
-        let progressive = scripts != SEPARATE;
+        let progressive = scripts.iter().any(|script| (script.1, script.2) != (0, 63));
         let mut file = vec![0xFF, 0xD8];
         let segment = |file: &mut Vec<u8>, marker: u8, body: &[u8]| {
             file.extend_from_slice(&[0xFF, marker]);
@@ -209,7 +210,7 @@ impl Writer<'_> {
             body.extend(named);
             body.extend_from_slice(&[script.1 as u8, script.2 as u8, script.3 << 4 | script.4]);
             segment(&mut file, 0xDA, &body);
-            let all: &[usize] = &[0, 1, 2];
+            let all: &[usize] = &[0, 1, 2, 3];
             let present = (&all[..components.len()], script.1, script.2, script.3, script.4);
             let intervals = self.scan(if components.len() == script.0.len() { script } else { &present });
             for (number, bytes) in intervals.iter().enumerate() {

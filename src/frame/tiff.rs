@@ -1,0 +1,197 @@
+//! The pages of a TIFF file, and which of them is its picture.
+//!
+//! A TIFF file may hold many pictures, and a camera's raw data in a TIFF's clothes holds a thumbnail first. Only a file whose
+//! one picture is decoded may count as examined: all other pages must say of themselves that they are the picture in reduced
+//! size, and are smaller than it. Knows nothing of pixels.
+
+use super::{DecodeError, Format};
+use crate::jpeg;
+
+/// Pages, sub-pages among them. Scans of books have hundreds; they are refused anyway.
+const MAX_PAGES: usize = 256;
+
+/// What one page says of itself.
+#[derive(Default)]
+struct Page {
+    /// Where its directory lies.
+    at: u64,
+    width: u64,
+    height: u64,
+    compression: u64,
+    photometric: u64,
+    reduced: bool,
+    /// Directories below it.
+    below: Vec<u64>,
+    /// Offsets of its strips or tiles.
+    pieces: Vec<u64>,
+    /// Whether it has a DNG version.
+    dng: bool,
+}
+
+impl Page {
+    fn pixels(&self) -> u64 {
+        self.width.saturating_mul(self.height)
+    }
+
+    /// Whether it holds what a sensor saw, not yet a picture: colour filters' cells, linear raw, or a maker's own coding.
+    fn is_raw(&self) -> bool {
+        const FILTERS: u64 = 32_803;
+        const LINEAR: u64 = 34_892;
+        const MAKERS: [u64; 9] = [32_767, 32_769, 32_770, 32_867, 34_713, 34_892, 65_000, 65_024, 65_535];
+        self.dng || matches!(self.photometric, FILTERS | LINEAR) || MAKERS.contains(&self.compression)
+    }
+}
+
+const TRUNCATED: DecodeError = DecodeError::Truncated { format: Format::Tiff };
+
+const fn unsupported(feature: &'static str) -> DecodeError {
+    DecodeError::Unsupported { format: Format::Tiff, feature }
+}
+
+/// A TIFF file's numbers.
+struct Reader<'f> {
+    file: &'f [u8],
+    little: bool,
+    big: bool,
+}
+
+impl Reader<'_> {
+    /// The number of `width` bytes at `at`.
+    fn number(&self, at: u64, width: u64) -> Result<u64, DecodeError> {
+        let end = at.checked_add(width).and_then(|end| usize::try_from(end).ok()).ok_or(TRUNCATED)?;
+        let bytes = self.file.get(end - width as usize..end).ok_or(TRUNCATED)?;
+        let join = |sum: u64, byte: &u8| sum << 8 | u64::from(*byte);
+        Ok(if self.little { bytes.iter().rev().fold(0, join) } else { bytes.iter().fold(0, join) })
+    }
+
+    /// Bytes of an offset.
+    fn offset(&self) -> u64 {
+        if self.big { 8 } else { 4 }
+    }
+
+    /// Where the first page's offset stands.
+    fn first(&self) -> u64 {
+        if self.big { 8 } else { 4 }
+    }
+
+    /// The whole numbers of an entry; none when it has others.
+    fn values(&self, entry: u64) -> Result<Vec<u64>, DecodeError> {
+        let width = match self.number(entry + 2, 2)? {
+            1 => 1,
+            3 => 2,
+            4 | 13 => 4,
+            16 | 18 => 8,
+            _ => return Ok(Vec::new()),
+        };
+        let count = self.number(entry + 4, self.offset())?;
+        let place = entry + 4 + self.offset();
+        let length = count.saturating_mul(width);
+        let at = if length <= self.offset() { place } else { self.number(place, self.offset())? };
+        if length > self.file.len() as u64 {
+            return Err(TRUNCATED);
+        }
+        (0..count).map(|n| self.number(at.saturating_add(n * width), width)).collect()
+    }
+
+    /// The page at `at`, and where the next one's offset stands.
+    fn page(&self, at: u64) -> Result<(Page, u64), DecodeError> {
+        let (head, entry) = if self.big { (8, 20) } else { (2, 12) };
+        let count = self.number(at, head)?;
+        if count.saturating_mul(entry) > self.file.len() as u64 {
+            return Err(TRUNCATED);
+        }
+        let mut page = Page { at, ..Page::default() };
+        for n in 0..count {
+            let entry = at.saturating_add(head + n * entry);
+            let values = || self.values(entry);
+            let one = || Ok::<_, DecodeError>(values()?.first().copied().unwrap_or(0));
+            match self.number(entry, 2)? {
+                254 => page.reduced |= one()? == 1,
+                255 => page.reduced |= one()? == 2,
+                256 => page.width = one()?,
+                257 => page.height = one()?,
+                259 => page.compression = one()?,
+                262 => page.photometric = one()?,
+                273 | 324 => page.pieces = values()?,
+                330 => page.below = values()?,
+                50_706 => page.dng = true,
+                _ => {}
+            }
+        }
+        Ok((page, at.saturating_add(head + count * entry)))
+    }
+
+    /// Every page, in the order of the chain, each before those below it.
+    fn pages(&self) -> Result<Vec<Page>, DecodeError> {
+        let mut pages: Vec<Page> = Vec::new();
+        let mut next = self.number(self.first(), self.offset())?;
+        let mut waiting = Vec::new();
+        loop {
+            let (at, chained) = match waiting.pop() {
+                Some(at) => (at, false),
+                None if next != 0 => (next, true),
+                None => return Ok(pages),
+            };
+            if pages.len() == MAX_PAGES || pages.iter().any(|page| page.at == at) {
+                return Err(unsupported("such an order of pages"));
+            }
+            let (page, link) = self.page(at)?;
+            if chained {
+                next = self.number(link, self.offset())?;
+            }
+            waiting.extend(page.below.iter().rev());
+            pages.push(page);
+        }
+    }
+}
+
+/// How the picture's page is made the first, which is all that a decoder reads.
+pub(super) struct Picture {
+    /// Where the offset of the first page stands.
+    pub place: usize,
+    /// What must stand there for the picture's page to be the first.
+    pub offset: Vec<u8>,
+}
+
+impl Picture {
+    /// Whether it is the first in `file` as it is.
+    pub fn is_first(&self, file: &[u8]) -> bool {
+        file[self.place..].starts_with(&self.offset)
+    }
+}
+
+/// Which page of `file` is its picture.
+///
+/// # Errors
+///
+/// When there are several, when it is raw data, or when the file ends early.
+pub(super) fn picture(file: &[u8]) -> Result<Picture, DecodeError> {
+    let reader =
+        Reader { file, little: file.starts_with(b"II"), big: matches!(file, [_, _, 43, ..] | [_, _, _, 43, ..]) };
+    let pages = reader.pages()?;
+    if pages.iter().any(Page::is_raw) {
+        return Err(unsupported("raw data of a camera"));
+    }
+    // Of equal ones, the first.
+    let picture = pages.iter().rev().max_by_key(|page| page.pixels()).ok_or(TRUNCATED)?;
+    let copy = |page: &Page| page.reduced && page.pixels() < picture.pixels();
+    if pages.iter().any(|page| page.at != picture.at && !copy(page)) {
+        return Err(unsupported("more than one picture"));
+    }
+    const JPEG: [u64; 3] = [6, 7, 34_892];
+    let plain = |&piece: &u64| {
+        let piece = usize::try_from(piece).ok().and_then(|at| file.get(at..));
+        piece.is_some_and(jpeg::has_one_sample_a_pixel)
+    };
+    // The decoder of these mixes neighbours' colours, and garbles some samplings without saying so.
+    if JPEG.contains(&picture.compression) && !picture.pieces.iter().all(plain) {
+        return Err(unsupported("JPEG compression with reduced colours"));
+    }
+    let width = reader.offset() as usize;
+    let bytes = picture.at.to_be_bytes();
+    let mut offset = bytes[8 - width..].to_vec();
+    if reader.little {
+        offset.reverse();
+    }
+    Ok(Picture { place: reader.first() as usize, offset })
+}
