@@ -56,6 +56,44 @@ fn a_vault_of_the_first_version_opens() {
     assert!(report.is_sound(), "{:?}", report.faults);
 }
 
+/// The first format derived pseudonym keys from a root. They are the same when they are read, and when they are written
+/// each by itself.
+#[test]
+fn plates_of_the_first_version_are_found_by_its_keyring_and_by_what_becomes_of_it() {
+    let passphrase = Passphrase::new("correct horse battery staple".to_owned());
+    let scratch = tempfile::tempdir().expect("a folder");
+    fs::copy(fixture("custody").join("keyring"), scratch.path().join("keyring")).expect("copied");
+    let found = |keyring: &Keyring| {
+        let keys = openly(keyring, &fixture("vault"), &Capability::ALL);
+        let vault = OpeningVault::open(&fixture("vault"), Trust::from(keyring)).expect("the vault opens");
+        assert!(!vault.card().is_signed(), "the first format is not");
+        let mut found = 0;
+        let hits = Query::default().run(&vault, &keys).expect("the catalogue opens").hits(&keys).expect("permitted");
+        for hit in hits {
+            let identity = vault.identity_in(hit.segment, CaptureId(hit.record.id), &keys).expect("opens");
+            for plate in &identity.plates {
+                let text = safelight::capture::PlateText::canonical(&plate.texts[0]).expect("a plate");
+                let pseudonym = keyring.epoch_keys(hit.record.epoch).expect("an epoch").plate(&text);
+                assert_eq!(hit.record.regions[plate.region as usize].pseudonyms[0].value, pseudonym.0);
+                found += 1;
+            }
+        }
+        found
+    };
+    let mut keyring = Keyring::open(scratch.path(), &passphrase).expect("the keyring opens");
+    let plates = found(&keyring);
+    assert!(plates > 0);
+    let canaries =
+        keyring.canaries().mark(safelight::pseudonym::Canary { recipient: [1; 3], export: [2; 3], capture: [3; 7] });
+    keyring.rotate(None, jiff::Timestamp::now()).expect("written");
+    let keyring = Keyring::open(scratch.path(), &passphrase).expect("the keyring opens");
+    assert_eq!(fs::read(scratch.path().join("keyring")).expect("read")[8], 2, "it is of the second format now");
+    assert_eq!(found(&keyring), plates);
+    let again =
+        keyring.canaries().mark(safelight::pseudonym::Canary { recipient: [1; 3], export: [2; 3], capture: [3; 7] });
+    assert_eq!(again, canaries);
+}
+
 #[test]
 fn an_export_of_the_first_version_opens() {
     let keys = PermittedKeys::own_copy(RecipientKeys::read(&fixture("partner.key")).expect("the key is read"));

@@ -237,13 +237,67 @@ fn a_stolen_pack_enumerates_plates_of_its_own_epoch_and_no_other() {
         packs.push(keyring.issue_pack(&request, &folder.path().join(format!("{at}.pack"))).expect("issued"));
     }
     let of_packs: Vec<_> = packs.iter().map(|pack| pack.epoch_keys().plate(&plate)).collect();
-    let home = safelight::pseudonym::Domain::HOME;
-    let of_search: Vec<_> = keyring.epochs().map(|epoch| keyring.epoch_keys(home, epoch).plate(&plate)).collect();
+    let of_search: Vec<_> =
+        keyring.search_keys().expect("nothing is locked").iter().map(|keys| keys.plate(&plate)).collect();
     assert_eq!(of_packs, of_search, "search tries the pseudonyms of all epochs");
     for (stolen, pseudonym) in of_packs.iter().enumerate() {
         assert_eq!(of_search.iter().position(|found| found == pseudonym), Some(stolen));
         assert_eq!(of_search.iter().filter(|found| *found == pseudonym).count(), 1);
     }
+}
+
+/// Keys were once derived from a root in the keyring: whoever had copied it had those of all epochs to come.
+#[test]
+fn a_copied_keyring_has_no_key_of_an_epoch_that_began_later() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [custody, copied] = ["custody", "copied"].map(|name| folder.path().join(name));
+    let now = moment("2026-11-22T12:00:00Z");
+    let mut keyring = monthly(&custody, now);
+    fs::create_dir(&copied).expect("made");
+    fs::copy(custody.join("keyring"), copied.join("keyring")).expect("copied");
+    let mut copy = Keyring::open(&copied, &passphrase()).expect("opens");
+    let plate = safelight::capture::PlateText::canonical("ABC 1234").expect("a plate");
+    let plates = |keyring: &Keyring, epoch| keyring.epoch_keys(epoch).map(|keys| keys.plate(&plate));
+    assert_eq!(plates(&copy, 1).expect("copied"), plates(&keyring, 1).expect("its own"));
+    assert!(matches!(plates(&copy, 2), Err(KeyringError::UnknownEpoch { epoch: 2 })));
+    // By a rotation and by the calendar, and whatever the copy does likewise.
+    for keyring in [&mut keyring, &mut copy] {
+        assert_eq!(keyring.rotate(None, now).expect("rotated").epoch.number, 2);
+        let request = PackRequest { site: "North", valid_days: 5, now: moment("2026-12-05T00:00:00Z") };
+        let to = keyring.folder().join("december.pack");
+        assert_eq!(keyring.issue_pack(&request, &to).expect("issued").epoch().number, 3);
+    }
+    for epoch in [2, 3] {
+        assert_ne!(plates(&copy, epoch).expect("the copy's own"), plates(&keyring, epoch).expect("its own"));
+    }
+    let again = Keyring::open(&custody, &passphrase()).expect("opens");
+    assert_eq!(plates(&again, 3).expect("written"), plates(&keyring, 3).expect("its own"));
+}
+
+#[test]
+fn a_pack_that_ends_before_what_was_asked_says_so_and_why() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |args: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_safelight"));
+        command.args(args).current_dir(folder.path()).env("SAFELIGHT_PASSPHRASE", PASSPHRASE);
+        common::site::Ended::of(command.output().expect("the command runs"))
+    };
+    drop(Keyring::create(&folder.path().join("keys"), &passphrase(), CHEAP, Policy::default(), Timestamp::now()));
+    let pack = ["custody", "pack", "--custody", "keys", "--site", "North", "-o"];
+    // An epoch is a month: never ninety days.
+    let asked = run(&[&pack[..], &["a.pack", "--valid-days", "90"]].concat());
+    for said in ["and not the 90 that were asked for", "Pseudonym epoch 1 ends then", "custody pack --next"] {
+        assert!(asked.stdout.contains(said), "{said}: {asked:?}");
+    }
+    let usual = run(&[&pack[..], &["b.pack"]].concat());
+    assert!(!usual.stdout.contains("asked for") && usual.stdout.contains("custody pack --next"), "{usual:?}");
+    let json = run(&[&pack[..], &["c.pack", "--json"]].concat());
+    let issued: serde_json::Value = serde_json::from_str(&json.stdout).expect("JSON");
+    assert_eq!(issued["ends_with_epoch"], true, "{issued}");
+    assert!(issued["valid_days"].as_i64().is_some_and(|days| (0..=31).contains(&days)), "{issued}");
+    let day = run(&[&pack[..], &["d.pack", "--valid-days", "1", "--next", "--json"]].concat());
+    let issued: serde_json::Value = serde_json::from_str(&day.stdout).expect("JSON");
+    assert_eq!((&issued["ends_with_epoch"], &issued["valid_days"]), (&false.into(), &1.into()), "{issued}");
 }
 
 #[test]

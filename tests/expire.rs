@@ -317,6 +317,42 @@ fn power_cut_after_any_operation() {
     campaign(Blow::After, true);
 }
 
+/// The last catalogue of an epoch takes the epoch's keys with it, and no catalogue before it does.
+#[test]
+fn an_epochs_keys_are_destroyed_with_its_last_catalogue() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let custody = folder.path().join("custody");
+    let mut policy = safelight::custody::Policy::default();
+    policy.classes.retain(|class| class.name == policy.default_class);
+    let start = at("2024-01-05T00:00:00Z");
+    let mut keyring = Keyring::create(&custody, &passphrase(), CHEAP, policy, start).expect("a keyring");
+    for (name, now) in [("1.pack", "2024-01-05T00:00:00Z"), ("2.pack", "2024-02-05T00:00:00Z")] {
+        let request = PackRequest { site: "North Bridge", valid_days: 90, now: at(now) };
+        keyring.issue_pack(&request, &folder.path().join(name)).expect("a pack");
+    }
+    copy(&custody, &folder.path().join("backup"));
+    // Thirty days after January's last day is in March.
+    let catalogue = |keyring: &Keyring, before| {
+        keyring.due(at(before)).iter().filter(|due| due.capability == Capability::Catalogue).count()
+    };
+    assert!(catalogue(&keyring, "2024-03-01T00:00:00Z") > 0);
+    let first = keyring.destroy_due(at("2024-03-01T00:00:00Z"), at("2024-03-01T00:00:00Z")).expect("written");
+    assert_eq!(first.expect("some are due").epochs, [] as [u32; 0]);
+    assert!(keyring.epoch_keys(1).is_ok());
+    assert_eq!(keyring.due_epochs(at("2024-04-01T00:00:00Z")), [1]);
+    let second = keyring.destroy_due(at("2024-04-01T00:00:00Z"), at("2024-04-01T00:00:00Z")).expect("written");
+    let second = second.expect("some are due");
+    assert_eq!((second.epochs, *second.backups.start()), (vec![1], 1), "a backup of the first generation holds them");
+
+    let keyring = Keyring::open(&custody, &passphrase()).expect("opens");
+    assert!(matches!(keyring.epoch_keys(1), Err(KeyringError::EpochExpired { epoch: 1, .. })));
+    assert_eq!(keyring.search_keys().expect("nothing is locked").len(), 1);
+    assert_eq!(keyring.epochs().collect::<Vec<_>>(), [1, 2]);
+    let backup = Keyring::open(&folder.path().join("backup"), &passphrase()).expect("opens");
+    assert!(backup.epoch_keys(1).is_ok(), "a backup from before holds them");
+    assert_eq!(keyring.summary().epochs[0].destroyed, Some(at("2024-04-01T00:00:00Z")));
+}
+
 #[test]
 fn a_keyring_that_cannot_be_written_keeps_its_keys() {
     let scene = Scene::new();

@@ -193,6 +193,35 @@ fn identities_need_a_second_holder() {
     assert_eq!(code, 0, "{err}");
 }
 
+/// Plates are few: whoever has the keys of their pseudonyms can try them all.
+#[test]
+fn a_plate_is_searched_by_two_holders_and_everything_else_by_one() {
+    let (custodian, _) = with_second_holder();
+    let search = ["search", "--vault", "vault", "--custody", "custody"];
+    for one in [&[][..], &["--pseudonym", "PL-00000000000000000000000000"], &["--site", "North Bridge"]] {
+        let (code, _, err) = safelight(&custodian, &[&search[..], one].concat());
+        assert_eq!(code, 0, "{one:?}: {err}");
+    }
+    let plate = [&search[..], &["--plate", "ABC 1234"]].concat();
+    let (code, out, err) = safelight(&custodian, &plate);
+    assert_eq!((code, out.as_str()), (3, ""), "{err}");
+    assert!(err.contains("two slots only"), "{err}");
+    let (code, _, err) = safelight(&custodian, &[&plate[..], &["--second-passphrase-file", "second"]].concat());
+    assert_eq!(code, 0, "{err}");
+
+    let pack = |name: &str, more: &[&str]| {
+        let pack = ["custody", "pack", "--custody", "custody", "--site", name, "-o", name, "--json"];
+        let (code, out, err) = safelight(&custodian, &[&pack[..], more].concat());
+        assert_eq!(code, 0, "{err}");
+        let issued: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+        (issued["own_epoch"] == true, issued["epoch"]["number"].as_u64())
+    };
+    assert_eq!(pack("alone", &[]), (true, Some(2)));
+    assert_eq!(pack("also-alone", &[]), (true, Some(3)));
+    let both = ["--second-passphrase-file", "second"];
+    assert_eq!((pack("one", &both), pack("two", &both)), ((false, Some(3)), (false, Some(3))));
+}
+
 #[test]
 fn two_holders_go_beyond_the_budget_that_stops_one() {
     let (mut custodian, id) = with_second_holder();

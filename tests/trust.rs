@@ -234,3 +234,126 @@ fn who_trusts_the_right_custodian_opens_and_who_trusts_another_does_not() {
     scene.run(&both).failed(3, "names two custodians", "find out");
     assert_eq!(scene.run(&["check", "--vault", "vault", "--custodian", "nonsense"]).code, Some(2));
 }
+
+#[test]
+fn a_new_vaults_card_is_signed_and_an_older_one_is_said_not_to_be() {
+    let scene = Scene::new();
+    let report = check(&scene.at("vault"), Trust::from(&scene.site.custodian.pack)).expect("checked");
+    assert!(report.signed);
+    // The same custodian on a card without a signature: believed by nobody to prove anything.
+    let path = scene.at("vault/vault");
+    let mut card = fs::read(&path).expect("a card")[..64].to_vec();
+    card[8] = 1;
+    card.extend_from_slice(blake3::hash(&card).as_bytes());
+    fs::write(&path, card).expect("written");
+    let ended = scene.run(&["check", "--vault", "vault", "--pack", "site.pack"]);
+    assert!(ended.code == Some(0) && ended.stdout.contains("of the first format, unsigned"), "{ended:?}");
+}
+
+/// A copy for the partner, made by a custodian, in `folder`.
+fn export(scene: &Scene, to: &Path, folder: &str) {
+    let to = to.to_str().expect("a path");
+    let args = ["export", "--vault", "vault", "--custody", "custody", "--to", to, "--view", "scene", "--purpose", "x"];
+    let ended = scene.run(&[&args[..], &["-o", folder]].concat());
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+}
+
+#[test]
+fn a_recipient_knows_the_custodian_from_the_first_copy_on() {
+    let (scene, other) = (Scene::new(), Scene::new());
+    assert_eq!(scene.run(&["custody", "recipient", "-o", "partner.key"]).code, Some(0));
+    export(&scene, &scene.at("partner.pub"), "copy");
+    let foreign = scene.at("foreign");
+    export(&other, &scene.at("partner.pub"), foreign.to_str().expect("a path"));
+    let (ours, theirs) = (scene.custodian(), other.custodian());
+
+    // Pinned from the start.
+    let search = ["search", "--key", "partner.key", "--vault"];
+    scene.run(&[&search[..], &["foreign", "--custodian", &ours]].concat()).failed(3, FOREIGN, "restore");
+    assert!(!scene.at("partner.key.custodians").exists(), "nothing is remembered of what was refused");
+    // Or by the first use, which says so.
+    let first = scene.run(&[&search[..], &["copy"]].concat());
+    assert!(first.code == Some(0) && first.stderr.contains(&format!("custodian {ours} is new here")), "{first:?}");
+    let second = scene.run(&[&search[..], &["copy"]].concat());
+    assert!(second.code == Some(0) && !second.stderr.contains("is new here"), "{second:?}");
+    for verb in [&search[..], &["open", "00000000000000000000000000", "-o", "out", "--key", "partner.key", "--vault"]] {
+        let refused = scene.run(&[verb, &["foreign"]].concat());
+        refused.failed(3, "your exports so far were of", &format!("--custodian {theirs}"));
+    }
+    assert_eq!(scene.run(&[&search[..], &["foreign", "--custodian", &theirs]].concat()).code, Some(0));
+    for copy in ["foreign", "copy"] {
+        assert_eq!(scene.run(&[&search[..], &[copy]].concat()).code, Some(0), "{copy}");
+    }
+
+    // A copy whose card names somebody else is neither's.
+    Forger::new().claims(&scene.at("copy"));
+    let forged = scene.run(&[&search[..], &["copy"]].concat());
+    assert_eq!(forged.code, Some(3), "{forged:?}");
+}
+
+#[test]
+fn an_export_names_the_recipients_key_before_anything_is_asked() {
+    let scene = Scene::new();
+    let made = scene.run(&["custody", "recipient", "-o", "partner.key", "--json"]);
+    let made: serde_json::Value = serde_json::from_str(&made.stdout).expect("JSON");
+    let key = made["key"].as_str().expect("a fingerprint");
+    let export = [
+        "export",
+        "--vault",
+        "vault",
+        "--custody",
+        "custody",
+        "--to",
+        "partner.pub",
+        "--view",
+        "scene",
+        "--purpose",
+        "x",
+    ];
+    // Without a passphrase it cannot go on, and has said for whom it would be.
+    fs::write(scene.at("wrong"), "not the passphrase\n").expect("written");
+    let ended = scene.run(&[&export[..], &["-o", "copy", "--passphrase-file", "wrong"]].concat());
+    assert!(ended.code == Some(3) && ended.stderr.starts_with(&format!("for the key {key}")), "{ended:?}");
+    let other = "0".repeat(26);
+    for option in ["--fingerprint", "--recipient-fingerprint"] {
+        let args = [&export[..], &["-o", "copy", "--passphrase-file", "nowhere", option]].concat();
+        let ended = scene.run(&[&args[..], &[&other]].concat());
+        ended.failed(3, key, "nothing was copied");
+    }
+    assert!(!scene.at("copy").exists());
+    assert_eq!(scene.run(&[&export[..], &["-o", "copy", "--fingerprint", key]].concat()).code, Some(0));
+}
+
+#[test]
+fn a_site_knows_its_custodian_from_the_first_pack_on() {
+    let (scene, other) = (Scene::new(), Scene::new());
+    let site = &scene.site;
+    site.put("3.jpg", &photo(3));
+    let ended = site.ingest(&[]);
+    assert!(ended.code == Some(0) && ended.stderr.contains(&scene.custodian()), "{ended:?}");
+    let json: serde_json::Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    assert_eq!(json["custodian"], scene.custodian());
+
+    // Another custodian's pack in its place, or beside it under another name, and a vault that nobody knows.
+    for name in ["site.pack", "next.pack"] {
+        let pack = scene.at(name);
+        let kept = fs::read(&pack).ok();
+        fs::copy(other.at("site.pack"), &pack).expect("exchanged");
+        let ingest = |more: &[&str]| {
+            Ended::of(site.command_with(&pack, &scene.at("elsewhere")).args(more).output().expect("the command runs"))
+        };
+        let (ours, theirs) = (scene.custodian(), other.custodian());
+        ingest(&[]).failed(3, "this site's packs so far were of", &format!("--custodian {theirs}"));
+        ingest(&["--custodian", &ours]).failed(3, "names two custodians", "find out");
+        assert!(!scene.at("elsewhere").exists(), "a refused pack leaves nothing behind");
+        if let Some(kept) = kept {
+            fs::write(&pack, kept).expect("put back");
+        }
+    }
+    let pack = scene.at("next.pack");
+    let ingest = |more: &[&str]| {
+        Ended::of(site.command_with(&pack, &scene.at("elsewhere")).args(more).output().expect("the command runs"))
+    };
+    assert_eq!(ingest(&["--custodian", &other.custodian()]).code, Some(0));
+    assert_eq!(ingest(&[]).code, Some(0), "it is known from now on");
+}

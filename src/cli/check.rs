@@ -82,6 +82,7 @@ struct Summary {
     deep: bool,
     custodian: String,
     custodian_vouched: bool,
+    card_signed: bool,
     segments: u64,
     bytes: u64,
     journals: u64,
@@ -100,6 +101,7 @@ impl Summary {
             deep,
             custodian: report.custodian.to_string(),
             custodian_vouched: report.vouched,
+            card_signed: report.signed,
             segments: report.segments,
             bytes: report.bytes,
             journals: report.journals,
@@ -128,6 +130,12 @@ fn print(out: &mut impl Write, report: &CheckReport, args: &Args, context: &Cont
         writeln!(
             out,
             "note: the card names custodian {custodian}, and nobody vouches for it: give --custodian or --pack"
+        )?;
+    }
+    if !report.signed {
+        writeln!(
+            out,
+            "note: the card is of the first format, unsigned: that this is a vault of that custodian is its word only"
         )?;
     }
     // Who writes a card can sign what has expired with the key on it.

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::remedies::stdout_failed;
-use super::unlock::UnlockArgs;
+use super::terminal::count;
+use super::unlock::{SecondArgs, UnlockArgs};
 use super::{Context, Failure, Outcome, ledger, rehearse, slot, target};
 use crate::audit::Verb;
 use crate::custody::{Keyring, PackRequest, PassphraseCost, Policy, RecipientKeys};
@@ -51,12 +52,15 @@ enum Task {
         /// The file to write; it must not exist
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
-        /// For how many days the site may seal with it; the end of the pseudonym epoch ends it before that
-        #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3660))]
-        valid_days: u32,
+        /// For how many days the site may seal with it, never beyond the pseudonym epoch's end [default: until then, and
+        /// 90 where epochs have no end]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3660))]
+        valid_days: Option<u32>,
         /// Issue it for the epoch after the current one, so that the site has it in time
         #[arg(long)]
         next: bool,
+        #[command(flatten)]
+        second: SecondArgs,
     },
     /// Begin a new pseudonym epoch with new keys to seal for; nothing that is sealed is touched
     #[command(after_help = "\
@@ -97,14 +101,20 @@ struct CustodyArgs {
     unlock: UnlockArgs,
 }
 
+/// For how many days a pack is valid where nothing else ends it.
+const USUAL_DAYS: u32 = 90;
+/// A pack that ends sooner than this needs the next one at once.
+const FEW_DAYS: i64 = 7;
+
 /// Runs `custody`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     match args.task {
         Task::Init { custody, policy } => init(&custody, policy.as_deref(), context)?,
         Task::Policy { custody, set } => policy(&custody, set.as_deref(), context)?,
-        Task::Pack { custody, site, output, valid_days, next } => {
-            let request = PackRequest { site: &site, valid_days, now: Timestamp::now() };
-            pack(&custody, &request, next, &output, context)?;
+        Task::Pack { custody, site, output, valid_days, next, second } => {
+            let (days, now) = (valid_days.unwrap_or(USUAL_DAYS), Timestamp::now());
+            let request = PackRequest { site: &site, valid_days: days, now };
+            pack(&custody, &second, &request, (next, valid_days), &output, context)?;
         }
         Task::Rotate { custody, site } => rotate(&custody, site.as_deref(), context)?,
         Task::Show { custody } => show(&custody, context)?,
@@ -164,8 +174,9 @@ fn policy(args: &CustodyArgs, set: Option<&Path>, context: &Context) -> Result<(
 
 fn pack(
     args: &CustodyArgs,
+    second: &SecondArgs,
     request: &PackRequest<'_>,
-    next: bool,
+    (next, asked_days): (bool, Option<u32>),
     output: &Path,
     context: &Context,
 ) -> Result<(), Failure> {
@@ -175,28 +186,55 @@ fn pack(
         custody: String,
         issued: Timestamp,
         until: Timestamp,
+        /// Whole days from when it may be used until it expires.
+        valid_days: i64,
+        /// Whether it ends with its pseudonym epoch, and not when the days asked for are over.
+        ends_with_epoch: bool,
+        /// Whether the epoch is this pack's own, because one holder issued it alone.
+        own_epoch: bool,
         epoch: ShownEpoch,
         classes: Vec<String>,
     }
     target::must_be_new(output)?;
     let mut keyring = args.unlock.open(&args.custody)?;
+    second.open_for(&mut keyring, &[])?;
     ledger::record_act(&keyring, Verb::Pack, request.site)?;
     let pack = if next { keyring.issue_next_pack(request, output)? } else { keyring.issue_pack(request, output)? };
     let schedule = pack.schedule();
+    let from = schedule.issued().max(pack.epoch().since);
     let issued = Issued {
         site: request.site.to_owned(),
         custody: pack.custody().to_string(),
         issued: schedule.issued(),
         until: schedule.until(),
+        valid_days: (schedule.until().as_second() - from.as_second()) / 86_400,
+        ends_with_epoch: pack.epoch().until == Some(schedule.until()),
+        own_epoch: keyring.has_dual_control() && !keyring.has_second(),
         epoch: pack.epoch().into(),
         classes: schedule.classes().map(str::to_owned).collect(),
     };
     report(context, &issued, |out| {
-        let Issued { site, until, epoch, classes, .. } = &issued;
-        writeln!(out, "Site pack for {site:?} written to {}, valid until {until:.0}.", output.display())?;
-        if epoch.until == Some(*until) {
+        let Issued { site, until, valid_days, epoch, classes, .. } = &issued;
+        writeln!(out, "Site pack for {site:?} written to {}, valid until {until:.0}:", output.display())?;
+        let days = count(u64::try_from(*valid_days).unwrap_or_default(), "day");
+        match asked_days {
+            Some(asked) if i64::from(asked) > *valid_days && issued.ends_with_epoch => {
+                writeln!(out, "for {days}, and not the {asked} that were asked for.")?;
+            }
+            _ => writeln!(out, "for {days}.")?,
+        }
+        if issued.ends_with_epoch {
             writeln!(out, "Pseudonym epoch {} ends then, and whoever steals the pack can try plates", epoch.number)?;
-            writeln!(out, "of that epoch only. The site needs its next pack by then: `custody pack --next`.")?;
+            let when = if *valid_days < FEW_DAYS { "now" } else { "by then" };
+            writeln!(out, "of that epoch only. The site needs its next pack {when}: `custody pack --next`.")?;
+        }
+        if issued.own_epoch {
+            writeln!(
+                out,
+                "One holder issued it alone, so epoch {} is its own: plates have pseudonyms there",
+                epoch.number
+            )?;
+            writeln!(out, "that no other site's have. Both holders together issue packs that share an epoch.")?;
         }
         writeln!(
             out,

@@ -134,6 +134,8 @@ fn remove_buried(args: &Args, context: &Context) -> Result<Outcome, Failure> {
 struct Report {
     dry_run: bool,
     keys: Vec<Key>,
+    /// Pseudonym epochs whose keys go with them.
+    epochs: Vec<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     backups: Option<Backups>,
     vaults: Vec<Vault>,
@@ -187,6 +189,7 @@ impl Report {
         Self {
             dry_run: args.dry_run,
             keys: expired.due.iter().map(key).collect(),
+            epochs: expired.epochs.clone(),
             backups: expired.destroyed.as_ref().map(|destroyed| Backups {
                 generations: [*destroyed.backups.start(), *destroyed.backups.end()],
                 since: destroyed.since,
@@ -213,6 +216,14 @@ impl Report {
                 capabilities.dedup();
                 writeln!(out, "  {month}  {class}: {}", capabilities.join(", "))?;
             }
+        }
+        if !self.epochs.is_empty() {
+            let numbers: Vec<String> = self.epochs.iter().map(u32::to_string).collect();
+            writeln!(
+                out,
+                "pseudonym keys {would}destroyed of epoch {}: no catalogue of it is left",
+                numbers.join(", ")
+            )?;
         }
         for Vault {
             vault,

@@ -14,6 +14,7 @@ use super::unlock::{SecondArgs, UnlockArgs};
 use super::{Context, Failure, Outcome, ledger};
 use crate::custody::RecipientPublicKey;
 use crate::export::{ExportError, ExportPlan, Regions, Request, View};
+use crate::seal::KeyId;
 use crate::vault::{OpeningVault, Query, Trust};
 
 /// Arguments of `export`.
@@ -22,6 +23,8 @@ use crate::vault::{OpeningVault, Query, Trust};
 The copy opens with the recipient's private key alone. It has ids, an order and pseudonyms of its own, so that two \
 recipients cannot join their copies; times are rounded to the hour unless the view is full. The recipient makes its key \
 pair with `safelight custody recipient` and opens the copy with `safelight search` and `safelight open --key`.
+
+The fingerprint of the recipient's key is shown before anything is asked or done; --fingerprint compares it for you.
 
 The copy is put on record in the audit log first, and its captures count towards the policy's egress budget; beyond the \
 budget no copy is made (exit code 3).
@@ -41,6 +44,9 @@ pub struct Args {
     /// The recipient's public key
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
+    /// The fingerprint of that key, as the recipient told you by another way; any other key is refused, exit code 3
+    #[arg(long, alias = "recipient-fingerprint", value_name = "ID", value_parser = fingerprint)]
+    fingerprint: Option<KeyId>,
     /// What the recipient may open
     #[arg(long)]
     view: ViewArg,
@@ -107,9 +113,32 @@ struct Summary {
     recipient: String,
 }
 
+fn fingerprint(text: &str) -> Result<KeyId, String> {
+    KeyId::parse(text).ok_or_else(|| "a fingerprint has 26 characters, as `custody recipient` prints it".to_owned())
+}
+
+/// Says for whose key the copy will be, before anything is asked or done: the file may have been exchanged on its way.
+fn introduce(to: &RecipientPublicKey, expected: Option<KeyId>, context: &Context) -> Result<(), Failure> {
+    let found = to.id();
+    match expected {
+        Some(expected) if expected != found => Err(Failure::integrity(
+            format!("the public key has the fingerprint {found}, and {expected} was expected"),
+            "fetch the recipient's .pub file again, and ask for its fingerprint by another way; nothing was copied",
+        )),
+        Some(_) => Ok(()),
+        None => {
+            if !context.quiet {
+                eprintln!("for the key {found}: compare it with the recipient's fingerprint by another way");
+            }
+            Ok(())
+        }
+    }
+}
+
 /// Runs `export`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let to = RecipientPublicKey::read(&args.to)?;
+    introduce(&to, args.fingerprint, context)?;
     ExportPlan::check_target(&args.output)?;
     OpeningVault::open(&args.vault, Trust::Nobody)?;
     let mut keyring = args.unlock.open(&args.custody)?;

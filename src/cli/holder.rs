@@ -2,14 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::terminal::shown;
 use super::trust::PinArgs;
 use super::unlock::{SecondArgs, UnlockArgs};
-use super::{Context, Failure, ledger};
+use super::{Context, Failure, ledger, trust};
 use crate::audit::{Look, PermittedKeys};
 use crate::custody::{Keyring, KnownCustodians, OpeningKeys, RecipientKeys};
 use crate::export::{Manifest, ManifestError};
-use crate::seal::{Capability, CustodyId};
+use crate::seal::Capability;
 use crate::vault::{OpeningVault, Trust, VaultKind};
 
 /// Arguments of every verb that reads a vault.
@@ -71,6 +70,17 @@ impl Holder {
 }
 
 impl HolderArgs {
+    /// Opens catalogues, and with both holders where the verb asks for it, or where a plate is asked for and the keys of its
+    /// pseudonyms take both.
+    pub fn unlock_to_search(&self, vault: &Path, for_plate: bool, both: bool) -> Result<Holder, Failure> {
+        let mut holder = self.unlock(vault, &[Capability::Catalogue], both)?;
+        match &mut holder.who {
+            Who::Custodian(keyring, _) if for_plate && keyring.has_locked_epochs() => self.second.open(keyring)?,
+            _ => {}
+        }
+        Ok(holder)
+    }
+
     /// Takes out the keys of some capabilities for a vault, with both holders where these or the verb ask for it. A
     /// recipient has one key for all that it was granted.
     pub fn unlock(&self, vault: &Path, capabilities: &[Capability], both: bool) -> Result<Holder, Failure> {
@@ -90,7 +100,7 @@ impl HolderArgs {
             (None, Some(key)) => {
                 let keys = PermittedKeys::own_copy(RecipientKeys::read(key)?);
                 let trust = self.pin.trust(None, None)?;
-                Ok(Holder { who: Who::Recipient(keys, KnownCustodians::beside(key)?), trust })
+                Ok(Holder { who: Who::Recipient(keys, KnownCustodians::beside_key(key)?), trust })
             }
             (None, None) => Err(Failure::usage("nobody to open the vault was named", "give --custody or --key")),
         }
@@ -106,7 +116,7 @@ pub(super) fn open_vault(folder: &Path, holder: &mut Holder, context: &Context) 
     let custodian = card.custodian.custody();
     let Who::Recipient(keys, known) = &mut holder.who else { return Ok(vault) };
     if holder.trust == Trust::Nobody {
-        check_known(custodian, known)?;
+        trust::check_known(custodian, known, "your exports so far were")?;
     }
     if card.kind == VaultKind::Export {
         let manifest = Manifest::read(folder, card.vault, card.custodian, keys)?;
@@ -117,41 +127,9 @@ pub(super) fn open_vault(folder: &Path, holder: &mut Holder, context: &Context) 
             eprintln!("export of {day} by custodian {custodian}");
             eprintln!("view {view}, {captures} captures, purpose: {purpose}");
         }
-        remember(custodian, known, context);
+        trust::remember(custodian, known, context);
     }
     Ok(vault)
-}
-
-/// Anybody can make a copy for a public key, and sign it with a key of his own.
-fn check_known(custodian: CustodyId, known: &KnownCustodians) -> Result<(), Failure> {
-    if known.ids().is_empty() || known.ids().contains(&custodian) {
-        return Ok(());
-    }
-    let ids: Vec<String> = known.ids().iter().map(ToString::to_string).collect();
-    Err(Failure::integrity(
-        format!("this is of custodian {custodian}, and your exports so far were of {}", ids.join(", ")),
-        format!("ask the custodian for the id by another way; if it is right, say --custodian {custodian}"),
-    ))
-}
-
-/// Nothing that was asked depends on it: what cannot be remembered is said.
-fn remember(custodian: CustodyId, known: &mut KnownCustodians, context: &Context) {
-    if known.ids().contains(&custodian) {
-        return;
-    }
-    let first = known.ids().is_empty();
-    let said = match known.remember(custodian) {
-        Ok(()) if first => format!(
-            "first export of custodian {custodian}: compare this id with the custodian's by another way; it is remembered in \
-             {}, and another custodian's exports will be refused without --custodian",
-            shown(known.path())
-        ),
-        Ok(()) => format!("custodian {custodian} is remembered in {}", shown(known.path())),
-        Err(error) => format!("custodian {custodian} could not be remembered, so say --custodian again: {error}"),
-    };
-    if !context.quiet {
-        eprintln!("{said}");
-    }
 }
 
 impl From<ManifestError> for Failure {

@@ -8,8 +8,9 @@ use serde_json::json;
 
 use super::eyes::EyesArgs;
 use super::terminal::{Voice, bytes, chain, count, grouped, say, shown};
+use super::trust::{self, PinArgs};
 use super::{Context, Failure, Outcome, Stop, interrupt};
-use crate::custody::SitePack;
+use crate::custody::{KnownCustodians, SitePack};
 use crate::pipeline::{
     CapturesError, Ingest, IngestError, Options, Source, SourceError, Summary, TrainedEyes, peak_rss_bytes,
 };
@@ -52,6 +53,8 @@ pub struct Args {
     #[arg(long)]
     adopt: bool,
     #[command(flatten)]
+    pin: PinArgs,
+    #[command(flatten)]
     eyes: EyesArgs,
 }
 
@@ -60,6 +63,11 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let stop = interrupt::stop_flag()?;
     let pack = SitePack::read(&args.pack)?;
     pack.check_usable(jiff::Timestamp::now())?;
+    args.pin.trust(None, Some(&pack))?;
+    let mut known = KnownCustodians::beside_pack(&args.pack)?;
+    if args.pin.custodian.is_none() {
+        trust::check_known(pack.custody(), &known, "this site's packs so far were")?;
+    }
     let mut source = Source::open(&args.folder, args.captures.as_deref()).map_err(source_failure)?;
     check_classes(&source, &pack)?;
     let nets = args.eyes.nets()?;
@@ -71,6 +79,10 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         adopt_unjournalled: args.adopt,
     };
     let mut vault = SealingVault::open(&args.vault, &pack, sealing)?;
+    trust::remember(pack.custody(), &mut known, context);
+    if !context.quiet {
+        say(&format!("sealing for custodian {}", pack.custody()));
+    }
 
     let defaults = Options::default();
     let options = Options {
@@ -98,7 +110,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         failure
     })?;
     let totals = vault.finish()?;
-    report(&summary, &totals, context, &args)?;
+    report(&summary, &totals, &pack, context, &args)?;
     if summary.interrupted {
         return Err(Failure::new(
             Stop::Interrupted,
@@ -122,9 +134,16 @@ fn check_classes(source: &Source, pack: &SitePack) -> Result<(), Failure> {
     ))
 }
 
-fn report(summary: &Summary, totals: &SealTotals, context: &Context, args: &Args) -> Result<(), Failure> {
+fn report(
+    summary: &Summary,
+    totals: &SealTotals,
+    pack: &SitePack,
+    context: &Context,
+    args: &Args,
+) -> Result<(), Failure> {
     if context.json {
         let object = json!({
+            "custodian": pack.custody().to_string(),
             "images": summary.images,
             "sealed": summary.sealed,
             "skipped": summary.skipped,

@@ -79,6 +79,8 @@ impl From<KeyringError> for Failure {
             KeyringError::Passphrase(_) => Self::usage(problem, "take four or more words that nobody can guess"),
             KeyringError::Cost => Self::usage(problem, "free some memory: opening a keyring takes 256 MiB"),
             KeyringError::Term { .. } => Self::usage(problem, "ask for 1 to 3660 days"),
+            KeyringError::UnknownEpoch { .. } => Self::usage(problem, "see the epochs with `safelight custody show`"),
+            KeyringError::EpochExpired { .. } => Self::usage(problem, "nothing: it was not to be kept for longer"),
             KeyringError::NoNextEpoch { .. } => {
                 Self::usage(problem, "issue a pack without --next; `safelight custody rotate` begins a new epoch")
             }

@@ -14,9 +14,7 @@ use super::terminal::count;
 use super::{Context, Failure, Outcome};
 use crate::audit::{Details, Look, Verb};
 use crate::capture::{CaptureId, PlateText, RegionKind};
-use crate::custody::Keyring;
-use crate::pseudonym::{Domain, Pseudonym, spellings};
-use crate::seal::Capability;
+use crate::pseudonym::{EpochKeys, Pseudonym, spellings};
 use crate::vault::record::Status;
 use crate::vault::{Hit, Query};
 
@@ -24,7 +22,8 @@ use crate::vault::{Hit, Query};
 #[derive(clap::Args)]
 #[command(after_help = "\
 Opens the catalogue and nothing else: neither pictures nor texts. Spellings that a reader confuses (O and 0, B and 8 …) \
-are tried too, and the exact one is listed first. A recipient has no plate key and searches by pseudonym.
+are tried too, and the exact one is listed first. A recipient has no plate key and searches by pseudonym. \
+Under dual control the search for a plate takes both holders: whoever has its keys alone could try all plates there are.
 
 Example: safelight search --vault V --custody C --plate \"ABC 1234\" --from 2026-11-01")]
 pub struct Args {
@@ -71,7 +70,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let Args { vault, holder, plate, exact, pseudonym, from, to, site, egress } = args;
     let plate = plate.as_deref().map(parse_plate).transpose()?;
     let pseudonym = pseudonym.as_deref().map(parse_pseudonym).transpose()?;
-    let mut holder = holder.unlock(&vault, &[Capability::Catalogue], egress.over_budget)?;
+    let mut holder = holder.unlock_to_search(&vault, plate.is_some(), egress.over_budget)?;
     let vault = open_vault(&vault, &mut holder, context)?;
 
     let mut details = Details { vault: Some(vault.card().vault.0), ..Details::default() };
@@ -81,9 +80,9 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     if let (Some(plate), Some(keyring)) = (&plate, holder.keyring()) {
         tried = spellings(plate);
         tried.truncate(if exact { 1 } else { usize::MAX });
-        query.pseudonyms = Some(pseudonyms_of(&tried, keyring));
-        let of_epoch = |epoch| keyring.epoch_keys(Domain::HOME, epoch).plate(plate).show(RegionKind::Plate).to_string();
-        details.pseudonyms.extend(keyring.epochs().map(of_epoch));
+        let epochs = keyring.search_keys()?;
+        query.pseudonyms = Some(pseudonyms_of(&tried, &epochs));
+        details.pseudonyms.extend(epochs.iter().map(|keys| keys.plate(plate).show(RegionKind::Plate).to_string()));
     }
     details.pseudonyms.extend(pseudonym.map(|(kind, wanted)| wanted.show(kind).to_string()));
     let found = query.run(&vault, holder.keys())?;
@@ -138,12 +137,11 @@ fn parse_pseudonym(text: &str) -> Result<(RegionKind, Pseudonym), Failure> {
 }
 
 /// The pseudonyms of all spellings in all epochs.
-fn pseudonyms_of(texts: &[PlateText], keyring: &Keyring) -> HashMap<u32, HashMap<Pseudonym, usize>> {
-    let of_epoch = |epoch| {
-        let keys = keyring.epoch_keys(Domain::HOME, epoch);
-        (epoch, texts.iter().enumerate().map(|(rank, text)| (keys.plate(text), rank)).collect())
+fn pseudonyms_of(texts: &[PlateText], epochs: &[EpochKeys]) -> HashMap<u32, HashMap<Pseudonym, usize>> {
+    let of_epoch = |keys: &EpochKeys| {
+        (keys.epoch(), texts.iter().enumerate().map(|(rank, text)| (keys.plate(text), rank)).collect())
     };
-    keyring.epochs().map(of_epoch).collect()
+    epochs.iter().map(of_epoch).collect()
 }
 
 #[derive(Serialize)]

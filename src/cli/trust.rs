@@ -1,7 +1,8 @@
 //! Whom a verb trusts to be a vault's custodian: what is at hand must agree.
 
-use super::Failure;
-use crate::custody::{Keyring, SitePack};
+use super::terminal::{say, shown};
+use super::{Context, Failure};
+use crate::custody::{Keyring, KnownCustodians, SitePack};
 use crate::seal::CustodyId;
 use crate::vault::Trust;
 
@@ -35,5 +36,38 @@ impl PinArgs {
             },
             None => Ok(Trust::Nobody),
         }
+    }
+}
+
+/// Anybody can make a copy for a public key, or issue a pack, and sign it with a key of his own: once somebody is known,
+/// others must be named.
+pub(super) fn check_known(custodian: CustodyId, known: &KnownCustodians, so_far: &str) -> Result<(), Failure> {
+    if known.ids().is_empty() || known.ids().contains(&custodian) {
+        return Ok(());
+    }
+    let ids: Vec<String> = known.ids().iter().map(ToString::to_string).collect();
+    Err(Failure::integrity(
+        format!("this is of custodian {custodian}, and {so_far} of {}", ids.join(", ")),
+        format!("ask the custodian for the id by another way; if it is right, say --custodian {custodian}"),
+    ))
+}
+
+/// Nothing that was asked depends on it: what cannot be remembered is said.
+pub(super) fn remember(custodian: CustodyId, known: &mut KnownCustodians, context: &Context) {
+    if known.ids().contains(&custodian) {
+        return;
+    }
+    let first = known.ids().is_empty();
+    let said = match known.remember(custodian) {
+        Ok(()) if first => format!(
+            "custodian {custodian} is new here: compare this id with the custodian's by another way; it is remembered in {}, \
+             and another custodian will be refused without --custodian",
+            shown(known.path())
+        ),
+        Ok(()) => format!("custodian {custodian} is remembered in {}", shown(known.path())),
+        Err(error) => format!("custodian {custodian} could not be remembered, so say --custodian again: {error}"),
+    };
+    if !context.quiet {
+        say(&said);
     }
 }

@@ -11,8 +11,9 @@ use super::policy::{Month, Policy};
 pub(super) struct Body {
     #[cbor(n(0), with = "minicbor::bytes")]
     pub signing_key: [u8; 32],
+    /// Of the first format, which derived the keys of all epochs from it; taken apart as soon as it is read.
     #[cbor(n(1), with = "minicbor::bytes")]
-    pub pseudonym_root: [u8; 32],
+    pub pseudonym_root: Option<[u8; 32]>,
     /// Seconds since 1970 UTC, as all times here.
     #[n(2)]
     pub created: i64,
@@ -21,7 +22,6 @@ pub(super) struct Body {
     pub policy: Policy,
     /// Oldest first; the last is the current one.
     #[n(4)]
-    #[zeroize(skip)]
     pub epochs: Vec<EpochBody>,
     #[n(5)]
     pub buckets: Vec<BucketBody>,
@@ -40,6 +40,9 @@ pub(super) struct Body {
     #[n(16)]
     #[zeroize(skip)]
     pub identity_lock: Option<LockBody>,
+    /// Marks the ids of exports.
+    #[cbor(n(17), with = "minicbor::bytes")]
+    pub canary_key: Option<[u8; 32]>,
 }
 
 /// What a second slot unlocks: a key pair to whose public half the private keys of identity buckets are sealed.
@@ -53,8 +56,8 @@ pub(super) struct LockBody {
     pub sealed: Vec<u8>,
 }
 
-/// A pseudonym epoch.
-#[derive(Clone, Copy, Encode, Decode)]
+/// A pseudonym epoch. Its keys are random, drawn when it begins; of the first format they were derived.
+#[derive(Encode, Decode, Zeroize, ZeroizeOnDrop)]
 #[cbor(map)]
 pub(super) struct EpochBody {
     #[n(0)]
@@ -68,6 +71,28 @@ pub(super) struct EpochBody {
     #[n(3)]
     #[cbor(default)]
     pub rotation: u32,
+    /// The keys for plates and for faces. Absent when they are locked or were destroyed.
+    #[cbor(n(4), with = "minicbor::bytes")]
+    pub keys: Option<[u8; 64]>,
+    /// The keyring's generation that was the first to hold them, and when that was written.
+    #[n(5)]
+    #[cbor(default)]
+    pub generation: u64,
+    #[n(6)]
+    #[cbor(default)]
+    pub made: i64,
+    /// The last month in which a catalogue is due that a pack of this epoch can seal. Absent when no pack was issued, or
+    /// none since that is noted.
+    #[n(7)]
+    #[zeroize(skip)]
+    pub last: Option<Month>,
+    /// When the keys were destroyed.
+    #[n(8)]
+    pub destroyed: Option<i64>,
+    /// The keys, sealed to the lock: HPKE's encapsulated key, a wrapped key, and the keys sealed under that.
+    #[cbor(n(16), with = "minicbor::bytes")]
+    #[zeroize(skip)]
+    pub locked: Option<Vec<u8>>,
 }
 
 /// A bucket whose private key was destroyed.
@@ -175,7 +200,8 @@ impl Body {
             + locked.sum::<usize>()
             + 192 * (self.buckets.len() + self.sites.len())
             + 96 * self.expired.len()
-            + 48 * self.epochs.len()
+            + 160 * self.epochs.len()
+            + self.epochs.iter().filter_map(|epoch| epoch.locked.as_ref()).map(Vec::len).sum::<usize>()
             + 256 * self.policy.classes.len()
             + purposes.sum::<usize>()
     }

@@ -1,13 +1,15 @@
-//! Dual control: private keys of identities that open only with a first and a second slot together.
+//! Dual control: private keys of identities, and the keys of pseudonyms, that open only with a first and a second slot together.
 //!
 //! First slots guard the keyring key, second slots guard the second key. The private keys of identity buckets are sealed to
 //! a key pair, the *lock*, whose private half is sealed under the second key and lies in the body, which the keyring key
 //! opens. So neither kind of slot gives them out alone, whatever software is used; and packs, which need fresh buckets, are
 //! issued with a first slot alone, because the lock's public half does for sealing.
+//!
+//! The keys of a pseudonym epoch lie under the same lock: plates are few, and whoever has the keys can try them all.
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
-use super::body::{BucketBody, LockBody, LockedKey};
+use super::body::{BucketBody, EpochBody, LockBody, LockedKey};
 use super::slot::GuardedKey;
 use crate::seal::{
     Capability, CustodyId, ENC_LEN, Envelope, InvalidPublicKey, PrivateKey, PublicKey, SectionKey, WRAPPED_LEN,
@@ -85,6 +87,48 @@ impl BucketBody {
     }
 }
 
+impl EpochBody {
+    /// Keeps the epoch's keys, under the lock if there is one.
+    pub fn keep(
+        &mut self,
+        keys: &[u8; 64],
+        lock: Option<&LockBody>,
+        custody: CustodyId,
+    ) -> Result<(), InvalidPublicKey> {
+        self.keys.zeroize();
+        (self.keys, self.locked) = match lock {
+            None => (Some(*keys), None),
+            Some(lock) => {
+                let (to, info, key) =
+                    (PublicKey::from_bytes(&lock.public)?, self.info(custody), SectionKey::generate());
+                let envelope = Envelope::seal(&key, &to, &info);
+                let cipher = cobblestone::Key256::from_bytes(key.expose());
+                let sealed = cobblestone::encrypt(&cipher, &info, keys).expect("64 bytes are no limit");
+                (None, Some([envelope.enc.as_slice(), &envelope.wrapped, &sealed].concat()))
+            }
+        };
+        Ok(())
+    }
+
+    /// The epoch's keys; `None` while they are locked, and after they were destroyed.
+    pub fn secret(&self, lock: Option<&OpenLock>, custody: CustodyId) -> Option<Zeroizing<[u8; 64]>> {
+        if let Some(keys) = &self.keys {
+            return Some(Zeroizing::new(*keys));
+        }
+        let (enc, rest) = self.locked.as_ref()?.split_first_chunk::<ENC_LEN>()?;
+        let (wrapped, sealed) = rest.split_first_chunk::<WRAPPED_LEN>()?;
+        let info = self.info(custody);
+        let key = Envelope { enc: *enc, wrapped: *wrapped }.open(&lock?.private, &info).ok()?;
+        let cipher = cobblestone::Key256::from_bytes(key.expose());
+        let keys = Zeroizing::new(cobblestone::decrypt(&cipher, &info, sealed).ok()?);
+        Some(Zeroizing::new(keys.as_slice().try_into().ok()?))
+    }
+
+    fn info(&self, custody: CustodyId) -> Vec<u8> {
+        [b"safelight v1 locked epoch\0".as_slice(), &custody.0, &self.number.to_le_bytes()].concat()
+    }
+}
+
 fn lock_context(public: &[u8], custody: CustodyId) -> Vec<u8> {
     [b"safelight v1 identity lock\0".as_slice(), &custody.0, public].concat()
 }
@@ -93,7 +137,7 @@ fn lock_context(public: &[u8], custody: CustodyId) -> Vec<u8> {
 mod tests {
     use jiff::Timestamp;
 
-    use crate::custody::{Keyring, PackRequest, Passphrase, PassphraseCost, Policy, SlotRole, SlotTerms};
+    use crate::custody::{Keyring, KeyringError, PackRequest, Passphrase, PassphraseCost, Policy, SlotRole, SlotTerms};
     use crate::seal::Capability;
 
     /// What one holder has who alters the software: the whole body, as CBOR. No private key of an identity is in it.
@@ -110,6 +154,7 @@ mod tests {
             let of = keyring.body.buckets.iter().filter(|bucket| bucket.capability == capability.tag());
             of.map(|bucket| bucket.private.expect("not locked yet")).collect()
         };
+        let epoch = keyring.body.epochs[0].keys.expect("not locked yet");
         let identities = privates(&keyring, Capability::Identity);
         let scenes = privates(&keyring, Capability::Scene);
         assert!(!identities.is_empty() && !scenes.is_empty());
@@ -123,11 +168,30 @@ mod tests {
         let holds = |key: &[u8; 32]| body.windows(32).any(|window| window == key);
         assert!(scenes.iter().all(holds), "the search finds what is there");
         assert!(!identities.iter().any(holds));
+        // Nor can one holder try plates: neither half of an epoch's keys is there, nor anything that they derive from.
+        assert!(![&epoch[..32], &epoch[32..]].iter().any(|key| body.windows(32).any(|window| window == *key)));
+        assert!(matches!(keyring.search_keys(), Err(KeyringError::SecondSlotNeeded)));
+        // A pack needs an epoch's keys, and one holder can issue it: of an epoch of its own.
+        let request = PackRequest { site: "South", ..request };
+        let alone = keyring.issue_pack(&request, &dir.path().join("south.pack")).expect("issued");
+        let again = PackRequest { site: "East", ..request };
+        let beside = keyring.issue_pack(&again, &dir.path().join("east.pack")).expect("issued");
+        assert_eq!((alone.epoch().number, beside.epoch().number), (2, 2), "one sitting shares an epoch");
+        let mut keyring = Keyring::open(dir.path(), &one).expect("opens");
+        assert!(keyring.body.epochs.iter().all(|epoch| epoch.keys.is_none() && epoch.locked.is_some()));
 
         keyring.unlock_second(&two).expect("two holders");
         for (bucket, private) in keyring.body.buckets.iter().filter(|bucket| bucket.locked.is_some()).zip(&identities) {
             let opened = bucket.private(keyring.lock.as_ref(), keyring.custody).expect("opens");
             assert!(opened.expose() == private);
         }
+        // And so do both together.
+        assert_eq!(keyring.search_keys().expect("two holders").len(), 2);
+        let together = keyring.epoch_keys(2).expect("two holders");
+        let plate = crate::capture::PlateText::canonical("ABC1234").expect("a plate");
+        assert_eq!(together.plate(&plate), alone.epoch_keys().plate(&plate));
+        assert_eq!(keyring.body.epochs[0].secret(keyring.lock.as_ref(), keyring.custody).as_deref(), Some(&epoch));
+        let shared = keyring.issue_pack(&again, &dir.path().join("shared.pack")).expect("issued");
+        assert_eq!(shared.epoch().number, 2, "two holders go on with the epoch that there is");
     }
 }

@@ -1,13 +1,17 @@
 //! Pseudonym epochs and rotations: for how long, and at which sites, a plate has the same pseudonym.
 //!
 //! Epochs follow the calendar as the policy says, and a rotation begins another one at once. A site has the rotation of all
-//! sites or, when its own was later, that; sites with the same rotation share epochs and buckets. No epoch's key is ever
-//! forgotten: search tries all of them.
+//! sites or, when its own was later, that; sites with the same rotation share epochs and buckets.
+//!
+//! An epoch's keys are random, drawn when it begins, and destroyed with its last catalogue: search tries all that are left.
+//! Under dual control they are locked, and a pack that one holder issues alone gets an epoch of its own.
 
 use jiff::Timestamp;
 
-use super::body::EpochBody;
+use super::body::{Body, EpochBody};
 use super::keyring::{Keyring, KeyringError};
+use crate::pseudonym::{Domain, EpochKeys, PseudonymRoot};
+use crate::seal::Capability;
 
 /// A pseudonym epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,10 +47,95 @@ impl EpochBody {
     }
 }
 
+impl Body {
+    /// The first format derived all keys from one root. From now on each epoch has its own, so that it can be destroyed, and
+    /// nothing is left from which another one's follow.
+    pub(super) fn take_root_apart(&mut self) {
+        let Some(mut root) = self.pseudonym_root.take() else { return };
+        let old = PseudonymRoot::from_bytes(&root);
+        zeroize::Zeroize::zeroize(&mut root);
+        for epoch in &mut self.epochs {
+            epoch.keys = Some(*old.keys(Domain::HOME, epoch.number).secret());
+            (epoch.generation, epoch.made) = (1, self.created);
+        }
+        self.canary_key = Some(*old.canaries().expose());
+    }
+}
+
 impl Keyring {
-    /// All epochs so far, oldest first: search must try them all. One that was issued ahead may be yet to begin.
+    /// All epochs so far, oldest first. One that was issued ahead may be yet to begin.
     pub fn epochs(&self) -> impl Iterator<Item = u32> {
         self.body.epochs.iter().map(|epoch| epoch.number)
+    }
+
+    /// The pseudonym keys of an epoch.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError::SecondSlotNeeded`] while they are locked, [`KeyringError::EpochExpired`] when they were destroyed, and
+    /// [`KeyringError::UnknownEpoch`].
+    pub fn epoch_keys(&self, epoch: u32) -> Result<EpochKeys, KeyringError> {
+        if let Some(drawn) = self.drawn.iter().find(|drawn| drawn.epoch() == epoch) {
+            return Ok(EpochKeys::from_secret(epoch, &drawn.secret()));
+        }
+        let body = self.body.epochs.iter().find(|body| body.number == epoch);
+        let body = body.ok_or(KeyringError::UnknownEpoch { epoch })?;
+        if let Some(destroyed) = body.destroyed {
+            return Err(KeyringError::EpochExpired { epoch, destroyed: super::time(destroyed) });
+        }
+        if body.keys.is_none() && self.lock.is_none() {
+            return Err(KeyringError::SecondSlotNeeded);
+        }
+        let secret = body.secret(self.lock.as_ref(), self.custody).ok_or(KeyringError::Damaged)?;
+        Ok(EpochKeys::from_secret(epoch, &secret))
+    }
+
+    /// The pseudonym keys of all epochs that have some, oldest first: what the search for a plate must try.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError::SecondSlotNeeded`] when any are locked: what is missing from an answer must not look like an answer.
+    pub fn search_keys(&self) -> Result<Vec<EpochKeys>, KeyringError> {
+        let left = self.body.epochs.iter().filter(|epoch| epoch.destroyed.is_none());
+        left.map(|epoch| self.epoch_keys(epoch.number)).collect()
+    }
+
+    /// Whether the search for a plate takes a second slot that was not opened.
+    pub fn has_locked_epochs(&self) -> bool {
+        matches!(self.search_keys(), Err(KeyringError::SecondSlotNeeded))
+    }
+
+    /// The epochs whose keys are due: over at `before`, as is the month of the last catalogue that any site sealed in them.
+    pub fn due_epochs(&self, before: Timestamp) -> Vec<u32> {
+        let due = self.body.epochs.iter().filter(|epoch| self.is_epoch_due(epoch, before));
+        due.map(|epoch| epoch.number).collect()
+    }
+
+    pub(super) fn is_epoch_due(&self, epoch: &EpochBody, before: Timestamp) -> bool {
+        let Some(until) = epoch.until().filter(|&until| until <= before && epoch.destroyed.is_none()) else {
+            return false;
+        };
+        match epoch.last {
+            Some(month) => month.end() <= before,
+            // Not noted: any catalogue of these sites may be of this epoch whose key was made before it ended.
+            None => !self.body.buckets.iter().any(|bucket| {
+                bucket.capability == Capability::Catalogue.tag()
+                    && bucket.rotation == epoch.rotation
+                    && super::time(bucket.created) < until
+                    && bucket.expiry.end() > before
+            }),
+        }
+    }
+
+    /// Puts under the lock whatever is not yet, where there is one.
+    pub(super) fn lock_epochs(&mut self) -> Result<(), KeyringError> {
+        let Some(lock) = &self.body.identity_lock else { return Ok(()) };
+        for epoch in &mut self.body.epochs {
+            if let Some(keys) = epoch.keys.map(zeroize::Zeroizing::new) {
+                epoch.keep(&keys, Some(lock), self.custody).map_err(|_| KeyringError::Damaged)?;
+            }
+        }
+        Ok(())
     }
 
     /// Begins a new epoch, with new bucket keys, for all sites or for one, and writes the keyring. Nothing that is sealed
@@ -69,7 +158,7 @@ impl Keyring {
             }
         }
         let until = self.body.policy.epoch.period(now).map(|(_, until)| until);
-        let epoch = self.begin_epoch(next, now, until);
+        let epoch = self.begin_epoch(next, now, until, now)?;
         self.save()?;
         let superseded =
             self.body.sites.iter().filter(|site| {
@@ -79,15 +168,15 @@ impl Keyring {
     }
 
     /// The epoch of a rotation at a time; begins it when need be.
-    pub(super) fn epoch_at(&mut self, rotation: u32, at: Timestamp) -> Epoch {
+    pub(super) fn epoch_at(&mut self, rotation: u32, at: Timestamp, now: Timestamp) -> Result<Epoch, KeyringError> {
         if let Some(epoch) = self.known_epoch_at(rotation, at) {
-            return epoch;
+            return Ok(epoch);
         }
         let ends = self.body.epochs.iter().filter(|epoch| epoch.rotation == rotation).filter_map(EpochBody::until);
         let before = ends.filter(|&until| until <= at).max();
         let period = self.body.policy.epoch.period(at);
         let since = before.max(period.map(|(since, _)| since)).unwrap_or(at);
-        self.begin_epoch(rotation, since, period.map(|(_, until)| until))
+        self.begin_epoch(rotation, since, period.map(|(_, until)| until), now)
     }
 
     /// The same, when it has begun or was issued ahead.
@@ -108,11 +197,34 @@ impl Keyring {
         }
     }
 
-    fn begin_epoch(&mut self, rotation: u32, since: Timestamp, until: Option<Timestamp>) -> Epoch {
+    /// Begins an epoch and draws its keys. It is not written yet.
+    pub(super) fn begin_epoch(
+        &mut self,
+        rotation: u32,
+        since: Timestamp,
+        until: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Epoch, KeyringError> {
         let number = 1 + self.body.epochs.iter().map(|epoch| epoch.number).max().unwrap_or(0);
         let (since, until) = (since.as_second(), until.map(Timestamp::as_second));
-        let epoch = EpochBody { number, since, until, rotation };
+        let mut epoch = EpochBody {
+            number,
+            since,
+            until,
+            rotation,
+            keys: None,
+            generation: self.generation + 1,
+            made: now.as_second(),
+            last: None,
+            destroyed: None,
+            locked: None,
+        };
+        let keys = EpochKeys::random(number);
+        let lock = self.body.identity_lock.as_ref();
+        epoch.keep(&keys.secret(), lock, self.custody).map_err(|_| KeyringError::Damaged)?;
+        self.drawn.push(keys);
+        let shown = epoch.shown();
         self.body.epochs.push(epoch);
-        epoch.shown()
+        Ok(shown)
     }
 }

@@ -34,6 +34,8 @@ pub struct DueKey {
 pub struct Destroyed {
     /// The keys.
     pub keys: Vec<DueKey>,
+    /// Pseudonym epochs whose keys were destroyed: nobody can ask for a plate in them any more.
+    pub epochs: Vec<u32>,
     /// The keyring's generation that is the first without them: to be backed up now.
     pub generation: u64,
     /// Backups of these generations hold some of them.
@@ -79,14 +81,12 @@ impl Keyring {
     ///
     /// When the keyring cannot be written; the file is then as it was, and this keyring should not be used further.
     pub fn destroy_due(&mut self, before: Timestamp, now: Timestamp) -> Result<Option<Destroyed>, KeyringError> {
-        let keys = self.due(before);
+        let (keys, epochs) = (self.due(before), self.due_epochs(before));
         let generation = self.generation;
-        let of_due = || self.body.buckets.iter().filter(|bucket| is_due(bucket, before));
-        let (Some(first), Some(since)) =
-            (of_due().map(|b| b.generation.max(1)).min(), of_due().map(|b| b.created).min())
-        else {
-            return Ok(None);
-        };
+        let of_buckets = self.body.buckets.iter().filter(|bucket| is_due(bucket, before));
+        let of_epochs = self.body.epochs.iter().filter(|epoch| epochs.contains(&epoch.number));
+        let held = of_buckets.map(|b| (b.generation, b.created)).chain(of_epochs.map(|e| (e.generation, e.made)));
+        let Some((first, since)) = held.reduce(|a, b| (a.0.min(b.0), a.1.min(b.1))) else { return Ok(None) };
         for bucket in &mut self.body.buckets {
             if is_due(bucket, before) {
                 self.body.expired.push(bucket.tombstone(now));
@@ -95,12 +95,17 @@ impl Keyring {
                 bucket.locked = None;
             }
         }
+        for epoch in self.body.epochs.iter_mut().filter(|epoch| epochs.contains(&epoch.number)) {
+            epoch.keys.zeroize();
+            (epoch.keys, epoch.locked, epoch.destroyed) = (None, None, Some(now.as_second()));
+        }
+        self.drawn.retain(|drawn| !epochs.contains(&drawn.epoch()));
         self.body.buckets.retain(|bucket| !is_due(bucket, before));
         let old = file::Superseded::hold(&self.path)?;
         self.rotate_key()?;
         old.overwrite();
-        let backups = first.min(generation)..=generation;
-        Ok(Some(Destroyed { keys, generation: self.generation, backups, since: super::time(since) }))
+        let backups = first.max(1).min(generation)..=generation;
+        Ok(Some(Destroyed { keys, epochs, generation: self.generation, backups, since: super::time(since) }))
     }
 }
 

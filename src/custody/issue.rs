@@ -9,7 +9,6 @@ use super::file::FileError;
 use super::keyring::{Keyring, KeyringError};
 use super::pack::{IssuedBucket, JournalKey, PackContents, SealingKey, SitePack};
 use super::policy::{ClassPolicy, Month};
-use crate::pseudonym::Domain;
 use crate::seal::{BucketId, Capability, JournalId, PrivateKey, random};
 
 /// What a new pack is for.
@@ -28,7 +27,8 @@ impl Keyring {
     /// The keyring is written first: no pack exists whose private keys could be lost.
     ///
     /// It is valid for the current pseudonym epoch only, so that whoever steals it can enumerate plates of that epoch and
-    /// no other: its term ends with the epoch at the latest.
+    /// no other: its term ends with the epoch at the latest. Under dual control the epoch's keys are locked: a pack that is
+    /// issued without the second slot gets an epoch of its own, in which plates have pseudonyms of their own.
     pub fn issue_pack(&mut self, request: &PackRequest<'_>, to: &Path) -> Result<SitePack, KeyringError> {
         self.issue(request, false, to)
     }
@@ -57,15 +57,23 @@ impl Keyring {
         }
         let own = self.body.sites.iter().find(|known| known.name == site).map_or(0, |known| known.rotation);
         let rotation = own.max(self.body.rotation);
-        let current = self.epoch_at(rotation, now);
+        let current = self.epoch_at(rotation, now, now)?;
         let (epoch, from) = match (next, current.until) {
             (false, _) => (current, now),
-            (true, Some(end)) => (self.epoch_at(rotation, end), end),
+            (true, Some(end)) => (self.epoch_at(rotation, end, now)?, end),
             (true, None) => return Err(KeyringError::NoNextEpoch { epoch: current.number }),
         };
         let term = from.checked_add(SignedDuration::from_hours(24 * i64::from(days)));
         let term = term.map_err(|_| KeyringError::Term { days })?;
         let until = epoch.until.map_or(term, |end| end.min(term));
+        let (epoch, epoch_keys) = match self.epoch_keys(epoch.number) {
+            // One holder alone cannot open the epoch's keys, and needs some to give away: fresh ones, which then are locked.
+            Err(KeyringError::SecondSlotNeeded) => {
+                let own = self.begin_epoch(rotation, from.max(epoch.since), epoch.until, now)?;
+                (own, self.epoch_keys(own.number)?)
+            }
+            keys => (epoch, keys?),
+        };
 
         let policy = self.body.policy.clone();
         let mut buckets = Vec::new();
@@ -76,6 +84,11 @@ impl Keyring {
                 }
             }
         }
+        let catalogues = buckets.iter().filter(|bucket| bucket.sealing.capability == Capability::Catalogue);
+        let last = catalogues.map(|bucket| bucket.expiry).max();
+        if let Some(body) = self.body.epochs.iter_mut().find(|body| body.number == epoch.number) {
+            body.last = body.last.max(last);
+        }
         let at = self.site(site);
         let record = &mut self.body.sites[at];
         (record.issued, record.until) = (now.as_second(), until.as_second());
@@ -83,7 +96,6 @@ impl Keyring {
         record.packs += 1;
         let (journal, journal_key) = (JournalId(record.journal), JournalKey::from_bytes(&record.journal_key));
         self.save()?;
-        let epoch_keys = self.epoch_keys(Domain::HOME, epoch.number);
         let contents = PackContents {
             site: site.to_owned(),
             issued: now,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use super::body::{Body, EpochBody};
+use super::body::Body;
 use super::dual::OpenLock;
 use super::file::{self, FileError};
 use super::layout::{self, Parts};
@@ -13,13 +13,13 @@ use super::opening::OpeningKeys;
 use super::pack::PackError;
 use super::policy::Policy;
 use super::policy_file::PolicyError;
-use super::signing::{Signature, SigningKey, VerifyingKey};
+use super::signing::{CardSigner, EXPORT_CARDS, Signature, SigningKey, VerifyingKey};
 use super::slot::{
     Credential, GuardedKey, Passphrase, PassphraseCost, PassphraseError, QuorumError, Slot, SlotDraft, SlotRole,
     SlotTerms,
 };
 use super::slots::unopened;
-use crate::pseudonym::{CanaryKey, Domain, EpochKeys, PseudonymRoot};
+use crate::pseudonym::{CanaryKey, EpochKeys};
 use crate::seal::{Capability, CustodyId, KeyId, SlotId, padded_len, secret_key};
 
 secret_key! {
@@ -47,7 +47,7 @@ pub enum KeyringError {
     #[error("this is not a keyring")]
     NotAKeyring,
     /// It was written by a later version.
-    #[error("this keyring has format {found}, and this version reads format 1")]
+    #[error("this keyring has format {found}, and this version reads formats 1 and 2")]
     Version {
         /// The file's format version.
         found: u16,
@@ -70,7 +70,7 @@ pub enum KeyringError {
     #[error("none of these shares is of this keyring as it is now")]
     ForeignShares,
     /// What was asked takes a second slot.
-    #[error("identities of this custodian open with two slots only, and the second was not opened")]
+    #[error("identities, and the search for a plate, open with two slots only, and the second was not opened")]
     SecondSlotNeeded,
     /// No second slot opens.
     #[error("this opens no second slot of this keyring")]
@@ -122,6 +122,20 @@ pub enum KeyringError {
         /// The generation that was opened.
         expected: u64,
     },
+    /// There is no such epoch.
+    #[error("there is no pseudonym epoch {epoch}")]
+    UnknownEpoch {
+        /// The epoch asked for.
+        epoch: u32,
+    },
+    /// Its keys were destroyed with its last catalogue.
+    #[error("the keys of pseudonym epoch {epoch} were destroyed on {}: no catalogue of it can be opened any more", destroyed.strftime("%Y-%m-%d"))]
+    EpochExpired {
+        /// The epoch asked for.
+        epoch: u32,
+        /// When.
+        destroyed: Timestamp,
+    },
     /// There is no epoch after the current one: it has no end.
     #[error("pseudonym epoch {epoch} has no end, so that none follows it")]
     NoNextEpoch {
@@ -156,6 +170,8 @@ pub struct Keyring {
     pub(super) body: Body,
     /// The identities' lock, when a second slot was opened.
     pub(super) lock: Option<OpenLock>,
+    /// Keys of epochs that were drawn since the keyring was opened: packs need them, also where they are locked.
+    pub(super) drawn: Vec<EpochKeys>,
 }
 
 impl Keyring {
@@ -176,22 +192,25 @@ impl Keyring {
         let signing = SigningKey::generate();
         let body = Body {
             signing_key: *signing.expose(),
-            pseudonym_root: *PseudonymRoot::generate().expose(),
+            pseudonym_root: None,
             created: now.as_second(),
             policy,
-            epochs: vec![EpochBody { number: 1, since: now.as_second(), until: None, rotation: 0 }],
+            epochs: Vec::new(),
             buckets: Vec::new(),
             sites: Vec::new(),
             expired: Vec::new(),
             rotation: 0,
             identity_lock: None,
+            canary_key: Some(crate::seal::random()),
         };
         let (custody, key) = (signing.verifying().custody(), GuardedKey::generate());
         let terms = SlotTerms { role: SlotRole::First, label: None, now };
         let mut slot = SlotDraft::with_passphrase(passphrase, cost, custody, terms).ok_or(KeyringError::Cost)?.0;
         slot.guard(&key, custody).expect("a slot just made is sound");
         let (slots, opened_by) = (vec![slot], None);
-        let mut keyring = Self { path, custody, generation: 0, slots, opened_by, key, body, lock: None };
+        let (lock, drawn) = (None, Vec::new());
+        let mut keyring = Self { path, custody, generation: 0, slots, opened_by, key, body, lock, drawn };
+        keyring.begin_epoch(0, now, None, now)?;
         keyring.shorten_epochs(now);
         create_private_folder(folder)?;
         let bytes = keyring.next_bytes();
@@ -208,11 +227,13 @@ impl Keyring {
         let opened = firsts.filter_map(|slot| Some((slot.id(), slot.open(with, custody)?))).next();
         let (opened_by, key) = opened.ok_or_else(|| unopened(&slots, with, custody))?;
         let plain = sealed.open(&key).ok_or(KeyringError::Damaged)?;
-        let body: Body = minicbor::decode(&plain).map_err(|_| KeyringError::Damaged)?;
+        let mut body: Body = minicbor::decode(&plain).map_err(|_| KeyringError::Damaged)?;
+        body.take_root_apart();
         if body.epochs.is_empty() || SigningKey::from_bytes(&body.signing_key).verifying().custody() != custody {
             return Err(KeyringError::Damaged);
         }
-        Ok(Self { path, custody, generation, slots, opened_by: Some(opened_by), key, body, lock: None })
+        let (opened_by, drawn) = (Some(opened_by), Vec::new());
+        Ok(Self { path, custody, generation, slots, opened_by, key, body, lock: None, drawn })
     }
 
     /// Whose keyring a custody folder holds, without opening it.
@@ -236,14 +257,9 @@ impl Keyring {
         keys
     }
 
-    /// Pseudonym keys of a domain and epoch.
-    pub fn epoch_keys(&self, domain: Domain, epoch: u32) -> EpochKeys {
-        PseudonymRoot::from_bytes(&self.body.pseudonym_root).keys(domain, epoch)
-    }
-
     /// The key that marks the ids of exports, so that a leaked one names the copy that it came from.
     pub fn canaries(&self) -> CanaryKey {
-        PseudonymRoot::from_bytes(&self.body.pseudonym_root).canaries()
+        CanaryKey::from_bytes(&self.body.canary_key.unwrap_or_default())
     }
 
     /// The custodian's id.
@@ -259,6 +275,11 @@ impl Keyring {
     /// Signs for one purpose, such as an export's manifest. `context` names it, without a zero byte.
     pub fn sign(&self, context: &str, message: &[u8]) -> Signature {
         self.signing_key().sign(context, message)
+    }
+
+    /// Signs the card of one export.
+    pub(crate) fn export_signer(&self) -> CardSigner {
+        CardSigner::issue(&self.signing_key(), EXPORT_CARDS)
     }
 
     /// What the custodian has decided.
@@ -306,6 +327,7 @@ impl Keyring {
     }
 
     pub(super) fn save(&mut self) -> Result<(), KeyringError> {
+        self.lock_epochs()?;
         // Two writers wait for each other, and the second one sees that it is late.
         let _held = file::lock(&self.path)?;
         let found = Parts::parse(&file::read_secret(&self.path)?)?.generation;

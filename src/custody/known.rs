@@ -1,16 +1,19 @@
-//! Custodians whose copies a recipient has taken, in a text file beside the recipient's private key: one id a line.
+//! Custodians who are known to a recipient, by a text file beside its private key, or to a site, by one beside its pack: one
+//! id a line.
 //!
-//! Anybody who has the public key can make a copy for it and sign with a key of his own. So the first custodian is
-//! remembered, and another one is refused until the recipient says that it is right.
+//! Anybody who has a recipient's public key can make a copy for it, and anybody can issue a pack, signed with a key of his
+//! own. So the first custodian is remembered, and another one is refused until the holder says that it is right.
 
 use std::path::{Path, PathBuf};
 
 use super::file::{self, FileError};
 use crate::seal::CustodyId;
 
-const HEAD: &str = "# Custodians whose exports this key's holder has accepted, one id a line.\n";
+const HEAD: &str = "# Custodians whose exports or site packs were accepted here, one id a line.\n";
+/// The file in the folder of a site's packs, which have other names from month to month.
+const OF_SITE: &str = "safelight-custodians";
 
-/// The custodians known to the holder of a private key.
+/// The custodians known to the holder of a private key or a site pack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownCustodians {
     path: PathBuf,
@@ -23,10 +26,22 @@ impl KnownCustodians {
     /// # Errors
     ///
     /// When the file cannot be read or holds anything else: then it is not known who is known.
-    pub fn beside(key: &Path) -> Result<Self, FileError> {
+    pub fn beside_key(key: &Path) -> Result<Self, FileError> {
         let mut path = key.as_os_str().to_owned();
         path.push(".custodians");
-        let path = PathBuf::from(path);
+        Self::read(path.into())
+    }
+
+    /// Reads what is remembered in the folder of a site pack: nothing, where there is no such file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::beside_key`].
+    pub fn beside_pack(pack: &Path) -> Result<Self, FileError> {
+        Self::read(pack.with_file_name(OF_SITE))
+    }
+
+    fn read(path: PathBuf) -> Result<Self, FileError> {
         let text = match file::read_secret(&path) {
             Ok(text) => text,
             Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => return Ok(Self { path, ids: vec![] }),
@@ -73,14 +88,14 @@ mod tests {
     fn custodians_are_remembered_and_a_damaged_list_is_no_empty_one() {
         let dir = tempfile::tempdir().expect("a folder");
         let key = dir.path().join("partner.key");
-        let mut known = KnownCustodians::beside(&key).expect("read");
+        let mut known = KnownCustodians::beside_key(&key).expect("read");
         assert!(known.ids().is_empty());
         for id in [[1; 16], [2; 16], [1; 16]] {
             known.remember(CustodyId(id)).expect("written");
         }
-        let again = KnownCustodians::beside(&key).expect("read");
+        let again = KnownCustodians::beside_key(&key).expect("read");
         assert_eq!(again.ids(), [CustodyId([1; 16]), CustodyId([2; 16])]);
         std::fs::write(again.path(), "not an id\n").expect("damaged");
-        assert!(KnownCustodians::beside(&key).is_err());
+        assert!(KnownCustodians::beside_key(&key).is_err());
     }
 }

@@ -8,7 +8,9 @@ use super::slot::{GuardedKey, Slot};
 use crate::seal::{CustodyId, SUITE};
 
 const MAGIC: &[u8; 8] = b"SLKEY\r\n\x1a";
-const VERSION: u16 = 1;
+/// What is written. The first format derived pseudonym keys from a root in the body; it is read and never written.
+const VERSION: u16 = 2;
+const FIRST_VERSION: u16 = 1;
 const HEAD_LEN: usize = 40;
 /// Salt and commitment at the head of a Cobblestone-256 body.
 const COMMITMENT_LEN: usize = 56;
@@ -71,7 +73,7 @@ impl<'a> Parts<'a> {
         }
         let head = bytes.first_chunk::<HEAD_LEN>().ok_or(KeyringError::Damaged)?;
         let [found, suite] = [8, 10].map(|at| u16::from_le_bytes([head[at], head[at + 1]]));
-        if found != VERSION || suite != SUITE {
+        if ![FIRST_VERSION, VERSION].contains(&found) || suite != SUITE {
             return Err(KeyringError::Version { found });
         }
         let slots_len = u32::from_le_bytes([head[12], head[13], head[14], head[15]]);

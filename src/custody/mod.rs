@@ -40,6 +40,7 @@ pub use pack::{JournalKey, PackError, Schedule, SealingKey, SitePack};
 pub use policy::{ClassPolicy, Egress, EpochLength, InvalidTerm, Month, Policy, PurposeBudget, Retention};
 pub use policy_file::PolicyError;
 pub use recipient::{RecipientError, RecipientKeys, RecipientPublicKey};
+pub(crate) use signing::{CardProof, CardSigner, EXPORT_CARDS, SITE_CARDS};
 pub use signing::{Signature, VerifyingKey};
 pub use slot::{
     Credential, LineFault, Passphrase, PassphraseCost, PassphraseError, Quorum, QuorumError, Share, ShareError,

@@ -12,7 +12,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use super::epoch::Epoch;
 use super::file::{self, FileError};
 use super::policy::{ClassPolicy, Month, Policy};
-use super::signing::{Signature, SigningKey, VerifyingKey};
+use super::signing::{CardSigner, SITE_CARDS, Signature, SigningKey, VerifyingKey};
 use crate::pseudonym::{EpochKeys, FaceKey, PlateKey};
 use crate::seal::{BucketId, Capability, CustodyId, JournalId, PublicKey, SUITE, secret_key};
 
@@ -91,6 +91,7 @@ pub struct SitePack {
     epoch_keys: EpochKeys,
     journal: JournalId,
     journal_key: JournalKey,
+    signer: Option<CardSigner>,
     schedule: Arc<Schedule>,
 }
 
@@ -132,15 +133,16 @@ impl SitePack {
 
     /// Writes the pack to a file that must not exist, readable by its owner only.
     pub(super) fn create(path: &Path, contents: PackContents, key: &SigningKey) -> Result<Self, PackError> {
-        let bytes = signed_bytes(&contents, key);
+        let signer = CardSigner::issue(key, SITE_CARDS);
+        let bytes = signed_bytes(&contents, &signer, key);
         file::create_private(path, &bytes)?;
-        Ok(Self::from_contents(contents, key.verifying()))
+        Ok(Self::from_contents(contents, key.verifying(), Some(signer)))
     }
 
-    fn from_contents(contents: PackContents, verifying: VerifyingKey) -> Self {
+    fn from_contents(contents: PackContents, verifying: VerifyingKey, signer: Option<CardSigner>) -> Self {
         let PackContents { site, issued, until, epoch, epoch_keys, journal, journal_key, policy, buckets } = contents;
         let schedule = Arc::new(Schedule { issued, until, epoch, policy, buckets });
-        Self { verifying, site, epoch_keys, journal, journal_key, schedule }
+        Self { verifying, site, epoch_keys, journal, journal_key, signer, schedule }
     }
 
     /// The pack that these bytes are.
@@ -165,7 +167,9 @@ impl SitePack {
             return Err(PackError::Damaged);
         }
         let contents = body.contents().ok_or(PackError::Damaged)?;
-        Ok(Self::from_contents(contents, verifying))
+        let signer = body.card_key.as_ref().zip(body.card_certificate);
+        let signer = signer.map(|(key, certificate)| CardSigner::from_parts(key, certificate));
+        Ok(Self::from_contents(contents, verifying, signer))
     }
 
     /// Whether the pack may be used now.
@@ -201,6 +205,11 @@ impl SitePack {
     /// The site's journal.
     pub fn journal(&self) -> JournalId {
         self.journal
+    }
+
+    /// Signs the card of a vault that the site makes; the first packs have none, and make unsigned cards.
+    pub(crate) fn card_signer(&self) -> Option<&CardSigner> {
+        self.signer.as_ref()
     }
 
     /// The key of the site's journal.
@@ -299,6 +308,11 @@ struct Body {
     /// Absent: until a rotation.
     #[n(12)]
     epoch_until: Option<i64>,
+    /// The seed of the key that signs cards, and the custodian's signature over its public half.
+    #[cbor(n(13), with = "minicbor::bytes")]
+    card_key: Option<[u8; 32]>,
+    #[cbor(n(14), with = "minicbor::bytes")]
+    card_certificate: Option<[u8; 64]>,
 }
 
 #[derive(Encode, Decode)]
@@ -317,7 +331,8 @@ struct BucketBody {
 }
 
 impl Body {
-    fn of(contents: &PackContents, verifying: VerifyingKey) -> Self {
+    fn of(contents: &PackContents, signer: &CardSigner, verifying: VerifyingKey) -> Self {
+        let (card_key, card_certificate) = signer.parts();
         let (epoch, plate, face) = contents.epoch_keys.parts();
         Self {
             verifying: verifying.0,
@@ -333,6 +348,8 @@ impl Body {
             buckets: contents.buckets.iter().map(BucketBody::of).collect(),
             epoch_since: Some(contents.epoch.since.as_second()),
             epoch_until: contents.epoch.until.map(Timestamp::as_second),
+            card_key: Some(*card_key),
+            card_certificate: Some(card_certificate),
         }
     }
 
@@ -385,8 +402,8 @@ impl BucketBody {
     }
 }
 
-fn signed_bytes(contents: &PackContents, key: &SigningKey) -> Zeroizing<Vec<u8>> {
-    let body = Body::of(contents, key.verifying());
+fn signed_bytes(contents: &PackContents, signer: &CardSigner, key: &SigningKey) -> Zeroizing<Vec<u8>> {
+    let body = Body::of(contents, signer, key.verifying());
     // Large enough not to grow, which would leave copies of the keys behind.
     let capacity = 4096 + contents.buckets.iter().map(|b| 1400 + b.class.len()).sum::<usize>() + contents.site.len();
     let mut cbor = Zeroizing::new(Vec::with_capacity(capacity));

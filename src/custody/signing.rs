@@ -35,6 +35,70 @@ impl SigningKey {
     }
 }
 
+/// Signs the cards of vaults: a fresh key, and the custodian's word that it may. A site makes its vault with what its pack
+/// holds, so that a card proves whose it is to whoever knows the custodian.
+pub(crate) struct CardSigner {
+    key: SigningKey,
+    certificate: Signature,
+}
+
+/// For what a custodian's word about a card's signer is: so that a site's cannot sign for exports.
+pub(crate) const SITE_CARDS: &str = "safelight v1 signer of site cards";
+pub(crate) const EXPORT_CARDS: &str = "safelight v1 signer of export cards";
+const CARD: &str = "safelight v1 card";
+
+/// What a card carries to prove whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CardProof {
+    pub signer: VerifyingKey,
+    pub certificate: Signature,
+    pub signature: Signature,
+}
+
+impl CardSigner {
+    /// A fresh signer of the custodian, for one kind of cards.
+    pub(super) fn issue(custodian: &SigningKey, kind: &str) -> Self {
+        let key = SigningKey::generate();
+        let certificate = custodian.sign(kind, &key.verifying().0);
+        Self { key, certificate }
+    }
+
+    /// A custodian's key, and a signer of that custodian's.
+    #[cfg(test)]
+    pub(crate) fn for_tests(seed: u8, kind: &str) -> (VerifyingKey, Self) {
+        let custodian = SigningKey::from_bytes(&[seed; 32]);
+        (custodian.verifying(), Self::issue(&custodian, kind))
+    }
+
+    /// As a pack holds it.
+    pub(super) fn from_parts(key: &[u8; 32], certificate: [u8; 64]) -> Self {
+        Self { key: SigningKey::from_bytes(key), certificate: Signature(certificate) }
+    }
+
+    /// The same the other way: the seed, which is secret, and the certificate.
+    pub(super) fn parts(&self) -> (&[u8; 32], [u8; 64]) {
+        (self.key.expose(), self.certificate.0)
+    }
+
+    /// The signer's key, and the custodian's word for it.
+    pub(crate) fn introduction(&self) -> (VerifyingKey, Signature) {
+        (self.key.verifying(), self.certificate)
+    }
+
+    /// Signs a card's content, which names the signer.
+    pub(crate) fn sign(&self, content: &[u8]) -> Signature {
+        self.key.sign(CARD, content)
+    }
+}
+
+impl CardProof {
+    /// Whether it proves that a signer of the custodian's signed `content`.
+    pub(crate) fn holds(&self, custodian: VerifyingKey, kind: &str, content: &[u8]) -> bool {
+        custodian.verifies(kind, &self.signer.0, &self.certificate)
+            && self.signer.verifies(CARD, content, &self.signature)
+    }
+}
+
 impl VerifyingKey {
     /// The fingerprint that names the custodian.
     pub fn custody(&self) -> CustodyId {

@@ -160,13 +160,17 @@ impl Keyring {
         Ok(())
     }
 
-    /// Puts the private keys of all identities under a fresh lock, which all second slots guard.
+    /// Puts the private keys of all identities, and the keys of all epochs, under a fresh lock, which all second slots guard.
     fn lock_identities(&mut self) -> Result<(), KeyringError> {
         let custody = self.custody;
         let (lock, open) = LockBody::generate(custody);
         for bucket in &mut self.body.buckets {
             let private = bucket.private(self.lock.as_ref(), custody).ok_or(KeyringError::Damaged)?;
             bucket.keep(&private, Some(&lock), custody).map_err(|_| KeyringError::Damaged)?;
+        }
+        for epoch in self.body.epochs.iter_mut().filter(|epoch| epoch.destroyed.is_none()) {
+            let keys = epoch.secret(self.lock.as_ref(), custody).ok_or(KeyringError::Damaged)?;
+            epoch.keep(&keys, Some(&lock), custody).map_err(|_| KeyringError::Damaged)?;
         }
         for slot in self.slots.iter_mut().filter(|slot| slot.role() == SlotRole::Second) {
             guard(slot, &open.second, custody)?;
@@ -180,6 +184,10 @@ impl Keyring {
         for bucket in &mut self.body.buckets {
             let private = bucket.private(self.lock.as_ref(), custody).ok_or(KeyringError::Damaged)?;
             bucket.keep(&private, None, custody).map_err(|_| KeyringError::Damaged)?;
+        }
+        for epoch in self.body.epochs.iter_mut().filter(|epoch| epoch.destroyed.is_none()) {
+            let keys = epoch.secret(self.lock.as_ref(), custody).ok_or(KeyringError::Damaged)?;
+            epoch.keep(&keys, None, custody).map_err(|_| KeyringError::Damaged)?;
         }
         (self.body.identity_lock, self.lock) = (None, None);
         Ok(())

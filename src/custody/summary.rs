@@ -40,6 +40,8 @@ pub struct EpochSummary {
     pub epoch: Epoch,
     /// Whether it is not that of a single site, which was rotated on its own.
     pub of_all: bool,
+    /// When its keys were destroyed.
+    pub destroyed: Option<Timestamp>,
 }
 
 /// Keys of one class and capability that fall due together.
@@ -84,7 +86,11 @@ impl Keyring {
             epoch: site.pack_epoch,
             superseded: site.pack_rotation < site.rotation.max(body.rotation),
         };
-        let epoch = |epoch: &EpochBody| EpochSummary { epoch: epoch.shown(), of_all: epoch.rotation <= body.rotation };
+        let epoch = |epoch: &EpochBody| EpochSummary {
+            epoch: epoch.shown(),
+            of_all: epoch.rotation <= body.rotation,
+            destroyed: epoch.destroyed.map(super::time),
+        };
         KeyringSummary {
             custody: self.custody(),
             created: super::time(body.created),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::manifest::Manifest;
 use super::{ExportError, ExportTotals, Request};
-use crate::custody::{FileError, Keyring, SealingKey, VerifyingKey};
+use crate::custody::{FileError, Keyring, SealingKey};
 use crate::seal::{SegmentId, VaultId};
 use crate::vault::{Card, Disk, Layout, SealedSegment, SegmentDraft, Store, VaultKind};
 
@@ -45,11 +45,12 @@ impl Bundle {
     }
 
     /// Begins a copy that will be `folder`.
-    pub fn create(folder: &Path, custodian: VerifyingKey, keys: Vec<SealingKey>) -> Result<Self, FileError> {
+    pub fn create(folder: &Path, keyring: &Keyring, keys: Vec<SealingKey>) -> Result<Self, FileError> {
         let staging = Self::stage(folder)?;
         let layout = Layout::new(staging.path());
         Disk.create_folder(&layout.segments()).map_err(FileError::on("create", folder))?;
-        let card = Card { kind: VaultKind::Export, vault: VaultId::random(), custodian };
+        let (vault, custodian) = (VaultId::random(), keyring.verifying_key());
+        let card = Card::signed(VaultKind::Export, vault, custodian, &keyring.export_signer());
         Ok(Self { staging, folder: folder.to_owned(), card, keys, segments: Vec::new() })
     }
 

@@ -25,7 +25,7 @@ use rand::seq::SliceRandom;
 use crate::audit::{AuditError, AuditLog, Details, Look, Permit, PermitError, Verb};
 use crate::capture::{CaptureId, RegionKind};
 use crate::custody::{FileError, Keyring, OpeningKeys, RecipientPublicKey, SealingKey};
-use crate::pseudonym::{Canary, Domain, EpochKeys, Pseudonym};
+use crate::pseudonym::{Canary, EpochKeys, Pseudonym};
 use crate::seal::{BucketId, Capability, SegmentId};
 use crate::vault::record::{CatalogueRecord, IdentityRecord, RegionRecord};
 use crate::vault::{Hit, OpenError, OpeningVault, Query, SegmentDraft};
@@ -243,8 +243,8 @@ fn make(
     found: &[Hit],
     folder: &Path,
 ) -> Result<ExportTotals, ExportError> {
-    let mut domain = ExportDomain { keyring, domain: Domain::random(), epochs: HashMap::new() };
-    let mut bundle = Bundle::create(folder, keyring.verifying_key(), sealing_keys(request))?;
+    let mut domain = ExportDomain::default();
+    let mut bundle = Bundle::create(folder, keyring, sealing_keys(request))?;
     let mut draft = SegmentDraft::default();
     let mut totals = ExportTotals { captures: 0, without_scene: 0, expired: 0, segments: 0, bytes: 0 };
     let (canaries, number) = (keyring.canaries(), crate::seal::random());
@@ -280,15 +280,15 @@ fn sealing_keys(request: &Request<'_>) -> Vec<SealingKey> {
 
 /// Pseudonyms of one export. They derive from those of the vault and not from texts, so that a copy of pseudonyms can be
 /// made without opening a single identity.
-struct ExportDomain<'a> {
-    keyring: &'a Keyring,
-    domain: Domain,
+/// Their keys are random and kept nowhere.
+#[derive(Default)]
+struct ExportDomain {
     epochs: HashMap<u32, EpochKeys>,
 }
 
-impl ExportDomain<'_> {
+impl ExportDomain {
     fn rederive(&mut self, epoch: u32, kind: RegionKind, home: [u8; 16]) -> [u8; 16] {
-        let keys = self.epochs.entry(epoch).or_insert_with(|| self.keyring.epoch_keys(self.domain, epoch));
+        let keys = self.epochs.entry(epoch).or_insert_with(|| EpochKeys::random(epoch));
         keys.rederive(kind, Pseudonym(home)).0
     }
 }
@@ -308,7 +308,7 @@ fn copy_of(
     record: &CatalogueRecord,
     id: CaptureId,
     request: &Request<'_>,
-    domain: &mut ExportDomain<'_>,
+    domain: &mut ExportDomain,
 ) -> Result<Option<Copy>, ExportError> {
     let home = CaptureId(record.id);
     let mut scene = None;
@@ -344,7 +344,7 @@ fn catalogue_for(
     record: &CatalogueRecord,
     id: CaptureId,
     request: &Request<'_>,
-    domain: &mut ExportDomain<'_>,
+    domain: &mut ExportDomain,
     identity: &mut Option<IdentityRecord>,
 ) -> CatalogueRecord {
     let mut numbers = HashMap::new();

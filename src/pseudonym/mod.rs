@@ -1,8 +1,8 @@
 //! From plate text or a face's pixels to a pseudonym, and to the spellings that search must try.
 //!
 //! A pseudonym is 128 bits of BLAKE3 under a secret key: equal inputs give equal pseudonyms, and without the key nobody
-//! can tell which input it was, although plates are few enough to try them all. Keys differ by kind, domain (the
-//! custodian's own, or one for each export) and epoch. Owns that derivation; knows nothing of who holds the root.
+//! can tell which input it was, although plates are few enough to try them all. Keys differ by kind and epoch, and each
+//! export has its own; all are random. Owns what keys make of inputs; knows nothing of who holds the keys.
 
 mod canary;
 mod spelling;
@@ -32,22 +32,17 @@ impl Pseudonym {
     }
 }
 
-/// A space of pseudonyms of its own: nothing in it can be linked to another.
+/// A space of pseudonyms of its own, among those that derive from one root: nothing in it can be linked to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Domain(pub [u8; 16]);
 
 impl Domain {
     /// The custodian's own.
     pub const HOME: Self = Self([0; 16]);
-
-    /// A fresh one, for one export.
-    pub fn random() -> Self {
-        Self(crate::seal::random())
-    }
 }
 
 secret_key! {
-    /// What all pseudonym keys of a custodian derive from. Never leaves the keyring.
+    /// What the pseudonym keys of a custodian derive from whose keyring is of the first format.
     pub struct PseudonymRoot
 }
 
@@ -94,6 +89,25 @@ pub struct EpochKeys {
 impl EpochKeys {
     pub(crate) fn new(epoch: u32, plate: PlateKey, face: FaceKey) -> Self {
         Self { epoch, plate, face }
+    }
+
+    /// Random ones: they derive from nothing that survives them.
+    pub(crate) fn random(epoch: u32) -> Self {
+        Self { epoch, plate: PlateKey::generate(), face: FaceKey::generate() }
+    }
+
+    /// The keys for plates and faces, one after the other, as a keyring holds them.
+    pub(crate) fn from_secret(epoch: u32, secret: &[u8; 64]) -> Self {
+        let [plate, face] = [0, 32].map(|at| secret[at..].first_chunk().expect("32 of 64 bytes"));
+        Self { epoch, plate: PlateKey::from_bytes(plate), face: FaceKey::from_bytes(face) }
+    }
+
+    /// The same the other way.
+    pub(crate) fn secret(&self) -> Zeroizing<[u8; 64]> {
+        let mut secret = Zeroizing::new([0; 64]);
+        secret[..32].copy_from_slice(self.plate.expose());
+        secret[32..].copy_from_slice(self.face.expose());
+        secret
     }
 
     pub(crate) fn parts(&self) -> (u32, &PlateKey, &FaceKey) {

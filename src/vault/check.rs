@@ -153,6 +153,8 @@ pub struct CheckReport {
     pub custodian: CustodyId,
     /// Whether whoever asked for the check vouches for that. If not, what has expired is the word of whoever wrote the card.
     pub vouched: bool,
+    /// Whether the card is signed. Cards of the first format are not, and say nothing that anybody could not write.
+    pub signed: bool,
     /// Segments looked at.
     pub segments: u64,
     /// Their bytes.
@@ -174,6 +176,7 @@ impl CheckReport {
         Self {
             custodian: vault.card().custodian.custody(),
             vouched: vault.is_vouched(),
+            signed: vault.card().is_signed(),
             segments: 0,
             bytes: 0,
             journals: 0,

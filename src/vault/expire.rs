@@ -81,6 +81,8 @@ pub enum ExpireError {
 pub struct Expired {
     /// The keys that are due.
     pub due: Vec<DueKey>,
+    /// Pseudonym epochs whose keys are due with them.
+    pub epochs: Vec<u32>,
     /// What became of them; `None` when none is due, or nothing was to be done.
     pub destroyed: Option<Destroyed>,
     /// What became of each vault, in the order given.
@@ -131,7 +133,7 @@ pub fn expire(
     before: Timestamp,
     now: Timestamp,
 ) -> Result<Expired, ExpireError> {
-    let mut expired = Expired { due: keyring.due(before), ..Expired::default() };
+    let mut expired = Expired { due: keyring.due(before), epochs: keyring.due_epochs(before), ..Expired::default() };
     let doomed = doomed(keyring, &expired.due, now);
     let catalogues = keyring.opening_keys(&[Capability::Catalogue]);
     for vault in vaults.iter_mut() {
@@ -152,7 +154,7 @@ pub fn would_expire(
     before: Timestamp,
     now: Timestamp,
 ) -> Result<Expired, ExpireError> {
-    let mut expired = Expired { due: keyring.due(before), ..Expired::default() };
+    let mut expired = Expired { due: keyring.due(before), epochs: keyring.due_epochs(before), ..Expired::default() };
     let doomed = doomed(keyring, &expired.due, now);
     for vault in vaults {
         vault.check_custodian(keyring)?;

@@ -398,7 +398,11 @@ impl Files {
         }
         self.create_folders()?;
         self.clear_incoming()?;
-        let card = Card { kind: VaultKind::Site, vault: VaultId::random(), custodian: pack.verifying_key() };
+        let (vault, custodian) = (VaultId::random(), pack.verifying_key());
+        let card = match pack.card_signer() {
+            Some(signer) => Card::signed(VaultKind::Site, vault, custodian, signer),
+            None => Card::unsigned(VaultKind::Site, vault, custodian),
+        };
         let staged = self.layout.incoming().join(Layout::CARD);
         self.write_file(&staged, &card.to_bytes())?;
         let path = self.layout.card();

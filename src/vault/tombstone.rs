@@ -239,7 +239,7 @@ mod tests {
         use ed25519_dalek::{Signer, SigningKey};
         let key = SigningKey::from_bytes(&[7; 32]);
         let custodian = VerifyingKey(key.verifying_key().to_bytes());
-        let card = Card { kind: VaultKind::Site, vault: VaultId([1; 16]), custodian };
+        let card = Card::unsigned(VaultKind::Site, VaultId([1; 16]), custodian);
         let buried = Buried { segment: [3; 16], trailer: [4; 32], removed: true };
         let content = Tombstone {
             made: 86_400,
@@ -266,7 +266,7 @@ mod tests {
             assert!(Tombstone::from_bytes(&bytes[..at], &card, ID).is_err(), "cut at {at}");
         }
         assert!(Tombstone::from_bytes(&bytes, &card, TombstoneId([8; 16])).is_err(), "another's name");
-        let elsewhere = Card { vault: VaultId([2; 16]), ..card };
+        let elsewhere = Card::unsigned(VaultKind::Site, VaultId([2; 16]), card.custodian);
         assert!(Tombstone::from_bytes(&bytes, &elsewhere, ID).is_err(), "another vault");
     }
 

@@ -133,7 +133,7 @@ def keyring_keys(folder, credential, second):
     data = (Path(folder) / "keyring").read_bytes()
     must(data[:8] == b"SLKEY\r\n\x1a", "not a keyring")
     version, suite, slots_len = struct.unpack_from("<HHI", data, 8)
-    must((version, suite) == (1, 1), "keyring of another version")
+    must((version, suite) in [(1, 1), (2, 1)], "keyring of another version")
     custody = data[16:32]
     head, sealed = data[: 40 + slots_len], data[40 + slots_len :]
     slots = cbor(head[40:])
@@ -142,6 +142,7 @@ def keyring_keys(folder, credential, second):
     verifying = Ed25519PrivateKey.from_private_bytes(body[0]).public_key().public_bytes_raw()
     must(custody == blake3(verifying, derive_key_context="safelight v1 custody id").digest(16), "custody id")
     keys = {bucket[1]: bucket[5] for bucket in body[5] if bucket.get(5)}
+    lock = None
     if second:
         public, sealed_seed = body[16][0], body[16][1]
         second_key = guarded_key(slots, 1, second, custody)
@@ -152,7 +153,23 @@ def keyring_keys(folder, credential, second):
                 keys[bucket[1]] = SUITE.decrypt(locked[1], lock, info=info)
                 must(public_bytes(keys[bucket[1]]) == locked[0], "locked bucket's public key")
     must(all(key_id(private) == name for name, private in keys.items()), "key id")
-    return keys
+    for epoch in body[4]:
+        epoch_keys(epoch, body, version, custody, lock)
+    return keys, verifying
+
+
+def epoch_keys(epoch, body, version, custody, lock):
+    """The keys for plates and faces of a pseudonym epoch; None while they are locked, and after they were destroyed."""
+    if version == 1:
+        root = body[1] + bytes(16) + struct.pack("<I", epoch[0])
+        return [blake3(root, derive_key_context=f"safelight v1 {kind} pseudonyms").digest() for kind in ("plate", "face")]
+    keys = epoch.get(4)
+    if (locked := epoch.get(16)) and lock:
+        info = b"safelight v1 locked epoch\0" + custody + struct.pack("<I", epoch[0])
+        keys = opened(SUITE.decrypt(locked[:1168], lock, info=info), info, locked[1168:])
+    must((keys or locked) is not None or epoch.get(8), "an epoch without keys that were not destroyed")
+    must(keys is None or len(keys) == 64, "an epoch's keys")
+    return keys and [keys[:32], keys[32:]]
 
 
 def guarded_key(slots, role, credential, custody):
@@ -250,10 +267,18 @@ def recipient_keys(path):
 
 def card(vault):
     data = (vault / "vault").read_bytes()
-    must(data[:8] == b"SLVLT\r\n\x1a" and len(data) == 96, "not a vault")
-    must(struct.unpack_from("<HHHH", data, 8) in [(1, 1, 0, 0), (1, 1, 1, 0)], "vault of another version")
-    must(blake3(data[:64]).digest() == data[64:], "vault's card damaged")
-    return data[16:32], data[32:64], data[12] == 1
+    must(data[:8] == b"SLVLT\r\n\x1a", "not a vault")
+    version, suite, kind, zero = struct.unpack_from("<HHHH", data, 8)
+    must(version in (1, 2) and suite == 1 and kind in (0, 1) and zero == 0, "vault of another version")
+    must(len(data) == (96 if version == 1 else 256), "card's length")
+    must(blake3(data[:-32]).digest() == data[-32:], "vault's card damaged")
+    custodian = data[32:64]
+    if version == 2:
+        signer, certificate, signature = data[64:96], data[96:160], data[160:224]
+        word = b"safelight v1 signer of %s cards\0" % (b"export" if kind else b"site") + blake3(signer).digest()
+        Ed25519PublicKey.from_public_bytes(custodian).verify(certificate, word)
+        Ed25519PublicKey.from_public_bytes(signer).verify(signature, b"safelight v1 card\0" + blake3(data[:160]).digest())
+    return data[16:32], custodian, kind == 1
 
 
 def segment_sections(path, vault_id, keys):
@@ -493,13 +518,14 @@ def main():
     parser.add_argument("--recipient")
     args = parser.parse_args()
     if args.recipient:
-        keys = recipient_keys(args.recipient)
+        keys, trusted = recipient_keys(args.recipient), None
     else:
         passphrase = lambda path: path and Path(path).read_bytes().rstrip(b"\r\n")
         shares = [share(Path(path).read_text("utf-8")) for path in args.share or []]
         credential = shares or passphrase(args.passphrase_file)
-        keys = keyring_keys(args.custody, credential, passphrase(args.second_passphrase_file))
+        keys, trusted = keyring_keys(args.custody, credential, passphrase(args.second_passphrase_file))
     vault_id, custodian, is_export = card(args.vault)
+    must(trusted in (None, custodian), "vault of another custodian")
     committed = {}
     if is_export:
         committed = manifest_segments(args.vault / "manifest", vault_id, keys, custodian)

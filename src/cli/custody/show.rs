@@ -33,6 +33,8 @@ pub(super) struct Shown {
     epochs: Vec<ShownEpoch>,
     /// Of the epochs, those of single sites that were rotated on their own.
     single_epochs: Vec<u32>,
+    /// Of the epochs, those whose keys were destroyed: nobody can search for a plate in them any more.
+    destroyed_epochs: Vec<u32>,
     sites: Vec<ShownSite>,
     #[serde(skip)]
     now: Timestamp,
@@ -118,6 +120,7 @@ impl Shown {
             let Epoch { since, until, .. } = summary.epoch;
             summary.of_all && since <= now && until.is_none_or(|until| now < until)
         };
+        let gone = summary.epochs.iter().filter(|summary| summary.destroyed.is_some());
         let single = summary.epochs.iter().filter(|summary| !summary.of_all);
         Self {
             custody: summary.custody.to_string(),
@@ -133,6 +136,7 @@ impl Shown {
             due: due.collect(),
             destroyed: summary.destroyed.iter().map(|count| count.keys).sum(),
             epochs: summary.epochs.iter().map(|summary| summary.epoch.into()).collect(),
+            destroyed_epochs: gone.map(|summary| summary.epoch.number).collect(),
             single_epochs: single.map(|summary| summary.epoch.number).collect(),
             sites: sites.collect(),
             now,
@@ -212,6 +216,7 @@ impl Shown {
         }
         for ShownEpoch { number, since, until } in &self.epochs[skipped..] {
             let state = match until {
+                _ if self.destroyed_epochs.contains(number) => "over, keys destroyed",
                 Some(until) if until <= since => "never began",
                 Some(until) if *until <= self.now => "over",
                 _ if *since > self.now => "issued ahead",
