@@ -3,7 +3,7 @@
 //! Owns how a path becomes bytes. A FIFO or a device is refused and not waited for, and a file that claims to be larger than
 //! any of its kind is refused before memory is taken. Knows nothing of what the bytes mean.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Take};
 use std::path::Path;
 
@@ -25,6 +25,46 @@ pub(crate) fn open(path: &Path) -> io::Result<(File, u64)> {
 /// elsewhere.
 pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
     Ok(open_with(File::options().create(true).append(true), path, false)?.0)
+}
+
+/// Opens a regular file of the program's own for reading: no link is followed, so that none of somebody else's is taken for it.
+pub(crate) fn open_own(path: &Path) -> io::Result<(File, u64)> {
+    open_with(File::options().read(true), path, false)
+}
+
+/// The same, for writing at its end.
+pub(crate) fn append_own(path: &Path) -> io::Result<File> {
+    Ok(open_with(File::options().append(true), path, false)?.0)
+}
+
+/// Whether a regular file bears the name, and no link to one.
+pub(crate) fn is_file(path: &Path) -> io::Result<bool> {
+    Ok(fs::symlink_metadata(path)?.is_file())
+}
+
+/// Whether a folder bears the name, and no link to one; `None` when nothing does.
+pub(crate) fn is_folder(path: &Path) -> io::Result<Option<bool>> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some(metadata.is_dir())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether `path` still names the open `file`.
+pub(crate) fn is_named(path: &Path, file: &File) -> io::Result<bool> {
+    let named = fs::symlink_metadata(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let open = file.metadata()?;
+        Ok((named.dev(), named.ino()) == (open.dev(), open.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        Ok(named.is_file())
+    }
 }
 
 fn open_with(options: &mut OpenOptions, path: &Path, follow: bool) -> io::Result<(File, u64)> {

@@ -7,7 +7,7 @@ use std::fs;
 use std::io::Cursor;
 use std::path::Path;
 
-use common::site::{Ended, Site, jpeg, photo, picture, tiny_nets};
+use common::site::{AT_ONCE, Ended, Site, jpeg, photo, picture, tiny_nets};
 use common::{Custodian, files_below};
 use image::{DynamicImage, ImageBuffer, ImageFormat, Rgb};
 use jpeg_encoder::{ColorType, Encoder};
@@ -290,7 +290,7 @@ mod unix {
             eprintln!("skipped: this user may read everything");
             return;
         }
-        let run = site.ingest(&["--consume"]);
+        let run = site.ingest(&AT_ONCE);
         assert_eq!((run.code, run.number("sealed"), run.number("failed")), (Some(1), 1, 1), "{run:?}");
         assert!(run.stderr.contains("secret.jpg: not sealed"), "{run:?}");
         assert_eq!(files_below(site.photos.path()), [secret]);
@@ -310,7 +310,7 @@ mod unix {
             folder.join("vault")
         };
         let pack = site.custodian.folder.path().join("site.pack");
-        let run = Ended::of(site.command_with(&pack, &vault).arg("--consume").output().expect("runs"));
+        let run = Ended::of(site.command_with(&pack, &vault).args(AT_ONCE).output().expect("runs"));
         assert_eq!(run.code, Some(2), "{run:?}");
         assert!(run.stderr.contains("error: cannot create") && run.stderr.contains("remedy: "), "{run:?}");
         assert!(photo.is_file());
@@ -340,12 +340,13 @@ mod unix {
         for number in 0..8 {
             site.put(&format!("{number}.jpg"), &[photo(number), noise.clone()].concat());
         }
-        let run = Ended::of(site.command_with(&pack, &vault).arg("--consume").output().expect("runs"));
+        let run = Ended::of(site.command_with(&pack, &vault).args(AT_ONCE).output().expect("runs"));
         run.failed(2, "No space left", "make room");
         assert!(safelight::vault::check(&vault, safelight::vault::Trust::Nobody).expect("checked").is_sound());
+        assert_eq!((run.number("sealed"), run.number("consumed")), (0, 0), "{run:?}");
         // What is not in the vault is still in the folder, and a disk with room takes it.
         assert_eq!(files_below(site.photos.path()).len(), 8);
-        assert_eq!(site.ingest(&["--consume"]).code, Some(0));
+        assert_eq!(site.ingest(&AT_ONCE).code, Some(0));
         assert_eq!(site.opened().len(), 8);
         assert!(files_below(site.photos.path()).is_empty());
     }

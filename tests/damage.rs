@@ -9,10 +9,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{Custodian, capture};
+use safelight::capture::Circumstances;
 use safelight::custody::OpeningKeys;
 use safelight::seal::{BodyError, Capability, SegmentId};
 use safelight::vault::{
-    Fault, HeaderError, JournalError, Note, OpenError, OpeningVault, SealError, SealingOptions, SealingVault,
+    Fault, HeaderError, JournalError, Note, OpenError, OpeningVault, Origin, SealError, SealingOptions, SealingVault,
     SectionError, Trust, check, check_deep,
 };
 
@@ -371,7 +372,8 @@ fn a_torn_end_of_the_journal_is_a_note_and_the_next_run_cuts_it() {
         assert!(matches!(&report.notes[..], [Note::Interrupted { .. }]), "{:?}", report.notes);
         let vault = SealingVault::open(&sealed.vault(), &sealed.custodian.pack, SealingOptions::default());
         let vault = vault.expect("the torn end is cut");
-        assert!(vault.knows(&capture(1, None).identity.blake3));
+        let known = capture(1, None).identity;
+        assert!(vault.knows(&Origin::new(known.blake3, &Circumstances::default(), &known.source_name)));
         vault.finish().expect("closed");
         assert!(check(&sealed.vault(), Trust::Nobody).expect("checked").notes.is_empty());
         assert_eq!(fs::read(&journal).expect("read"), whole);

@@ -13,12 +13,12 @@ use common::site::Ended;
 use common::store::{Blow, Fate, FatedStore};
 use common::{CHEAP, PASSPHRASE, capture, endless, files_below, openly, passphrase};
 use jiff::Timestamp;
-use safelight::capture::CaptureId;
+use safelight::capture::{CaptureId, Circumstances};
 use safelight::custody::{Keyring, KeyringError, PackRequest, SitePack};
 use safelight::seal::Capability;
 use safelight::vault::{
-    ExpireError, ExpiringVault, Fault, Note, OpenError, OpeningVault, Query, SealingOptions, SealingVault, Trust,
-    check, check_deep, expire,
+    ExpireError, ExpiringVault, Fault, Holding, Note, OpenError, OpeningVault, Origin, Query, SealingOptions,
+    SealingVault, Trust, check, check_deep, expire,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -214,8 +214,8 @@ fn a_vault_after_expiry_is_whole_and_takes_more() {
     let report = check(&scene.vault(), Trust::Nobody).expect("checked");
     assert!(report.is_sound() && report.notes.is_empty() && report.expired == 1, "{report:?}");
 
-    // An original that has expired is not sealed again because it was left in its folder.
-    assert_eq!(scene.seal(0..CAPTURES, "2024-01-20T00:00:00Z"), 0);
+    // What nobody can open any more is not sealed: where its original is met again, it is sealed again.
+    assert_eq!(scene.seal(0..CAPTURES, "2024-01-20T00:00:00Z"), CAPTURES / 3);
     assert_eq!(scene.seal(10..11, "2024-01-20T00:00:00Z"), 1);
     assert!(check(&scene.vault(), Trust::Nobody).expect("checked").is_sound());
 
@@ -223,6 +223,36 @@ fn a_vault_after_expiry_is_whole_and_takes_more() {
     let again = scene.expire();
     assert!(again.due.is_empty() && again.destroyed.is_none());
     assert_eq!(again.vaults[0].captures, 0);
+}
+
+#[test]
+fn what_has_expired_counts_as_held_by_nobody() {
+    let scene = Scene::new();
+    let ask = |scene: &Scene| {
+        let fate = Fate::kind();
+        fate.turn_clock(at("2024-01-20T00:00:00Z").duration_since(Timestamp::now()));
+        let store = Box::new(FatedStore(fate));
+        let vault =
+            SealingVault::open_on(store, &scene.vault(), &scene.pack, SealingOptions::default()).expect("opens");
+        assert!(vault.damages().is_empty(), "{:?}", vault.damages());
+        let sieve = vault.sieve();
+        let answer = |number| {
+            let identity = capture(number, class(number)).identity;
+            let origin = Origin::new(identity.blake3, &Circumstances::default(), &identity.source_name);
+            (sieve.knows(&origin), sieve.lost(&origin), sieve.holding(&origin))
+        };
+        (0..CAPTURES).map(answer).collect::<Vec<_>>()
+    };
+    for (number, answer) in (0..).zip(ask(&scene)) {
+        let held = if number % 7 == 6 { Holding::Unreadable } else { Holding::Examined };
+        assert_eq!(answer, (true, false, held), "{number}");
+    }
+    scene.expire();
+    for (number, answer) in (0..).zip(ask(&scene)) {
+        // Of the others the catalogue and the scene are left, and no original.
+        let expected = (!is_transit(number), is_transit(number), Holding::None);
+        assert_eq!(answer, expected, "{number}");
+    }
 }
 
 #[test]

@@ -5,8 +5,8 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::files_below;
-use common::site::{Ended, Site, jpeg, photo, picture};
+use common::site::{AT_ONCE, Ended, Site, jpeg, photo, picture};
+use common::{files_below, snapshot};
 use safelight::frame::{Frame, Limits, LumaSource};
 use safelight::redact::FILL;
 use safelight::vault::record::Status;
@@ -94,12 +94,185 @@ fn consumed_files_are_gone_and_can_be_restored() {
     site.put("a.jpg", &photo(0));
     site.put("cut.jpg", &photo(1)[..500]);
     site.put("notes.txt", b"not an image");
-    let run = site.ingest(&["--consume"]);
+    let run = site.ingest(&[AT_ONCE.as_slice(), &["--consume-unreadable"]].concat());
     assert_eq!((run.code, run.number("consumed"), run.number("unreadable")), (Some(1), 2, 1));
     assert_eq!(files_below(site.photos.path()), [site.photos.path().join("notes.txt")]);
     let opened = site.opened();
     assert!(opened[0].original == photo(0) && opened[1].original == photo(1)[..500]);
     assert_eq!(opened[1].catalogue.status, Status::Unreadable);
+}
+
+#[test]
+fn a_mistyped_vault_costs_no_photograph() {
+    let site = Site::new();
+    site.put("a.jpg", &photo(0));
+    let all = || (snapshot(site.photos.path()), snapshot(site.custodian.folder.path()));
+    let before = all();
+    let refused = site.ingest(&["--consume", "--min-age", "0"]);
+    refused.failed(2, "there is no vault", "--new");
+    assert_eq!(all(), before);
+    // Without deleting anything it is made, and said.
+    let run = site.ingest(&[]);
+    assert!(run.code == Some(0) && run.stderr.contains("is a new vault"), "{run:?}");
+    let run = site.ingest(&["--consume", "--min-age", "0"]);
+    assert_eq!((run.code, run.number("consumed")), (Some(0), 1), "{run:?}");
+    assert!(!run.stderr.contains("new vault"), "{run:?}");
+}
+
+#[test]
+fn somebodys_folder_is_refused_as_a_vault_and_keeps_its_photographs() {
+    let site = Site::new();
+    site.put("incoming/a.jpg", &photo(0));
+    let before = snapshot(site.photos.path());
+    let pack = site.custodian.folder.path().join("site.pack");
+    for vault in ["", "incoming"] {
+        let vault = site.photos.path().join(vault);
+        let run = Ended::of(site.command_with(&pack, &vault).args(AT_ONCE).output().expect("runs"));
+        run.failed(2, "is not a vault", "an empty or a new folder");
+        assert_eq!(snapshot(site.photos.path()), before);
+    }
+}
+
+/// A name in the vault proves nothing: what is cut, altered or gone is sealed again before its source is deleted.
+#[test]
+fn what_a_damaged_segment_held_is_sealed_again() {
+    type Damage = (&'static str, fn(&Path));
+    let damages: [Damage; 4] = [
+        ("cut to nothing", |segment| fs::write(segment, b"").expect("cut")),
+        ("cut by a byte", |segment| {
+            let bytes = fs::read(segment).expect("read");
+            fs::write(segment, &bytes[..bytes.len() - 1]).expect("cut");
+        }),
+        ("altered", |segment| {
+            let mut bytes = fs::read(segment).expect("read");
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            fs::write(segment, bytes).expect("written");
+        }),
+        ("missing", |segment| fs::remove_file(segment).expect("removed")),
+    ];
+    for (what, damage) in damages {
+        let site = Site::new();
+        for number in 0..3 {
+            site.put(&format!("{number}.jpg"), &photo(number));
+        }
+        assert_eq!(site.ingest(&[]).code, Some(0));
+        let segment = files_below(&site.custodian.vault().join("segments")).remove(0);
+        damage(&segment);
+        let run = site.ingest(&["--consume", "--min-age", "0"]);
+        let numbers = ["sealed", "sealed_again", "skipped", "consumed"].map(|field| run.number(field));
+        assert_eq!((run.code, numbers), (Some(1), [3, 3, 0, 3]), "{what}: {run:?}");
+        let name = segment.file_name().expect("a name").to_string_lossy().into_owned();
+        assert!(run.stderr.contains(&name) && run.stdout.contains(&name), "{what}: {run:?}");
+        // What was sealed now opens, and the originals come back.
+        _ = fs::remove_file(&segment);
+        let (vault, keys) = site.open();
+        let opened: usize = vault
+            .segments()
+            .expect("listed")
+            .into_iter()
+            .map(|segment| vault.catalogue(segment, &keys).expect("the catalogue opens").len())
+            .sum();
+        assert_eq!(opened, 3, "{what}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_young_linked_or_not_examined_stays() {
+    use std::os::unix::fs::symlink;
+    use std::time::{Duration, SystemTime};
+
+    let site = Site::new();
+    let (folder, outside) = (site.photos.path(), site.custodian.folder.path().join("outside"));
+    let age = |path: &Path, seconds: i64| {
+        let now = SystemTime::now();
+        let then = match u64::try_from(seconds) {
+            Ok(ago) => now - Duration::from_secs(ago),
+            Err(_) => now + Duration::from_secs(seconds.unsigned_abs()),
+        };
+        fs::File::options().write(true).open(path).and_then(|file| file.set_modified(then)).expect("aged");
+    };
+    fs::create_dir(&outside).expect("made");
+    for (number, name) in ["linked.jpg", "through.jpg", "named-twice.jpg"].into_iter().enumerate() {
+        fs::write(outside.join(name), photo(10 + number as u32)).expect("written");
+        age(&outside.join(name), 600);
+    }
+    symlink(outside.join("linked.jpg"), folder.join("link.jpg")).expect("linked");
+    fs::create_dir(outside.join("below")).expect("made");
+    fs::rename(outside.join("through.jpg"), outside.join("below/through.jpg")).expect("moved");
+    symlink(outside.join("below"), folder.join("below")).expect("linked");
+    fs::hard_link(outside.join("named-twice.jpg"), folder.join("hard.jpg")).expect("linked");
+    age(&site.put("lane/old.jpg", &photo(0)), 90);
+    age(&site.put("lane/younger.jpg", &photo(1)), 30);
+    age(&site.put("lane/future.jpg", &photo(2)), -3600);
+    age(&site.put("lane/cut.jpg", &photo(3)[..500]), 600);
+    let mut expected = snapshot(folder);
+    expected.remove(Path::new("lane/old.jpg")).expect("it was there");
+    let elsewhere = snapshot(&outside);
+
+    let run = site.ingest(&["--consume", "--new"]);
+    let numbers = ["sealed", "consumed", "young", "not_consumed"].map(|field| run.number(field));
+    assert_eq!((run.code, numbers), (Some(1), [7, 1, 2, 4]), "{run:?}");
+    assert_eq!((snapshot(folder), snapshot(&outside)), (expected.clone(), elsewhere.clone()));
+    for (name, why) in [
+        ("link.jpg", "a symbolic link"),
+        ("through.jpg", "a symbolic link"),
+        ("hard.jpg", "other names"),
+        ("cut.jpg", "could not be examined"),
+        ("younger.jpg", "a moment ago"),
+        ("future.jpg", "a moment ago"),
+    ] {
+        let named = |line: &str| line.contains(name) && line.contains("not deleted") && line.contains(why);
+        assert!(run.stderr.lines().any(named), "{name}: {run:?}");
+    }
+
+    // The second run knows as much, and --consume-unreadable takes what could not be examined.
+    let again = site.ingest(&["--consume"]);
+    assert_eq!((again.code, again.number("skipped"), again.number("consumed")), (Some(1), 6, 0), "{again:?}");
+    assert_eq!((snapshot(folder), snapshot(&outside)), (expected, elsewhere));
+    let last = site.ingest(&["--consume", "--consume-unreadable", "--min-age", "20"]);
+    assert_eq!((last.number("consumed"), last.number("young")), (2, 1), "{last:?}");
+    assert!(!folder.join("lane/cut.jpg").exists() && !folder.join("lane/younger.jpg").exists());
+}
+
+/// A camera that hangs sends one picture for three passages.
+#[test]
+fn the_same_bytes_in_other_rows_are_other_captures() {
+    let site = Site::new();
+    for name in ["a.jpg", "b.jpg", "c.jpg"] {
+        site.put(name, &photo(0));
+    }
+    let table = "file,lane,timestamp\na.jpg,1,2019-05-13T08:00:00Z\nb.jpg,1,2019-05-13T08:00:09Z\n\
+        c.jpg,2,2019-05-13T08:00:00Z\n";
+    site.put("captures.csv", table.as_bytes());
+    let run = site.ingest(&[]);
+    assert_eq!((run.code, run.number("sealed"), run.number("copies")), (Some(0), 3, 0), "{run:?}");
+    let run = site.ingest(&["--consume", "--min-age", "0"]);
+    let numbers = ["sealed", "skipped", "consumed"].map(|field| run.number(field));
+    assert_eq!((run.code, numbers), (Some(0), [0, 3, 3]), "{run:?}");
+    let opened = site.opened();
+    let passages: std::collections::BTreeSet<_> =
+        opened.iter().map(|capture| (capture.catalogue.captured_at, capture.catalogue.lane.clone())).collect();
+    assert_eq!((opened.len(), passages.len()), (3, 3));
+    assert!(opened.iter().all(|capture| capture.original == photo(0)));
+}
+
+#[test]
+fn copies_that_no_row_tells_apart_are_named_and_kept() {
+    let site = Site::new();
+    for name in ["a.jpg", "b.jpg", "lane/a.jpg"] {
+        site.put(name, &photo(0));
+    }
+    let run = site.ingest(&[]);
+    assert_eq!((run.code, run.number("sealed"), run.number("copies")), (Some(0), 1, 2), "{run:?}");
+    assert!(run.stderr.contains("b.jpg: not sealed again") && run.stderr.contains("lane/a.jpg: not sealed again"));
+    for _ in 0..2 {
+        let run = site.ingest(&["--consume", "--min-age", "0"]);
+        assert_eq!((run.code, run.number("sealed"), run.number("copies")), (Some(1), 0, 2), "{run:?}");
+        assert_eq!(files_below(site.photos.path()).len(), 2, "{run:?}");
+    }
+    assert_eq!(site.names(), ["a.jpg"]);
 }
 
 #[test]
@@ -172,7 +345,7 @@ mod interrupted {
 
     #[test]
     fn an_interrupt_commits_what_was_taken_and_a_second_run_goes_on() {
-        for name in ["-INT", "-TERM"] {
+        for name in ["-INT", "-TERM", "-HUP"] {
             let site = busy_site();
             let child = start(&site, &[]);
             thread::sleep(Duration::from_millis(60));
@@ -192,7 +365,7 @@ mod interrupted {
     fn a_kill_while_consuming_loses_nothing_and_doubles_nothing() {
         let site = busy_site();
         for wait in [15, 90, 300] {
-            let mut child = start(&site, &["--consume"]);
+            let mut child = start(&site, &AT_ONCE);
             thread::sleep(Duration::from_millis(wait));
             // It may have ended already.
             let _ = child.kill();
@@ -203,7 +376,7 @@ mod interrupted {
                 assert!(report.is_sound(), "after {wait} ms: {:?}", report.faults);
             }
         }
-        assert_eq!(site.ingest(&["--consume"]).code, Some(0));
+        assert_eq!(site.ingest(&AT_ONCE).code, Some(0));
         let names = site.names();
         assert_eq!(names, (0..IMAGES).map(|number| format!("{number:03}.jpg")).collect::<Vec<_>>());
         assert_eq!(files_below(site.photos.path()), [] as [&Path; 0]);

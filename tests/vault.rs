@@ -3,8 +3,10 @@
 mod common;
 
 use std::fs;
+use std::path::Path;
 
-use common::{Custodian, SECRET_NAME, SECRET_PIXELS, SECRET_PLATE, capture, files_below, openly, spliced};
+use common::store::{Blow, Fate, FatedStore};
+use common::{Custodian, SECRET_NAME, SECRET_PIXELS, SECRET_PLATE, capture, files_below, openly, snapshot, spliced};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use safelight::capture::CaptureId;
@@ -241,4 +243,131 @@ fn a_pack_of_another_custodian_is_refused() {
     seal(&ours, 0..1);
     let refused = SealingVault::open(&ours.vault(), &theirs.pack, SealingOptions::default());
     assert!(matches!(refused, Err(SealError::ForeignPack { .. })));
+}
+
+/// Folders that are somebody's, by what stands in them: a name, and what makes it below the folder that is offered as a vault.
+#[cfg(unix)]
+type Tree = (&'static str, fn(&Path));
+
+#[cfg(unix)]
+const NO_VAULTS: [Tree; 9] = [
+    ("photographs in a folder named incoming", |folder| put(&folder.join("incoming/a.jpg"), b"mine")),
+    ("an id's name in a folder named incoming", |folder| put(&folder.join("incoming").join(AN_ID), &[7; 5000])),
+    ("a link named incoming", |folder| {
+        put(&folder.join("../elsewhere/a.jpg"), b"mine");
+        std::os::unix::fs::symlink("../elsewhere", folder.join("incoming")).expect("linked");
+    }),
+    ("a link named segments", |folder| {
+        fs::create_dir_all(folder.join("../elsewhere")).expect("made");
+        std::os::unix::fs::symlink("../elsewhere", folder.join("segments")).expect("linked");
+    }),
+    ("files in a folder named segments", |folder| put(&folder.join("segments/a"), b"mine")),
+    ("a folder in a folder named journals", |folder| fs::create_dir_all(folder.join("journals/a")).expect("made")),
+    ("a file named lock", |folder| put(&folder.join("lock"), b"the combination")),
+    ("a link named lock", |folder| {
+        put(&folder.join("../elsewhere/a.jpg"), b"");
+        std::os::unix::fs::symlink("../elsewhere/a.jpg", folder.join("lock")).expect("linked");
+    }),
+    ("a folder named vault", |folder| put(&folder.join("vault/a.jpg"), b"mine")),
+];
+
+#[cfg(unix)]
+const AN_ID: &str = "0123456789ABCDEFGHJKMNPQR0";
+
+#[cfg(unix)]
+fn put(path: &Path, bytes: &[u8]) {
+    fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+    fs::write(path, bytes).expect("written");
+}
+
+#[cfg(unix)]
+#[test]
+fn no_vault_is_made_in_somebodys_folder_and_nothing_is_left_behind() {
+    for (what, make) in NO_VAULTS {
+        let scene = tempfile::tempdir().expect("a folder");
+        let folder = scene.path().join("data");
+        fs::create_dir(&folder).expect("made");
+        make(&folder);
+        let before = snapshot(scene.path());
+        let pack = &shared_custodian().pack;
+        let refused = SealingVault::open(&folder, pack, SealingOptions::default()).err();
+        assert!(matches!(refused, Some(SealError::NotAVault { .. })), "{what}: {refused:?}");
+        assert_eq!(snapshot(scene.path()), before, "{what}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn only_what_an_interrupted_run_left_is_removed() {
+    let custodian = Custodian::new();
+    seal(&custodian, 0..3);
+    let (vault, folder) = (custodian.vault(), custodian.folder.path());
+    put(&folder.join("mine.jpg"), b"mine");
+    let ids: Vec<String> = (0..3).map(|_| safelight::seal::SegmentId::random().to_string()).collect();
+    put(&vault.join("incoming").join(&ids[0]), b"left by a run");
+    put(&vault.join("incoming/a.jpg"), b"mine");
+    put(&vault.join("incoming").join(ids[0].to_lowercase()), b"not a name that a vault gives");
+    std::os::unix::fs::symlink(folder.join("mine.jpg"), vault.join("incoming").join(&ids[1])).expect("linked");
+    put(&vault.join("incoming").join(&ids[2]).join("a.jpg"), b"mine");
+    let mut expected = snapshot(&vault.join("incoming"));
+    expected.remove(Path::new(&ids[0])).expect("it was there");
+    seal(&custodian, 3..4);
+    assert_eq!(snapshot(&vault.join("incoming")), expected);
+    assert_eq!(fs::read(folder.join("mine.jpg")).expect("read"), b"mine");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_vault_whose_folders_or_files_are_links_is_refused_and_stays_as_it_is() {
+    for name in ["incoming", "segments", "journals", "tombstones", "lock", "vault", "journal"] {
+        let custodian = Custodian::new();
+        seal(&custodian, 0..3);
+        let (vault, aside) = (custodian.vault(), custodian.folder.path().join("aside"));
+        let place = match name {
+            "journal" => files_below(&vault.join("journals")).remove(0),
+            name => vault.join(name),
+        };
+        match place.exists() {
+            true => fs::rename(&place, &aside).expect("moved"),
+            false => fs::create_dir(&aside).expect("made"),
+        }
+        std::os::unix::fs::symlink(&aside, &place).expect("linked");
+        if aside.is_dir() {
+            put(&aside.join(AN_ID), b"mine");
+        }
+        let before = snapshot(custodian.folder.path());
+        let sealing = SealingVault::open(&vault, &custodian.pack, SealingOptions::default()).err();
+        assert!(sealing.is_some(), "{name}");
+        assert_eq!(snapshot(custodian.folder.path()), before, "{name}: {sealing:?}");
+        if name == "journal" {
+            continue;
+        }
+        let expiring = safelight::vault::ExpiringVault::open(&vault, (&custodian.keyring).into())
+            .map(|mut vault| vault.remove_buried())
+            .err();
+        assert!(expiring.is_some(), "{name}");
+        assert_eq!(snapshot(custodian.folder.path()), before, "{name}: {expiring:?}");
+    }
+}
+
+#[test]
+fn a_vault_that_is_refused_or_cannot_be_made_leaves_nothing_behind() {
+    let (ours, theirs) = (Custodian::new(), Custodian::new());
+    seal(&ours, 0..2);
+    fs::remove_file(ours.vault().join("lock")).expect("as copying tools do");
+    let before = snapshot(ours.folder.path());
+    let refused = SealingVault::open(&ours.vault(), &theirs.pack, SealingOptions::default()).err();
+    assert!(matches!(refused, Some(SealError::ForeignPack { .. })));
+    assert_eq!(snapshot(ours.folder.path()), before);
+
+    let scene = tempfile::tempdir().expect("a folder");
+    for at in 0..9 {
+        let store = Box::new(FatedStore(Fate::strike(at, Blow::Before)));
+        let folder = scene.path().join("new/folders/vault");
+        let died = SealingVault::open_on(store, &folder, &ours.pack, SealingOptions::default()).err();
+        let card = folder.join("vault").exists();
+        assert!(matches!(died, Some(SealError::Store { .. })), "{at}: {died:?}");
+        assert!(card || snapshot(scene.path()).is_empty(), "{at}: {:?}", snapshot(scene.path()));
+        _ = fs::remove_dir_all(scene.path().join("new"));
+    }
 }

@@ -14,7 +14,7 @@ use super::unlock::UnlockArgs;
 use super::{Context, Failure, Outcome, ledger};
 use crate::audit::Verb;
 use crate::custody::{DueKey, Keyring, SitePack};
-use crate::vault::{Expired, ExpiredVault, ExpiringVault, OpeningVault, Trust, expire, would_expire};
+use crate::vault::{Expired, ExpiredVault, ExpiringVault, OpeningVault, Trust, check_custodians, expire, would_expire};
 
 /// Arguments of `expire`.
 #[derive(clap::Args)]
@@ -78,6 +78,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let expired = if args.dry_run {
         would_expire(&keyring, &vaults, before, now)?
     } else {
+        check_custodians(&keyring, &vaults)?;
         let due = keyring.due(before).len() as u64;
         ledger::record_act(&keyring, Verb::Expire, format!("{} due before {before:.0}", count(due, "key")))?;
         expire(&mut keyring, &mut vaults, before, now)?

@@ -12,25 +12,33 @@ use super::trust::{self, PinArgs};
 use super::{Context, Failure, Outcome, Stop, interrupt};
 use crate::custody::{KnownCustodians, SitePack};
 use crate::pipeline::{
-    CapturesError, Ingest, IngestError, Options, Source, SourceError, Summary, TrainedEyes, peak_rss_bytes,
+    CapturesError, Consume, Ingest, IngestError, Options, Source, SourceError, Summary, TrainedEyes, peak_rss_bytes,
 };
-use crate::vault::{SealTotals, SealingOptions, SealingVault};
+use crate::vault::{Damage, SealTotals, SealingOptions, SealingVault};
 
 /// Arguments of `ingest`.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Every image is looked at in memory, its plates and faces are replaced by keyed pseudonyms and blanked, and all of it is \
 sealed for the custodian before it touches the vault's disk. What cannot be decoded is sealed whole and has no scene; \
-videos, and files that are neither picture nor text, are named and stay where they are. An image that the vault holds already is skipped: an interrupted run is resumed by running it again.
+videos, and files that are neither picture nor text, are named and stay where they are. An image that the vault holds already is skipped: an interrupted run is resumed by running it again. \
+The same bytes in another row of the table are another capture; without a row, a copy under another name is skipped and \
+named.
+
+With --consume a photograph is deleted only when the segment that holds it was read back whole, the file is still the one \
+that was read, and no link leads to it. Files of several names (hard links), copies and what could not be examined stay.
 
 Exit codes: 0 all images are sealed; 1 some could not be examined, read or treated, and are named; 2 the command line, a file or \
 the configuration is wrong; 3 the site pack or the vault is damaged; 130 interrupted, and what was taken is sealed.")]
 pub struct Args {
     /// Folder of photographs, walked with all its folders, or one photograph
     folder: PathBuf,
-    /// Vault to add to; it is made when it does not exist
+    /// Vault to add to; it is made when it does not exist, with --consume only if --new is given
     #[arg(long, value_name = "DIR")]
     vault: PathBuf,
+    /// The vault may be a new one, although photographs are deleted
+    #[arg(long)]
+    new: bool,
     /// Site pack from the custodian
     #[arg(long, value_name = "FILE")]
     pack: PathBuf,
@@ -43,6 +51,12 @@ pub struct Args {
     /// Delete each photograph after it is sealed and durable
     #[arg(long)]
     consume: bool,
+    /// With --consume: photographs changed less than so many seconds ago stay, as they may be on their way still
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "consume")]
+    min_age: u64,
+    /// With --consume: delete what could not be examined, too; it is sealed whole
+    #[arg(long, requires = "consume")]
+    consume_unreadable: bool,
     /// Seal photographs that the vault holds already once more
     #[arg(long)]
     allow_duplicates: bool,
@@ -77,18 +91,26 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         flush_after: std::time::Duration::MAX,
         allow_duplicates: args.allow_duplicates,
         adopt_unjournalled: args.adopt,
+        // A mistyped path must not cost photographs.
+        make: args.new || !args.consume,
     };
     let mut vault = SealingVault::open(&args.vault, &pack, sealing)?;
     trust::remember(pack.custody(), &mut known, context);
     if !context.quiet {
         say(&format!("sealing for custodian {}", pack.custody()));
+        if vault.is_new() {
+            say(&format!("{} is a new vault", shown(&args.vault)));
+        }
     }
 
     let defaults = Options::default();
     let options = Options {
         workers: args.jobs.unwrap_or(defaults.workers),
         allow_duplicates: args.allow_duplicates,
-        consume: args.consume,
+        consume: args.consume.then(|| Consume {
+            min_age: std::time::Duration::from_secs(args.min_age),
+            unreadable: args.consume_unreadable,
+        }),
         commit_bytes: args.commit_bytes,
         ..defaults
     };
@@ -102,15 +124,22 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         progress: &voice,
         stop: &stop,
     };
-    let summary = ingest.run(&mut source, &mut vault);
+    let ended = ingest.run(&mut source, &mut vault);
     voice.finish();
-    let summary = summary.map_err(|IngestError::Seal { committed, source }| {
-        let mut failure = Failure::from(source);
-        failure.problem = format!("{} ({} sealed before)", failure.problem, count(committed, "image"));
-        failure
-    })?;
-    let totals = vault.finish()?;
-    report(&summary, &totals, &pack, context, &args)?;
+    let (totals, new, damages) = (vault.totals(), vault.is_new(), vault.damages());
+    let (summary, failed) = match ended {
+        Ok(summary) => (summary, vault.finish().err()),
+        Err(IngestError::Seal { summary, source, .. }) => (*summary, Some(source)),
+    };
+    for damage in &damages {
+        say(&format!("{}; what it held is sealed again where it is met", damage_words(*damage)));
+    }
+    report(&summary, &Vaults { totals, new, damages: &damages }, &pack, context, &args)?;
+    if let Some(error) = failed {
+        let mut failure = Failure::from(error);
+        failure.problem = format!("{} ({} sealed before)", failure.problem, count(summary.sealed, "image"));
+        return Err(failure);
+    }
     if summary.interrupted {
         return Err(Failure::new(
             Stop::Interrupted,
@@ -118,7 +147,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             "run the same command again: it skips what is sealed and goes on with the rest",
         ));
     }
-    Ok(if summary.all_went_well() { Outcome::Done } else { Outcome::SomeFailed })
+    Ok(if summary.all_went_well() && damages.is_empty() { Outcome::Done } else { Outcome::SomeFailed })
 }
 
 /// A class that the custodian does not know would have no key to be sealed for: better known before the first image.
@@ -134,19 +163,39 @@ fn check_classes(source: &Source, pack: &SitePack) -> Result<(), Failure> {
     ))
 }
 
+/// What there is to say of the vault.
+struct Vaults<'v> {
+    totals: SealTotals,
+    new: bool,
+    damages: &'v [Damage],
+}
+
+fn damage_words(damage: Damage) -> String {
+    match damage {
+        Damage::Missing(segment) => format!("segment {segment} is missing from the vault"),
+        Damage::Altered(segment) => {
+            format!("segment {segment} of the vault is not what was sealed: it is cut or altered")
+        }
+    }
+}
+
 fn report(
     summary: &Summary,
-    totals: &SealTotals,
+    vault: &Vaults<'_>,
     pack: &SitePack,
     context: &Context,
     args: &Args,
 ) -> Result<(), Failure> {
+    let Vaults { totals, new, damages } = vault;
     if context.json {
         let object = json!({
             "custodian": pack.custody().to_string(),
             "images": summary.images,
             "sealed": summary.sealed,
+            "sealed_again": summary.again,
             "skipped": summary.skipped,
+            "copies": summary.copies,
+            "known_unreadable": summary.known_unreadable,
             "spliced": summary.spliced,
             "recoded": summary.recoded,
             "unreadable": summary.unreadable,
@@ -154,6 +203,9 @@ fn report(
             "ignored": summary.ignored,
             "consumed": summary.consumed,
             "not_consumed": summary.not_consumed,
+            "young": summary.young,
+            "new_vault": new,
+            "damaged_segments": damages.iter().map(|damage| damage.segment().to_string()).collect::<Vec<_>>(),
             "regions": summary.regions,
             "seconds": summary.elapsed.as_secs_f64(),
             "images_per_second": summary.images_per_second(),
@@ -181,12 +233,16 @@ fn report(
         vec![format!("{} sealed", grouped(summary.sealed)), format!("{} blanked", count(summary.regions, "region"))];
     let rare = [
         (summary.recoded, "coded anew from pixels"),
+        (summary.again, "sealed again: what held them has expired or is damaged"),
         (summary.skipped, "sealed before, skipped"),
+        (summary.copies, "copies under another name, skipped"),
         (summary.unreadable, "unreadable, sealed whole without a scene"),
+        (summary.known_unreadable, "unreadable when they were sealed before"),
         (summary.failed, "could not be read or are not treated, not sealed"),
         (summary.ignored, "text and the like, not images"),
         (summary.consumed, "deleted from the source"),
         (summary.not_consumed, "not deleted from the source"),
+        (summary.young, "too young to be deleted"),
     ];
     parts.extend(
         rare.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{} {what}", grouped(*number))),

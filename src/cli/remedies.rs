@@ -176,6 +176,9 @@ impl From<RecipientError> for Failure {
     }
 }
 
+/// What to do about a vault's folder that is a link.
+const NOT_OURS: &str = "put the vault's own folder back in its place: links are not followed inside a vault";
+
 impl From<SealError> for Failure {
     fn from(error: SealError) -> Self {
         let problem = error.to_string();
@@ -185,6 +188,10 @@ impl From<SealError> for Failure {
                 Self::integrity(problem, "use the pack of this vault's custodian, or another folder for the vault")
             }
             SealError::NotAVault { .. } => Self::usage(problem, "name an empty or a new folder for the vault"),
+            SealError::NoVault { .. } => {
+                Self::usage(problem, "check the path: nothing was sealed or deleted; --new makes a vault there")
+            }
+            SealError::NotOurs { .. } => Self::usage(problem, NOT_OURS),
             SealError::Export => Self::usage(problem, "name a vault that sites seal into"),
             SealError::Card(_) => {
                 Self::integrity(problem, "restore the file `vault` from a backup of this vault; it never changes")
@@ -214,6 +221,7 @@ impl From<ExpireError> for Failure {
         match error {
             ExpireError::Open(error) => error.into(),
             ExpireError::Keyring(error) => error.into(),
+            ExpireError::NotOurs { .. } => Self::usage(problem, NOT_OURS),
             ExpireError::Export => Self::usage(problem, "name the vault that it was made from"),
             ExpireError::Unvouched { .. } => {
                 Self::usage(problem, "give the site pack with --pack, or the custodian's id with --custodian")

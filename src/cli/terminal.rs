@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Context;
-use crate::pipeline::{Note, Progress, Source};
+use crate::pipeline::{ConsumeError, Note, Progress, Source};
 
 /// A path without anything that would steer the terminal; bytes that are not UTF-8 are shown as replacements.
 pub fn shown(path: &Path) -> String {
@@ -144,8 +144,12 @@ impl Progress for Voice<'_> {
 
 /// Says on stderr what befell the file or folder at `path`.
 pub fn say_note(context: &Context, path: &Path, note: &Note) {
-    // Loops and FIFOs are no failures; everything else is, and is said even to the quiet.
-    let harmless = matches!(note, Note::Skipped(fault) if !fault.is_loss());
+    // Loops and FIFOs are no failures, nor is what stays where it is; everything else is, and is said even to the quiet.
+    let harmless = match note {
+        Note::Skipped(fault) => !fault.is_loss(),
+        Note::Copy | Note::NotConsumed(ConsumeError::Young) => true,
+        _ => false,
+    };
     if !(harmless && context.quiet) {
         say(&format!("{}: {}", shown(path), chain(note)));
     }

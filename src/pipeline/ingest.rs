@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +10,7 @@ use std::time::Instant;
 use thiserror::Error;
 
 use super::Options;
+use super::consume::ConsumeError;
 use super::examine::{EyesFactory, Observer, Unreadable};
 use super::lanes::{self, Arrival, Bounds, Budget, lock};
 use super::record::Clerk;
@@ -20,6 +19,7 @@ use super::source::{LoadError, Loaded, Source, SourceFault, SourceImage, Stamp, 
 use super::summary::{Stages, Summary, timed};
 use crate::pseudonym::EpochKeys;
 use crate::redact::Method;
+use crate::vault::Origin;
 use crate::vault::record::CaptureRecord;
 
 /// Hears how a run goes. All methods are called on the thread that called [`Ingest::run`], in the source's order.
@@ -44,21 +44,16 @@ pub enum Note {
     /// Something that the walk met.
     #[error("skipped")]
     Skipped(#[source] SourceFault),
-    /// A file that was sealed but could not be deleted.
+    /// A file that was sealed but was not deleted.
     #[error("sealed, but not deleted")]
     NotConsumed(#[source] ConsumeError),
-}
-
-/// Why a sealed file was not deleted.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ConsumeError {
-    /// It is no longer the file that was read.
-    #[error("it was changed after it was read")]
-    Changed,
-    /// The system refused.
-    #[error("it cannot be deleted")]
-    Io(#[from] io::Error),
+    /// A file that is not sealed: the vault holds its bytes under another name, and nothing tells whether it is another
+    /// capture.
+    #[error("not sealed again: a file of another name has the same bytes, and no row tells them apart")]
+    Copy,
+    /// An image that an earlier run sealed whole, because it could not be examined.
+    #[error("sealed before, and could not be examined then")]
+    KnownUnreadable,
 }
 
 /// Why a run ended early.
@@ -70,6 +65,8 @@ pub enum IngestError<E: std::error::Error + 'static> {
     Seal {
         /// Captures of this run that are durable.
         committed: u64,
+        /// What the run did until then.
+        summary: Box<Summary>,
         /// What the sink says.
         #[source]
         source: E,
@@ -102,6 +99,7 @@ struct Worker<'e> {
 /// What became of an image.
 struct Done {
     path: PathBuf,
+    name: PathBuf,
     end: End,
     stages: Stages,
     bytes_in: u64,
@@ -110,13 +108,14 @@ struct Done {
 enum End {
     Record {
         turn: u64,
-        digest: [u8; 32],
+        origin: Origin,
         stamp: Stamp,
         record: Box<CaptureRecord>,
         regions: u64,
         fault: Option<Unreadable>,
     },
     Duplicate {
+        origin: Origin,
         stamp: Stamp,
     },
     NotLoaded(LoadError),
@@ -135,13 +134,13 @@ impl Done {
     }
 }
 
-/// Originals that are under way, each with the first place in the order at which it was met. Spares the work on
+/// Captures that are under way, each with the first place in the order at which it was met. Spares the work on
 /// duplicates; that only the first is sealed, the receiving end makes sure of.
 #[derive(Default)]
 struct Claims(Mutex<HashMap<[u8; 32], u64>>);
 
 impl Claims {
-    /// Claims an original for `turn`; false when an earlier one has it.
+    /// Claims a capture for `turn`; false when an earlier one has it.
     fn claim(&self, digest: [u8; 32], turn: u64) -> bool {
         match lock(&self.0).entry(digest) {
             Entry::Vacant(free) => {
@@ -176,11 +175,12 @@ impl Ingest<'_> {
     /// When the sink fails. Images that cannot be read or examined are no errors: they are counted and noted.
     pub fn run<S: RecordSink>(&self, source: &mut Source, sink: &mut S) -> Result<Summary, IngestError<S::Error>> {
         let start = Instant::now();
-        let known = sink.known();
+        let (known, before) = (sink.known(), sink.committed());
         let claims = Claims::default();
         let budget = Budget::new(self.options.decoded_bytes);
         let bounds = Bounds { workers: self.options.workers, window: self.options.window_bytes };
-        let mut sealing = Sealing::new(self, sink, &known, &claims);
+        let base = source.base().to_owned();
+        let mut sealing = Sealing::new(self, sink, &known, &claims, base);
         let received = lanes::run(
             source,
             &bounds,
@@ -191,14 +191,15 @@ impl Ingest<'_> {
             |arrival| sealing.receive(arrival),
         )
         .and_then(|()| sealing.commit());
-        let mut summary = sealing.summary;
-        if let Err(source) = received {
-            return Err(IngestError::Seal { committed: summary.sealed, source });
-        }
+        let Sealing { mut summary, sink, .. } = sealing;
+        summary.sealed = sink.committed() - before;
         summary.ignored = source.ignored();
         summary.elapsed = start.elapsed();
         summary.interrupted = self.stop.load(Ordering::Relaxed);
-        Ok(summary)
+        match received {
+            Ok(()) => Ok(summary),
+            Err(source) => Err(IngestError::Seal { committed: summary.sealed, summary: Box::new(summary), source }),
+        }
     }
 
     /// One image, from file to record, on one worker.
@@ -212,7 +213,7 @@ impl Ingest<'_> {
         budget: &Budget,
     ) -> Done {
         let mut stages = Stages { hand_over: worker.free_since.elapsed(), ..Stages::default() };
-        let path = image.path.clone();
+        let (path, name) = (image.path.clone(), image.name.clone());
         let loaded = timed(&mut stages.read, || {
             let loaded = load(&image.path, self.options.max_file_bytes)?;
             let digest = *blake3::hash(&loaded.bytes).as_bytes();
@@ -222,17 +223,21 @@ impl Ingest<'_> {
             Err(error) => (End::NotLoaded(error), 0),
             Ok((Loaded { bytes, stamp }, digest)) => {
                 let length = bytes.len() as u64;
-                let wanted = self.options.allow_duplicates || (!known.knows(&digest) && claims.claim(digest, turn));
+                let origin = Origin::new(digest, &image.circumstances, name.as_os_str().as_encoded_bytes());
+                // Whoever is to delete the file wants to know it for certain.
+                let is_in =
+                    || if self.options.consume.is_some() { known.proves(&origin) } else { known.knows(&origin) };
+                let wanted = self.options.allow_duplicates || (!is_in() && claims.claim(origin.capture(), turn));
                 let end = if wanted {
-                    self.capture(worker, turn, image, bytes, digest, stamp, budget, &mut stages)
+                    self.capture(worker, turn, image, (bytes, digest, origin), stamp, budget, &mut stages)
                 } else {
-                    End::Duplicate { stamp }
+                    End::Duplicate { origin, stamp }
                 };
                 (end, length)
             }
         };
         worker.free_since = Instant::now();
-        Done { path, end, stages, bytes_in }
+        Done { path, name, end, stages, bytes_in }
     }
 
     #[expect(clippy::too_many_arguments, reason = "one image's belongings on their way, used once")]
@@ -241,8 +246,7 @@ impl Ingest<'_> {
         worker: &mut Worker,
         turn: u64,
         image: SourceImage,
-        bytes: Vec<u8>,
-        digest: [u8; 32],
+        (bytes, digest, origin): (Vec<u8>, [u8; 32], Origin),
         stamp: Stamp,
         budget: &Budget,
         stages: &mut Stages,
@@ -257,7 +261,7 @@ impl Ingest<'_> {
         };
         let regions = sight.as_ref().map_or(0, |sight| sight.regions());
         let record = Box::new(clerk.record(image, bytes, digest, sight));
-        End::Record { turn, digest, stamp, record, regions, fault }
+        End::Record { turn, origin, stamp, record, regions, fault }
     }
 }
 
@@ -273,14 +277,24 @@ struct Sealing<'s, S: RecordSink> {
     captures: u64,
     bytes: u64,
     since: Option<Instant>,
-    files: Vec<(PathBuf, Stamp)>,
+    files: Vec<Sealed>,
+    /// Below which the files have their names.
+    base: PathBuf,
+}
+
+/// A file that may be deleted once all before it is durable.
+struct Sealed {
+    path: PathBuf,
+    name: PathBuf,
+    stamp: Stamp,
+    origin: Origin,
 }
 
 impl<'s, S: RecordSink> Sealing<'s, S> {
-    fn new(ingest: &'s Ingest<'_>, sink: &'s mut S, known: &'s S::Known, claims: &'s Claims) -> Self {
+    fn new(ingest: &'s Ingest<'_>, sink: &'s mut S, known: &'s S::Known, claims: &'s Claims, base: PathBuf) -> Self {
         let Ingest { options, progress, .. } = *ingest;
-        let summary = Summary::default();
-        Self { options, progress, sink, known, claims, summary, captures: 0, bytes: 0, since: None, files: Vec::new() }
+        let (summary, files) = (Summary::default(), Vec::new());
+        Self { options, progress, sink, known, claims, summary, captures: 0, bytes: 0, since: None, files, base }
     }
 
     fn receive(&mut self, arrival: Arrival<Done>) -> Result<(), S::Error> {
@@ -306,29 +320,30 @@ impl<'s, S: RecordSink> Sealing<'s, S> {
 
     fn image(&mut self, done: Done) -> Result<(), S::Error> {
         let weight = done.weight();
-        let Done { path, end, stages, bytes_in } = done;
+        let Done { path, name, end, stages, bytes_in } = done;
         self.summary.images += 1;
         self.summary.bytes_in += bytes_in;
         self.summary.stages.add(&stages);
-        let stamp = match end {
+        let (origin, stamp) = match end {
             End::NotLoaded(error) => {
                 self.summary.failed += 1;
                 self.progress.note(&path, &Note::NotLoaded(error));
                 return Ok(());
             }
-            End::Duplicate { stamp } => {
-                self.summary.skipped += 1;
-                stamp
+            End::Duplicate { origin, stamp } => {
+                self.skip(&path, &origin);
+                (origin, stamp)
             }
-            End::Record { turn, digest, stamp, record, regions, fault } => {
-                let wanted = self.options.allow_duplicates || !self.known.knows(&digest);
+            End::Record { turn, origin, stamp, record, regions, fault } => {
+                let wanted = self.options.allow_duplicates || !self.known.knows(&origin);
                 if wanted {
+                    self.summary.again += u64::from(self.known.lost(&origin));
                     match (&record.scene, Method::from_code(record.identity.method)) {
                         (Some(_), Some(Method::Spliced)) => self.summary.spliced += 1,
                         (Some(_), _) => self.summary.recoded += 1,
                         (None, _) => {}
                     }
-                    timed(&mut self.summary.stages.seal, || self.sink.append(*record))?;
+                    timed(&mut self.summary.stages.seal, || self.sink.append(*record, &origin))?;
                     self.captures += 1;
                     self.bytes += weight;
                     self.summary.regions += regions;
@@ -337,17 +352,33 @@ impl<'s, S: RecordSink> Sealing<'s, S> {
                         self.progress.note(&path, &Note::Unreadable(fault));
                     }
                 } else {
-                    self.summary.skipped += 1;
+                    self.skip(&path, &origin);
                 }
-                self.claims.release(&digest, turn);
-                stamp
+                self.claims.release(&origin.capture(), turn);
+                (origin, stamp)
             }
         };
-        if self.options.consume {
-            self.files.push((path, stamp));
+        if self.options.consume.is_some() {
+            self.files.push(Sealed { path, name, stamp, origin });
         }
         self.since.get_or_insert_with(Instant::now);
         Ok(())
+    }
+
+    /// An image that the vault holds already.
+    fn skip(&mut self, path: &Path, origin: &Origin) {
+        self.summary.skipped += 1;
+        if self.known.is_copy(origin) {
+            self.summary.copies += 1;
+            // Where it is to be deleted, it is said there why it is not.
+            if self.options.consume.is_none() {
+                self.progress.note(path, &Note::Copy);
+            }
+        }
+        if self.known.is_unreadable(origin) {
+            self.summary.known_unreadable += 1;
+            self.progress.note(path, &Note::KnownUnreadable);
+        }
     }
 
     /// Makes durable what was appended, and only then deletes the files that it came from.
@@ -355,25 +386,21 @@ impl<'s, S: RecordSink> Sealing<'s, S> {
         if self.captures > 0 {
             timed(&mut self.summary.stages.seal, || self.sink.commit())?;
         }
-        self.summary.sealed += self.captures;
         (self.captures, self.bytes, self.since) = (0, 0, None);
-        for (path, stamp) in self.files.drain(..) {
-            match consume(&path, &stamp) {
+        let Some(consume) = &self.options.consume else { return Ok(()) };
+        for Sealed { path, name, stamp, origin } in self.files.drain(..) {
+            let allowed = consume.allows(self.known.holding(&origin), &stamp);
+            match allowed.and_then(|()| consume.delete(&self.base, &name, &stamp)) {
                 Ok(()) => self.summary.consumed += 1,
                 Err(error) => {
-                    self.summary.not_consumed += 1;
+                    match &error {
+                        ConsumeError::Young => self.summary.young += 1,
+                        _ => self.summary.not_consumed += 1,
+                    }
                     self.progress.note(&path, &Note::NotConsumed(error));
                 }
             }
         }
         Ok(())
     }
-}
-
-/// Deletes the file at `path` when it is still the one that was read. Of a symbolic link, the link is deleted.
-fn consume(path: &Path, stamp: &Stamp) -> Result<(), ConsumeError> {
-    if Stamp::of(&fs::metadata(path)?) != *stamp {
-        return Err(ConsumeError::Changed);
-    }
-    Ok(fs::remove_file(path)?)
 }

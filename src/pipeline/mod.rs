@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::frame::Limits;
 
 mod captures;
+mod consume;
 mod examine;
 mod eyes;
 mod ingest;
@@ -24,9 +25,10 @@ mod source;
 mod summary;
 
 pub use captures::{CAPTURES_FILE, COLUMNS, Captures, CapturesError};
+pub use consume::{Consume, ConsumeError};
 pub use examine::{Examined, EyesFactory, Look, Unreadable};
 pub use eyes::TrainedEyes;
-pub use ingest::{ConsumeError, Ingest, IngestError, Note, Progress};
+pub use ingest::{Ingest, IngestError, Note, Progress};
 pub use inspect::{Inspected, inspect};
 pub use record::face_crop;
 pub use sink::{Known, RecordSink};
@@ -53,7 +55,7 @@ pub struct Options {
     /// Seal what was sealed before once more.
     pub allow_duplicates: bool,
     /// Delete each file when its record is committed.
-    pub consume: bool,
+    pub consume: Option<Consume>,
 }
 
 impl Default for Options {
@@ -72,7 +74,7 @@ impl Default for Options {
             // What a crash may cost is what arrived in this time, and it is read again.
             commit_interval: Duration::from_secs(3),
             allow_duplicates: false,
-            consume: false,
+            consume: None,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use crate::vault::record::CaptureRecord;
-use crate::vault::{SealError, SealingVault, Sieve};
+use crate::vault::{Holding, Origin, SealError, SealingVault, Sieve};
 
 /// Takes records in order and makes them durable.
 pub trait RecordSink {
@@ -15,17 +15,35 @@ pub trait RecordSink {
     /// A live view of the images that are in.
     fn known(&self) -> Self::Known;
 
-    /// Takes one record. It is durable only after [`RecordSink::commit`].
-    fn append(&mut self, record: CaptureRecord) -> Result<(), Self::Error>;
+    /// Takes one record of `origin`. It is durable only after [`RecordSink::commit`].
+    fn append(&mut self, record: CaptureRecord, origin: &Origin) -> Result<(), Self::Error>;
 
     /// Makes all records taken so far durable: when it returns, a power cut loses none of them.
     fn commit(&mut self) -> Result<(), Self::Error>;
+
+    /// How many records of this run are durable, also when a commit failed halfway.
+    fn committed(&self) -> u64;
 }
 
 /// Tells whether an image is in already.
 pub trait Known: Sync {
-    /// Whether an original of this BLAKE3 is in, or was appended and is about to be.
-    fn knows(&self, blake3: &[u8; 32]) -> bool;
+    /// Whether the capture is in, or was appended and is about to be.
+    fn knows(&self, origin: &Origin) -> bool;
+
+    /// The same, after what holds it was read back: for who is about to delete its source.
+    fn proves(&self, origin: &Origin) -> bool;
+
+    /// Whether its bytes are in under another name, and nothing tells whether that was this capture.
+    fn is_copy(&self, origin: &Origin) -> bool;
+
+    /// Whether the capture is in as one that could not be examined.
+    fn is_unreadable(&self, origin: &Origin) -> bool;
+
+    /// Whether it was in, and what held it is gone: missing, damaged or expired.
+    fn lost(&self, origin: &Origin) -> bool;
+
+    /// What is in of this file, durably, after what holds it was read back.
+    fn holding(&self, origin: &Origin) -> Holding;
 }
 
 impl RecordSink for SealingVault {
@@ -36,17 +54,41 @@ impl RecordSink for SealingVault {
         self.sieve()
     }
 
-    fn append(&mut self, record: CaptureRecord) -> Result<(), SealError> {
-        Self::append(self, record)
+    fn append(&mut self, record: CaptureRecord, origin: &Origin) -> Result<(), SealError> {
+        self.append_as(record, origin)
     }
 
     fn commit(&mut self) -> Result<(), SealError> {
         Self::commit(self)
     }
+
+    fn committed(&self) -> u64 {
+        self.totals().captures
+    }
 }
 
 impl Known for Sieve {
-    fn knows(&self, blake3: &[u8; 32]) -> bool {
-        Self::knows(self, blake3)
+    fn knows(&self, origin: &Origin) -> bool {
+        Self::knows(self, origin)
+    }
+
+    fn proves(&self, origin: &Origin) -> bool {
+        Self::proves(self, origin)
+    }
+
+    fn is_copy(&self, origin: &Origin) -> bool {
+        Self::is_copy(self, origin)
+    }
+
+    fn is_unreadable(&self, origin: &Origin) -> bool {
+        Self::is_unreadable(self, origin)
+    }
+
+    fn lost(&self, origin: &Origin) -> bool {
+        Self::lost(self, origin)
+    }
+
+    fn holding(&self, origin: &Origin) -> Holding {
+        Self::holding(self, origin)
     }
 }

@@ -83,6 +83,8 @@ pub enum SourceError {
 /// Walks a folder, or takes one file, in the order of names. Links are followed, each folder at most once at a time.
 pub struct Source {
     root: PathBuf,
+    /// The folder below which names are.
+    base: PathBuf,
     walk: walkdir::IntoIter,
     captures: Captures,
     /// Files that are not images.
@@ -99,17 +101,25 @@ impl Source {
     ///
     /// When `root` cannot be opened or the table is unusable.
     pub fn open(root: &Path, captures: Option<&Path>) -> Result<Self, SourceError> {
-        fs::metadata(root).map_err(|source| SourceError::Open { path: root.to_owned(), source })?;
+        let given = fs::metadata(root).map_err(|source| SourceError::Open { path: root.to_owned(), source })?;
+        let above = || root.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let base = if given.is_dir() { root } else { above() };
         let own = root.join(CAPTURES_FILE);
         let table = captures.or_else(|| own.is_file().then_some(own.as_path()));
         let walk = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
         Ok(Self {
             root: root.to_owned(),
+            base: base.to_owned(),
             walk,
             captures: table.map(Captures::read).transpose()?.unwrap_or_default(),
             ignored: 0,
             known: [own, root.join("truth.jsonl"), root.join("simulation.json")],
         })
+    }
+
+    /// The folder below which images have their names.
+    pub(super) fn base(&self) -> &Path {
+        &self.base
     }
 
     /// The folder's table.
@@ -217,6 +227,9 @@ pub(super) struct Stamp {
     modified: Option<SystemTime>,
     #[cfg(unix)]
     inode: (u64, u64),
+    /// The system's own time of the last change, which nobody sets.
+    #[cfg(unix)]
+    changed: (i64, i64),
 }
 
 impl Stamp {
@@ -229,7 +242,17 @@ impl Stamp {
                 use std::os::unix::fs::MetadataExt;
                 (metadata.dev(), metadata.ino())
             },
+            #[cfg(unix)]
+            changed: {
+                use std::os::unix::fs::MetadataExt;
+                (metadata.ctime(), metadata.ctime_nsec())
+            },
         }
+    }
+
+    /// When the file was last written to, as its folder says.
+    pub(super) fn modified(&self) -> Option<SystemTime> {
+        self.modified
     }
 }
 

@@ -67,6 +67,12 @@ pub struct Summary {
     pub sealed: u64,
     /// Images that the vault held already, or that the run had met already.
     pub skipped: u64,
+    /// Of these, files whose bytes are sealed under another name, and that no row tells from those.
+    pub copies: u64,
+    /// Of these, captures that were sealed whole because they could not be examined.
+    pub known_unreadable: u64,
+    /// Captures sealed although an earlier segment held them: it is missing, damaged or expired.
+    pub again: u64,
     /// Captures whose scene is the original's own bits but for flat areas.
     pub spliced: u64,
     /// Captures whose scene was decoded, filled and coded anew.
@@ -82,6 +88,8 @@ pub struct Summary {
     pub consumed: u64,
     /// Files that should have been deleted and were not.
     pub not_consumed: u64,
+    /// Files that were changed too recently to be deleted.
+    pub young: u64,
     /// Regions blanked.
     pub regions: u64,
     /// Bytes of all image files that were read.
@@ -108,7 +116,7 @@ impl Summary {
 
     /// Whether everything that was met is in the vault, examined, and gone from the source if it should be.
     pub fn all_went_well(&self) -> bool {
-        self.unreadable == 0 && self.failed == 0 && self.not_consumed == 0
+        self.unreadable == 0 && self.known_unreadable == 0 && self.failed == 0 && self.not_consumed == 0
     }
 }
 

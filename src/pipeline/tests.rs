@@ -1,7 +1,7 @@
 //! The whole pipeline with fake eyes and a fake sink.
 
 use std::cell::Cell;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,7 @@ use crate::jpeg::tests::{TableKind, drawn};
 use crate::pseudonym::{Domain, EpochKeys, PseudonymRoot};
 use crate::redact::{FILL, Method, restore};
 use crate::vault::record::{CaptureRecord, Status};
+use crate::vault::{Holding, Origin};
 
 /// Sees a plate in the top left quarter and a face in the bottom right one.
 struct FakeEyes;
@@ -52,7 +53,7 @@ fn fake_eyes<'e>() -> Box<dyn Look + 'e> {
 /// Keeps what is committed.
 #[derive(Default)]
 struct FakeSink {
-    known: Arc<Mutex<HashSet<[u8; 32]>>>,
+    known: FakeKnown,
     open: Vec<CaptureRecord>,
     committed: Vec<CaptureRecord>,
     commits: usize,
@@ -64,25 +65,63 @@ struct FakeSink {
 #[error("no space left")]
 struct Full;
 
-impl Known for Arc<Mutex<HashSet<[u8; 32]>>> {
-    fn knows(&self, blake3: &[u8; 32]) -> bool {
-        self.lock().unwrap().contains(blake3)
+/// By capture, the file that was the first, and whether it was unreadable.
+#[derive(Clone, Default)]
+struct FakeKnown(Arc<Mutex<Firsts>>);
+
+type Firsts = HashMap<[u8; 32], (Origin, bool)>;
+
+impl FakeKnown {
+    fn first(&self, origin: &Origin) -> Option<(Origin, bool)> {
+        self.0.lock().unwrap().get(&origin.capture()).cloned()
+    }
+}
+
+impl Known for FakeKnown {
+    fn knows(&self, origin: &Origin) -> bool {
+        self.first(origin).is_some()
+    }
+
+    fn proves(&self, origin: &Origin) -> bool {
+        self.knows(origin)
+    }
+
+    fn is_copy(&self, origin: &Origin) -> bool {
+        self.first(origin).is_some_and(|(first, _)| first != *origin)
+    }
+
+    fn is_unreadable(&self, origin: &Origin) -> bool {
+        self.first(origin).is_some_and(|(_, unreadable)| unreadable)
+    }
+
+    fn lost(&self, _: &Origin) -> bool {
+        false
+    }
+
+    fn holding(&self, origin: &Origin) -> Holding {
+        match self.first(origin) {
+            None => Holding::None,
+            Some((first, _)) if first != *origin => Holding::Copy,
+            Some((_, true)) => Holding::Unreadable,
+            Some((_, false)) => Holding::Examined,
+        }
     }
 }
 
 impl RecordSink for FakeSink {
     type Error = Full;
-    type Known = Arc<Mutex<HashSet<[u8; 32]>>>;
+    type Known = FakeKnown;
 
     fn known(&self) -> Self::Known {
         self.known.clone()
     }
 
-    fn append(&mut self, record: CaptureRecord) -> Result<(), Full> {
+    fn append(&mut self, record: CaptureRecord, origin: &Origin) -> Result<(), Full> {
         if self.room.is_some_and(|room| self.committed.len() + self.open.len() >= room) {
             return Err(Full);
         }
-        self.known.lock().unwrap().insert(record.identity.blake3);
+        let unreadable = record.catalogue.status == Status::Unreadable;
+        self.known.0.lock().unwrap().entry(origin.capture()).or_insert_with(|| (origin.clone(), unreadable));
         self.open.push(record);
         Ok(())
     }
@@ -91,6 +130,10 @@ impl RecordSink for FakeSink {
         self.commits += 1;
         self.committed.append(&mut self.open);
         Ok(())
+    }
+
+    fn committed(&self) -> u64 {
+        self.committed.len() as u64
     }
 }
 
@@ -361,21 +404,52 @@ fn left(folder: &Path) -> Vec<PathBuf> {
     names
 }
 
+/// Deletes at once, whatever the age.
+fn at_once(unreadable: bool) -> Option<Consume> {
+    Some(Consume { min_age: std::time::Duration::ZERO, unreadable })
+}
+
 #[test]
-fn consuming_deletes_exactly_what_is_committed() {
-    let folder = folder(&[
-        ("a.jpg", &photo(0)),
-        ("b.jpg", &photo(1)),
-        ("c.jpg", &photo(0)),
-        ("d.jpg", b"?"),
-        ("notes.txt", b"keep"),
-    ]);
-    let mut run = Run::new(2);
-    run.options.consume = true;
+fn consuming_deletes_exactly_what_is_committed_and_examined() {
+    let files: [(&str, &[u8]); 5] =
+        [("a.jpg", &photo(0)), ("b.jpg", &photo(1)), ("c.jpg", &photo(0)), ("d.jpg", b"?"), ("notes.txt", b"keep")];
+    for (unreadable, stay) in [(false, ["c.jpg", "d.jpg", "notes.txt"].as_slice()), (true, &["c.jpg", "notes.txt"])] {
+        let folder = folder(&files);
+        let mut run = Run::new(2);
+        run.options.consume = at_once(unreadable);
+        let mut sink = FakeSink::default();
+        let summary = run.ingest(folder.path(), &mut sink, &fake_eyes).unwrap();
+        let gone = 5 - stay.len() as u64;
+        assert_eq!((summary.sealed, summary.consumed, summary.not_consumed), (3, gone, 4 - gone));
+        assert_eq!(summary.copies, 1);
+        assert_eq!(left(folder.path()), stay.iter().map(PathBuf::from).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn the_same_bytes_in_two_rows_are_two_captures() {
+    let table = "file,lane,timestamp\n\
+        a.jpg,1,2019-05-13T08:00:00Z\nb.jpg,1,2019-05-13T08:00:07Z\nc.jpg,2,2019-05-13T08:00:00Z\n";
+    let same = photo(0);
+    let folder = folder(&[("a.jpg", &same), ("b.jpg", &same), ("c.jpg", &same), ("captures.csv", table.as_bytes())]);
+    for workers in [1, 3] {
+        let (run, mut sink) = (Run::new(workers), FakeSink::default());
+        let summary = run.ingest(folder.path(), &mut sink, &fake_eyes).unwrap();
+        assert_eq!((summary.sealed, summary.skipped, summary.copies), (3, 0, 0), "{workers} workers");
+        let again = Run::new(workers).ingest(folder.path(), &mut sink, &fake_eyes).unwrap();
+        assert_eq!((again.sealed, again.skipped, again.copies), (0, 3, 0), "{workers} workers");
+    }
+}
+
+#[test]
+fn what_could_not_be_examined_is_named_whenever_it_is_met() {
+    let folder = folder(&[("a.jpg", &photo(0)), ("b.jpg", b"?")]);
     let mut sink = FakeSink::default();
-    let summary = run.ingest(folder.path(), &mut sink, &fake_eyes).unwrap();
-    assert_eq!((summary.sealed, summary.consumed, summary.not_consumed), (3, 4, 0));
-    assert_eq!(left(folder.path()), [Path::new("notes.txt")]);
+    Run::new(1).ingest(folder.path(), &mut sink, &fake_eyes).unwrap();
+    let again = Run::new(1);
+    let summary = again.ingest(folder.path(), &mut sink, &fake_eyes).unwrap();
+    assert_eq!((summary.skipped, summary.known_unreadable, summary.all_went_well()), (2, 1, false));
+    assert_eq!(again.heard(), ["b.jpg: sealed before, and could not be examined then"]);
 }
 
 #[test]
@@ -384,14 +458,14 @@ fn a_full_sink_ends_the_run_and_no_uncommitted_file_is_deleted() {
     let files: Vec<(&str, &[u8])> = photos.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
     let folder = folder(&files);
     let mut run = Run::new(3);
-    run.options.consume = true;
+    run.options.consume = at_once(true);
     // A commit after every image.
     run.options.commit_bytes = 1;
     let mut sink = FakeSink { room: Some(5), ..FakeSink::default() };
-    let Err(IngestError::Seal { committed, .. }) = run.ingest(folder.path(), &mut sink, &fake_eyes) else {
+    let Err(IngestError::Seal { committed, summary, .. }) = run.ingest(folder.path(), &mut sink, &fake_eyes) else {
         panic!("a full sink must end the run")
     };
-    assert_eq!((committed, sink.committed.len()), (5, 5));
+    assert_eq!((committed, summary.sealed, summary.consumed, sink.committed.len()), (5, 5, 5, 5));
     let all = left(folder.path());
     assert_eq!(all.len(), 7);
     assert_eq!(all[0], Path::new("05.jpg"));
@@ -459,7 +533,7 @@ fn a_file_longer_than_the_limit_is_left_where_it_is() {
     let folder = folder(&[("long.jpg", &photo(0)), ("short.jpg", b"?")]);
     let mut run = Run::new(1);
     run.options.max_file_bytes = 10;
-    run.options.consume = true;
+    run.options.consume = at_once(true);
     let summary = run.ingest(folder.path(), &mut FakeSink::default(), &fake_eyes).unwrap();
     assert_eq!((summary.failed, summary.sealed), (1, 1));
     assert_eq!(left(folder.path()), [Path::new("long.jpg")]);

@@ -11,7 +11,7 @@
 //! gets its tombstones then, without digests of captures that nobody can read any more.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -20,12 +20,14 @@ use jiff::Timestamp;
 use super::card::VaultKind;
 use super::header::Header;
 use super::layout::Layout;
-use super::lock;
+use super::lock::{self, Lock};
 use super::opening::{OpenError, OpeningVault};
+use super::own;
 use super::store::{Disk, Store};
 use super::tombstone::{Buried, CaptureDigest, LostKey, SIGNATURE_CONTEXT, Tombstone, Tombstones};
 use super::trust::Trust;
 use crate::custody::{Destroyed, DueKey, Keyring, KeyringError, OpeningKeys};
+use crate::files;
 use crate::seal::{Capability, CustodyId, KeyId, SegmentId, TombstoneId};
 
 /// A tombstone is closed when it holds so many digests: 8 MB.
@@ -57,6 +59,12 @@ pub enum ExpireError {
     Unvouched {
         /// Whom the card names.
         vault: CustodyId,
+    },
+    /// In the vault's folder, a link or a file has the name of one of its folders.
+    #[error("{} is not a folder of this vault", path.display())]
+    NotOurs {
+        /// What is in its place.
+        path: PathBuf,
     },
     /// Another process is writing into the vault.
     #[error("another process is writing into {}", path.display())]
@@ -110,7 +118,7 @@ pub struct ExpiringVault {
     layout: Layout,
     vault: OpeningVault,
     tombstones: Tombstones,
-    _lock: File,
+    lock: Lock,
 }
 
 /// What is yet to be told of a vault.
@@ -133,11 +141,11 @@ pub fn expire(
     before: Timestamp,
     now: Timestamp,
 ) -> Result<Expired, ExpireError> {
+    check_custodians(keyring, vaults)?;
     let mut expired = Expired { due: keyring.due(before), epochs: keyring.due_epochs(before), ..Expired::default() };
     let doomed = doomed(keyring, &expired.due, now);
     let catalogues = keyring.opening_keys(&[Capability::Catalogue]);
     for vault in vaults.iter_mut() {
-        vault.check_custodian(keyring)?;
         expired.vaults.push(vault.announce(&doomed, &catalogues, keyring, now)?);
     }
     expired.destroyed = keyring.destroy_due(before, now)?;
@@ -154,13 +162,22 @@ pub fn would_expire(
     before: Timestamp,
     now: Timestamp,
 ) -> Result<Expired, ExpireError> {
+    check_custodians(keyring, vaults)?;
     let mut expired = Expired { due: keyring.due(before), epochs: keyring.due_epochs(before), ..Expired::default() };
     let doomed = doomed(keyring, &expired.due, now);
     for vault in vaults {
-        vault.check_custodian(keyring)?;
         expired.vaults.push(vault.plan(&doomed)?.outcome);
     }
     Ok(expired)
+}
+
+/// Whether all of these are vaults of this custodian, to be asked before anything is put on record or changed.
+///
+/// # Errors
+///
+/// For the first that is not.
+pub fn check_custodians(keyring: &Keyring, vaults: &[ExpiringVault]) -> Result<(), ExpireError> {
+    vaults.iter().try_for_each(|vault| vault.check_custodian(keyring))
 }
 
 /// Keys that open nothing any more, or will not in a moment, and since when.
@@ -185,11 +202,17 @@ impl ExpiringVault {
             return Err(ExpireError::Export);
         }
         let layout = Layout::new(folder);
+        if !files::is_file(&layout.card()).unwrap_or(false) {
+            return Err(ExpireError::NotOurs { path: layout.card() });
+        }
+        if let Some(path) = own::strange_folder(&layout).map_err(failed("read", folder))? {
+            return Err(ExpireError::NotOurs { path });
+        }
         let path = layout.lock();
         let lock = lock::take(&path).map_err(failed("lock", &path))?;
         let lock = lock.ok_or_else(|| ExpireError::Locked { path: folder.to_owned() })?;
         let tombstones = Tombstones::read(&layout, vault.card())?;
-        Ok(Self { store, layout, vault, tombstones, _lock: lock })
+        Ok(Self { store, layout, vault, tombstones, lock })
     }
 
     /// Removes the segments that a tombstone of the trusted custodian names, and says how many there were and their bytes.
@@ -209,8 +232,10 @@ impl ExpiringVault {
     fn remove_named(&mut self) -> Result<(u64, u64), ExpireError> {
         let (mut removed, mut bytes) = (0, 0);
         for segment in self.vault.segments()? {
-            if self.tombstones.removed.contains_key(&segment) {
-                let path = self.layout.segment(segment);
+            let path = self.layout.segment(segment);
+            // A link or a folder of that name is somebody else's.
+            if self.tombstones.removed.contains_key(&segment) && files::is_file(&path).unwrap_or(false) {
+                self.lock.keep();
                 bytes += fs::metadata(&path).map_or(0, |metadata| metadata.len());
                 self.store.remove(&path).map_err(failed("remove", &path))?;
                 removed += 1;
@@ -236,7 +261,8 @@ impl ExpiringVault {
         let mut plan = Plan::default();
         for segment in self.vault.segments()? {
             // One that is damaged must not keep keys alive.
-            let Ok(header) = self.vault.header(segment) else {
+            let readable = files::is_file(&self.layout.segment(segment)).unwrap_or(false);
+            let Some(header) = readable.then(|| self.vault.header(segment).ok()).flatten() else {
                 plan.outcome.damaged += 1;
                 continue;
             };
@@ -289,7 +315,9 @@ impl ExpiringVault {
         keyring: &Keyring,
         now: Timestamp,
     ) -> Result<ExpiredVault, ExpireError> {
-        self.clear_incoming()?;
+        self.lock.keep();
+        // An interrupted ingest's, too: it was never committed.
+        own::clear_incoming(&*self.store, &self.layout).map_err(|(path, error)| failed("remove", &path)(error))?;
         let Plan { segments, mut outcome } = self.plan(doomed)?;
         let mut draft = Draft::default();
         for (segment, keys, buried) in segments {
@@ -331,21 +359,6 @@ impl ExpiringVault {
         self.store.rename(&staged, &path).map_err(failed("create", &path))?;
         self.store.sync_folder(&folder).map_err(failed("sync", &folder))?;
         self.tombstones.add(&tombstone);
-        Ok(())
-    }
-
-    /// Removes what an interrupted run left, an ingest's too: it was never committed.
-    fn clear_incoming(&self) -> Result<(), ExpireError> {
-        let folder = self.layout.incoming();
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(failed("read", &folder)(error)),
-        };
-        for entry in entries {
-            let path = entry.map_err(failed("read", &folder))?.path();
-            self.store.remove(&path).map_err(failed("remove", &path))?;
-        }
         Ok(())
     }
 }

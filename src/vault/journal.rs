@@ -24,10 +24,10 @@ const FRAME_TAIL_LEN: usize = HASH_LEN + HASH_LEN;
 const DIGEST_LEN: usize = 16;
 /// An intent shows at least this many digests, so that a small segment shows nothing.
 const MIN_DIGESTS: u64 = 64;
-/// An intent holds at most this many captures.
-pub(super) const MAX_CAPTURES: usize = 1 << 16;
+/// An intent holds at most this many captures, of which each has two or three digests.
+pub(super) const MAX_CAPTURES: usize = 1 << 15;
 /// Above every padded number of digests; a frame that claims more is damaged.
-const MAX_DIGESTS: usize = 2 * MAX_CAPTURES;
+const MAX_DIGESTS: usize = 4 * MAX_CAPTURES;
 
 secret_key! {
     pub(super) struct MacKey

@@ -10,6 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 
+use crate::files;
+
 /// Files, folders and the clock, as a vault's writer uses them.
 pub trait Store: Send {
     /// The present.
@@ -18,7 +20,7 @@ pub trait Store: Send {
     fn create_folder(&self, path: &Path) -> io::Result<()>;
     /// Creates a file, which must not exist, for writing.
     fn create(&self, path: &Path) -> io::Result<Box<dyn StoreFile>>;
-    /// Opens a file for writing at its end.
+    /// Opens a regular file, reached by no link, for writing at its end.
     fn append(&self, path: &Path) -> io::Result<Box<dyn StoreFile>>;
     /// Gives a file another name in the same file system, replacing what had it.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
@@ -67,7 +69,7 @@ impl Store for Disk {
     }
 
     fn append(&self, path: &Path) -> io::Result<Box<dyn StoreFile>> {
-        Ok(Box::new(DiskFile(OpenOptions::new().append(true).open(path)?)))
+        Ok(Box::new(DiskFile(files::append_own(path)?)))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

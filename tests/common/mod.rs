@@ -7,6 +7,7 @@ pub mod itinerary;
 pub mod site;
 pub mod store;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use safelight::audit::{AuditLog, Details, Look, PermittedKeys, Verb};
@@ -146,4 +147,24 @@ pub fn files_below(folder: &Path) -> Vec<PathBuf> {
         .filter(|entry| entry.file_type().is_file())
         .map(|entry| entry.into_path())
         .collect()
+}
+
+/// All that is below a folder, to be compared: kind, permissions, time and content of each, links not followed.
+pub fn snapshot(folder: &Path) -> BTreeMap<PathBuf, String> {
+    let mut all = BTreeMap::new();
+    for entry in walkdir::WalkDir::new(folder).min_depth(1) {
+        let entry = entry.expect("a readable folder");
+        let kind = entry.file_type();
+        let metadata = entry.metadata().expect("metadata");
+        let what = if kind.is_file() {
+            let bytes = std::fs::read(entry.path()).expect("read");
+            format!("{} of {:?}: {}", bytes.len(), metadata.modified().expect("a time"), blake3::hash(&bytes))
+        } else if kind.is_symlink() {
+            format!("link to {}", std::fs::read_link(entry.path()).expect("a link").display())
+        } else {
+            format!("{kind:?}")
+        };
+        all.insert(entry.path().strip_prefix(folder).expect("below").to_owned(), what);
+    }
+    all
 }

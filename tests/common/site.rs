@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use image::RgbImage;
 use jpeg_encoder::{ColorType, Encoder};
+use safelight::audit::PermittedKeys;
 use safelight::capture::CaptureId;
 use safelight::redact::restore;
 use safelight::vault::record::{CatalogueRecord, IdentityRecord, SceneRecord};
@@ -19,6 +20,9 @@ use super::Custodian;
 pub fn tiny_nets() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tiny-nets")
 }
+
+/// What makes `ingest` delete photographs that were written a moment ago, into a vault that it makes.
+pub const AT_ONCE: [&str; 4] = ["--consume", "--new", "--min-age", "0"];
 
 /// A custodian, a vault to be, a folder of photographs, and a temporary folder in which nothing may remain.
 pub struct Site {
@@ -66,6 +70,12 @@ impl Site {
     /// Runs the ingest to its end.
     pub fn ingest(&self, args: &[&str]) -> Ended {
         Ended::of(self.command().args(args).output().expect("the command runs"))
+    }
+
+    /// The vault, and what opens it.
+    pub fn open(&self) -> (OpeningVault, PermittedKeys) {
+        let keys = self.custodian.openly();
+        (OpeningVault::open(&self.custodian.vault(), Trust::Nobody).expect("the vault opens"), keys)
     }
 
     /// Everything in the vault, by name; every record has been opened and every original restored.

@@ -1,0 +1,159 @@
+//! What a site's journal says when a vault is opened again: what is sealed, and what was interrupted.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufReader, Write};
+use std::path::PathBuf;
+
+use super::card::Card;
+use super::files::{Files, failed, names, trailer_of};
+use super::journal::{self, Deed, Frame, MacKey};
+use super::sealing::{Damage, SealError};
+use super::sieve::{Holder, Sieve};
+use super::store::StoreFile;
+use super::tombstone::Tombstones;
+use super::whole;
+use crate::custody::SitePack;
+use crate::files;
+use crate::seal::{Capability, JournalId, SegmentId, VaultId};
+
+impl Files {
+    /// Finds out what is sealed and settles what was interrupted.
+    pub fn recover(
+        &self,
+        card: &Card,
+        pack: &SitePack,
+        adopt: bool,
+    ) -> Result<(Sieve, JournalWriter, Vec<Damage>), SealError> {
+        let mut unnamed: std::collections::HashSet<SegmentId> =
+            names(&self.layout.segments())?.iter().filter_map(|name| SegmentId::parse(name)).collect();
+        let present = unnamed.clone();
+        for name in names(&self.layout.journals())? {
+            let Some(id) = JournalId::parse(&name).filter(|&id| id != pack.journal()) else { continue };
+            self.read_journal(card.vault, id, None, |frame| _ = unnamed.remove(&frame.segment))?;
+        }
+        // Without them, at worst what has expired counts as missing.
+        let tombstones = Tombstones::read(&self.layout, card).unwrap_or_default();
+        let sieve = Sieve::new(pack.journal_key(), self.layout.clone());
+        let key = MacKey::new(pack.journal_key());
+        let mut damages = BTreeMap::new();
+        let end = self.read_journal(card.vault, pack.journal(), Some(&key), |frame| {
+            let Frame { deed, segment, trailer, digests } = frame;
+            unnamed.remove(&segment);
+            match deed {
+                Deed::Intent => {
+                    let found = match present.contains(&segment) {
+                        true => whole::glance(&self.layout.segment(segment), card, segment, &trailer)
+                            .ok_or(Damage::Altered(segment)),
+                        false => Err(Damage::Missing(segment)),
+                    };
+                    let closed = |key| tombstones.keys.contains_key(key);
+                    let expired = tombstones.buried.contains_key(&segment);
+                    let named = digests.contains(&sieve.mark(segment));
+                    let holder = match found {
+                        Ok(header) if !expired => {
+                            let originals = header.entry(Capability::Identity).is_some_and(|entry| !closed(&entry.key));
+                            Holder::found(segment, trailer, originals, named)
+                        }
+                        Ok(_) => Holder::gone(segment, trailer),
+                        Err(damage) => {
+                            if !expired {
+                                damages.insert(segment, damage);
+                            }
+                            Holder::gone(segment, trailer)
+                        }
+                    };
+                    sieve.settle(holder, &digests);
+                }
+                // It never got its name.
+                Deed::Withdrawn => _ = damages.remove(&segment),
+                Deed::Committed | Deed::Adopted => {}
+            }
+        })?;
+        if let Some(&example) = unnamed.iter().min().filter(|_| !adopt) {
+            return Err(SealError::Unjournalled { count: unnamed.len(), example });
+        }
+        let mut journal = JournalWriter::resume(self, card.vault, pack.journal(), key, &end)?;
+        if let Some((segment, trailer)) = end.pending {
+            let sealed = present.contains(&segment) || tombstones.removed.contains_key(&segment);
+            if !sealed {
+                damages.remove(&segment);
+            }
+            let deed = if sealed { Deed::Committed } else { Deed::Withdrawn };
+            journal.append(&Frame::bare(deed, segment, trailer))?;
+        }
+        for segment in unnamed {
+            let path = self.layout.segment(segment);
+            let trailer = trailer_of(&path).map_err(failed("read", &path))?;
+            journal.append(&Frame::bare(Deed::Adopted, segment, trailer))?;
+        }
+        journal.sync()?;
+        Ok((sieve, journal, damages.into_values().collect()))
+    }
+
+    /// Reads a journal; an absent one is an empty one.
+    fn read_journal(
+        &self,
+        vault: VaultId,
+        journal: JournalId,
+        key: Option<&MacKey>,
+        visit: impl FnMut(Frame),
+    ) -> Result<journal::End, SealError> {
+        let unusable = |source| SealError::Journal { journal, source };
+        let (file, len) = match files::open_own(&self.layout.journal(journal)) {
+            Ok((file, len)) => (Some(file), len),
+            Err(source) if source.kind() == io::ErrorKind::NotFound => (None, 0),
+            Err(source) => return Err(unusable(source.into())),
+        };
+        let reader: Box<dyn io::Read> = match file {
+            Some(file) => Box::new(BufReader::with_capacity(1 << 16, file)),
+            None => Box::new(io::empty()),
+        };
+        journal::read(reader, len, vault, journal, key, visit).map_err(unusable)
+    }
+}
+
+/// The site's journal, open at its end.
+pub(super) struct JournalWriter {
+    path: PathBuf,
+    file: Box<dyn StoreFile>,
+    chain: [u8; 32],
+    key: MacKey,
+}
+
+impl JournalWriter {
+    /// Cuts what an interrupted append left, or starts the journal.
+    fn resume(
+        files: &Files,
+        vault: VaultId,
+        id: JournalId,
+        key: MacKey,
+        end: &journal::End,
+    ) -> Result<Self, SealError> {
+        let path = files.layout.journal(id);
+        if end.len == 0 {
+            let header = journal::header_bytes(vault, id);
+            let staged = files.layout.incoming().join(id.to_string());
+            files.write_file(&staged, &header)?;
+            files.store.rename(&staged, &path).map_err(failed("create", &path))?;
+            files.sync_folder(&files.layout.journals())?;
+            let file = files.store.append(&path).map_err(failed("write", &path))?;
+            return Ok(Self { path, file, chain: journal::first_chain(&header), key });
+        }
+        let mut file = files.store.append(&path).map_err(failed("write", &path))?;
+        if end.torn {
+            file.truncate(end.len).and_then(|()| file.sync()).map_err(failed("write", &path))?;
+        }
+        Ok(Self { path, file, chain: end.chain, key })
+    }
+
+    pub fn append(&mut self, frame: &Frame) -> Result<(), SealError> {
+        let (bytes, next) = frame.to_bytes(&self.chain, &self.key);
+        self.file.write_all(&bytes).map_err(failed("write", &self.path))?;
+        self.chain = next;
+        Ok(())
+    }
+
+    pub fn sync(&mut self) -> Result<(), SealError> {
+        self.file.blank_times().and_then(|()| self.file.sync()).map_err(failed("sync", &self.path))
+    }
+}
