@@ -82,6 +82,8 @@ impl Kind {
             [_, _, _, _, b'm', b'o', b'o', b'v' | b'f', ..] | [_, _, _, _, b'm', b'd', b'a', b't', ..] => {
                 Self::Video("QuickTime")
             }
+            // What this program writes: vaults, keys, packs, logs.
+            [b'S', b'L', _, _, _, b'\r', b'\n', 0x1A, ..] => Self::Beside,
             // What a Mac keeps of a folder.
             [0, 0, 0, 1, b'B', b'u', b'd', b'1', ..] => Self::Beside,
             [0, 0, 1, 0xB0..=0xBF, ..] => Self::Video("MPEG"),
@@ -93,7 +95,7 @@ impl Kind {
     }
 
     fn by_signature(head: &[u8]) -> Self {
-        const SIGNATURES: [(&[u8], Kind); 27] = [
+        const SIGNATURES: [(&[u8], Kind); 24] = [
             (b"GIF87a", Kind::Foreign("GIF")),
             (b"GIF89a", Kind::Foreign("GIF")),
             (b"\0\0\0\x0CJXL \r\n\x87\n", Kind::Foreign("JPEG XL")),
@@ -114,10 +116,6 @@ impl Kind {
             (b"OggS", Kind::Video("Ogg")),
             (b"DHAV", Kind::Video("Dahua")),
             (b"IMKH", Kind::Video("Hikvision")),
-            // What this program writes.
-            (b"SLSEG\r\n\x1A", Kind::Beside),
-            (b"SLJRN\r\n\x1A", Kind::Beside),
-            (b"SLTMB\r\n\x1A", Kind::Beside),
             // What a Mac keeps beside a file.
             (b"\0\x05\x16\x07", Kind::Beside),
             // Text that says how it is coded.

@@ -29,8 +29,10 @@ pub(super) struct Entropy {
     pub bytes: Vec<u8>,
     /// Where each lies.
     pub intervals: Vec<Interval>,
-    /// Length of the stuffed data in the file: a marker other than RST begins there, or its fill bytes.
+    /// Length of the stuffed data in the file: a marker other than RST begins there, or its fill bytes, or nothing.
     pub stuffed_len: usize,
+    /// Whether a marker follows.
+    pub marked: bool,
 }
 
 impl Entropy {
@@ -50,8 +52,9 @@ impl Entropy {
                 continue;
             }
             let code_at = marker + data[marker..].iter().take_while(|&&byte| byte == 0xFF).count();
-            // Whether a scan that runs to the file's end is all there, whoever decodes it finds out.
-            let code = data.get(code_at).copied().unwrap_or(END);
+            // Whether a scan that runs to the file's end is all there, [`Self::ends_at`] says.
+            let marked = code_at < data.len();
+            let code = if marked { data[code_at] } else { END };
             if code == 0 {
                 // Fill bytes in front of a stuffed 0xFF: decoders do not agree on what that means.
                 return Err(JpegError::Malformed(Fault::Stuffing));
@@ -61,7 +64,7 @@ impl Entropy {
             intervals.push(Interval { start, end: bytes.len(), fill });
             if !restart {
                 bytes.extend_from_slice(&[0; PAD]);
-                return Ok(Self { bytes, intervals, stuffed_len: marker });
+                return Ok(Self { bytes, intervals, stuffed_len: marker, marked });
             }
             if intervals.len() >= max_intervals || usize::from(code & 7) != (intervals.len() - 1) % 8 {
                 return Err(JpegError::Malformed(Fault::Restart));
@@ -69,6 +72,15 @@ impl Entropy {
             start = bytes.len();
             at = code_at + 1;
         }
+    }
+
+    /// Whether the data may end with a scan that ends at `bit`. A marker behind it says so; without one, what is left of the
+    /// last byte must be the ones that fill it up: a file whose end was never written goes on with zeros, which are codes, too.
+    pub fn ends_at(&self, bit: usize) -> bool {
+        let end = 8 * (self.bytes.len() - PAD);
+        let spare = end.saturating_sub(bit);
+        let last = self.bytes.get(bit / 8).copied().unwrap_or(0);
+        self.marked || bit <= end && spare < 8 && last.trailing_ones() as usize >= spare
     }
 
     /// Number of bits between markers.
@@ -290,7 +302,12 @@ mod tests {
         // Without a marker, the file's end is the scan's.
         for end in [&[1][..], &[1, 0xFF], &[1, 0xFF, 0xFF]] {
             let entropy = Entropy::unstuff(end, 1).unwrap();
-            assert_eq!((entropy.intervals, entropy.stuffed_len), (vec![Interval { start: 0, end: 1, fill: 0 }], 1));
+            assert_eq!(
+                (&entropy.intervals[..], entropy.stuffed_len),
+                (&[Interval { start: 0, end: 1, fill: 0 }][..], 1)
+            );
+            // The bits of 1 that may be left over are its last.
+            assert_eq!([0, 6, 7, 8, 9].map(|bit| entropy.ends_at(bit)), [false, false, true, true, false]);
         }
     }
 }

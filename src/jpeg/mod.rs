@@ -205,6 +205,9 @@ impl Jpeg {
         let decoders = Decoders::new(&header);
         let luma = LumaDecoder::new(&header);
         let (index, plane) = luma.index(&header, &entropy, &decoders, reduction)?;
+        if !index.ends.last().is_some_and(|&end| entropy.ends_at(end as usize)) {
+            return Err(JpegError::Truncated);
+        }
         Ok(Self { header, entropy, decoders, index, luma, plane, reduction, file_len: file.len() })
     }
 

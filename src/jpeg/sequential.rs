@@ -303,7 +303,7 @@ impl Picture {
             let ac = table(&gathered.ac, *ac, to > 0)?;
             coders.push(Coder { dc, ac, from: from.max(1), to, high, low, before: 0, run: 0 });
         }
-        let mut done = 0;
+        let (mut done, mut end) = (0, 0);
         for interval in &entropy.intervals {
             let mut reader = BitReader::new(&entropy.bytes, 8 * interval.start);
             coders.iter_mut().for_each(|coder| (coder.before, coder.run) = (0, 0));
@@ -327,6 +327,10 @@ impl Picture {
                 }
             }
             done += per_interval;
+            end = reader.position();
+        }
+        if !entropy.ends_at(end) {
+            return Err(JpegError::Truncated);
         }
         Ok(entropy.stuffed_len)
     }
