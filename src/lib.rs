@@ -22,6 +22,7 @@
 // Denied, not forbidden: `nn::bf16` has one reasoned exception.
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 mod files;
 

@@ -1,14 +1,14 @@
 //! `safelight audit`.
 
 use std::fs;
-use std::io::Write;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::remedies::stdout_failed;
-use super::terminal::grouped;
+use super::terminal::{Page, grouped, json, tell};
 use super::unlock::UnlockArgs;
 use super::{Context, Failure, Outcome, target};
 use crate::audit::{AuditLog, AuditNote, AuditReport, Details, LogKey, Verification, verify};
@@ -153,7 +153,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         }
         Task::Key { log } => {
             let (_, key) = log.place()?;
-            context.print(&format!("{key}\n"))?;
+            writeln!(Page::default(), "{key}").map_err(stdout_failed)?;
         }
         Task::Show(args) => show::run(&args, context)?,
         Task::Forget { custody, unlock, before } => {
@@ -161,8 +161,8 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             let details = Details { query: format!("before {before}"), ..Details::default() };
             let months = AuditLog::of(&custody).forget(&keyring, before, details)?;
             if !context.quiet {
-                eprintln!("The details of {months} months can no longer be read.");
-                eprintln!("Copies of {} made before now still hold their keys.", custody.join("audit/keys").display());
+                tell!("The details of {months} months can no longer be read.");
+                tell!("Copies of {} made before now still hold their keys.", custody.join("audit/keys").display());
             }
         }
     }
@@ -185,12 +185,8 @@ fn verify_log(log: &LogArgs, since: Option<&Path>, max_age: Option<u32>, context
     let against = Verification { since: since.map(read).transpose()?, max_age };
     let report = verify(&folder, &key, &against, Timestamp::now())?;
     let summary = Summary::of(&report);
-    let mut out = std::io::stdout().lock();
-    let printed = if context.json {
-        serde_json::to_writer_pretty(&mut out, &summary).map_err(std::io::Error::from).and_then(|()| writeln!(out))
-    } else {
-        summary.print(&mut out, since.is_some(), context)
-    };
+    let mut out = Page::default();
+    let printed = if context.json { json(&summary) } else { summary.print(&mut out, since.is_some(), context) };
     printed.map_err(stdout_failed)?;
     if report.is_sound() {
         return Ok(());
@@ -220,7 +216,7 @@ impl Summary {
         }
     }
 
-    fn print(&self, out: &mut impl Write, since: bool, context: &Context) -> std::io::Result<()> {
+    fn print(&self, out: &mut Page, since: bool, context: &Context) -> std::io::Result<()> {
         for fault in &self.faults {
             writeln!(out, "fault: {fault}")?;
         }
@@ -263,7 +259,7 @@ fn checkpoint(
     })?;
     crate::audit::Checkpoint::verify(&note, &key).map_err(crate::audit::AuditError::from)?;
     let Some(output) = output else {
-        return context.print(&String::from_utf8_lossy(&note));
+        return Page::default().block(&String::from_utf8_lossy(&note)).map_err(stdout_failed);
     };
     let mut options = fs::OpenOptions::new();
     let written = options.write(true).create_new(true).open(output).and_then(|mut file| file.write_all(&note));
@@ -271,7 +267,7 @@ fn checkpoint(
         Failure::usage(format!("{} cannot be written: {error}", output.display()), "name a new file")
     })?;
     if !context.quiet {
-        eprintln!("Keep {} where nobody who can write to the log can write.", output.display());
+        tell!("Keep {} where nobody who can write to the log can write.", output.display());
     }
     Ok(())
 }

@@ -1,6 +1,5 @@
 //! `safelight breach`.
 
-use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use serde::Serialize;
 
 use super::target::{must_be_new, unwritable};
 use super::terminal::chain;
+use super::terminal::{Page, json, stderr_is_terminal};
 use super::unlock::UnlockArgs;
 use super::{Context, Failure, Outcome, Stop, ledger};
 use crate::audit::Verb;
@@ -86,17 +86,16 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     };
     let truth = truth.unwrap_or_default();
 
-    let mut out = std::io::stdout().lock();
+    let mut out = Page::default();
     let printed = if context.json {
         let mut summaries: Vec<Summary<'_>> = attacked.iter().map(|a| Summary::of(a, &truth)).collect();
-        let written = match (summaries.len(), summaries.pop()) {
-            (1, Some(only)) => serde_json::to_writer_pretty(&mut out, &only),
+        match (summaries.len(), summaries.pop()) {
+            (1, Some(only)) => json(&only),
             (_, last) => {
                 summaries.extend(last);
-                serde_json::to_writer_pretty(&mut out, &serde_json::json!({ "stores": summaries }))
+                json(&serde_json::json!({ "stores": summaries }))
             }
-        };
-        written.map_err(std::io::Error::from).and_then(|()| writeln!(out))
+        }
     } else {
         attacked
             .iter()
@@ -242,7 +241,7 @@ impl<'a> Summary<'a> {
     }
 }
 
-fn print(out: &mut impl Write, attacked: &Attacked, named: bool, show: bool) -> std::io::Result<()> {
+fn print(out: &mut Page, attacked: &Attacked, named: bool, show: bool) -> std::io::Result<()> {
     let assessment = &attacked.assessment;
     if named {
         write!(out, "{}: ", attacked.name)?;
@@ -286,7 +285,7 @@ fn print(out: &mut impl Write, attacked: &Attacked, named: bool, show: bool) -> 
 }
 
 /// Attacks down, stores across: success beside chance, and p after correction.
-fn print_table(out: &mut impl Write, attacked: &[Attacked], truth: &Truth) -> std::io::Result<()> {
+fn print_table(out: &mut Page, attacked: &[Attacked], truth: &Truth) -> std::io::Result<()> {
     let results: Vec<_> = attacked.iter().map(|a| breach::results(&a.assessment, truth)).collect();
     write!(out, "{:<31}", "success / chance, p corrected")?;
     for store in attacked {
@@ -320,7 +319,7 @@ fn print_table(out: &mut impl Write, attacked: &[Attacked], truth: &Truth) -> st
 
 /// Bytes examined, on a terminal only.
 fn progress_bar(context: &Context) -> ProgressBar {
-    if !context.shows_progress() || !std::io::stderr().is_terminal() {
+    if !context.shows_progress() || !stderr_is_terminal() {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());

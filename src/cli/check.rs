@@ -1,11 +1,11 @@
 //! `safelight check`.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
 use super::remedies::stdout_failed;
+use super::terminal::{Page, json};
 use super::trust::PinArgs;
 use super::unlock::{SecondArgs, UnlockArgs};
 use super::{Context, Failure, Outcome, ledger};
@@ -57,10 +57,10 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         }
         None => check(&args.vault, args.pin.trust(None, pack.as_ref())?)?,
     };
-    let mut out = std::io::stdout().lock();
+    let mut out = Page::default();
     let printed = if context.json {
         let summary = Summary::of(&report, args.deep);
-        serde_json::to_writer_pretty(&mut out, &summary).map_err(std::io::Error::from).and_then(|()| writeln!(out))
+        json(&summary)
     } else {
         print(&mut out, &report, &args, context)
     };
@@ -115,7 +115,7 @@ impl Summary {
     }
 }
 
-fn print(out: &mut impl Write, report: &CheckReport, args: &Args, context: &Context) -> std::io::Result<()> {
+fn print(out: &mut Page, report: &CheckReport, args: &Args, context: &Context) -> std::io::Result<()> {
     for fault in &report.faults {
         writeln!(out, "fault: {fault}")?;
     }

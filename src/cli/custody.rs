@@ -2,14 +2,13 @@
 
 mod show;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::remedies::stdout_failed;
-use super::terminal::count;
+use super::terminal::{Page, count, json};
 use super::unlock::{SecondArgs, UnlockArgs};
 use super::{Context, Failure, Outcome, ledger, rehearse, slot, target};
 use crate::audit::Verb;
@@ -168,7 +167,7 @@ fn policy(args: &CustodyArgs, set: Option<&Path>, context: &Context) -> Result<(
             writeln!(out, "The policy holds for site packs issued from now on: issue every site a new one.")?;
             writeln!(out, "What is sealed already keeps its term.")
         }
-        false => write!(out, "{}", printed.policy),
+        false => out.block(&printed.policy),
     })
 }
 
@@ -309,11 +308,11 @@ fn recipient(private: &Path, context: &Context) -> Result<(), Failure> {
 pub(super) fn report(
     context: &Context,
     object: &impl Serialize,
-    text: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+    text: impl FnOnce(&mut Page) -> std::io::Result<()>,
 ) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
+    let mut out = Page::default();
     let written = if context.json {
-        serde_json::to_writer_pretty(&mut out, object).map_err(std::io::Error::from).and_then(|()| writeln!(out))
+        json(object)
     } else if context.quiet {
         Ok(())
     } else {

@@ -6,7 +6,8 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::eyes::EyesArgs;
-use super::terminal::{count, grouped, say, shown};
+use super::remedies::stdout_failed;
+use super::terminal::{Page, count, grouped, json_line, say, shown};
 use super::{Context, Failure, Outcome};
 use crate::report::Measure;
 
@@ -102,9 +103,14 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             "breached": breached,
             "stores": summary,
         });
-        context.print(&format!("{object}\n"))?;
+        json_line(&object).map_err(stdout_failed)?;
     } else {
-        context.print(&format!("{}\nReport: {}\n", lines.join("\n"), shown(&report)))?;
+        let mut out = Page::default();
+        lines
+            .iter()
+            .try_for_each(|line| writeln!(out, "{line}"))
+            .and_then(|()| writeln!(out, "Report: {}", shown(&report)))
+            .map_err(stdout_failed)?;
         if args.keep_keys && !context.quiet {
             let folder = shown(&args.out);
             say(&format!("the keyring is in {folder}/custody, its passphrase in {folder}/passphrase"));

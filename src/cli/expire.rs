@@ -1,14 +1,14 @@
 //! `safelight expire`.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::remedies::stdout_failed;
-use super::terminal::{bytes, count, shown};
+use super::terminal::{Page, bytes, count, json, shown};
 use super::trust::PinArgs;
 use super::unlock::UnlockArgs;
 use super::{Context, Failure, Outcome, ledger};
@@ -84,12 +84,8 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         expire(&mut keyring, &mut vaults, before, now)?
     };
     let report = Report::of(&expired, &args);
-    let mut out = io::stdout().lock();
-    let printed = if context.json {
-        serde_json::to_writer_pretty(&mut out, &report).map_err(io::Error::from).and_then(|()| writeln!(out))
-    } else {
-        report.print(&mut out, context)
-    };
+    let mut out = Page::default();
+    let printed = if context.json { json(&report) } else { report.print(&mut out, context) };
     printed.map_err(stdout_failed)?;
     Ok(Outcome::Done)
 }
@@ -123,9 +119,10 @@ fn remove_buried(args: &Args, context: &Context) -> Result<Outcome, Failure> {
     }
     let (removed, freed) = total;
     if context.json {
-        context.print(&format!("{}\n", serde_json::json!({"segments_removed": removed, "bytes_freed": freed})))?;
+        json(&serde_json::json!({"segments_removed": removed, "bytes_freed": freed})).map_err(stdout_failed)?;
     } else if !context.quiet {
-        context.print(&format!("{} removed, {}\n", count(removed, "expired segment"), bytes(freed)))?;
+        writeln!(Page::default(), "{} removed, {}", count(removed, "expired segment"), bytes(freed))
+            .map_err(stdout_failed)?;
     }
     Ok(Outcome::Done)
 }
@@ -200,7 +197,7 @@ impl Report {
         }
     }
 
-    fn print(&self, out: &mut impl Write, context: &Context) -> io::Result<()> {
+    fn print(&self, out: &mut Page, context: &Context) -> io::Result<()> {
         if context.quiet {
             return Ok(());
         }

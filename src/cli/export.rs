@@ -1,6 +1,5 @@
 //! `safelight export`.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
@@ -10,6 +9,7 @@ use serde::Serialize;
 use super::ledger::EgressArgs;
 use super::remedies::stdout_failed;
 use super::search::{asked, time};
+use super::terminal::{json, tell};
 use super::unlock::{SecondArgs, UnlockArgs};
 use super::{Context, Failure, Outcome, ledger};
 use crate::custody::RecipientPublicKey;
@@ -174,16 +174,12 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             bytes: totals.bytes,
             recipient: to.id().to_string(),
         };
-        let mut out = std::io::stdout().lock();
-        serde_json::to_writer_pretty(&mut out, &summary)
-            .map_err(std::io::Error::from)
-            .and_then(|()| writeln!(out))
-            .map_err(stdout_failed)?;
+        json(&summary).map_err(stdout_failed)?;
     } else if !context.quiet {
-        eprintln!("{} captures for the key {}", totals.captures, to.id());
-        eprintln!("{} segments, {} bytes in {}", totals.segments, totals.bytes, args.output.display());
+        tell!("{} captures for the key {}", totals.captures, to.id());
+        tell!("{} segments, {} bytes in {}", totals.segments, totals.bytes, args.output.display());
         if totals.expired > 0 {
-            eprintln!("{} captures were left out: their keys have expired", totals.expired);
+            tell!("{} captures were left out: their keys have expired", totals.expired);
         }
     }
     Ok(Outcome::Done)

@@ -1,11 +1,11 @@
 //! `safelight generate`: shell completions and man pages, from the same definitions as `--help`.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use clap::CommandFactory;
 use clap_complete::Shell;
 
+use super::terminal::to_stdout;
 use super::{Cli, Context, Failure, Outcome};
 
 /// Arguments of `generate`.
@@ -36,7 +36,7 @@ pub fn run(args: Args, _context: &Context) -> Result<Outcome, Failure> {
         What::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "safelight", &mut script);
-            std::io::stdout().write_all(&script).map_err(|error| {
+            to_stdout(&script).map_err(|error| {
                 Failure::usage(format!("the script could not be written: {error}"), "redirect stdout to a file")
             })?;
         }

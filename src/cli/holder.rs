@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::terminal::tell;
 use super::trust::PinArgs;
 use super::unlock::{SecondArgs, UnlockArgs};
 use super::{Context, Failure, ledger, trust};
@@ -124,8 +125,8 @@ pub(super) fn open_vault(folder: &Path, holder: &mut Holder, context: &Context) 
         if !context.quiet && !context.json {
             let Manifest { view, purpose, captures, .. } = &manifest;
             let day = manifest.created().strftime("%Y-%m-%d");
-            eprintln!("export of {day} by custodian {custodian}");
-            eprintln!("view {view}, {captures} captures, purpose: {purpose}");
+            tell!("export of {day} by custodian {custodian}");
+            tell!("view {view}, {captures} captures, purpose: {purpose}");
         }
         trust::remember(custodian, known, context);
     }

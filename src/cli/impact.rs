@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::ledger::EgressArgs;
 use super::remedies::stdout_failed;
 use super::target::{self, unwritable};
-use super::terminal::{bytes, chain, count, grouped, shown};
+use super::terminal::{Page, bytes, chain, count, grouped, json, shown, tell};
 use super::unlock::{SecondArgs, UnlockArgs};
 use super::{Context, Failure, Outcome, ledger};
 use crate::audit::{Details, Look, Verb};
@@ -116,21 +116,14 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         file.write_all(page.as_bytes()).and_then(|()| file.flush()).map_err(|error| unwritable(path, &error))?;
     }
     if context.json {
-        let mut out = std::io::stdout().lock();
-        serde_json::to_writer_pretty(&mut out, &found)
-            .map_err(std::io::Error::from)
-            .and_then(|()| writeln!(out))
-            .map_err(stdout_failed)?;
+        json(&found).map_err(stdout_failed)?;
     } else {
-        context.print(&text(&found))?;
+        print(&mut Page::default(), &found).map_err(stdout_failed)?;
     }
     if let (Some((listed, closed)), false) = (listed, context.quiet) {
-        eprintln!("{} listed for notification", count(listed, "plate"));
+        tell!("{} listed for notification", count(listed, "plate"));
         if closed > 0 {
-            eprintln!(
-                "{} could not be listed: their identities have expired or are not there",
-                count(closed, "capture")
-            );
+            tell!("{} could not be listed: their identities have expired or are not there", count(closed, "capture"));
         }
     }
     Ok(Outcome::Done)
@@ -164,39 +157,35 @@ impl From<ImpactError> for Failure {
 }
 
 /// The assessment in words.
-fn text(found: &Impact) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::new();
-    let mut line = |label: &str, value: String| {
-        let _ = writeln!(text, "{label:<12}{value}");
-    };
+fn print(out: &mut Page, found: &Impact) -> std::io::Result<()> {
+    let mut line = |label: &str, value: String| writeln!(out, "{label:<12}{value}");
     let taken = &found.taken;
-    line("taken", format!("{} in {}", bytes(taken.bytes), count(taken.files, "file")));
+    line("taken", format!("{} in {}", bytes(taken.bytes), count(taken.files, "file")))?;
     let mut segments = count(taken.segments + taken.by_name, "segment");
     for (number, what) in [(taken.by_name, "known by name"), (taken.cut, "cut"), (taken.repeated, "more than once")] {
         if number > 0 {
             segments += &format!(", {} {what}", grouped(number));
         }
     }
-    line("", segments);
+    line("", segments)?;
     let mut captures = count(found.captures, "capture");
     if found.unexamined > 0 {
         captures += &format!(", {} of them unexamined and whole", grouped(found.unexamined));
     }
-    line("captures", captures);
+    line("captures", captures)?;
     if let (Some(first), Some(last)) = (&found.first, &found.last) {
         let days = found.days().keys().flatten().count() as u64;
-        line("days", format!("{}: {} to {}", count(days, "day"), day(first), day(last)));
+        line("days", format!("{}: {} to {}", count(days, "day"), day(first), day(last)))?;
     }
     for ((site, lane), captures) in found.lanes() {
         let name = |word: Option<&str>| word.unwrap_or("-").to_owned();
-        line("", format!("{:<20} {:<10} {:>10}", name(site), name(lane), grouped(captures)));
+        line("", format!("{:<20} {:<10} {:>10}", name(site), name(lane), grouped(captures)))?;
     }
     let vehicles = &found.vehicles;
     line(
         "vehicles",
         format!("{} ({} to {}, 95 %)", grouped(vehicles.estimate), grouped(vehicles.low), grouped(vehicles.high)),
-    );
+    )?;
     line(
         "",
         format!(
@@ -206,9 +195,9 @@ fn text(found: &Impact) -> String {
             vehicles.misread,
             vehicles.never_read
         ),
-    );
+    )?;
     if vehicles.counted_separately > 1 {
-        line("", format!("counted separately in {} epochs or copies", vehicles.counted_separately));
+        line("", format!("counted separately in {} epochs or copies", vehicles.counted_separately))?;
     }
     let faces = &found.faces;
     line(
@@ -219,17 +208,17 @@ fn text(found: &Impact) -> String {
             count(faces.appearances, "appearance"),
             grouped(faces.tokens)
         ),
-    );
+    )?;
     for held in &found.held {
-        line("key", held_text(held));
+        line("key", held_text(held))?;
     }
     if found.openable.iter().any(|&captures| captures > 0) {
         let [catalogue, scene, identity] = found.openable.map(grouped);
-        line("OPEN", format!("with these keys: {catalogue} catalogues, {scene} scenes, {identity} identities"));
+        line("OPEN", format!("with these keys: {catalogue} catalogues, {scene} scenes, {identity} identities"))?;
     }
     for trace in &found.traces {
         let ids = count(trace.ids, "id");
-        line("canary", format!("{ids} of export {} for the recipient {}…", trace.export, trace.recipient));
+        line("canary", format!("{ids} of export {} for the recipient {}…", trace.export, trace.recipient))?;
     }
     let uncounted = &found.uncounted;
     for (number, what) in [
@@ -239,11 +228,10 @@ fn text(found: &Impact) -> String {
         (uncounted.unknown, "names, hashes or ids are unknown here"),
     ] {
         if number > 0 {
-            line("uncounted", format!("{} {what}", grouped(number)));
+            line("uncounted", format!("{} {what}", grouped(number)))?;
         }
     }
-    line("", format!("assessed in {:.1} s", found.seconds));
-    text
+    line("", format!("assessed in {:.1} s", found.seconds))
 }
 
 fn day(time: &str) -> &str {

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::eyes::EyesArgs;
-use super::terminal::{Voice, bytes, chain, count, grouped, say, shown};
+use super::remedies::stdout_failed;
+use super::terminal::{Voice, bytes, chain, count, grouped, json_line, say, shown};
 use super::trust::{self, PinArgs};
 use super::{Context, Failure, Outcome, Stop, interrupt};
 use crate::custody::{KnownCustodians, SitePack};
@@ -217,7 +218,7 @@ fn report(
             "stages": summary.stages.all().map(|(name, time)| (name, time.as_secs_f64())).into_iter().collect::<BTreeMap<_, _>>(),
             "interrupted": summary.interrupted,
         });
-        context.print(&format!("{object}\n"))?;
+        json_line(&object).map_err(stdout_failed)?;
     }
     if context.quiet {
         return Ok(());

@@ -11,7 +11,8 @@ use serde::Serialize;
 use super::eyes::EyesArgs;
 use super::ingest::source_failure;
 use super::overlay::{Overlay, OverlayError};
-use super::terminal::{chain, count, say, say_note, shown};
+use super::remedies::stdout_failed;
+use super::terminal::{Page, chain, count, json_line, say, say_note, shown};
 use super::{Context, Failure, Outcome, Stop, interrupt};
 use crate::capture::{Region, RegionKind};
 use crate::frame::LumaSource;
@@ -82,7 +83,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         _ => None,
     };
     if format == Format::Table && !context.quiet {
-        context.print(&row(["PATH", "PIXELS", "BLANKED", "FACES", "PLATES"]))?;
+        print_row(["PATH", "PIXELS", "BLANKED", "FACES", "PLATES"])?;
     }
     let eyes = || -> Box<dyn Look> { Box::new(TrainedEyes::new(&nets)) };
     let mut tally = Tally { format, context, images: 0, failures: 0 };
@@ -160,14 +161,14 @@ impl Tally<'_> {
         }
         self.images += 1;
         match self.format {
-            Format::Table => self.context.print(&table_row(&shown)),
-            Format::Jsonl => self.context.print(&json_line(&shown)),
+            Format::Table => print_image(&shown),
+            Format::Jsonl => print_line(&shown),
             Format::Overlay => Ok(()),
         }
     }
 }
 
-fn table_row(seen: &Shown) -> String {
+fn print_image(seen: &Shown) -> Result<(), Failure> {
     let Shown { name, size, regions, areas, .. } = seen;
     let blanked: u64 = areas.iter().map(|area| u64::from(area.w) * u64::from(area.h)).sum();
     // Areas may overlap: the sum may exceed the image.
@@ -177,11 +178,11 @@ fn table_row(seen: &Shown) -> String {
         regions.iter().filter(|region| region.kind == RegionKind::Plate).map(plate_words).collect();
     let pixels = format!("{}x{}", size.width, size.height);
     let plates = if plates.is_empty() { "-".to_owned() } else { plates.join(", ") };
-    row([&shown(name), &pixels, &format!("{share:.1} %"), &faces.to_string(), &plates])
+    print_row([&shown(name), &pixels, &format!("{share:.1} %"), &faces.to_string(), &plates])
 }
 
-fn row([path, pixels, blanked, faces, plates]: [&str; 5]) -> String {
-    format!("{path:<46}  {pixels:>11}  {blanked:>7}  {faces:>5}  {plates}\n")
+fn print_row([path, pixels, blanked, faces, plates]: [&str; 5]) -> Result<(), Failure> {
+    writeln!(Page::default(), "{path:<46}  {pixels:>11}  {blanked:>7}  {faces:>5}  {plates}").map_err(stdout_failed)
 }
 
 /// What a plate says and how sure that is, or that there is one.
@@ -215,7 +216,7 @@ struct RegionLine<'s> {
     text_score: Option<f64>,
 }
 
-fn json_line(seen: &Shown) -> String {
+fn print_line(seen: &Shown) -> Result<(), Failure> {
     let Shown { name, size, regions, areas, .. } = seen;
     // Two decimals of a pixel, four of a share: all that there is in them.
     let rounded = |value: f32, unit: f64| (f64::from(value) * unit).round() / unit;
@@ -240,6 +241,5 @@ fn json_line(seen: &Shown) -> String {
         regions,
         redacted: areas.iter().map(|area| [area.x, area.y, area.w, area.h]).collect(),
     };
-    let line = serde_json::to_string(&line).expect("strings and finite numbers");
-    format!("{line}\n")
+    json_line(&line).map_err(stdout_failed)
 }

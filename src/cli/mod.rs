@@ -3,7 +3,6 @@
 //! Owns arguments, prompts, terminal output and exit codes; the library below never prints. stdout is data, stderr is
 //! progress and messages.
 
-use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -106,6 +105,8 @@ pub enum Stop {
     Interrupted,
     /// Exit code 255: a fault of the program or the machine.
     Internal,
+    /// Exit code 2: the command line is wrong, and that was said.
+    Told,
     /// Exit code 0: whoever reads stdout has seen enough, as `head` does.
     ReaderGone,
 }
@@ -146,17 +147,7 @@ pub struct Context {
 impl Context {
     /// Whether progress may be drawn: on a terminal only, and not with `--quiet`.
     pub fn shows_progress(&self) -> bool {
-        !self.quiet && std::io::stderr().is_terminal()
-    }
-
-    /// Writes data to stdout.
-    ///
-    /// # Errors
-    ///
-    /// When stdout is closed or full.
-    pub fn print(&self, data: &str) -> Result<(), Failure> {
-        let mut stdout = std::io::stdout().lock();
-        stdout.write_all(data.as_bytes()).and_then(|()| stdout.flush()).map_err(remedies::stdout_failed)
+        !self.quiet && terminal::stderr_is_terminal()
     }
 }
 
@@ -173,11 +164,13 @@ pub fn main() -> ExitCode {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::SomeFailed) => ExitCode::from(1),
         Err(Failure { stop: Stop::ReaderGone, .. }) => ExitCode::SUCCESS,
+        Err(Failure { stop: Stop::Told, .. }) => ExitCode::from(2),
         Err(Failure { stop, problem, remedy }) => {
             // The exit code still tells when stderr is closed.
-            terminal::say(&format!("error: {problem}\nremedy: {remedy}"));
+            terminal::say(&format!("error: {problem}"));
+            terminal::say(&format!("remedy: {remedy}"));
             ExitCode::from(match stop {
-                Stop::Usage => 2,
+                Stop::Usage | Stop::Told => 2,
                 Stop::Integrity => 3,
                 Stop::Interrupted => 130,
                 Stop::Internal | Stop::ReaderGone => 255,
@@ -187,7 +180,15 @@ pub fn main() -> ExitCode {
 }
 
 fn run() -> Result<Outcome, Failure> {
-    let Cli { verb, json, quiet } = Cli::parse();
+    let Cli { verb, json, quiet } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Arguments may be a folder's contents, which a shell put there: `safelight check *`.
+        Err(error) if error.use_stderr() => {
+            error.render().to_string().lines().for_each(terminal::say);
+            return Err(Failure::new(Stop::Told, String::new(), String::new()));
+        }
+        Err(help) => help.exit(),
+    };
     let context = Context { json, quiet };
     match verb {
         Verb::Demo(args) => demo::run(args, &context),

@@ -1,6 +1,6 @@
 //! `safelight open`.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::holder::{Holder, HolderArgs, open_vault};
 use super::ledger::EgressArgs;
 use super::remedies::stdout_failed;
+use super::terminal::{self, json, stdout_is_terminal, tell};
 use super::{Context, Failure, Outcome, Stop, target};
 use crate::audit::{Details, Look, UNSTATED, Verb};
 use crate::capture::CaptureId;
@@ -64,7 +65,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let id = CaptureId::parse(&args.record)
         .ok_or_else(|| Failure::usage("this is no record's id", "copy all 26 characters that `search` shows"))?;
     let to_stdout = args.output == Path::new("-");
-    if to_stdout && (context.json || std::io::stdout().is_terminal()) {
+    if to_stdout && (context.json || stdout_is_terminal()) {
         return Err(Failure::usage("a picture cannot be written here", "name a file after -o, or redirect stdout"));
     }
     if !to_stdout {
@@ -99,20 +100,16 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     opened.blake3 = blake3::hash(&file).to_string();
 
     if to_stdout {
-        std::io::stdout().write_all(&file).map_err(stdout_failed)?;
+        terminal::to_stdout(&file).map_err(stdout_failed)?;
     } else {
         target::write_private(&args.output, &file)?;
     }
     if context.json {
-        let mut out = std::io::stdout().lock();
-        serde_json::to_writer_pretty(&mut out, &opened)
-            .map_err(std::io::Error::from)
-            .and_then(|()| writeln!(out))
-            .map_err(stdout_failed)?;
+        json(&opened).map_err(stdout_failed)?;
     } else if !context.quiet && !to_stdout {
-        eprintln!("{} bytes written to {}", opened.bytes, args.output.display());
+        tell!("{} bytes written to {}", opened.bytes, args.output.display());
         if let (Some(name), Some(plates)) = (&opened.source_name, &opened.plates) {
-            eprintln!(
+            tell!(
                 "original {name}; plates read: {}",
                 if plates.is_empty() { "none".to_owned() } else { plates.join(", ") }
             );

@@ -1,12 +1,12 @@
 //! `safelight custody rehearse`.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
 use super::custody::report;
 use super::slot::ShownSlot;
+use super::terminal::Page;
 use super::unlock::{ReadShare, UnlockArgs, read_shares};
 use super::{Context, Failure, ledger};
 use crate::custody::{Keyring, KeyringError, Rehearsal, Share, ShareVerdict, SlotKind, SlotSummary};
@@ -136,7 +136,7 @@ fn lacking(rehearsal: &Rehearsal) -> Vec<(SlotSummary, usize, u8)> {
     slots
 }
 
-fn print(drill: &Drill, lacking: &[(SlotSummary, usize, u8)], out: &mut dyn Write) -> std::io::Result<()> {
+fn print(drill: &Drill, lacking: &[(SlotSummary, usize, u8)], out: &mut Page) -> std::io::Result<()> {
     writeln!(out, "custodian  {}", drill.custody)?;
     for ShownShare { from, index, verdict, .. } in &drill.shares {
         match index {

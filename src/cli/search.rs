@@ -1,7 +1,6 @@
 //! `safelight search`.
 
 use std::collections::HashMap;
-use std::io::Write;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -10,7 +9,7 @@ use serde::Serialize;
 use super::holder::{HolderArgs, open_vault};
 use super::ledger::EgressArgs;
 use super::remedies::stdout_failed;
-use super::terminal::count;
+use super::terminal::{Page, count, json, tell};
 use super::{Context, Failure, Outcome};
 use crate::audit::{Details, Look, Verb};
 use crate::capture::{CaptureId, PlateText, RegionKind};
@@ -95,14 +94,14 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     // The exact spelling first; within a spelling by time.
     hits.sort_by_key(|hit| hit.matched.map_or(0, |matched| matched.rank));
 
-    let mut out = std::io::stdout().lock();
+    let mut out = Page::default();
     let printed = if context.json {
         let answer = Answer {
             closed_segments: closed,
             expired_segments: expired,
             hits: hits.iter().map(|hit| Row::of(hit, &tried)).collect(),
         };
-        serde_json::to_writer_pretty(&mut out, &answer).map_err(std::io::Error::from).and_then(|()| writeln!(out))
+        json(&answer)
     } else {
         print(&mut out, &hits, &tried, [closed, expired], context)
     };
@@ -217,7 +216,7 @@ fn shown_time(milliseconds: i64) -> String {
 }
 
 fn print(
-    out: &mut impl Write,
+    out: &mut Page,
     hits: &[Hit],
     tried: &[PlateText],
     [closed, expired]: [usize; 2],
@@ -249,12 +248,12 @@ fn print(
         )?;
     }
     if !context.quiet {
-        eprintln!("{} captures", hits.len());
+        tell!("{} captures", hits.len());
         if expired > 0 {
-            eprintln!("{} expired: nobody can search them any more", count(expired as u64, "segment"));
+            tell!("{} expired: nobody can search them any more", count(expired as u64, "segment"));
         }
         if closed > 0 {
-            eprintln!("{} not searched: their keys are elsewhere", count(closed as u64, "segment"));
+            tell!("{} not searched: their keys are elsewhere", count(closed as u64, "segment"));
         }
     }
     Ok(())

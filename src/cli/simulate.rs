@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::remedies::stdout_failed;
+use super::terminal::{Page, json_line, shown};
 use super::{Context, Failure, Outcome, Stop};
 use crate::geometry::Size;
 use crate::simulate::produce::{self, Content, Order, SimulateError};
@@ -90,27 +92,28 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let seconds = began.elapsed().max(Duration::from_millis(1)).as_secs_f64();
     let rate = produced.images as f64 / seconds;
     if context.json {
-        println!(
-            "{}",
-            serde_json::json!({
-                "images": produced.images,
-                "plates": produced.plates,
-                "faces": produced.faces,
-                "bytes": produced.bytes,
-                "seconds": seconds,
-                "images_per_second": rate,
-            })
-        );
+        json_line(&serde_json::json!({
+            "images": produced.images,
+            "plates": produced.plates,
+            "faces": produced.faces,
+            "bytes": produced.bytes,
+            "seconds": seconds,
+            "images_per_second": rate,
+        }))
+        .map_err(stdout_failed)?;
     } else if !context.quiet {
-        println!(
+        let mut out = Page::default();
+        writeln!(
+            out,
             "{} pictures, {} plates, {} faces, {:.1} MB in {seconds:.1} s: {rate:.1} images/s on {} threads",
             produced.images,
             produced.plates,
             produced.faces,
             produced.bytes as f64 / 1e6,
             pool.current_num_threads(),
-        );
-        println!("{}", args.out.display());
+        )
+        .and_then(|()| writeln!(out, "{}", shown(&args.out)))
+        .map_err(stdout_failed)?;
     }
     Ok(Outcome::Done)
 }

@@ -1,6 +1,6 @@
 //! `safelight custody slot`.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::custody::report;
 use super::remedies::stdout_failed;
 use super::share_page::SharePage;
-use super::terminal::{say, shown};
+use super::terminal::{Page, say, shown, stdout_is_terminal};
 #[cfg(feature = "pkcs11")]
 use super::unlock::NewTokenArgs;
 use super::unlock::{NewPassphraseArgs, SecondArgs, UnlockArgs};
@@ -263,7 +263,7 @@ fn add_token(
 fn check_destinations(quorum: Quorum, output: &[PathBuf], context: &Context) -> Result<(), Failure> {
     let count = usize::from(quorum.count);
     if output.is_empty() {
-        if context.json || context.quiet || !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+        if context.json || context.quiet || !stdout_is_terminal() || !std::io::stdin().is_terminal() {
             return Err(Failure::usage(
                 "shares are printed on a terminal only, one at a time",
                 format!("name {count} files, each after -o"),
@@ -317,17 +317,16 @@ fn warn_of_one_folder(output: &[PathBuf], context: &Context) {
 
 /// One share at a time, and the next one when the one before is gone from the screen.
 fn print_shares<'a>(shares: &'a [Share], page: impl Fn(&'a Share) -> SharePage<'a>) -> Result<(), Failure> {
-    /// Wipes the screen and what can be scrolled back to.
-    const WIPE: &str = "\x1b[H\x1b[2J\x1b[3J";
-    let mut out = std::io::stdout().lock();
+    let mut out = Page::default();
     for (at, share) in shares.iter().enumerate() {
         let question = if at + 1 < shares.len() { "Enter for the next share" } else { "Enter when this was the last" };
-        write!(out, "{WIPE}{}\n{question}: ", &*page(share).terminal())
-            .and_then(|()| out.flush())
+        out.wipe()
+            .and_then(|()| out.block(&page(share).terminal()))
+            .and_then(|()| write!(out, "{question}: "))
             .map_err(stdout_failed)?;
         let mut line = String::new();
         let read = std::io::stdin().read_line(&mut line);
-        write!(out, "{WIPE}").and_then(|()| out.flush()).map_err(stdout_failed)?;
+        out.wipe().map_err(stdout_failed)?;
         if !read.is_ok_and(|len| len > 0) {
             return Err(Failure::usage("not all shares were shown", "start again: no slot was added"));
         }

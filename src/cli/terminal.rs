@@ -1,8 +1,12 @@
-//! Words for the operator: paths, errors and numbers as a terminal may show them, and the progress bar.
+//! Words for the operator: the one way to a terminal, numbers and errors in words, and the progress bar.
+//!
+//! Owns stdout and stderr: clippy refuses them, and `println!`, everywhere else. Whatever is said goes through [`Page`],
+//! [`say`] or [`json`], which escape a line as a whole *after* it was put together: no field can be forgotten, whoever
+//! wrote it. A field cannot begin a line of its own either.
 
 use std::error::Error;
 use std::fmt::{self, Write as _};
-use std::io::Write as _;
+use std::io::{self, IsTerminal, Write as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver};
@@ -15,13 +19,121 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::Context;
 use crate::pipeline::{ConsumeError, Note, Progress, Source};
 
-/// A path without anything that would steer the terminal; bytes that are not UTF-8 are shown as replacements.
-pub fn shown(path: &Path) -> String {
-    let mut text = String::new();
-    for c in path.to_string_lossy().chars() {
-        if c.is_control() { text.extend(c.escape_default()) } else { text.push(c) }
+/// Whether a character steers a terminal, turns the direction of what follows, or is there without being seen.
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(u32::from(c),
+            // Soft hyphen, joiners and fillers without a shape of their own.
+            0xad | 0x34f | 0x115f | 0x1160 | 0x17b4 | 0x17b5 | 0x180b..=0x180f | 0x3164 | 0xffa0
+            // Zero width, marks and overrides of direction, separators of lines and paragraphs, invisible operators.
+            | 0x61c | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f
+            // Variation selectors, byte order mark, annotations, tags.
+            | 0xfe00..=0xfe0f | 0xfeff | 0xfff0..=0xfffb | 0xe0000..=0xe0fff)
+}
+
+/// A text without anything that would steer a terminal or hide on it: such characters are written as Rust writes them.
+pub fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_unsafe(c) { safe.extend(c.escape_default()) } else { safe.push(c) }
     }
-    text
+    safe
+}
+
+/// A path in words; bytes that are not UTF-8 are shown as replacements.
+pub fn shown(path: &Path) -> String {
+    escaped(&path.to_string_lossy())
+}
+
+/// JSON as it may stand on a terminal: the same values, but nothing of it steers.
+fn safe_json(json: &str) -> String {
+    let mut safe = String::with_capacity(json.len());
+    for c in json.chars() {
+        // Within strings only: everything between them is ASCII. What is below space, serde_json has escaped already.
+        if c >= '\u{7f}' && is_unsafe(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(safe, "\\u{unit:04x}");
+            }
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+/// A value as indented JSON on stdout.
+pub fn json(value: &impl serde::Serialize) -> io::Result<()> {
+    let text = serde_json::to_string_pretty(value)?;
+    to_stdout(format!("{}\n", safe_json(&text)).as_bytes())
+}
+
+/// A value as one line of JSON.
+pub fn json_line(value: &impl serde::Serialize) -> io::Result<()> {
+    let text = serde_json::to_string(value)?;
+    to_stdout(format!("{}\n", safe_json(&text)).as_bytes())
+}
+
+/// Bytes that are meant for a file or another program, as they are: a picture, a script.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub fn to_stdout(bytes: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush())
+}
+
+/// Whether stdout is a terminal.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub fn stdout_is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Whether stderr is a terminal.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub fn stderr_is_terminal() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// Text for stdout, by `write!` and `writeln!`. Line ends are those at the beginning and at the end of what one call
+/// writes; any other, and whatever else would steer the terminal, came with a field and is escaped.
+#[derive(Default)]
+pub struct Page(());
+
+impl Page {
+    /// Writes what `write!` and `writeln!` put together.
+    ///
+    /// # Errors
+    ///
+    /// When stdout is closed or full.
+    pub fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
+        to_stdout(one_line(&text.to_string()).as_bytes())
+    }
+
+    /// A text of several lines that no field could have broken: each is escaped by itself.
+    ///
+    /// # Errors
+    ///
+    /// When stdout is closed or full.
+    pub fn block(&mut self, text: &str) -> io::Result<()> {
+        text.lines().try_for_each(|line| writeln!(self, "{line}"))
+    }
+
+    /// Wipes the screen and what can be scrolled back to.
+    ///
+    /// # Errors
+    ///
+    /// When stdout is closed or full.
+    pub fn wipe(&mut self) -> io::Result<()> {
+        to_stdout(b"\x1b[H\x1b[2J\x1b[3J")
+    }
+}
+
+/// Escapes all but line ends at the beginning and at the end.
+fn one_line(text: &str) -> String {
+    let inner = text.trim_matches('\n');
+    if inner.is_empty() {
+        return text.to_owned();
+    }
+    let begin = text.len() - text.trim_start_matches('\n').len();
+    format!("{}{}{}", &text[..begin], escaped(inner), &text[begin + inner.len()..])
 }
 
 /// An error with all that caused it, on one line.
@@ -155,9 +267,16 @@ pub fn say_note(context: &Context, path: &Path, note: &Note) {
     }
 }
 
+/// [`say`] with a format of its own.
+macro_rules! tell {
+    ($($text:tt)*) => { $crate::cli::terminal::say(&format!($($text)*)) };
+}
+pub(super) use tell;
+
 /// A line on stderr. A closed stderr is no reason to stop.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
 pub fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "{}", escaped(line));
 }
 
 #[cfg(test)]
@@ -177,5 +296,25 @@ mod tests {
     #[test]
     fn a_name_cannot_steer_the_terminal() {
         assert_eq!(shown(Path::new("a\u{1b}[2Jb\n.jpg")), "a\\u{1b}[2Jb\\n.jpg");
+        assert_eq!(escaped("gpj.\u{202e}exe\u{200b}\u{9b}31m"), "gpj.\\u{202e}exe\\u{200b}\\u{9b}31m");
+        assert_eq!(escaped("Ä東京 ñ 🚗 é"), "Ä東京 ñ 🚗 é");
+    }
+
+    #[test]
+    fn a_field_begins_no_line() {
+        assert_eq!(one_line("\nA  a\nThe vault is whole.  b\n"), "\nA  a\\nThe vault is whole.  b\n");
+        assert_eq!(one_line("\n\n"), "\n\n");
+        assert_eq!(one_line("x\r\n"), "x\\r\n");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_unsafe_comes_out_and_json_keeps_its_value(text in ".*", steer in "[\u{80}-\u{9f}\u{202a}-\u{202e}\u{2066}-\u{2069}\u{e0001}\x00-\x1f\x7f]+") {
+            let text = format!("{text}{steer}{text}");
+            proptest::prop_assert!(!escaped(&text).chars().any(is_unsafe));
+            let json = safe_json(&serde_json::to_string(&text).unwrap());
+            proptest::prop_assert!(!json.chars().any(is_unsafe));
+            proptest::prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        }
     }
 }

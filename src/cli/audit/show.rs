@@ -1,7 +1,6 @@
 //! `safelight audit show`: the entries, and a chart of what left on which day.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -10,7 +9,7 @@ use super::LogArgs;
 use crate::audit::{AuditLog, Day, Details, Entry, Recording, Told, Verb, Verdict};
 use crate::capture::CaptureId;
 use crate::cli::remedies::stdout_failed;
-use crate::cli::terminal::grouped;
+use crate::cli::terminal::{Page, escaped, grouped, json};
 use crate::cli::unlock::UnlockArgs;
 use crate::cli::{Context, Failure, ledger};
 use crate::seal::KeyId;
@@ -53,10 +52,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let newest = &recordings[recordings.len().saturating_sub(args.entries)..];
     let rows: Vec<Row> = newest.iter().map(|recording| Row::of(recording, told(recording))).collect();
 
-    let mut out = std::io::stdout().lock();
+    let mut out = Page::default();
     let printed = if context.json {
         let shown = Shown { log: key.origin(), days: days.rows(), entries: &rows };
-        serde_json::to_writer_pretty(&mut out, &shown).map_err(std::io::Error::from).and_then(|()| writeln!(out))
+        json(&shown)
     } else {
         days.draw(&mut out).and_then(|()| list(&mut out, &rows, recordings.len()))
     };
@@ -118,7 +117,7 @@ impl Days {
     }
 
     /// A bar for each day, in eighths of a column: exported solid, opened shaded.
-    fn draw(&self, out: &mut impl Write) -> std::io::Result<()> {
+    fn draw(&self, out: &mut Page) -> std::io::Result<()> {
         let most = self.0.values().map(|day| day.opened.saturating_add(day.exported)).max().unwrap_or(0).max(1);
         writeln!(out, "Records that left, by day (UTC):  █ exported  ▒ opened\n")?;
         for (&day, totals) in &self.0 {
@@ -242,7 +241,7 @@ fn said(entry: &Entry) -> Option<String> {
     }
 }
 
-fn list(out: &mut impl Write, rows: &[Row], all: usize) -> std::io::Result<()> {
+fn list(out: &mut Page, rows: &[Row], all: usize) -> std::io::Result<()> {
     if rows.is_empty() {
         return writeln!(out, "\nNo entries.");
     }
@@ -278,7 +277,7 @@ fn wrapped(parts: &[String]) -> Vec<String> {
     const WIDTH: usize = 71;
     let mut lines = vec![String::new()];
     for part in parts {
-        let (part, line) = (printable(part), lines.last_mut().expect("one line"));
+        let (part, line) = (escaped(part), lines.last_mut().expect("one line"));
         if line.is_empty() {
             line.push_str(&part);
         } else if line.chars().count() + 2 + part.chars().count() <= WIDTH {
@@ -288,11 +287,6 @@ fn wrapped(parts: &[String]) -> Vec<String> {
         }
     }
     lines
-}
-
-/// Without anything that would steer the terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 fn date(day: Day, format: &str) -> String {

@@ -1,11 +1,12 @@
 //! `safelight custody show`: what is kept until when, for whom, on eighty columns.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::cli::terminal::{Page, escaped};
 use crate::custody::{Epoch, EpochSummary, KeyCount, KeyringSummary};
 use crate::seal::Capability;
 
@@ -144,7 +145,7 @@ impl Shown {
     }
 
     /// The same for people.
-    pub fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+    pub fn print(&self, out: &mut Page) -> io::Result<()> {
         writeln!(out, "Custodian {}", self.custody)?;
         writeln!(out, "keyring of {}, generation {}", day(self.created), self.generation)?;
         let ShownKeys { catalogue, scene, identity } = self.keys;
@@ -159,7 +160,7 @@ impl Shown {
         self.print_sites(out)
     }
 
-    fn print_classes(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn print_classes(&self, out: &mut Page) -> io::Result<()> {
         writeln!(out, "\n{:<28}{:<14}{:<14}IDENTITY", "KEPT FOR", "CATALOGUE", "SCENE")?;
         for ShownClass { name, catalogue, scene, identity } in &self.classes {
             let mark = if *name == self.default_class { " *" } else { "" };
@@ -175,7 +176,7 @@ impl Shown {
         }
     }
 
-    fn print_due(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn print_due(&self, out: &mut Page) -> io::Result<()> {
         let mut months: BTreeMap<Timestamp, BTreeMap<&str, Vec<&str>>> = BTreeMap::new();
         for due in &self.due {
             months.entry(due.from).or_default().entry(&due.class).or_default().push(due.capability);
@@ -208,7 +209,7 @@ impl Shown {
         Ok(())
     }
 
-    fn print_epochs(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn print_epochs(&self, out: &mut Page) -> io::Result<()> {
         writeln!(out, "\n{:<12}{:<16}UNTIL", "EPOCH", "SINCE")?;
         let skipped = self.epochs.len().saturating_sub(EPOCHS);
         if skipped > 0 {
@@ -232,7 +233,7 @@ impl Shown {
         }
     }
 
-    fn print_sites(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn print_sites(&self, out: &mut Page) -> io::Result<()> {
         if self.sites.is_empty() {
             return writeln!(out, "\nNo site has a pack yet: `safelight custody pack` issues one.");
         }
@@ -268,13 +269,13 @@ fn day(at: Timestamp) -> String {
 
 /// A name in at most so many characters, without anything that would steer the terminal.
 fn cut(name: &str, most: usize) -> String {
-    let shown: String = name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    let shown = escaped(name);
     if shown.chars().count() <= most {
         return shown;
     }
     shown.chars().take(most - 1).chain(['…']).collect()
 }
 
-fn line(out: &mut dyn Write, text: &str) -> io::Result<()> {
+fn line(out: &mut Page, text: &str) -> io::Result<()> {
     writeln!(out, "{}", text.trim_end())
 }
