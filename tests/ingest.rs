@@ -382,3 +382,97 @@ mod interrupted {
         assert_eq!(files_below(site.photos.path()), [] as [&Path; 0]);
     }
 }
+
+/// When, where and under which rule: by tables that other systems and people write.
+#[test]
+fn tables_are_found_wherever_they_lie_and_what_fits_nothing_is_named() {
+    let site = Site::new();
+    for (number, name) in ["lane1/a.jpg", "lane2/b.jpg", "lane2/c.jpg", "Tür/d.jpg"].into_iter().enumerate() {
+        site.put(name, &photo(number as u32));
+    }
+    site.put(
+        "Captures.CSV",
+        "\u{feff}file;lane;class\r\nlane1\\a.jpg;1;transit\r\nTu\u{308}r/d.jpg;4;\r\ngone.jpg;9;\r\n".as_bytes(),
+    );
+    site.put("lane2/captures.csv", b"file,lane,timestamp\nb.jpg,2,2019-05-13T08:00:00Z\nnever\x1b[2K.jpg,2,\n");
+    let run = site.ingest(&[]);
+    assert_eq!((run.code, run.number("sealed"), run.number("ignored")), (Some(0), 4, 0), "{run:?}");
+    assert_eq!((run.number("rows_without_file"), run.number("files_without_row")), (2, 1));
+    assert_eq!(run.number("without_time"), 3);
+    let said = |what: &str| run.stderr.lines().any(|line| line.contains(what));
+    assert!(said("1 in no row of captures.csv: lane2/c.jpg"), "{run:?}");
+    assert!(said("2 in captures.csv, but not in the folder: gone.jpg, lane2/never\\u{1b}[2K.jpg"), "{run:?}");
+    assert!(said("class transit, kept 30 days"), "{run:?}");
+    assert!(said("3 captures without a time"), "{run:?}");
+    let lanes: Vec<_> = site.opened().into_iter().map(|opened| opened.catalogue.lane).collect();
+    assert_eq!(lanes, ["4", "1", "2", "-"].map(|lane| (lane != "-").then(|| lane.to_owned())));
+}
+
+/// A table in doubt stops a run before its first image: circumstances cannot be added later.
+#[cfg(unix)]
+#[test]
+fn a_table_that_cannot_be_one_stops_the_run_and_does_not_hang() {
+    let fifo =
+        |path: &Path| assert!(std::process::Command::new("mkfifo").arg(path).status().expect("mkfifo").success());
+    let folder = |path: &Path| fs::create_dir(path).expect("a folder");
+    let dangling = |path: &Path| std::os::unix::fs::symlink("nowhere", path).expect("a link");
+    let twice = |path: &Path| {
+        for name in ["captures.csv", "CAPTURES.CSV"] {
+            fs::write(path.with_file_name(name), "file\n").expect("written");
+        }
+    };
+    let utf16 = |path: &Path| fs::write(path, b"\xff\xfef\0i\0l\0e\0\n\0").expect("written");
+    let year = |path: &Path| fs::write(path, "file,timestamp\na.jpg,0001-01-01T00:00:00Z\n").expect("written");
+    let cases: [(&dyn Fn(&Path), &str); 6] = [
+        (&fifo, "not a regular file"),
+        (&folder, "captures.csv cannot be opened"),
+        (&dangling, "captures.csv cannot be opened"),
+        (&twice, "several tables"),
+        (&utf16, "UTF-16"),
+        (&year, "outside the years 1900 to 2100"),
+    ];
+    for (make, problem) in cases {
+        for name in ["captures.csv", "below/captures.csv"] {
+            let site = Site::new();
+            site.put("below/a.jpg", &photo(1));
+            make(&site.photos.path().join(name));
+            site.ingest(&[]).failed(2, problem, "table");
+            assert!(!site.custodian.vault().exists(), "{problem}");
+        }
+    }
+}
+
+/// The time of a picture without a row is the camera's, if that says how far from UTC it is.
+#[test]
+fn without_a_row_a_capture_has_its_cameras_time() {
+    let site = Site::new();
+    let exif = |time: &str, offset: &str| {
+        let mut tiff = b"II*\0\x08\0\0\0\x01\0\x69\x87\x04\0\x01\0\0\0\x1a\0\0\0\0\0\0\0\x02\0".to_vec();
+        for (tag, text, at) in [(0x9003u16, time, 56u32), (0x9011, offset, 76)] {
+            tiff.extend(
+                [
+                    &tag.to_le_bytes()[..],
+                    &2u16.to_le_bytes(),
+                    &(text.len() as u32 + 1).to_le_bytes(),
+                    &at.to_le_bytes(),
+                ]
+                .concat(),
+            );
+        }
+        tiff.extend([0; 4]);
+        tiff.extend(format!("{time}\0{offset}\0").bytes());
+        let head = [&b"\xff\xe1"[..], &(tiff.len() as u16 + 8).to_be_bytes(), b"Exif\0\0", &tiff].concat();
+        let mut file = photo(u32::from(time.as_bytes()[18]));
+        file.splice(2..2, head);
+        file
+    };
+    site.put("a.jpg", &exif("2019:05:03 14:22:05", "-05:00"));
+    site.put("b.jpg", &exif("2019:05:03 14:22:06", ""));
+    site.put("c.jpg", &exif("2019:05:03 14:22:07", "-05:00"));
+    site.put("captures.csv", b"file,timestamp\nc.jpg,2020-01-01T00:00:00Z\n");
+    let run = site.ingest(&[]);
+    assert_eq!((run.code, run.number("without_time")), (Some(0), 1), "{run:?}");
+    let time = |text: &str| text.parse::<jiff::Timestamp>().expect("a time").as_millisecond();
+    let times: Vec<_> = site.opened().into_iter().map(|opened| opened.catalogue.captured_at).collect();
+    assert_eq!(times, [Some(time("2019-05-03T19:22:05Z")), None, Some(time("2020-01-01T00:00:00Z"))]);
+}

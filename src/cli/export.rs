@@ -128,7 +128,7 @@ fn introduce(to: &RecipientPublicKey, expected: Option<KeyId>, context: &Context
         Some(_) => Ok(()),
         None => {
             if !context.quiet {
-                eprintln!("for the key {found}: compare it with the recipient's fingerprint by another way");
+                tell!("for the key {found}: compare it with the recipient's fingerprint by another way");
             }
             Ok(())
         }

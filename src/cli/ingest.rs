@@ -11,10 +11,12 @@ use super::remedies::stdout_failed;
 use super::terminal::{Voice, bytes, chain, count, grouped, json_line, say, shown};
 use super::trust::{self, PinArgs};
 use super::{Context, Failure, Outcome, Stop, interrupt};
-use crate::custody::{KnownCustodians, SitePack};
+use crate::custody::{ClassPolicy, KnownCustodians, SitePack};
 use crate::pipeline::{
-    CapturesError, Consume, Ingest, IngestError, Options, Source, SourceError, Summary, TrainedEyes, peak_rss_bytes,
+    CapturesError, Consume, Ingest, IngestError, Named, Options, Source, SourceError, Summary, TrainedEyes,
+    peak_rss_bytes,
 };
+use crate::seal::Capability;
 use crate::vault::{Damage, SealTotals, SealingOptions, SealingVault};
 
 /// Arguments of `ingest`.
@@ -135,7 +137,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     for damage in &damages {
         say(&format!("{}; what it held is sealed again where it is met", damage_words(*damage)));
     }
-    report(&summary, &Vaults { totals, new, damages: &damages }, &pack, context, &args)?;
+    report(&summary, &Vaults { totals, new, damages: &damages }, (&source, &pack), context, &args)?;
     if let Some(error) = failed {
         let mut failure = Failure::from(error);
         failure.problem = format!("{} ({} sealed before)", failure.problem, count(summary.sealed, "image"));
@@ -154,7 +156,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
 /// A class that the custodian does not know would have no key to be sealed for: better known before the first image.
 fn check_classes(source: &Source, pack: &SitePack) -> Result<(), Failure> {
     let schedule = pack.schedule();
-    let Some(unknown) = source.captures().classes().find(|class| schedule.class(Some(class)).is_none()) else {
+    let Some(unknown) = source.tables().classes().find(|class| schedule.class(Some(class)).is_none()) else {
         return Ok(());
     };
     let known = schedule.classes().collect::<Vec<_>>().join(", ");
@@ -180,14 +182,47 @@ fn damage_words(damage: Damage) -> String {
     }
 }
 
+/// Terms of a class in words, and as JSON has them.
+fn terms(class: &ClassPolicy) -> (String, [String; 3]) {
+    let each = Capability::ALL.map(|capability| class.retention(capability).to_string());
+    let words = match &each {
+        [catalogue, scene, identity] if catalogue == scene && scene == identity => format!("kept {catalogue}"),
+        [catalogue, scene, identity] => format!("catalogue kept {catalogue}, scene {scene}, identity {identity}"),
+    };
+    (words, each)
+}
+
+/// How many captures got which class and its terms: what a table names, or the policy's default.
+fn classes<'p>(summary: &Summary, pack: &'p SitePack) -> Vec<(&'p ClassPolicy, u64)> {
+    let mut counted: BTreeMap<&str, (&ClassPolicy, u64)> = BTreeMap::new();
+    for (name, captures) in &summary.classes {
+        if let Some(class) = pack.schedule().class(name.as_deref()) {
+            counted.entry(&class.name).or_insert((class, 0)).1 += captures;
+        }
+    }
+    counted.into_values().collect()
+}
+
+/// Names those of a kind, as far as they are few.
+fn say_named(what: &str, Named { count: number, first }: &Named) {
+    if *number > 0 {
+        let more = if first.len() as u64 == *number { "" } else { ", …" };
+        say(&format!("  {} {what}: {}{more}", grouped(*number), first.join(", ")));
+    }
+}
+
 fn report(
     summary: &Summary,
     vault: &Vaults<'_>,
-    pack: &SitePack,
+    (source, pack): (&Source, &SitePack),
     context: &Context,
     args: &Args,
 ) -> Result<(), Failure> {
     let Vaults { totals, new, damages } = vault;
+    let classes = classes(summary, pack);
+    // Of a run that was stopped, nobody knows what it would have met.
+    let rows = if summary.interrupted { Named::default() } else { source.tables().rows_without_file() };
+    let files = source.tables().files_without_row();
     if context.json {
         let object = json!({
             "custodian": pack.custody().to_string(),
@@ -208,6 +243,16 @@ fn report(
             "new_vault": new,
             "damaged_segments": damages.iter().map(|damage| damage.segment().to_string()).collect::<Vec<_>>(),
             "regions": summary.regions,
+            "classes": classes.iter().map(|(class, captures)| {
+                let (_, [catalogue, scene, identity]) = terms(class);
+                json!({
+                    "class": class.name, "captures": captures,
+                    "catalogue": catalogue, "scene": scene, "identity": identity,
+                })
+            }).collect::<Vec<_>>(),
+            "without_time": summary.without_time,
+            "rows_without_file": rows.count,
+            "files_without_row": files.count,
             "seconds": summary.elapsed.as_secs_f64(),
             "images_per_second": summary.images_per_second(),
             "images_per_day": summary.images_per_day(),
@@ -249,6 +294,17 @@ fn report(
         rare.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{} {what}", grouped(*number))),
     );
     say(&format!("  {}", parts.join(" · ")));
+    for (class, captures) in &classes {
+        say(&format!("  {}: class {}, {}", count(*captures, "capture"), class.name, terms(class).0));
+    }
+    if summary.without_time > 0 {
+        say(&format!(
+            "  {} without a time: no row has it, nor the camera's EXIF with its offset",
+            count(summary.without_time, "capture")
+        ));
+    }
+    say_named("in no row of captures.csv", files);
+    say_named("in captures.csv, but not in the folder", &rows);
     let memory = peak_rss_bytes().map(|peak| format!(" · peak memory {}", bytes(peak))).unwrap_or_default();
     say(&format!("  {} in · {} sealed{memory}", bytes(summary.bytes_in), bytes(totals.bytes)));
     let stages =

@@ -1,12 +1,15 @@
 //! `captures.csv`: when, where and under which rule each image of a folder was taken.
 //!
-//! Owns that file's columns and its errors. An error names the line and the column, never the cell: cells identify.
+//! Owns that file's columns, its dialects and its errors. An error names the line and the column, never the cell: cells identify.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
+use std::io::{BufRead, BufReader};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use thiserror::Error;
+use unicode_normalization::UnicodeNormalization;
 
 use crate::capture::Circumstances;
 use crate::files;
@@ -17,14 +20,24 @@ pub const CAPTURES_FILE: &str = "captures.csv";
 /// The columns, in the order in which this product writes them.
 pub const COLUMNS: [&str; 6] = ["file", "site", "lane", "direction", "timestamp", "class"];
 
+/// The years in which a capture may lie. What is outside them stands for "unknown" in some system, or is a slip.
+const YEARS: std::ops::RangeInclusive<i16> = 1900..=2100;
+
 /// Rows by image.
 #[derive(Default)]
 pub struct Captures {
-    rows: HashMap<Box<[u8]>, Row>,
+    /// Places in `table`, by the name as it is written.
+    rows: HashMap<Box<[u8]>, usize>,
+    /// The same by the name as other systems write it; `None` when two rows would be the same.
+    folded: HashMap<Box<str>, Option<usize>>,
+    table: Vec<Row>,
 }
 
 /// A year of one site has few lanes and many rows: words are shared.
 struct Row {
+    name: Box<str>,
+    /// Whether an image of that name was asked for.
+    used: bool,
     captured_at: Option<jiff::Timestamp>,
     site: Option<Arc<str>>,
     lane: Option<Arc<str>>,
@@ -45,7 +58,27 @@ pub enum CapturesError {
         #[source]
         source: std::io::Error,
     },
-    /// It is not a table of comma-separated values in UTF-8 with as many cells in each row.
+    /// There are several, which differ in case only.
+    #[error("{} has several tables of that name", folder.display())]
+    Several {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// It is written in UTF-16.
+    #[error("{} is written in UTF-16, and a table is read in UTF-8 only", path.display())]
+    Utf16 {
+        /// The table.
+        path: PathBuf,
+    },
+    /// A time is not one at which a photograph is taken.
+    #[error("{} has a time outside the years 1900 to 2100, a placeholder perhaps, in `timestamp` at line {line}", path.display())]
+    Year {
+        /// The table.
+        path: PathBuf,
+        /// Counted from 1.
+        line: u64,
+    },
+    /// It is not a table in UTF-8, separated by commas, semicolons or tabs, with as many cells in each row.
     #[error("{} is not well-formed at line {line}", path.display())]
     Malformed {
         /// The table.
@@ -92,16 +125,21 @@ impl Captures {
     ///
     /// On the first cell, row or column that is not as it should be.
     pub fn read(path: &Path) -> Result<Self, CapturesError> {
-        let file = files::stream(path, files::MAX_TABLE)
-            .map_err(|source| CapturesError::Open { path: path.to_owned(), source })?;
+        let open = |source| CapturesError::Open { path: path.to_owned(), source };
+        let mut file = BufReader::with_capacity(HEAD, files::stream(path, files::MAX_TABLE).map_err(open)?);
+        let head = file.fill_buf().map_err(open)?;
+        if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") || head.iter().take(64).any(|&b| b == 0) {
+            return Err(CapturesError::Utf16 { path: path.to_owned() });
+        }
+        let delimiter = delimiter(head);
         let malformed = |error: csv::Error| CapturesError::Malformed {
             path: path.to_owned(),
             line: error.position().map_or(1, csv::Position::line),
         };
-        let mut table = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file);
+        let mut table = csv::ReaderBuilder::new().trim(csv::Trim::All).delimiter(delimiter).from_reader(file);
         let places = places(table.headers().map_err(malformed)?, path)?;
         let mut words = HashMap::<String, Arc<str>>::new();
-        let mut rows = HashMap::new();
+        let mut captures = Self::default();
         let mut record = csv::StringRecord::new();
         while table.read_record(&mut record).map_err(malformed)? {
             let line = record.position().map_or(0, csv::Position::line);
@@ -113,41 +151,80 @@ impl Captures {
                 })
             };
             let row = Row {
+                name: cell(0).unwrap_or_default().into(),
+                used: false,
                 site: word(1),
                 lane: word(2),
                 direction: word(3),
                 class: word(5),
                 captured_at: match cell(4).map(str::parse) {
                     None => None,
-                    Some(Ok(time)) => Some(time),
+                    Some(Ok(time)) if is_plausible(time) => Some(time),
+                    Some(Ok(_)) => return Err(CapturesError::Year { path: path.to_owned(), line }),
                     Some(Err(_)) => return Err(CapturesError::Timestamp { path: path.to_owned(), line }),
                 },
             };
-            let name = cell(0).map(|name| key(Path::new(name)));
-            if name.is_none_or(|name| rows.insert(name, row).is_some()) {
+            if row.name.is_empty() || !captures.insert(row) {
                 return Err(CapturesError::File { path: path.to_owned(), line });
             }
         }
-        Ok(Self { rows })
+        Ok(captures)
+    }
+
+    /// Adds a row; false when one of that name is there.
+    fn insert(&mut self, row: Row) -> bool {
+        let (at, name) = (self.table.len(), Path::new(&*row.name));
+        match self.rows.entry(key(name)) {
+            Entry::Occupied(_) => return false,
+            Entry::Vacant(free) => free.insert(at),
+        };
+        self.folded.entry(folded(name)).and_modify(|known| *known = None).or_insert(Some(at));
+        self.table.push(row);
+        true
     }
 
     /// The retention classes that rows name, each once, in no order.
     pub fn classes(&self) -> impl Iterator<Item = &str> {
-        self.rows.values().filter_map(|row| row.class.as_deref()).collect::<HashSet<_>>().into_iter()
+        self.table.iter().filter_map(|row| row.class.as_deref()).collect::<HashSet<_>>().into_iter()
     }
 
-    /// The circumstances of the image `name`, a path relative to the folder; empty ones when no row names it.
-    pub fn of(&self, name: &Path) -> Circumstances {
-        let Some(row) = self.rows.get(&key(name)) else { return Circumstances::default() };
+    /// The circumstances of the image `name`, a path relative to the table's folder; `None` when no row names it, be it as
+    /// it is written or with another system's separators and Unicode form.
+    pub fn of(&mut self, name: &Path) -> Option<Circumstances> {
+        let exact = self.rows.get(&key(name)).copied();
+        let at = exact.or_else(|| self.folded.get(&folded(name)).copied().flatten())?;
+        let row = &mut self.table[at];
+        row.used = true;
         let owned = |word: &Option<Arc<str>>| word.as_deref().map(str::to_owned);
-        Circumstances {
+        Some(Circumstances {
             captured_at: row.captured_at,
             site: owned(&row.site),
             lane: owned(&row.lane),
             direction: owned(&row.direction),
             class: owned(&row.class),
-        }
+        })
     }
+
+    /// The names in rows of which no image was asked for, in the table's order.
+    pub fn unused(&self) -> impl Iterator<Item = &str> {
+        self.table.iter().filter(|row| !row.used).map(|row| &*row.name)
+    }
+}
+
+/// Of a table's beginning, as much as tells how it is written.
+const HEAD: usize = 64 << 10;
+
+/// What separates the cells of the first line: whatever there is most of.
+fn delimiter(head: &[u8]) -> u8 {
+    let line = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let count = |&sign: &u8| line.iter().filter(|&&byte| byte == sign).count();
+    // The last of equals is taken: a single column is separated by commas.
+    [b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',')
+}
+
+/// Whether a photograph may have been taken then.
+pub(super) fn is_plausible(time: jiff::Timestamp) -> bool {
+    YEARS.contains(&time.to_zoned(jiff::tz::TimeZone::UTC).year())
 }
 
 /// Where each of [`COLUMNS`] stands in the table's first row.
@@ -174,6 +251,13 @@ fn key(name: &Path) -> Box<[u8]> {
     name.components().filter(named).collect::<PathBuf>().as_os_str().as_encoded_bytes().into()
 }
 
+/// A path as any system would write it: with slashes, in composed characters.
+fn folded(name: &Path) -> Box<str> {
+    let text: String = name.to_string_lossy().nfc().map(|c| if c == '\\' { '/' } else { c }).collect();
+    let parts = text.split('/').filter(|part| !matches!(*part, "" | "."));
+    parts.collect::<Vec<_>>().join("/").into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,19 +271,20 @@ mod tests {
 
     #[test]
     fn rows_are_joined_by_relative_path() {
-        let captures = read(
+        let mut captures = read(
             "\u{feff}file,Lane,timestamp,class\n\
              lane3/1.jpg, 3 ,2019-05-13T08:00:00Z,visitor\n\
              ./2.jpg,,2019-05-13T08:00:00-05:00,\n",
         )
         .unwrap();
-        let first = captures.of(Path::new("lane3/1.jpg"));
+        let first = captures.of(Path::new("lane3/1.jpg")).unwrap();
         assert_eq!((first.lane.as_deref(), first.class.as_deref(), first.site), (Some("3"), Some("visitor"), None));
         assert_eq!(first.captured_at.unwrap().to_string(), "2019-05-13T08:00:00Z");
-        let second = captures.of(Path::new("2.jpg"));
+        let second = captures.of(Path::new("2.jpg")).unwrap();
         assert_eq!((second.lane, second.class), (None, None));
         assert_eq!(second.captured_at.unwrap().to_string(), "2019-05-13T13:00:00Z");
-        assert_eq!(captures.of(Path::new("3.jpg")), Circumstances::default());
+        assert_eq!(captures.of(Path::new("3.jpg")), None);
+        assert_eq!(captures.unused().count(), 0);
     }
 
     #[test]
@@ -215,5 +300,38 @@ mod tests {
         let time = error("file,timestamp\na.jpg,ABC1234\n");
         assert!(matches!(time, CapturesError::Timestamp { line: 2, .. }));
         assert!(!time.to_string().contains("ABC1234"));
+    }
+
+    #[test]
+    fn what_spreadsheets_and_other_systems_write_is_understood() {
+        for table in ["file;lane;site\nlane3\\1.jpg;3;A, B\n", "file\tlane\tsite\nlane3\\1.jpg\t3\tA, B\n"] {
+            let mut captures = read(table).unwrap();
+            let row = captures.of(Path::new("lane3/1.jpg")).unwrap();
+            assert_eq!((row.lane.as_deref(), row.site.as_deref()), (Some("3"), Some("A, B")));
+        }
+        // Composed in the table and decomposed on the disk, and the other way round.
+        let mut captures = read("file,lane\nGrün/é.jpg,1\nBlau/e\u{301}.jpg,2\nc.jpg,3\n").unwrap();
+        assert_eq!(captures.of(Path::new("Gru\u{308}n/e\u{301}.jpg")).unwrap().lane.as_deref(), Some("1"));
+        assert_eq!(captures.of(Path::new("Blau/é.jpg")).unwrap().lane.as_deref(), Some("2"));
+        assert_eq!(captures.unused().collect::<Vec<_>>(), ["c.jpg"]);
+        // Where two rows differ in that only, each stands for the file that is written so.
+        let mut captures = read("file,lane\né.jpg,1\ne\u{301}.jpg,2\n").unwrap();
+        assert_eq!(captures.of(Path::new("é.jpg")).unwrap().lane.as_deref(), Some("1"));
+        assert_eq!(captures.of(Path::new("e\u{301}.jpg")).unwrap().lane.as_deref(), Some("2"));
+        assert!(captures.of(Path::new("./x/../é.jpg")).is_none());
+        for wide in [b"\xff\xfef\0i\0l\0e\0\n\0".as_slice(), b"\xfe\xff\0f\0i\0l\0e\0\n", b"f\0i\0l\0e\0\n\0"] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join(CAPTURES_FILE);
+            std::fs::write(&path, wide).unwrap();
+            assert!(matches!(Captures::read(&path), Err(CapturesError::Utf16 { .. })));
+        }
+    }
+
+    #[test]
+    fn a_placeholder_is_no_time() {
+        for time in ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "1899-12-31T00:00:00Z"] {
+            let error = read(&format!("file,timestamp\na.jpg,2019-01-01T00:00:00Z\nb.jpg,{time}\n")).err().unwrap();
+            assert!(matches!(error, CapturesError::Year { line: 3, .. }), "{time}: {error}");
+        }
     }
 }

@@ -343,6 +343,8 @@ impl<'s, S: RecordSink> Sealing<'s, S> {
                         (Some(_), _) => self.summary.recoded += 1,
                         (None, _) => {}
                     }
+                    self.summary.without_time += u64::from(record.catalogue.captured_at.is_none());
+                    *self.summary.classes.entry(record.catalogue.class.clone()).or_default() += 1;
                     timed(&mut self.summary.stages.seal, || self.sink.append(*record, &origin))?;
                     self.captures += 1;
                     self.bytes += weight;

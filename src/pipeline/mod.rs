@@ -23,6 +23,8 @@ mod record;
 mod sink;
 mod source;
 mod summary;
+mod tables;
+mod taken;
 
 pub use captures::{CAPTURES_FILE, COLUMNS, Captures, CapturesError};
 pub use consume::{Consume, ConsumeError};
@@ -34,6 +36,7 @@ pub use record::face_crop;
 pub use sink::{Known, RecordSink};
 pub use source::{LoadError, Source, SourceError, SourceFault, SourceImage};
 pub use summary::{Stages, Summary, peak_rss_bytes};
+pub use tables::{Named, Tables};
 
 /// How wide the pipeline is and what it does with what it meets.
 #[derive(Clone, Debug)]

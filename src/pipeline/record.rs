@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::examine::{Examined, Unreadable};
 use super::source::SourceImage;
 use super::summary::{Stages, timed};
+use super::taken::taken;
 use crate::capture::{Region, RegionKind};
 use crate::frame::LumaSource;
 use crate::geometry::PixelRect;
@@ -112,6 +113,7 @@ impl Clerk<'_> {
         sight: Option<Sight>,
     ) -> CaptureRecord {
         let id = crate::seal::random();
+        let captured_at = image.circumstances.captured_at.or_else(|| taken(&file));
         let SourceImage { name, circumstances, .. } = image;
         let (status, width, height) = match &sight {
             Some(sight) => (Status::Examined, sight.width, sight.height),
@@ -128,7 +130,7 @@ impl Clerk<'_> {
             catalogue: CatalogueRecord {
                 id,
                 status,
-                captured_at: circumstances.captured_at.map(|time| time.as_millisecond()),
+                captured_at: captured_at.map(|time| time.as_millisecond()),
                 site: Some(circumstances.site.unwrap_or_else(|| self.site.to_owned())),
                 lane: circumstances.lane,
                 direction: circumstances.direction,

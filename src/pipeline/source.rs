@@ -11,7 +11,8 @@ use std::time::SystemTime;
 use thiserror::Error;
 use walkdir::WalkDir;
 
-use super::captures::{CAPTURES_FILE, Captures, CapturesError};
+use super::captures::{CAPTURES_FILE, CapturesError};
+use super::tables::Tables;
 use crate::capture::Circumstances;
 use crate::files;
 use crate::frame::{Format, Kind};
@@ -86,16 +87,16 @@ pub struct Source {
     /// The folder below which names are.
     base: PathBuf,
     walk: walkdir::IntoIter,
-    captures: Captures,
+    tables: Tables,
     /// Files that are not images.
     ignored: u64,
     /// Tables that this product writes beside images.
-    known: [PathBuf; 3],
+    known: Vec<PathBuf>,
 }
 
 impl Source {
-    /// A source of all images under `root`. Circumstances come from the table at `captures`, or else from `root`'s own
-    /// `captures.csv` when there is one.
+    /// A source of all images under `root`. Circumstances come from the table at `captures`, or else from each
+    /// `captures.csv` in `root` and below it.
     ///
     /// # Errors
     ///
@@ -104,17 +105,13 @@ impl Source {
         let given = fs::metadata(root).map_err(|source| SourceError::Open { path: root.to_owned(), source })?;
         let above = || root.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let base = if given.is_dir() { root } else { above() };
-        let own = root.join(CAPTURES_FILE);
-        let table = captures.or_else(|| own.is_file().then_some(own.as_path()));
+        let (tables, mut known) = match captures {
+            Some(path) => (Tables::single(path)?, vec![root.join(CAPTURES_FILE)]),
+            None => Tables::below(root)?,
+        };
+        known.extend(["truth.jsonl", "simulation.json"].map(|name| root.join(name)));
         let walk = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
-        Ok(Self {
-            root: root.to_owned(),
-            base: base.to_owned(),
-            walk,
-            captures: table.map(Captures::read).transpose()?.unwrap_or_default(),
-            ignored: 0,
-            known: [own, root.join("truth.jsonl"), root.join("simulation.json")],
-        })
+        Ok(Self { root: root.to_owned(), base: base.to_owned(), walk, tables, ignored: 0, known })
     }
 
     /// The folder below which images have their names.
@@ -122,9 +119,9 @@ impl Source {
         &self.base
     }
 
-    /// The folder's table.
-    pub fn captures(&self) -> &Captures {
-        &self.captures
+    /// The tables of captures.
+    pub fn tables(&self) -> &Tables {
+        &self.tables
     }
 
     /// Files met so far that are not images, the folder's own tables not counted.
@@ -194,7 +191,7 @@ impl Source {
                 // The root is the image.
                 _ => path.file_name().map_or_else(|| path.clone(), PathBuf::from),
             };
-            let circumstances = self.captures.of(&name);
+            let circumstances = self.tables.of(&name);
             return Some(Found::Image(SourceImage { path, name, circumstances, length }));
         }
     }

@@ -1,5 +1,6 @@
 //! What a run did and what it took.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// Time spent in each stage, summed over all threads.
@@ -92,6 +93,10 @@ pub struct Summary {
     pub young: u64,
     /// Regions blanked.
     pub regions: u64,
+    /// Captures whose time neither a table nor the camera tells.
+    pub without_time: u64,
+    /// Captures by the retention class that a table names for them.
+    pub classes: BTreeMap<Option<String>, u64>,
     /// Bytes of all image files that were read.
     pub bytes_in: u64,
     /// Wall-clock time.

@@ -1,0 +1,113 @@
+//! All tables of captures of a source: which there are, what they say of each image, and what fits nothing.
+//!
+//! Owns where tables lie: each speaks for its own folder and those below, and the nearest one that names an image counts.
+
+use std::path::{Path, PathBuf};
+
+use walkdir::WalkDir;
+
+use super::captures::{CAPTURES_FILE, Captures, CapturesError};
+use crate::capture::Circumstances;
+
+/// The tables of a source.
+#[derive(Default)]
+pub struct Tables {
+    /// With the folder for which each speaks, relative to the source's; deepest last.
+    tables: Vec<(PathBuf, Captures)>,
+    files: Named,
+}
+
+/// How many of a kind there are, and the first of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    /// All.
+    pub count: u64,
+    /// The first few, by name.
+    pub first: Vec<String>,
+}
+
+impl Named {
+    /// How many are named.
+    const FEW: usize = 5;
+
+    fn add(&mut self, name: &str) {
+        self.count += 1;
+        if self.first.len() < Self::FEW {
+            self.first.push(name.to_owned());
+        }
+    }
+}
+
+impl Tables {
+    /// One table that was named, for all of the source.
+    pub(super) fn single(path: &Path) -> Result<Self, CapturesError> {
+        Ok(Self { tables: vec![(PathBuf::new(), Captures::read(path)?)], ..Self::default() })
+    }
+
+    /// All tables in and below the folder `root`, whatever the case of their names, with their paths.
+    pub(super) fn below(root: &Path) -> Result<(Self, Vec<PathBuf>), CapturesError> {
+        let mut paths: Vec<PathBuf> = Vec::new();
+        for entry in WalkDir::new(root).min_depth(1).follow_links(true).sort_by_file_name() {
+            // What cannot be walked is named by the walk that looks for images.
+            let (path, error) = match entry {
+                Ok(entry) => (entry.into_path(), None),
+                Err(error) => match error.path().map(Path::to_owned) {
+                    Some(path) => (path, error.into_io_error()),
+                    None => continue,
+                },
+            };
+            let named = path.file_name().and_then(|name| name.to_str());
+            if !named.is_some_and(|name| name.eq_ignore_ascii_case(CAPTURES_FILE)) {
+                continue;
+            }
+            if let Some(source) = error {
+                return Err(CapturesError::Open { path, source });
+            }
+            if let Some(folder) =
+                path.parent().filter(|folder| paths.last().and_then(|last| last.parent()) == Some(folder))
+            {
+                return Err(CapturesError::Several { folder: folder.to_owned() });
+            }
+            paths.push(path);
+        }
+        let mut tables = Vec::new();
+        for path in &paths {
+            let folder = path.parent().and_then(|folder| folder.strip_prefix(root).ok()).unwrap_or(Path::new(""));
+            tables.push((folder.to_owned(), Captures::read(path)?));
+        }
+        tables.sort_by_key(|(folder, _)| folder.components().count());
+        Ok((Self { tables, ..Self::default() }, paths))
+    }
+
+    /// The retention classes that rows name.
+    pub fn classes(&self) -> impl Iterator<Item = &str> {
+        self.tables.iter().flat_map(|(_, table)| table.classes())
+    }
+
+    /// The circumstances of the image `name`, a path relative to the source's folder.
+    pub(super) fn of(&mut self, name: &Path) -> Circumstances {
+        for (folder, table) in self.tables.iter_mut().rev() {
+            if let Some(found) = name.strip_prefix(folder).ok().and_then(|name| table.of(name)) {
+                return found;
+            }
+        }
+        if !self.tables.is_empty() {
+            self.files.add(&name.to_string_lossy());
+        }
+        Circumstances::default()
+    }
+
+    /// Images met so far that no row names, where there is a table.
+    pub fn files_without_row(&self) -> &Named {
+        &self.files
+    }
+
+    /// Rows that name no image that was met so far.
+    pub fn rows_without_file(&self) -> Named {
+        let mut rows = Named::default();
+        for (folder, table) in &self.tables {
+            table.unused().for_each(|name| rows.add(&folder.join(name).to_string_lossy()));
+        }
+        rows
+    }
+}

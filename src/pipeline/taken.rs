@@ -1,0 +1,102 @@
+//! When a camera says that it took a picture.
+//!
+//! Owns the one thing that is read of a photograph's EXIF for the catalogue. Only a time with its offset from UTC is one:
+//! without it, a time may be any of 26 hours'.
+
+use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use exif::{DateTime, In, Tag, Value};
+use jiff::Timestamp;
+use jiff::tz::Offset;
+
+use super::captures::is_plausible;
+
+/// EXIF is read from a whole TIFF, of which the reader makes a copy: not from huge ones.
+const MOST_TIFF: usize = 32 << 20;
+
+/// `DateTimeOriginal` by its `OffsetTimeOriginal`, of a JPEG, PNG, WebP or TIFF.
+pub(super) fn taken(file: &[u8]) -> Option<Timestamp> {
+    if file.len() > MOST_TIFF && (file.starts_with(b"II") || file.starts_with(b"MM")) {
+        return None;
+    }
+    // The file may be anybody's, and its capture must outlive whatever its EXIF does.
+    let exif = catch_unwind(AssertUnwindSafe(|| exif::Reader::new().read_from_container(&mut Cursor::new(file))));
+    let exif = exif.ok()?.ok()?;
+    let text = |tag| match &exif.get_field(tag, In::PRIMARY)?.value {
+        Value::Ascii(texts) => texts.first().cloned(),
+        _ => None,
+    };
+    let mut time = DateTime::from_ascii(&text(Tag::DateTimeOriginal)?).ok()?;
+    time.parse_offset(&text(Tag::OffsetTimeOriginal)?).ok()?;
+    let number = |part: u8| i8::try_from(part).ok();
+    let civil = jiff::civil::DateTime::new(
+        i16::try_from(time.year).ok()?,
+        number(time.month)?,
+        number(time.day)?,
+        number(time.hour)?,
+        number(time.minute)?,
+        number(time.second)?,
+        0,
+    )
+    .ok()?;
+    let offset = Offset::from_seconds(i32::from(time.offset?) * 60).ok()?;
+    offset.to_timestamp(civil).ok().filter(|&time| is_plausible(time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A JPEG's beginning with an EXIF block of these texts.
+    fn jpeg(time: &str, offset: Option<&str>) -> Vec<u8> {
+        let entries = 1 + offset.iter().len() as u16;
+        let mut tiff = b"MM\0*\0\0\0\x08\0\x01\x87\x69\0\x04\0\0\0\x01\0\0\0\x1a\0\0\0\0".to_vec();
+        let mut values = 26 + 2 + 12 * u32::from(entries) + 4;
+        tiff.extend(entries.to_be_bytes());
+        let texts: Vec<_> = [(0x9003u16, Some(time)), (0x9011, offset)]
+            .into_iter()
+            .filter_map(|(tag, text)| Some((tag, format!("{}\0", text?))))
+            .collect();
+        for (tag, text) in &texts {
+            tiff.extend(tag.to_be_bytes());
+            tiff.extend(2u16.to_be_bytes());
+            tiff.extend((text.len() as u32).to_be_bytes());
+            tiff.extend(values.to_be_bytes());
+            values += text.len() as u32;
+        }
+        tiff.extend([0; 4]);
+        texts.iter().for_each(|(_, text)| tiff.extend(text.as_bytes()));
+        let mut file = b"\xff\xd8\xff\xe1".to_vec();
+        file.extend((tiff.len() as u16 + 8).to_be_bytes());
+        file.extend(b"Exif\0\0");
+        file.extend(tiff);
+        file.extend(b"\xff\xd9");
+        file
+    }
+
+    #[test]
+    fn a_time_counts_with_its_offset_only() {
+        let taken = |time, offset| taken(&jpeg(time, offset)).map(|time| time.to_string());
+        assert_eq!(taken("2019:05:03 14:22:05", Some("-05:00")).as_deref(), Some("2019-05-03T19:22:05Z"));
+        assert_eq!(taken("2019:05:03 14:22:05", Some("+05:45")).as_deref(), Some("2019-05-03T08:37:05Z"));
+        assert_eq!(taken("2019:05:03 14:22:05", None), None);
+        assert_eq!(taken("2019:05:03 14:22:05", Some("   :  ")), None);
+        assert_eq!(taken("0000:00:00 00:00:00", Some("+00:00")), None);
+        assert_eq!(taken("0001:01:01 00:00:00", Some("+00:00")), None);
+        assert_eq!(taken("2019:02:30 00:00:00", Some("+00:00")), None);
+        assert_eq!(taken("    :  :     :  :  ", Some("+00:00")), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_break_it(at in 0usize..130, byte in proptest::prelude::any::<u8>(), cut in 0usize..130) {
+            let mut file = jpeg("2019:05:03 14:22:05", Some("-05:00"));
+            if let Some(changed) = file.get_mut(at) {
+                *changed = byte;
+            }
+            file.truncate(file.len().max(cut) - cut);
+            let _ = taken(&file);
+        }
+    }
+}
