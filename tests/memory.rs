@@ -193,3 +193,56 @@ fn memory_after_the_run_holds_no_plate_and_no_session_key() {
     // The search can find things: the names of the source's files are no secret to this machine and may be left.
     assert!(!Dump(secrets.plates.concat()).holds(&secrets.plates).is_empty());
 }
+
+/// A process that opens keys, stopped in the middle: no core of it can be written, nobody but root can read its memory, and
+/// none of it goes to a swap disk where the system allows that.
+#[test]
+fn a_process_with_keys_leaves_no_copy_of_its_memory() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    use std::os::unix::process::CommandExt;
+    /// Somebody: root's own processes look the same whether they can be dumped or not.
+    const NOBODY: u32 = 65_534;
+    let custodian = Custodian::new();
+    let folder = custodian.folder.path();
+    let program = folder.join("program");
+    fs::copy(env!("CARGO_BIN_EXE_safelight"), &program).expect("copied");
+    let options = safelight::vault::SealingOptions::default();
+    safelight::vault::SealingVault::open(&custodian.vault(), &custodian.pack, options)
+        .and_then(|mut vault| {
+            vault.append(common::capture(1, None))?;
+            vault.finish()
+        })
+        .expect("sealed");
+    let is_root = fs::metadata("/proc/self").expect("metadata").uid() == 0;
+    let (_reader, mut writer) = io::pipe().expect("a pipe");
+    writer.write_all(&vec![b'\n'; PIPE]).expect("filled");
+    let mut command = Command::new(&program);
+    command.args(["search", "--json", "--vault"]).arg(custodian.vault()).arg("--custody").arg(custodian.custody());
+    command.env("SAFELIGHT_PASSPHRASE", common::PASSPHRASE).stdin(Stdio::null()).stdout(writer);
+    if is_root {
+        for entry in walkdir::WalkDir::new(folder) {
+            chown(entry.expect("listed").path(), Some(NOBODY), Some(NOBODY)).expect("given away");
+        }
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    let mut process = command.spawn().expect("started");
+    let file = |name: &str| fs::read_to_string(format!("/proc/{}/{name}", process.id())).unwrap_or_default();
+    let began = Instant::now();
+    while !file("wchan").contains("pipe") && began.elapsed() < Duration::from_secs(if is_root { 30 } else { 10 }) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let line = |text: String, head: &str| {
+        text.lines()
+            .find(|line| line.starts_with(head))
+            .map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    };
+    let core = line(file("limits"), "Max core file size").expect("a limit");
+    let locked = line(file("limits"), "Max locked memory").expect("a limit");
+    let pages = line(file("status"), "VmLck").expect("a size");
+    let owner = fs::metadata(format!("/proc/{}/mem", process.id())).expect("metadata").uid();
+    process.kill().expect("killed");
+    process.wait().expect("ended");
+    assert_eq!(core[4..6], ["0", "0"]);
+    assert_eq!(owner, 0, "what cannot be dumped belongs to root");
+    assert_eq!(locked[4] == "unlimited", pages[1] != "0", "{locked:?} {pages:?}");
+}

@@ -1,5 +1,6 @@
 //! `safelight breach`.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

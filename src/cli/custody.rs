@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::remedies::stdout_failed;
 use super::terminal::{Page, count, json};
 use super::unlock::{SecondArgs, UnlockArgs};
-use super::{Context, Failure, Outcome, ledger, rehearse, slot, target};
+use super::{Context, Failure, Outcome, ledger, rehearse, slot, target, unlock};
 use crate::audit::Verb;
 use crate::custody::{Keyring, PackRequest, PassphraseCost, Policy, RecipientKeys};
 use crate::files;
@@ -87,6 +87,12 @@ packs at once. Search finds plates in all epochs.")]
         /// The private file to write, such as partner.key; the public one beside it ends in .pub
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
+        /// Read the passphrase that seals it from FILE; otherwise from SAFELIGHT_PASSPHRASE, or a prompt
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+        /// Leave the private file open: whoever has it can open every export made for it
+        #[arg(long, conflicts_with = "passphrase_file")]
+        unencrypted: bool,
     },
 }
 
@@ -119,7 +125,9 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         Task::Show { custody } => show(&custody, context)?,
         Task::Slot(args) => slot::run(args, context)?,
         Task::Rehearse(args) => rehearse::run(&args, context)?,
-        Task::Recipient { output } => recipient(&output, context)?,
+        Task::Recipient { output, passphrase_file, unencrypted } => {
+            recipient(&output, passphrase_file.as_deref(), unencrypted, context)?;
+        }
     }
     Ok(Outcome::Done)
 }
@@ -271,7 +279,12 @@ fn show(args: &CustodyArgs, context: &Context) -> Result<(), Failure> {
     report(context, &shown, |out| shown.print(out))
 }
 
-fn recipient(private: &Path, context: &Context) -> Result<(), Failure> {
+fn recipient(
+    private: &Path,
+    passphrase_file: Option<&Path>,
+    unencrypted: bool,
+    context: &Context,
+) -> Result<(), Failure> {
     #[derive(Serialize)]
     struct Made {
         key: String,
@@ -285,8 +298,16 @@ fn recipient(private: &Path, context: &Context) -> Result<(), Failure> {
             "name it partner.key, for example",
         ));
     }
+    // Before anybody is asked to choose a passphrase.
+    if let Some(existing) = [private, &public].into_iter().find(|path| path.symlink_metadata().is_ok()) {
+        return Err(Failure::usage(format!("{} exists already", terminal::shown(existing)), "choose another name"));
+    }
     let keys = RecipientKeys::generate();
-    keys.write(private)?;
+    if unencrypted {
+        keys.write(private)?;
+    } else {
+        keys.write_sealed(private, &unlock::recipient_passphrase(passphrase_file)?, PassphraseCost::default())?;
+    }
     keys.public().write(&public)?;
     let made = Made {
         key: keys.public().id().to_string(),
@@ -294,7 +315,12 @@ fn recipient(private: &Path, context: &Context) -> Result<(), Failure> {
         public: public.display().to_string(),
     };
     report(context, &made, |out| {
-        writeln!(out, "{} is the private key: keep it; it opens every export made for it.", made.private)?;
+        writeln!(
+            out,
+            "{} is the private key: keep it; it opens every export made for it{}.",
+            made.private,
+            if unencrypted { "" } else { ", with its passphrase" }
+        )?;
         writeln!(
             out,
             "{} is the public key: give it to the custodian, and compare its fingerprint by another way:",

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use super::terminal::tell;
 use super::trust::PinArgs;
 use super::unlock::{SecondArgs, UnlockArgs};
-use super::{Context, Failure, ledger, trust};
+use super::{Context, Failure, ledger, trust, unlock};
 use crate::audit::{Look, PermittedKeys};
-use crate::custody::{Keyring, KnownCustodians, OpeningKeys, RecipientKeys};
+use crate::custody::{Keyring, KnownCustodians, OpeningKeys};
 use crate::export::{Manifest, ManifestError};
 use crate::seal::Capability;
 use crate::vault::{OpeningVault, Trust, VaultKind};
@@ -99,7 +99,7 @@ impl HolderArgs {
                 Ok(Holder { who: Who::Custodian(Box::new(keyring), keys), trust })
             }
             (None, Some(key)) => {
-                let keys = PermittedKeys::own_copy(RecipientKeys::read(key)?);
+                let keys = PermittedKeys::own_copy(unlock::recipient(key, &self.unlock)?);
                 let trust = self.pin.trust(None, None)?;
                 Ok(Holder { who: Who::Recipient(keys, KnownCustodians::beside_key(key)?), trust })
             }

@@ -249,6 +249,9 @@ fn held_text(held: &Held) -> String {
             if *with_journal { "; with the journal, tells whether a given original was sealed" } else { "" }
         ),
         Held::Recipient { id, captures } => format!("recipient {id}: opens {} here", count(*captures, "capture")),
+        Held::SealedRecipient { id } => {
+            format!("recipient {id}: sealed; opens the copies made for it once its passphrase is guessed")
+        }
         Held::Keyring { ours, generation } => format!(
             "KEYRING{} of generation {generation}: opens everything once one of its slots is opened",
             whose(ours)

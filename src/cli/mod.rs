@@ -18,6 +18,7 @@ mod expire;
 mod export;
 mod eyes;
 mod generate;
+mod hardening;
 mod holder;
 mod impact;
 mod ingest;
@@ -105,8 +106,6 @@ pub enum Stop {
     Interrupted,
     /// Exit code 255: a fault of the program or the machine.
     Internal,
-    /// Exit code 2: the command line is wrong, and that was said.
-    Told,
     /// Exit code 0: whoever reads stdout has seen enough, as `head` does.
     ReaderGone,
 }
@@ -164,13 +163,12 @@ pub fn main() -> ExitCode {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::SomeFailed) => ExitCode::from(1),
         Err(Failure { stop: Stop::ReaderGone, .. }) => ExitCode::SUCCESS,
-        Err(Failure { stop: Stop::Told, .. }) => ExitCode::from(2),
         Err(Failure { stop, problem, remedy }) => {
             // The exit code still tells when stderr is closed.
             terminal::say(&format!("error: {problem}"));
             terminal::say(&format!("remedy: {remedy}"));
             ExitCode::from(match stop {
-                Stop::Usage | Stop::Told => 2,
+                Stop::Usage => 2,
                 Stop::Integrity => 3,
                 Stop::Interrupted => 130,
                 Stop::Internal | Stop::ReaderGone => 255,
@@ -182,13 +180,14 @@ pub fn main() -> ExitCode {
 fn run() -> Result<Outcome, Failure> {
     let Cli { verb, json, quiet } = match Cli::try_parse() {
         Ok(cli) => cli,
-        // Arguments may be a folder's contents, which a shell put there: `safelight check *`.
-        Err(error) if error.use_stderr() => {
-            error.render().to_string().lines().for_each(terminal::say);
-            return Err(Failure::new(Stop::Told, String::new(), String::new()));
+        // Arguments may be a folder's contents, which a shell put there (`safelight check *`): what is wrong with them is
+        // said of their escaped form.
+        Err(error) => {
+            let safe = std::env::args_os().map(|arg| terminal::escaped(&arg.to_string_lossy()));
+            Cli::try_parse_from(safe).err().unwrap_or(error).exit()
         }
-        Err(help) => help.exit(),
     };
+    hardening::harden(&verb);
     let context = Context { json, quiet };
     match verb {
         Verb::Demo(args) => demo::run(args, &context),

@@ -28,6 +28,9 @@ fn file_failure(problem: String, kind: ErrorKind) -> Failure {
     Failure::usage(problem, remedy)
 }
 
+/// What makes a passphrase.
+const STRONG: &str = "take four or more words drawn by lot, such as by dice: nothing that was ever said or written";
+
 impl From<FileError> for Failure {
     fn from(error: FileError) -> Self {
         file_failure(error.to_string(), error.source.kind())
@@ -76,7 +79,7 @@ impl From<KeyringError> for Failure {
             }
             KeyringError::Quorum(_) => Self::usage(problem, "ask for 3 of 5, for example"),
             KeyringError::Damaged => Self::integrity(problem, "restore the keyring from a backup"),
-            KeyringError::Passphrase(_) => Self::usage(problem, "take four or more words that nobody can guess"),
+            KeyringError::Passphrase(_) => Self::usage(problem, STRONG),
             KeyringError::Cost => Self::usage(problem, "free some memory: opening a keyring takes 256 MiB"),
             KeyringError::Term { .. } => Self::usage(problem, "ask for 1 to 3660 days"),
             KeyringError::UnknownEpoch { .. } => Self::usage(problem, "see the epochs with `safelight custody show`"),
@@ -172,6 +175,10 @@ impl From<RecipientError> for Failure {
             }
             RecipientError::Version { .. } => Self::usage(problem, "use the version of safelight that wrote it"),
             RecipientError::Damaged => Self::integrity(problem, "ask its owner for another copy"),
+            RecipientError::Sealed => Self::usage(problem, "give its passphrase: --passphrase-file"),
+            RecipientError::WrongPassphrase => Self::integrity(problem, "try again: upper and lower case differ"),
+            RecipientError::Passphrase(_) => Self::usage(problem, STRONG),
+            RecipientError::Cost => Self::usage(problem, "free some memory: it takes 256 MiB"),
         }
     }
 }

@@ -12,12 +12,15 @@ use super::terminal::{say, shown};
 use super::{Failure, ledger};
 #[cfg(feature = "pkcs11")]
 use crate::custody::Token;
-use crate::custody::{Credential, Keyring, KeyringError, Passphrase, Share, ShareError};
+use crate::custody::{Credential, Keyring, KeyringError, Passphrase, RecipientFile, RecipientKeys, Share, ShareError};
 use crate::seal::Capability;
 
 /// The environment variable that may hold the passphrase.
 const FIRST: Words =
     Words { variable: "SAFELIGHT_PASSPHRASE", prompt: "Passphrase of the keyring: ", option: "--passphrase-file" };
+
+/// A recipient's, in the same places: nobody is both at once.
+const RECIPIENT: Words = Words { prompt: "Passphrase of the private key: ", ..FIRST };
 
 /// The environment variable that may hold the second holder's.
 const SECOND: Words = Words {
@@ -235,6 +238,22 @@ impl SecondArgs {
     }
 }
 
+/// The passphrase of a recipient's new key: a prompt asks twice.
+pub(super) fn recipient_passphrase(file: Option<&Path>) -> Result<Passphrase, Failure> {
+    new_passphrase(FIRST, file)
+}
+
+/// A recipient's key; one that is sealed takes its passphrase.
+pub(super) fn recipient(path: &Path, unlock: &UnlockArgs) -> Result<RecipientKeys, Failure> {
+    match RecipientKeys::read_file(path)? {
+        RecipientFile::Plain(keys) => Ok(keys),
+        RecipientFile::Sealed(sealed) => {
+            let passphrase = passphrase(RECIPIENT, unlock.passphrase_file.as_deref())?;
+            Ok(sealed.open(&passphrase)?)
+        }
+    }
+}
+
 /// Opens the keyring with what was brought. That no slot opened goes on record.
 pub(super) fn open(folder: &Path, with: &Brought) -> Result<Keyring, Failure> {
     Ok(ledger::attempted(folder, Keyring::open(folder, with.credential()))?)
@@ -245,7 +264,8 @@ fn passphrase(words: Words, file: Option<&Path>) -> Result<Passphrase, Failure> 
     Ok(Passphrase::new(std::mem::take(&mut *secret(words, file)?)))
 }
 
-/// From the file, the environment, or a prompt; without line ends at its end.
+/// From the file, the environment, or a prompt; without line ends at its end. A byte order mark is [`Passphrase`]'s to
+/// judge: earlier versions took it for a part.
 fn secret(words: Words, file: Option<&Path>) -> Result<Zeroizing<String>, Failure> {
     let mut text = match given(words, file)? {
         Some(text) => text,

@@ -101,9 +101,7 @@ impl Keyring {
         }
         self.drawn.retain(|drawn| !epochs.contains(&drawn.epoch()));
         self.body.buckets.retain(|bucket| !is_due(bucket, before));
-        let old = file::Superseded::hold(&self.path)?;
         self.rotate_key()?;
-        old.overwrite();
         let backups = first.max(1).min(generation)..=generation;
         Ok(Some(Destroyed { keys, epochs, generation: self.generation, backups, since: super::time(since) }))
     }

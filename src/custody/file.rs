@@ -63,11 +63,56 @@ fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
     sync_parent(path)
 }
 
-/// Replaces a file, whole or not at all.
+/// Replaces a file, whole or not at all. What it replaced, and what an earlier replacement left behind when it was
+/// killed, is overwritten. The caller holds the file locked.
 pub(super) fn replace_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let old = Superseded::hold(path)?;
     let staged = stage(path, bytes, PRIVATE)?;
     staged.persist(path).map_err(|e| FileError::on("replace", path)(e.error))?;
-    sync_parent(path)
+    sync_parent(path)?;
+    old.overwrite();
+    remove_strays(path, bytes);
+    Ok(())
+}
+
+/// Of a keyring, the bytes that say that it is one (8, at the start) and whose (16, from byte 16).
+const HEAD: usize = 32;
+
+/// Overwrites and removes unfinished keyrings beside `path`: regular files, reached by no link and having no other name,
+/// with a name that only a temporary file of ours has, and that begin as a keyring of the same custodian does.
+fn remove_strays(path: &Path, bytes: &[u8]) {
+    let Some(own) = bytes.first_chunk::<HEAD>() else { return };
+    let Ok(entries) = std::fs::read_dir(parent(path)) else { return };
+    for entry in entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(is_temporary)) {
+        let _ = remove_stray(&entry.path(), own);
+    }
+}
+
+fn remove_stray(path: &Path, own: &[u8; HEAD]) -> io::Result<()> {
+    if !std::fs::symlink_metadata(path)?.is_file() {
+        return Ok(());
+    }
+    let head = files::begin(path, HEAD as u64)?;
+    if head.get(..8) != Some(&own[..8]) || head.get(16..) != Some(&own[16..]) {
+        return Ok(());
+    }
+    let mut file = File::options().write(true).open(path)?;
+    let metadata = file.metadata()?;
+    #[cfg(unix)]
+    if std::os::unix::fs::MetadataExt::nlink(&metadata) != 1 {
+        return Ok(());
+    }
+    io::copy(&mut io::repeat(0).take(metadata.len()), &mut file)?;
+    file.sync_all()?;
+    std::fs::remove_file(path)
+}
+
+/// How names of temporary files begin; six letters and digits follow. Earlier versions began them with `.tmp`.
+const TEMPORARY: &str = ".safelight-";
+
+fn is_temporary(name: &str) -> bool {
+    let rest = name.strip_prefix(TEMPORARY).or_else(|| name.strip_prefix(".tmp"));
+    rest.is_some_and(|rest| rest.len() == 6 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 /// Waits until nobody else holds the file, and holds it until the answer is dropped. Whoever waited looks at the path anew:
@@ -82,16 +127,16 @@ pub(super) fn lock(path: &Path) -> Result<File, FileError> {
 }
 
 /// A file that is about to be replaced, still open.
-pub(super) struct Superseded(File);
+struct Superseded(File);
 
 impl Superseded {
-    pub fn hold(path: &Path) -> Result<Self, FileError> {
+    fn hold(path: &Path) -> Result<Self, FileError> {
         File::options().write(true).open(path).map(Self).map_err(FileError::on("write", path))
     }
 
     /// Overwrites the bytes that no name leads to any more; a copy by another name is somebody's, and stays. What it
     /// cannot do it leaves: nothing rests upon it.
-    pub fn overwrite(mut self) {
+    fn overwrite(mut self) {
         let overwrite = |file: &mut File| -> io::Result<()> {
             let metadata = file.metadata()?;
             #[cfg(unix)]
@@ -111,6 +156,7 @@ impl Superseded {
 /// A synced file beside `path`, which goes away unless it is persisted.
 fn stage(path: &Path, bytes: &[u8], mode: u32) -> Result<NamedTempFile, FileError> {
     let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY).rand_bytes(6);
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
     #[cfg(not(unix))]
@@ -129,4 +175,60 @@ fn parent(path: &Path) -> &Path {
 
 fn sync_parent(path: &Path) -> Result<(), FileError> {
     File::open(parent(path)).and_then(|dir| dir.sync_all()).map_err(FileError::on("write", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is not provably an unfinished keyring of this custodian stays, whatever it is called.
+    #[cfg(unix)]
+    #[test]
+    fn only_unfinished_keyrings_of_ours_are_removed() {
+        use std::fs;
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        let keyring = |custody: u8, secret: u8| {
+            [&b"SLKEY\r\n\x1a\x02\0\x01\0\0\0\0\0"[..], &[custody; 16], &[secret; 90]].concat()
+        };
+        let path = at("keyring");
+        fs::write(&path, keyring(7, 1)).expect("written");
+        let kept = [
+            (".safelight-a1b2c3", keyring(8, 2)),
+            (".safelight-a1b2c4", b"a diary".to_vec()),
+            (".tmpabcdef.jpg", keyring(7, 2)),
+            (".safelight-a1b2", keyring(7, 2)),
+            ("keyring.bak", keyring(7, 2)),
+            ("elsewhere", keyring(7, 2)),
+        ];
+        for (name, bytes) in &kept {
+            fs::write(at(name), bytes).expect("written");
+        }
+        symlink(at("elsewhere"), at(".safelight-links1")).expect("linked");
+        fs::write(at(".safelight-twice1"), keyring(7, 2)).expect("written");
+        fs::hard_link(at(".safelight-twice1"), at("another name")).expect("linked");
+        fs::create_dir(at(".safelight-folder")).expect("made");
+        let strays = [".safelight-x9Y8z7", ".tmpQ1w2E3"];
+        let mut open = Vec::new();
+        for name in strays {
+            fs::write(at(name), keyring(7, 3)).expect("written");
+            open.push(File::open(at(name)).expect("open"));
+        }
+        let old = File::open(&path).expect("open");
+        replace_private(&path, &keyring(7, 9)).expect("replaced");
+        assert_eq!(fs::read(&path).expect("read"), keyring(7, 9));
+        for (name, bytes) in kept {
+            assert_eq!(fs::read(at(name)).expect("still there"), bytes, "{name}");
+        }
+        assert_eq!(fs::read(at("another name")).expect("still there"), keyring(7, 2));
+        assert!(at(".safelight-folder").is_dir() && at(".safelight-links1").is_symlink());
+        assert!(strays.iter().all(|name| !at(name).exists()));
+        // What the names led to is overwritten, not only forgotten.
+        for mut gone in open.into_iter().chain([old]) {
+            let mut bytes = Vec::new();
+            gone.read_to_end(&mut bytes).expect("read");
+            assert!(!bytes.is_empty() && bytes.iter().all(|&byte| byte == 0));
+        }
+    }
 }

@@ -39,7 +39,7 @@ pub use opening::OpeningKeys;
 pub use pack::{JournalKey, PackError, Schedule, SealingKey, SitePack};
 pub use policy::{ClassPolicy, Egress, EpochLength, InvalidTerm, Month, Policy, PurposeBudget, Retention};
 pub use policy_file::PolicyError;
-pub use recipient::{RecipientError, RecipientKeys, RecipientPublicKey};
+pub use recipient::{RecipientError, RecipientFile, RecipientKeys, RecipientPublicKey, SealedRecipient};
 pub(crate) use signing::{CardProof, CardSigner, EXPORT_CARDS, SITE_CARDS};
 pub use signing::{Signature, VerifyingKey};
 pub use slot::{

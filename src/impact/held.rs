@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::inventory::Inventory;
-use crate::custody::{OpeningKeys, RecipientKeys, SitePack};
+use crate::custody::{OpeningKeys, RecipientFile, RecipientKeys, SitePack};
 use crate::files;
 use crate::seal::{CustodyId, KeyId};
 use crate::vault::FileKind;
@@ -37,6 +37,11 @@ pub enum Held {
         id: String,
         /// Captures in the loot that it opens, in the view of their copies.
         captures: u64,
+    },
+    /// A recipient's private key that a passphrase seals: it opens those copies once somebody guesses that.
+    SealedRecipient {
+        /// The key id that it claims.
+        id: String,
     },
     /// A keyring: it opens everything that has not expired, once one of its slots is opened.
     Keyring {
@@ -93,8 +98,9 @@ fn site_pack(path: &Path, custody: CustodyId, with_journal: bool) -> Held {
 }
 
 fn recipient(path: &Path, opened: &HashMap<KeyId, u64>) -> Held {
-    match RecipientKeys::read(path) {
-        Ok(keys) => {
+    match RecipientKeys::read_file(path) {
+        Ok(RecipientFile::Sealed(key)) => Held::SealedRecipient { id: key.id().to_string() },
+        Ok(RecipientFile::Plain(keys)) => {
             let id = keys.public().id();
             Held::Recipient { id: id.to_string(), captures: opened.get(&id).copied().unwrap_or(0) }
         }

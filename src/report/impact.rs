@@ -212,6 +212,10 @@ fn worth(held: &Held) -> (String, String) {
             "A recipient's private key".to_owned(),
             format!("{id} opens {} of the copies here, in the view that was granted.", counted(*captures, "capture")),
         ),
+        Held::SealedRecipient { id } => (
+            "A recipient's private key, sealed by a passphrase".to_owned(),
+            format!("{id} opens the copies made for it once its passphrase is guessed."),
+        ),
         Held::Keyring { ours, generation } => (
             format!("A keyring{}", if *ours { "" } else { " of another custodian" }),
             format!(

@@ -14,6 +14,7 @@ mod shares;
 mod token;
 
 pub use lines::LineFault;
+pub(super) use passphrase::Parameters as PassphraseParameters;
 pub use passphrase::{Passphrase, PassphraseCost, PassphraseError};
 pub use share::{Share, ShareError};
 pub use shares::{Quorum, QuorumError, ShareVerdict};
@@ -35,11 +36,11 @@ secret_key! {
 
 secret_key! {
     /// What a slot's holder brings, as a key: seals the slot's private half.
-    struct SlotKey
+    pub(super) struct SlotKey
 }
 
 impl SlotKey {
-    fn cipher(&self) -> cobblestone::Key256 {
+    pub(super) fn cipher(&self) -> cobblestone::Key256 {
         cobblestone::Key256::from_bytes(self.expose())
     }
 }
@@ -286,13 +287,20 @@ impl Slot {
     /// Tries a credential. `None` when it is not this slot's, or the slot is of another kind or damaged: those cannot
     /// be told apart. A slot of the first version gets its key pair now, to be stored when the keyring is next written.
     pub fn open(&mut self, credential: Credential<'_>, custody: CustodyId) -> Option<GuardedKey> {
-        let slot_key = self.slot_key(credential, custody)?;
+        if let (PASSPHRASE, Credential::Passphrase(passphrase)) = (self.kind, credential) {
+            let parameters: passphrase::Parameters = minicbor::decode(&self.parameters).ok()?;
+            return parameters.stretch_all(passphrase).find_map(|key| self.open_with(&key, custody));
+        }
+        self.open_with(&self.slot_key(credential, custody)?, custody)
+    }
+
+    fn open_with(&mut self, slot_key: &SlotKey, custody: CustodyId) -> Option<GuardedKey> {
         if self.pair.is_some() {
-            return self.unwrap(&slot_key, custody);
+            return self.unwrap(slot_key, custody);
         }
         let opened = cobblestone::decrypt(&slot_key.cipher(), &self.first_version_context(custody), &self.wrapped);
         let key = GuardedKey::from_bytes(Zeroizing::new(opened.ok()?).as_slice().try_into().ok()?);
-        let mut paired = self.clone().paired(&slot_key, custody);
+        let mut paired = self.clone().paired(slot_key, custody);
         paired.guard(&key, custody)?;
         *self = paired;
         Some(key)
@@ -319,10 +327,6 @@ impl Slot {
 
     fn slot_key(&self, credential: Credential<'_>, custody: CustodyId) -> Option<SlotKey> {
         match (self.kind, credential) {
-            (PASSPHRASE, Credential::Passphrase(passphrase)) => {
-                let parameters: passphrase::Parameters = minicbor::decode(&self.parameters).ok()?;
-                parameters.stretch(passphrase)
-            }
             #[cfg(feature = "pkcs11")]
             (TOKEN, Credential::Token(token)) => token.unwrap(self.id(), &minicbor::decode(&self.parameters).ok()?),
             (SHARES, Credential::Shares(shares)) => self.shares()?.combine(shares, custody, self.id()),

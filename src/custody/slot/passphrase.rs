@@ -2,13 +2,11 @@
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use minicbor::{Decode, Encode};
+use unicode_normalization::UnicodeNormalization;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::SlotKey;
 use crate::seal::random;
-
-/// Shorter passphrases are refused when a slot is made.
-const MIN_LEN: usize = 8;
 
 /// What a file may ask of this machine to open a slot: 4 GiB for 64 passes. Beyond it the file is hostile.
 const MAX_MEMORY_KIB: u32 = 4 << 20;
@@ -16,33 +14,73 @@ const MAX_PASSES: u32 = 64;
 const MAX_LANES: u32 = 64;
 
 /// A passphrase. Wiped on drop; neither printable nor clonable.
+///
+/// Systems write the same letters in composed or decomposed characters, and editors put marks around a text: composed and
+/// without them, it is the same everywhere.
 #[derive(Zeroize, ZeroizeOnDrop)]
-pub struct Passphrase(String);
+pub struct Passphrase {
+    composed: String,
+    /// What earlier versions took instead, where that differs: as it was typed, and decomposed.
+    before: Vec<String>,
+}
 
 crate::seal::assert_secret!(Passphrase);
 
-/// A passphrase is too weak to protect a keyring.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the passphrase has fewer than {MIN_LEN} characters")]
-pub struct PassphraseError;
+/// A passphrase is too weak to protect keys.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the passphrase is too easy to guess{}", reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default())]
+pub struct PassphraseError {
+    /// Why, where that can be said. It quotes nothing of the passphrase.
+    pub reason: Option<String>,
+}
 
 impl Passphrase {
-    /// The passphrase as typed. Line ends at its end do not count.
+    /// The passphrase as typed or as a file holds it. Line ends at its end and a byte order mark before it do not count.
     pub fn new(mut typed: String) -> Self {
         let end = typed.trim_end_matches(['\n', '\r']).len();
+        typed[end..].zeroize();
         typed.truncate(end);
-        Self(typed)
+        let text = typed.strip_prefix('\u{feff}').unwrap_or(&typed);
+        let composed = exactly(text.nfc());
+        let mut before = vec![exactly(text.nfd()), typed];
+        before.retain_mut(|other| {
+            let differs = *other != composed;
+            if !differs {
+                other.zeroize();
+            }
+            differs
+        });
+        before.dedup();
+        Self { composed, before }
     }
 
-    /// Refuses what is too short for a new slot.
+    /// Refuses what a guesser finds soon, for a new slot or key: fewer than some 10⁸ guesses, at the price of Argon2id each,
+    /// by an estimate that knows common passwords, words, names, dates, keyboard rows and repetitions.
     pub fn check_strength(&self) -> Result<(), PassphraseError> {
-        if self.0.chars().count() < MIN_LEN { Err(PassphraseError) } else { Ok(()) }
+        let estimate = zxcvbn::zxcvbn(&self.composed, &["safelight", "custody", "custodian", "keyring"]);
+        if estimate.score() >= zxcvbn::Score::Three {
+            return Ok(());
+        }
+        let warning = estimate.feedback().and_then(|feedback| feedback.warning());
+        Err(PassphraseError { reason: warning.map(|warning| warning.to_string().trim_end_matches('.').to_owned()) })
     }
 
     /// Whether both are the same, for the prompt's confirmation.
     pub fn matches(&self, other: &Self) -> bool {
-        blake3::hash(self.0.as_bytes()) == blake3::hash(other.0.as_bytes())
+        blake3::hash(self.composed.as_bytes()) == blake3::hash(other.composed.as_bytes())
     }
+
+    /// The passphrase, and then what earlier versions took for it: keyrings made by them open, too.
+    fn forms(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.composed).chain(&self.before).map(String::as_str)
+    }
+}
+
+/// Characters in memory of their own that does not grow, so that no copy is left behind.
+fn exactly(characters: impl Iterator<Item = char> + Clone) -> String {
+    let mut text = String::with_capacity(characters.clone().map(char::len_utf8).sum());
+    text.extend(characters);
+    text
 }
 
 /// What a guess at a passphrase costs.
@@ -79,10 +117,10 @@ impl PassphraseCost {
     }
 }
 
-/// Parameters of a passphrase slot, CBOR.
+/// Parameters of a passphrase slot, or of a recipient's sealed key, CBOR.
 #[derive(Encode, Decode)]
 #[cbor(map)]
-pub(super) struct Parameters {
+pub struct Parameters {
     #[n(0)]
     cost: PassphraseCost,
     #[cbor(n(1), with = "minicbor::bytes")]
@@ -95,11 +133,20 @@ impl Parameters {
         Self { cost, salt: random() }
     }
 
-    /// `None` when the cost is out of range or there is no memory for it.
+    /// The key of a new slot. `None` when the cost is out of range or there is no memory for it.
     pub fn stretch(&self, passphrase: &Passphrase) -> Option<SlotKey> {
+        self.stretch_form(&passphrase.composed)
+    }
+
+    /// The keys that the passphrase may have given: the first one, unless the slot was made by an earlier version.
+    pub fn stretch_all<'p>(&'p self, passphrase: &'p Passphrase) -> impl Iterator<Item = SlotKey> + 'p {
+        passphrase.forms().filter_map(|form| self.stretch_form(form))
+    }
+
+    fn stretch_form(&self, form: &str) -> Option<SlotKey> {
         let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, self.cost.params()?);
         let mut key = Zeroizing::new([0; 32]);
-        argon.hash_password_into(passphrase.0.as_bytes(), &self.salt, key.as_mut_slice()).ok()?;
+        argon.hash_password_into(form.as_bytes(), &self.salt, key.as_mut_slice()).ok()?;
         Some(SlotKey::from_bytes(&key))
     }
 }
@@ -120,5 +167,53 @@ mod tests {
     fn the_default_is_at_least_the_second_recommendation() {
         let cost = PassphraseCost::default();
         assert!(cost.memory_kib >= 64 << 10 && cost.passes >= 3 && cost.lanes >= 4);
+    }
+
+    #[test]
+    fn a_passphrase_is_the_same_however_it_was_written() {
+        let parameters = Parameters::new(PassphraseCost { memory_kib: 64, passes: 1, lanes: 1 });
+        let key = |text: &str| *parameters.stretch(&Passphrase::new(text.to_owned())).unwrap().expose();
+        let plain = key("Grüße aus der é");
+        for written in ["Gru\u{308}\u{df}e aus der e\u{301}", "\u{feff}Grüße aus der é\r\n", "Grüße aus der é\n\n"]
+        {
+            assert!(key(written) == plain, "{written:?}");
+        }
+        assert!(key("Grüße aus der é ") != plain && key("grüße aus der é") != plain);
+        // An earlier version took the bytes as they were.
+        for old in ["Gru\u{308}\u{df}e", "\u{feff}Grüße", "\u{feff}Gru\u{308}\u{df}e"] {
+            let made = *parameters.stretch_form(old).unwrap().expose();
+            let opens =
+                |text: &str| parameters.stretch_all(&Passphrase::new(text.to_owned())).any(|key| *key.expose() == made);
+            assert!(opens(old), "{old:?}");
+        }
+        let made = *parameters.stretch_form("Gru\u{308}\u{df}e").unwrap().expose();
+        assert!(parameters.stretch_all(&Passphrase::new("Grüße".to_owned())).any(|key| *key.expose() == made));
+    }
+
+    #[test]
+    fn what_is_soon_guessed_is_refused_with_a_reason() {
+        let check = |text: &str| Passphrase::new(text.to_owned()).check_strength();
+        for weak in [
+            "",
+            "1234567",
+            "password",
+            "password123",
+            "Passw0rd!",
+            "qwertzuiop",
+            "aaaaaaaaaaaaaaaa",
+            "20190401",
+            "safelight",
+            "safelight1",
+            "custodian2026",
+        ] {
+            let error = check(weak).expect_err(weak);
+            assert!(!error.to_string().contains(weak) || weak.is_empty(), "{error}");
+        }
+        assert!(check("password").expect_err("weak").reason.is_some());
+        for good in
+            ["correct horse battery staple", "the comptroller's own", "7F4KQ2M9XWZC", "Donaudampfschiff-Heizer 48"]
+        {
+            check(good).expect(good);
+        }
     }
 }
