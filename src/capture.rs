@@ -2,6 +2,8 @@
 //!
 //! Owns the vocabulary that all stages share. Knows nothing of files, keys or pixels.
 
+mod folding;
+
 use std::fmt;
 
 use data_encoding::{Encoding, Specification};
@@ -54,6 +56,21 @@ pub struct Candidate {
     pub probability: f32,
 }
 
+/// Why a text is no plate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlateError {
+    /// A letter or sign that no plate is read with.
+    #[error("{character:?} (U+{:04X}) is no Latin letter or digit, and looks like none", u32::from(*character))]
+    Character {
+        /// The character.
+        character: char,
+    },
+    /// Nothing is left, or more than any plate has.
+    #[error("a plate has 1 to {} letters and digits", PlateText::MAX_LEN)]
+    Length,
+}
+
 /// Canonical plate text: upper-case letters and digits only, 1 to 16 of them.
 ///
 /// Identifying, so it is wiped on drop and has no `Debug` and no `Display`: whoever shows it must ask by name.
@@ -64,14 +81,26 @@ impl PlateText {
     /// No plate in use has more characters.
     pub const MAX_LEN: usize = 16;
 
-    /// Upper case, letters and digits only; `None` when nothing or too much remains.
+    /// Upper case, letters and digits only, without accents, and what cannot be told from a Latin letter as that letter;
+    /// `None` when nothing or too much remains. What is written and what is asked for go the same way.
     pub fn canonical(text: &str) -> Option<Self> {
-        let canonical: String = text
-            .chars()
-            .flat_map(char::to_uppercase)
-            .filter(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
-            .collect();
+        let canonical: String = text.chars().flat_map(|c| folding::letters(c).unwrap_or_default()).collect();
         (1..=Self::MAX_LEN).contains(&canonical.len()).then_some(Self(canonical))
+    }
+
+    /// The same of what somebody asks for, where nothing may be passed over.
+    ///
+    /// # Errors
+    ///
+    /// On the first character that stands for none of a plate, and when nothing or too much remains.
+    pub fn asked(text: &str) -> Result<Self, PlateError> {
+        text.chars().try_for_each(|c| Self::letters(c).map(|_| ()))?;
+        Self::canonical(text).ok_or(PlateError::Length)
+    }
+
+    /// What one character stands for.
+    pub(crate) fn letters(c: char) -> Result<impl Iterator<Item = char>, PlateError> {
+        folding::letters(c).map(Vec::into_iter).ok_or(PlateError::Character { character: c })
     }
 
     /// The text itself. It must not reach a log, a file name or an error message.
@@ -150,6 +179,11 @@ mod tests {
         assert_eq!(text("abc-12 34"), Some("ABC1234".to_owned()));
         assert_eq!(text(" · "), None);
         assert_eq!(text("12345678901234567"), None);
+        assert_eq!(text("В-ÄÖ 12"), Some("BAO12".to_owned()));
+        let asked = |s| PlateText::asked(s).map(|t| t.expose().to_owned());
+        assert_eq!(asked("Ä 12"), Ok("A12".to_owned()));
+        assert_eq!(asked("A Ж 12"), Err(PlateError::Character { character: 'Ж' }));
+        assert_eq!(asked("- -"), Err(PlateError::Length));
     }
 
     #[test]

@@ -53,4 +53,6 @@ pub mod report;
 
 pub mod simulate;
 
+mod sheet;
+
 pub mod cli;

@@ -423,7 +423,8 @@ fn a_table_that_cannot_be_one_stops_the_run_and_does_not_hang() {
     };
     let utf16 = |path: &Path| fs::write(path, b"\xff\xfef\0i\0l\0e\0\n\0").expect("written");
     let year = |path: &Path| fs::write(path, "file,timestamp\na.jpg,0001-01-01T00:00:00Z\n").expect("written");
-    let cases: [(&dyn Fn(&Path), &str); 6] = [
+    type Make<'m> = &'m dyn Fn(&Path);
+    let cases: [(Make<'_>, &str); 6] = [
         (&fifo, "not a regular file"),
         (&folder, "captures.csv cannot be opened"),
         (&dangling, "captures.csv cannot be opened"),
@@ -475,4 +476,20 @@ fn without_a_row_a_capture_has_its_cameras_time() {
     let time = |text: &str| text.parse::<jiff::Timestamp>().expect("a time").as_millisecond();
     let times: Vec<_> = site.opened().into_iter().map(|opened| opened.catalogue.captured_at).collect();
     assert_eq!(times, [Some(time("2019-05-03T19:22:05Z")), None, Some(time("2020-01-01T00:00:00Z"))]);
+}
+
+/// How fast skipping is says nothing about looking.
+#[test]
+fn a_run_that_only_skips_claims_no_rate() {
+    let site = Site::new();
+    site.put("a.jpg", &photo(1));
+    let first = site.ingest(&[]);
+    assert!(first.stderr.contains("million a day"), "{first:?}");
+    let again = site.ingest(&[]);
+    assert_eq!(
+        (again.number("skipped"), u64::from(!again.stdout.contains("\"images_per_day\":0.0"))),
+        (1, 0),
+        "{again:?}"
+    );
+    assert!(again.stderr.contains("1 image in") && !again.stderr.contains("a day"), "{again:?}");
 }

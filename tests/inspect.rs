@@ -88,3 +88,38 @@ fn overlays_are_written_only_where_no_ingest_finds_them() {
     assert_eq!(files_below(&out), [out.join("lane/a.jpg")]);
     assert!(image::open(out.join("lane/a.jpg")).is_ok());
 }
+
+/// Two cameras call their pictures alike.
+#[test]
+fn overlays_of_several_paths_do_not_get_into_each_others_way() {
+    let site = Site::new();
+    let folders = ["one/lane", "two/lane"].map(|folder| {
+        site.put(&format!("{folder}/a.jpg"), &photo(1 + u32::from(folder == "two/lane")));
+        site.photos.path().join(folder)
+    });
+    let files = ["one/lane/a.jpg", "two/lane/a.jpg"].map(|file| site.photos.path().join(file));
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let out = elsewhere.path().join("look");
+    let paths = [folders[0].as_path(), &folders[1], &files[0], &files[1]];
+    let run = inspect(&paths, &["--format", "overlay", "--out", out.to_str().expect("text")]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let found: Vec<_> =
+        files_below(&out).iter().map(|file| file.strip_prefix(&out).expect("below").to_owned()).collect();
+    assert_eq!(found, ["2-a.jpg", "2-lane/a.jpg", "a.jpg", "lane/a.jpg"].map(Path::new));
+    let bytes = |name: &str| std::fs::read(out.join(name)).expect("read");
+    assert!(bytes("a.jpg") == bytes("lane/a.jpg") && bytes("2-a.jpg") == bytes("2-lane/a.jpg"));
+    assert!(bytes("a.jpg") != bytes("2-a.jpg"));
+}
+
+#[test]
+fn a_long_path_does_not_break_the_table() {
+    let site = Site::new();
+    let name = format!("{}/{}/picture-7.jpg", "camera-with-a-long-name".repeat(2), "lane".repeat(9));
+    site.put(&name, &photo(1));
+    site.put("b.jpg", &photo(2));
+    let run = inspect(&[site.photos.path()], &[]);
+    let columns: Vec<_> =
+        run.stdout.lines().map(|line| line.find("x192").map(|at| line[..at].chars().count())).collect();
+    assert_eq!((columns.len(), columns[1]), (3, columns[2]), "{run:?}");
+    assert!(run.stdout.contains("/picture-7.jpg") && run.stdout.contains('…'));
+}

@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{Custodian, PASSPHRASE, capture, spliced};
+use common::{CHEAP, Custodian, PASSPHRASE, capture, spliced};
 use safelight::audit::{AuditLog, Details, LogKey, Look, PermittedKeys, Verb};
 use safelight::capture::{CaptureId, to_base32};
 use safelight::custody::{Passphrase, Quorum, RecipientKeys, SlotRole, SlotTerms};
@@ -212,7 +212,14 @@ fn python_reads_an_export_as_its_recipient() {
     for view in [View::Metadata, View::Scene, View::Full] {
         let keys = RecipientKeys::generate();
         let key_file = custodian.folder.path().join(format!("{}.key", view.name()));
-        keys.write(&key_file).expect("written");
+        // Sealed in one view: by a passphrase that some systems write in another way.
+        let sealing = Passphrase::new("Gr\u{fc}n correct battery staple".to_owned());
+        match view {
+            View::Scene => keys.write_sealed(&key_file, &sealing, CHEAP).expect("written"),
+            _ => keys.write(&key_file).expect("written"),
+        }
+        let phrase = custodian.folder.path().join("phrase");
+        fs::write(&phrase, "\u{feff}Gru\u{308}n correct battery staple\r\n").expect("written");
         let copy = custodian.folder.path().join(view.name());
         let request = Request {
             to: &keys.public(),
@@ -223,7 +230,9 @@ fn python_reads_an_export_as_its_recipient() {
             now: jiff::Timestamp::now(),
         };
         export(&vault, &custodian.keyring, &request, &copy).expect("exported");
-        let theirs = read(&python, &[&copy, Path::new("--recipient"), &key_file]).expect("the reader opens the copy");
+        let theirs =
+            read(&python, &[&copy, Path::new("--recipient"), &key_file, Path::new("--passphrase-file"), &phrase])
+                .expect("the reader opens the copy");
         assert_eq!(theirs.len(), 25);
         assert_eq!(theirs, ours(&copy, &PermittedKeys::own_copy(keys)), "{}", view.name());
     }

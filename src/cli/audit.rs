@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::remedies::stdout_failed;
-use super::terminal::{Page, grouped, json, tell};
+use super::terminal::{Page, count, json, tell};
 use super::unlock::UnlockArgs;
 use super::{Context, Failure, Outcome, target};
 use crate::audit::{AuditLog, AuditNote, AuditReport, Details, LogKey, Verification, verify};
@@ -161,7 +161,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             let details = Details { query: format!("before {before}"), ..Details::default() };
             let months = AuditLog::of(&custody).forget(&keyring, before, details)?;
             if !context.quiet {
-                tell!("The details of {months} months can no longer be read.");
+                tell!("The details of {} can no longer be read.", count(months as u64, "month"));
                 tell!("Copies of {} made before now still hold their keys.", custody.join("audit/keys").display());
             }
         }
@@ -204,7 +204,9 @@ impl Summary {
         let note = |note: &AuditNote| match note {
             AuditNote::ClockBack { index } => format!("the clock went back before entry {index}, which says so"),
             AuditNote::Finding { index, finding } => format!("entry {index} says that {}", finding.says()),
-            AuditNote::Waiting { entries } => format!("{entries} failed unlocks wait for the next unlock to sign them"),
+            AuditNote::Waiting { entries } => {
+                format!("waiting for the next unlock to sign: {}", count(*entries as u64, "failed unlock"))
+            }
         };
         Self {
             sound: report.is_sound(),
@@ -226,9 +228,9 @@ impl Summary {
         for note in &self.notes {
             writeln!(out, "note: {note}")?;
         }
-        let entries = grouped(self.entries);
+        let entries = count(self.entries, "entry");
         if let (Some(from), Some(to)) = (&self.from, &self.to) {
-            writeln!(out, "{entries} entries, from {from} to {to}")?;
+            writeln!(out, "{entries}, from {from} to {to}")?;
         }
         if self.sound {
             writeln!(out, "The log is whole{}.", if since { ", and continues the earlier checkpoint" } else { "" })?;

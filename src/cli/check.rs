@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::remedies::stdout_failed;
-use super::terminal::{Page, json};
+use super::terminal::{Page, count, json};
 use super::trust::PinArgs;
 use super::unlock::{SecondArgs, UnlockArgs};
 use super::{Context, Failure, Outcome, ledger};
@@ -155,9 +155,9 @@ fn print(out: &mut Page, report: &CheckReport, args: &Args, context: &Context) -
         writeln!(out, "note: {number} {what}")?;
     }
     let CheckReport { segments, bytes, journals, captures, .. } = report;
-    writeln!(out, "{segments} segments, {bytes} bytes, {journals} journals")?;
+    writeln!(out, "{}, {}, {}", count(*segments, "segment"), count(*bytes, "byte"), count(*journals, "journal"))?;
     if args.deep {
-        writeln!(out, "{captures} captures opened")?;
+        writeln!(out, "{} opened", count(*captures, "capture"))?;
     }
     match report.is_sound() {
         true if report.vouched => writeln!(out, "The vault is whole, and it is that of custodian {custodian}.")?,

@@ -299,9 +299,8 @@ fn recipient(
         ));
     }
     // Before anybody is asked to choose a passphrase.
-    if let Some(existing) = [private, &public].into_iter().find(|path| path.symlink_metadata().is_ok()) {
-        return Err(Failure::usage(format!("{} exists already", terminal::shown(existing)), "choose another name"));
-    }
+    target::must_be_new(private)?;
+    target::must_be_new(&public)?;
     let keys = RecipientKeys::generate();
     if unencrypted {
         keys.write(private)?;

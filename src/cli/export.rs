@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::ledger::EgressArgs;
 use super::remedies::stdout_failed;
 use super::search::{asked, time};
-use super::terminal::{json, tell};
+use super::terminal::{count, json, tell};
 use super::unlock::{SecondArgs, UnlockArgs};
 use super::{Context, Failure, Outcome, ledger};
 use crate::custody::RecipientPublicKey;
@@ -176,10 +176,10 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         };
         json(&summary).map_err(stdout_failed)?;
     } else if !context.quiet {
-        tell!("{} captures for the key {}", totals.captures, to.id());
-        tell!("{} segments, {} bytes in {}", totals.segments, totals.bytes, args.output.display());
+        tell!("{} for the key {}", count(totals.captures, "capture"), to.id());
+        tell!("{}, {} in {}", count(totals.segments, "segment"), count(totals.bytes, "byte"), args.output.display());
         if totals.expired > 0 {
-            tell!("{} captures were left out: their keys have expired", totals.expired);
+            tell!("{} left out: their keys have expired", count(totals.expired, "capture"));
         }
     }
     Ok(Outcome::Done)

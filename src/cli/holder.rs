@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::terminal::tell;
+use super::terminal::{count, tell};
 use super::trust::PinArgs;
 use super::unlock::{SecondArgs, UnlockArgs};
 use super::{Context, Failure, ledger, trust, unlock};
@@ -126,7 +126,7 @@ pub(super) fn open_vault(folder: &Path, holder: &mut Holder, context: &Context) 
             let Manifest { view, purpose, captures, .. } = &manifest;
             let day = manifest.created().strftime("%Y-%m-%d");
             tell!("export of {day} by custodian {custodian}");
-            tell!("view {view}, {captures} captures, purpose: {purpose}");
+            tell!("view {view}, {}, purpose: {purpose}", count(*captures, "capture"));
         }
         trust::remember(custodian, known, context);
     }

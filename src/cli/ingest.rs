@@ -274,7 +274,8 @@ fn report(
     }
     let seconds = summary.elapsed.as_secs_f64();
     let (rate, day) = (summary.images_per_second(), summary.images_per_day() / 1e6);
-    say(&format!("{} in {seconds:.1} s: {rate:.1} images/s, {day:.1} million a day", count(summary.images, "image")));
+    let rate = if rate > 0.0 { format!(": {rate:.1} images/s, {day:.1} million a day") } else { String::new() };
+    say(&format!("{} in {seconds:.1} s{rate}", count(summary.images, "image")));
     let mut parts =
         vec![format!("{} sealed", grouped(summary.sealed)), format!("{} blanked", count(summary.regions, "region"))];
     let rare = [

@@ -1,6 +1,7 @@
 //! `safelight inspect`.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use super::eyes::EyesArgs;
 use super::ingest::source_failure;
 use super::overlay::{Overlay, OverlayError};
 use super::remedies::stdout_failed;
-use super::terminal::{Page, chain, count, json_line, say, say_note, shown};
+use super::terminal::{Page, chain, count, ending, json_line, say, say_note, shown};
 use super::{Context, Failure, Outcome, Stop, interrupt};
 use crate::capture::{Region, RegionKind};
 use crate::frame::LumaSource;
@@ -87,8 +88,10 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     }
     let eyes = || -> Box<dyn Look> { Box::new(TrainedEyes::new(&nets)) };
     let mut tally = Tally { format, context, images: 0, failures: 0 };
-    for (path, source) in args.paths.iter().zip(&mut sources) {
-        let show = |image: &SourceImage, examined: Examined<'_>| show(image, examined, path, overlay.as_ref());
+    for ((path, source), copies) in args.paths.iter().zip(&mut sources).zip(apart(&args.paths)) {
+        let show = |image: &SourceImage, examined: Examined<'_>| {
+            show(image, examined, path, overlay.as_ref().map(|overlay| (overlay, copies.as_deref())))
+        };
         inspect(source, &eyes, &options, &stop, show, |inspected| tally.receive(inspected))?;
     }
     if stop.load(Ordering::Relaxed) {
@@ -128,12 +131,37 @@ fn make_overlay(out: &Path, sources: &[PathBuf]) -> Result<Overlay, Failure> {
     Ok(Overlay::new(out))
 }
 
-fn show(image: &SourceImage, examined: Examined<'_>, given: &Path, overlay: Option<&Overlay>) -> Shown {
+/// Under which name the copies of each path go, so that none of them has another's: none where there is one path only.
+fn apart(paths: &[PathBuf]) -> Vec<Option<PathBuf>> {
+    let mut taken = HashSet::new();
+    let mut name = |path: &PathBuf| {
+        let own = path.file_name().map_or_else(|| "images".to_owned(), |name| name.to_string_lossy().into_owned());
+        let numbered = (2..).map(|number| format!("{number}-{own}"));
+        // Some systems do not tell names apart by case.
+        let free = std::iter::once(own.clone()).chain(numbered).find(|name| taken.insert(name.to_lowercase()));
+        free.map(PathBuf::from)
+    };
+    if paths.len() == 1 { vec![None] } else { paths.iter().map(&mut name).collect() }
+}
+
+fn show(
+    image: &SourceImage,
+    examined: Examined<'_>,
+    given: &Path,
+    overlay: Option<(&Overlay, Option<&Path>)>,
+) -> Shown {
     let Examined { file, frame, regions, areas } = examined;
     // A file that was given by itself keeps the name by which it was given.
     let name = if image.path == given { given.to_owned() } else { image.name.clone() };
     let size = frame.size();
-    let drawn = overlay.map_or(Ok(()), |overlay| overlay.draw(&image.name, file, frame, &regions, &areas));
+    let drawn = overlay.map_or(Ok(()), |(overlay, copies)| {
+        let copy = match copies {
+            None => image.name.clone(),
+            Some(copies) if image.path == given => copies.to_owned(),
+            Some(copies) => copies.join(&image.name),
+        };
+        overlay.draw(&copy, file, frame, &regions, &areas)
+    });
     Shown { name, size, regions, areas, drawn }
 }
 
@@ -178,11 +206,15 @@ fn print_image(seen: &Shown) -> Result<(), Failure> {
         regions.iter().filter(|region| region.kind == RegionKind::Plate).map(plate_words).collect();
     let pixels = format!("{}x{}", size.width, size.height);
     let plates = if plates.is_empty() { "-".to_owned() } else { plates.join(", ") };
-    print_row([&shown(name), &pixels, &format!("{share:.1} %"), &faces.to_string(), &plates])
+    print_row([&ending(&shown(name), PATH_WIDTH), &pixels, &format!("{share:.1} %"), &faces.to_string(), &plates])
 }
 
+/// Columns of the table's first: longer paths lose their beginning, and --json has them whole.
+const PATH_WIDTH: usize = 46;
+
 fn print_row([path, pixels, blanked, faces, plates]: [&str; 5]) -> Result<(), Failure> {
-    writeln!(Page::default(), "{path:<46}  {pixels:>11}  {blanked:>7}  {faces:>5}  {plates}").map_err(stdout_failed)
+    writeln!(Page::default(), "{path:<PATH_WIDTH$}  {pixels:>11}  {blanked:>7}  {faces:>5}  {plates}")
+        .map_err(stdout_failed)
 }
 
 /// What a plate says and how sure that is, or that there is one.

@@ -45,7 +45,7 @@ mod unlock;
 pub struct Cli {
     #[command(subcommand)]
     verb: Verb,
-    /// Print the result as one JSON object on stdout
+    /// Print the result as JSON on stdout: one object, or for `inspect` one a line for each image
     #[arg(long, global = true)]
     json: bool,
     /// No progress and no summary, only errors

@@ -1,6 +1,5 @@
 //! `safelight open`.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;

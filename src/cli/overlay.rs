@@ -89,7 +89,8 @@ impl Measures {
     fn of(size: Size) -> Self {
         let long = size.width.max(size.height);
         let enlargement = LEGIBLE.div_ceil(long).min(MAX_ENLARGEMENT);
-        let screen = ((long * enlargement) as f32 / 1280.0).max(0.75);
+        // Larger ones are looked at piece by piece, where labels of the same share would hide what they stand beside.
+        let screen = ((long * enlargement) as f32 / 1280.0).clamp(0.75, 2.0);
         let scaled = |pixels: f32| (pixels * screen).round() as u32;
         Self { enlargement, text: 20.0 * screen, small_text: 12.0 * screen, line: scaled(2.0), stripe: scaled(7.0) }
     }
@@ -268,6 +269,12 @@ mod tests {
             [side(1280, 720), side(960, 20), side(612, 408), side(90, 160), side(1, 1)],
             [1280, 960, 1224, 540, 8]
         );
+    }
+
+    #[test]
+    fn labels_do_not_grow_with_large_pictures() {
+        let text = |side| Measures::of(Size::new(side, side * 3 / 4)).text;
+        assert!(text(2560) > text(1280) && text(12_000) == text(2560));
     }
 
     #[test]

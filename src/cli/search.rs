@@ -9,20 +9,26 @@ use serde::Serialize;
 use super::holder::{HolderArgs, open_vault};
 use super::ledger::EgressArgs;
 use super::remedies::stdout_failed;
-use super::terminal::{Page, count, json, tell};
+use super::terminal::{Page, count, grouped, json, tell};
 use super::{Context, Failure, Outcome};
 use crate::audit::{Details, Look, Verb};
-use crate::capture::{CaptureId, PlateText, RegionKind};
-use crate::pseudonym::{EpochKeys, Pseudonym, spellings};
+use crate::capture::{CaptureId, PlateError, PlateText, RegionKind};
+use crate::custody::Keyring;
+use crate::pseudonym::{EpochKeys, Pattern, Pseudonym, TooWide, spellings, within};
 use crate::vault::record::Status;
-use crate::vault::{Hit, Query};
+use crate::vault::{Found, Hit, Query};
 
 /// Arguments of `search`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Opens the catalogue and nothing else: neither pictures nor texts. Spellings that a reader confuses (O and 0, B and 8 …) \
-are tried too, and the exact one is listed first. A recipient has no plate key and searches by pseudonym. \
-Under dual control the search for a plate takes both holders: whoever has its keys alone could try all plates there are.
+Opens the catalogue and nothing else: neither pictures nor texts, nor names of files, which `open --identity` tells. \
+Spellings that a reader confuses (O and 0, B and 8 …) are tried too, and the exact one is listed first. Accents do not \
+count, and Cyrillic and Greek letters are the Latin ones that they look like. A recipient has no plate key and searches by \
+pseudonym. Under dual control the search for a plate takes both holders: whoever has its keys alone could try all plates \
+there are.
+
+The catalogue holds keyed hashes, so that of a pattern every spelling is tried, at most 10 million: four ? at a time, or as \
+many characters for a * as that allows, which is said.
 
 Example: safelight search --vault V --custody C --plate \"ABC 1234\" --from 2026-11-01")]
 pub struct Args {
@@ -31,12 +37,15 @@ pub struct Args {
     vault: PathBuf,
     #[command(flatten)]
     holder: HolderArgs,
-    /// Captures of this plate
+    /// Captures of this plate; ? stands for one character, * for any number
     #[arg(long, value_name = "TEXT", requires = "custody")]
     plate: Option<String>,
     /// The exact spelling only
     #[arg(long, requires = "plate")]
     exact: bool,
+    /// Plates with up to N characters put in, left out or exchanged, too
+    #[arg(long, value_name = "N", requires = "plate", conflicts_with = "exact", value_parser = clap::value_parser!(u8).range(1..=2))]
+    fuzzy: Option<u8>,
     /// Captures with this pseudonym, PL-… or FC-…
     #[arg(long, value_name = "PSEUDONYM", conflicts_with = "plate")]
     pseudonym: Option<String>,
@@ -66,8 +75,8 @@ pub(super) fn time(text: &str) -> Result<Timestamp, String> {
 
 /// Runs `search`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    let Args { vault, holder, plate, exact, pseudonym, from, to, site, egress } = args;
-    let plate = plate.as_deref().map(parse_plate).transpose()?;
+    let Args { vault, holder, plate, exact, fuzzy, pseudonym, from, to, site, egress } = args;
+    let plate = plate.as_deref().map(|text| Asked::parse(text, fuzzy)).transpose()?;
     let pseudonym = pseudonym.as_deref().map(parse_pseudonym).transpose()?;
     let mut holder = holder.unlock_to_search(&vault, plate.is_some(), egress.over_budget)?;
     let vault = open_vault(&vault, &mut holder, context)?;
@@ -76,7 +85,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     details.query = asked(from, to, site.as_deref(), exact);
     let mut query = Query { shown: pseudonym, from, to, site, ..Query::default() };
     let mut tried = Vec::new();
-    if let (Some(plate), Some(keyring)) = (&plate, holder.keyring()) {
+    if let (Some(Asked::Plate(plate)), Some(keyring)) = (&plate, holder.keyring()) {
         tried = spellings(plate);
         tried.truncate(if exact { 1 } else { usize::MAX });
         let epochs = keyring.search_keys()?;
@@ -84,7 +93,16 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         details.pseudonyms.extend(epochs.iter().map(|keys| keys.plate(plate).show(RegionKind::Plate).to_string()));
     }
     details.pseudonyms.extend(pseudonym.map(|(kind, wanted)| wanted.show(kind).to_string()));
-    let found = query.run(&vault, holder.keys())?;
+    let mut found = query.run(&vault, holder.keys())?;
+    let mut note = None;
+    if let (Some(asked), Some(keyring)) = (&plate, holder.keyring())
+        && !matches!(asked, Asked::Plate(_))
+    {
+        let Tried { texts, said } = asked.narrow(&mut found, keyring)?;
+        details.query =
+            [details.query, said.clone()].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
+        (tried, note) = (texts, Some(said));
+    }
     details.set_records(found.captures().map(|id| id.0));
     let look =
         Look { verb: Verb::Search, records: found.captures().len() as u64, purpose: None, details, over_budget: false };
@@ -99,13 +117,16 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         let answer = Answer {
             closed_segments: closed,
             expired_segments: expired,
-            hits: hits.iter().map(|hit| Row::of(hit, &tried)).collect(),
+            hits: hits.iter().map(|hit| Row::of(hit, plate.as_ref(), &tried)).collect(),
         };
         json(&answer)
     } else {
-        print(&mut out, &hits, &tried, [closed, expired], context)
+        print(&mut out, &hits, (plate.as_ref(), &tried), [closed, expired], context)
     };
     printed.map_err(stdout_failed)?;
+    if let (Some(said), false) = (note, context.quiet) {
+        tell!("{said}");
+    }
     Ok(Outcome::Done)
 }
 
@@ -119,9 +140,87 @@ pub(super) fn asked(from: Option<Timestamp>, to: Option<Timestamp>, site: Option
     words.join(", ")
 }
 
-fn parse_plate(text: &str) -> Result<PlateText, Failure> {
-    PlateText::canonical(text)
-        .ok_or_else(|| Failure::usage("this is no plate", "give 1 to 16 Latin letters and digits; signs do not count"))
+/// What `--plate` asks for.
+enum Asked {
+    /// One plate, and what it may have been read as.
+    Plate(PlateText),
+    /// A plate of which not all is known.
+    Pattern(Pattern),
+    /// A plate and all that are so many changes away.
+    Near(PlateText, u8),
+}
+
+/// What came of trying many spellings.
+struct Tried {
+    /// Those that the catalogue knows.
+    texts: Vec<PlateText>,
+    /// How many there were, in words, without any plate.
+    said: String,
+}
+
+/// More are not tried, over all epochs: a second of all processors' time.
+const MOST_TRIED: u64 = 10_000_000;
+
+impl Asked {
+    fn parse(text: &str, fuzzy: Option<u8>) -> Result<Self, Failure> {
+        match (Pattern::parse(text)?, fuzzy) {
+            (Some(pattern), None) => Ok(Self::Pattern(pattern)),
+            (Some(_), Some(_)) => {
+                Err(Failure::usage("a pattern cannot be fuzzy", "give --fuzzy, or ? and *, not both"))
+            }
+            (None, Some(changes)) => Ok(Self::Near(PlateText::asked(text)?, changes)),
+            (None, None) => Ok(Self::Plate(PlateText::asked(text)?)),
+        }
+    }
+
+    /// Keeps the captures whose plates fit. Of every spelling the pseudonym is looked up among those that were found.
+    fn narrow(&self, found: &mut Found, keyring: &Keyring) -> Result<Tried, Failure> {
+        let plates = found.plates();
+        let epochs = keyring.search_keys()?;
+        let keys: Vec<_> = epochs.iter().filter_map(|keys| Some((keys, plates.get(&keys.epoch())?))).collect();
+        let known = |text: &PlateText| keys.iter().any(|(keys, known)| known.contains(&keys.plate(text)));
+        let most = MOST_TRIED / keys.len().max(1) as u64;
+        let tried = match self {
+            Self::Plate(plate) => Tried { texts: vec![plate.clone()], said: String::new() },
+            Self::Pattern(pattern) => {
+                let candidates = pattern.candidates(most)?;
+                let reach = candidates.reach.map(|most| format!(", a * as up to {}", count(most as u64, "character")));
+                let said = format!("pattern of {}{}", count(candidates.count, "spelling"), reach.unwrap_or_default());
+                Tried { texts: candidates.matching(known), said }
+            }
+            Self::Near(plate, changes) => {
+                let near = within(plate, usize::from(*changes), most)?;
+                let said =
+                    format!("{} within {}", count(near.len() as u64, "spelling"), count((*changes).into(), "change"));
+                Tried { texts: near.into_iter().map(|(text, _)| text).filter(|text| known(text)).collect(), said }
+            }
+        };
+        found.narrow(&pseudonyms_of(&tried.texts, &epochs));
+        Ok(tried)
+    }
+
+    /// Whether this is the very plate that was asked for.
+    fn is(&self, spelling: &str) -> bool {
+        matches!(self, Self::Plate(plate) | Self::Near(plate, _) if plate.expose() == spelling)
+    }
+}
+
+impl From<PlateError> for Failure {
+    fn from(error: PlateError) -> Self {
+        Self::usage(
+            error.to_string(),
+            "give 1 to 16 Latin letters and digits, ? for one and * for any number; signs between do not count",
+        )
+    }
+}
+
+impl From<TooWide> for Failure {
+    fn from(error: TooWide) -> Self {
+        Self::usage(
+            format!("the pattern stands for more than the {} spellings that are tried for it", grouped(error.most)),
+            "give more of the plate, or less time with --from and --to: each epoch is tried by itself",
+        )
+    }
 }
 
 fn parse_pseudonym(text: &str) -> Result<(RegionKind, Pseudonym), Failure> {
@@ -183,7 +282,7 @@ struct MatchRow {
 }
 
 impl Row {
-    fn of(hit: &Hit, tried: &[PlateText]) -> Self {
+    fn of(hit: &Hit, asked: Option<&Asked>, tried: &[PlateText]) -> Self {
         let record = &hit.record;
         let region = |region: &crate::vault::record::RegionRecord| {
             let kind = if region.kind == 0 { RegionKind::Plate } else { RegionKind::Face };
@@ -200,7 +299,7 @@ impl Row {
             readable: record.status == Status::Examined,
             regions: record.regions.iter().map(region).collect(),
             matched: hit.matched.map(|matched| MatchRow {
-                exact: matched.rank == 0,
+                exact: tried.get(matched.rank).is_some_and(|text| asked.is_some_and(|asked| asked.is(text.expose()))),
                 spelling: tried.get(matched.rank).map(|text| text.expose().to_owned()).unwrap_or_default(),
                 probability: f32::from(matched.probability) / 100.0,
                 region: matched.region,
@@ -218,7 +317,7 @@ fn shown_time(milliseconds: i64) -> String {
 fn print(
     out: &mut Page,
     hits: &[Hit],
-    tried: &[PlateText],
+    (asked, tried): (Option<&Asked>, &[PlateText]),
     [closed, expired]: [usize; 2],
     context: &Context,
 ) -> std::io::Result<()> {
@@ -226,7 +325,7 @@ fn print(
         writeln!(out, "{:26}  {:20}  {:14}  {:6}  {:3}  FOUND", "RECORD", "CAPTURED", "SITE", "LANE", "DIR")?;
     }
     for hit in hits {
-        let row = Row::of(hit, tried);
+        let row = Row::of(hit, asked, tried);
         let word = |word: &Option<String>| word.clone().unwrap_or_else(|| "-".to_owned());
         let found = match &row.matched {
             Some(matched) if matched.exact => format!("read as asked, {:.0} %", matched.probability * 100.0),
@@ -248,7 +347,10 @@ fn print(
         )?;
     }
     if !context.quiet {
-        tell!("{} captures", hits.len());
+        tell!("{}", count(hits.len() as u64, "capture"));
+        if !hits.is_empty() {
+            tell!("`safelight open --identity` tells the name of the file that a record came from");
+        }
         if expired > 0 {
             tell!("{} expired: nobody can search them any more", count(expired as u64, "segment"));
         }

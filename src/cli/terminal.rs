@@ -179,9 +179,20 @@ pub fn bytes(number: u64) -> impl fmt::Display {
     format!("{value:.decimals$} {unit}")
 }
 
-/// `1 image`, `2 images`.
+/// `1 image`, `2 images`; `1 entry`, `2 entries`.
 pub fn count(number: u64, one: &str) -> String {
-    format!("{} {one}{}", grouped(number), if number == 1 { "" } else { "s" })
+    match one.strip_suffix('y').filter(|stem| number != 1 && !stem.ends_with(['a', 'e', 'o', 'u'])) {
+        Some(stem) => format!("{} {stem}ies", grouped(number)),
+        None => format!("{} {one}{}", grouped(number), if number == 1 { "" } else { "s" }),
+    }
+}
+
+/// A text in at most so many characters: of what is too long, the end, which tells names apart.
+pub fn ending(text: &str, most: usize) -> String {
+    match text.chars().count().checked_sub(most).filter(|&over| over > 0) {
+        None => text.to_owned(),
+        Some(over) => std::iter::once('…').chain(text.chars().skip(over + 1)).collect(),
+    }
 }
 
 /// A run's voice on the terminal: a line for each thing that the operator should know, and a bar with rate and time
@@ -291,6 +302,9 @@ mod tests {
             ["0 B", "999 B", "1.0 kB", "100 kB", "123 MB"]
         );
         assert_eq!([0, 1, 2].map(|n| count(n, "image")), ["0 images", "1 image", "2 images"]);
+        assert_eq!([1, 2].map(|n| count(n, "entry")), ["1 entry", "2 entries"]);
+        assert_eq!(count(2, "day"), "2 days");
+        assert_eq!(["a/bcd", "xa/bcd"].map(|path| ending(path, 5)), ["a/bcd", "…/bcd"]);
     }
 
     #[test]

@@ -9,7 +9,6 @@ use jiff::{SignedDuration, Timestamp};
 use zeroize::Zeroize;
 
 use super::body::{BucketBody, ExpiredBody};
-use super::file;
 use super::keyring::{Keyring, KeyringError};
 use super::policy::Month;
 use crate::seal::{BucketId, Capability, KeyId};

@@ -50,7 +50,7 @@ pub enum PackError {
     #[error("this site pack was altered or cut: its signature does not hold")]
     Damaged,
     /// The pseudonym epoch that it is for is over, and its time with it.
-    #[error("this site pack expired on {until}, with pseudonym epoch {epoch}")]
+    #[error("this site pack expired on {until:.0}, with pseudonym epoch {epoch}")]
     EpochOver {
         /// The pack's epoch.
         epoch: u32,
@@ -58,13 +58,13 @@ pub enum PackError {
         until: Timestamp,
     },
     /// Its time is over.
-    #[error("this site pack expired on {until}")]
+    #[error("this site pack expired on {until:.0}")]
     Expired {
         /// When it expired.
         until: Timestamp,
     },
     /// Its time has not begun, or this machine's clock is behind.
-    #[error("this site pack is for the time from {from} on, and this machine's clock says {now}")]
+    #[error("this site pack is for the time from {from:.0} on, and this machine's clock says {now:.0}")]
     NotYetValid {
         /// When it was issued, or its epoch begins.
         from: Timestamp,

@@ -21,6 +21,7 @@ use crate::capture::CaptureId;
 use crate::custody::OpeningKeys;
 use crate::pseudonym::{Canary, CanaryKey};
 use crate::seal::{Capability, CustodyId, KeyId, SegmentId, VaultId};
+use crate::sheet;
 use crate::vault::record::{CatalogueRecord, Status};
 use crate::vault::{OpenError, OpeningVault, StraySegment};
 
@@ -466,7 +467,7 @@ impl<'a, 'o> Tally<'a, 'o> {
             }
             let time = record.captured_at.and_then(|at| Timestamp::from_millisecond(at).ok());
             let time = time.map(|time| time.to_string()).unwrap_or_default();
-            let word = |word: &Option<String>| word.as_deref().unwrap_or_default().replace([',', '"', '\n'], " ");
+            let word = |word: &Option<String>| sheet::cell(word.as_deref().unwrap_or_default());
             let (site, lane) = (word(&record.site), word(&record.lane));
             writeln!(out, "{},{time},{site},{lane}", CaptureId(record.id)).map_err(ImpactError::Captures)?;
         }

@@ -157,10 +157,16 @@ impl Captures {
                 lane: word(2),
                 direction: word(3),
                 class: word(5),
-                captured_at: match cell(4).map(str::parse) {
+                captured_at: match cell(4).map(str::parse::<jiff::Timestamp>) {
                     None => None,
                     Some(Ok(time)) if is_plausible(time) => Some(time),
                     Some(Ok(_)) => return Err(CapturesError::Year { path: path.to_owned(), line }),
+                    // Beyond what is a time at all: the last one of some systems' calendars, and one before the first.
+                    Some(Err(_))
+                        if cell(4).is_some_and(|cell| cell.starts_with("9999-") || cell.starts_with("0000-")) =>
+                    {
+                        return Err(CapturesError::Year { path: path.to_owned(), line });
+                    }
                     Some(Err(_)) => return Err(CapturesError::Timestamp { path: path.to_owned(), line }),
                 },
             };

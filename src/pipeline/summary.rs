@@ -108,10 +108,11 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Images dealt with in a second.
+    /// Images looked at in a second: what was skipped or could not be read says nothing about that.
     pub fn images_per_second(&self) -> f64 {
         let seconds = self.elapsed.as_secs_f64();
-        if seconds > 0.0 { self.images as f64 / seconds } else { 0.0 }
+        let looked_at = self.images.saturating_sub(self.skipped + self.failed);
+        if seconds > 0.0 { looked_at as f64 / seconds } else { 0.0 }
     }
 
     /// The same rate over a day.

@@ -5,6 +5,7 @@
 //! export has its own; all are random. Owns what keys make of inputs; knows nothing of who holds the keys.
 
 mod canary;
+mod pattern;
 mod spelling;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use crate::capture::{PlateText, RegionKind, to_base32};
 use crate::seal::secret_key;
 
 pub use canary::{Canary, CanaryKey};
+pub use pattern::{Candidates, Pattern, TooWide, within};
 pub use spelling::{MAX_SPELLINGS, spellings};
 
 /// What stands for a plate or a face.

@@ -81,6 +81,25 @@ impl Found {
         Ok(self.hits)
     }
 
+    /// The pseudonyms of plates that they carry, by epoch.
+    pub fn plates(&self) -> HashMap<u32, HashSet<Pseudonym>> {
+        let mut plates = HashMap::<u32, HashSet<Pseudonym>>::new();
+        for Hit { record, .. } in &self.hits {
+            let regions = record.regions.iter().filter(|region| region.kind == 0);
+            let values = regions.flat_map(|region| &region.pseudonyms).map(|pseudonym| Pseudonym(pseudonym.value));
+            plates.entry(record.epoch).or_default().extend(values);
+        }
+        plates
+    }
+
+    /// Keeps what has one of these pseudonyms, as [`Query::pseudonyms`] would have.
+    pub fn narrow(&mut self, wanted: &HashMap<u32, HashMap<Pseudonym, usize>>) {
+        self.hits.retain_mut(|hit| {
+            hit.matched = wanted.get(&hit.record.epoch).and_then(|wanted| best_match(&hit.record, wanted));
+            hit.matched.is_some()
+        });
+    }
+
     /// The same for what has a permit of its own. Not for `cli`.
     pub(crate) fn into_hits(self) -> Vec<Hit> {
         self.hits

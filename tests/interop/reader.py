@@ -3,7 +3,7 @@
 
     reader.py VAULT --custody DIR --passphrase-file FILE [--second-passphrase-file FILE]
     reader.py VAULT --custody DIR --share FILE --share FILE …
-    reader.py EXPORT --recipient partner.key
+    reader.py EXPORT --recipient partner.key [--passphrase-file FILE]
 
 Prints one JSON object a capture: its catalogue record, and length and BLAKE3 of what the scene and the identity hold.
 Every original that the given keys allow to restore is restored and compared with its BLAKE3.
@@ -15,6 +15,7 @@ import hashlib
 import json
 import struct
 import sys
+import unicodedata
 from pathlib import Path
 
 from blake3 import blake3
@@ -172,6 +173,19 @@ def epoch_keys(epoch, body, version, custody, lock):
     return keys and [keys[:32], keys[32:]]
 
 
+def stretched(passphrase, parameters):
+    """The key that a passphrase gives with a slot's or a file's parameters."""
+    (cost, salt) = (parameters[n] for n in range(2))
+    argon = Argon2id(salt=salt, length=32, iterations=cost[1], lanes=cost[2], memory_cost=cost[0])
+    return argon.derive(passphrase)
+
+
+def passphrase_in(path):
+    """A passphrase as a file holds it: without a byte order mark before and line ends behind it, composed."""
+    text = Path(path).read_bytes().decode("utf-8-sig").rstrip("\r\n")
+    return unicodedata.normalize("NFC", text).encode()
+
+
 def guarded_key(slots, role, credential, custody):
     """What the first slot of that role guards which the credential, a passphrase or shares, opens."""
     for slot in slots:
@@ -179,9 +193,7 @@ def guarded_key(slots, role, credential, custody):
             continue
         kind, slot_id, parameters, wrapped = (slot[n] for n in range(4))
         if kind == 1 and isinstance(credential, bytes):
-            (cost, salt) = (cbor(parameters)[n] for n in range(2))
-            argon = Argon2id(salt=salt, length=32, iterations=cost[1], lanes=cost[2], memory_cost=cost[0])
-            slot_key = argon.derive(credential)
+            slot_key = stretched(credential, cbor(parameters))
         elif kind == 2 and isinstance(credential, list):
             slot_key = from_shares(credential, cbor(parameters), custody, slot_id)
         else:
@@ -254,11 +266,20 @@ def from_shares(shares, parameters, custody, slot_id):
     return bytes(key)
 
 
-def recipient_keys(path):
+def recipient_keys(path, passphrase):
     data = Path(path).read_bytes()
-    must(data[:12] == b"SLSEC\r\n\x1a\x01\0\x01\0" and len(data) == 76, "not a recipient's private key")
+    must(data[:8] == b"SLSEC\r\n\x1a" and data[10:12] == b"\x01\0", "not a recipient's private key")
     must(blake3(data[:-32]).digest() == data[-32:], "key file damaged")
-    private = data[12:44]
+    version, content = struct.unpack_from("<H", data, 8)[0], data[12:-32]
+    if version == 1:
+        private = content
+    else:
+        must(version == 2, "key file of another version")
+        claimed, length = content[:16], struct.unpack_from("<H", content, 16)[0]
+        key = stretched(passphrase, cbor(content[18 : 18 + length]))
+        private = opened(key, b"safelight v1 recipient key\0" + data[8:12] + claimed, content[18 + length :])
+        must(key_id(private) == claimed, "key file's claim")
+    must(len(private) == 32, "private key's length")
     return {key_id(private): private}
 
 
@@ -517,10 +538,10 @@ def main():
     parser.add_argument("--second-passphrase-file")
     parser.add_argument("--recipient")
     args = parser.parse_args()
+    passphrase = lambda path: path and passphrase_in(path)
     if args.recipient:
-        keys, trusted = recipient_keys(args.recipient), None
+        keys, trusted = recipient_keys(args.recipient, passphrase(args.passphrase_file)), None
     else:
-        passphrase = lambda path: path and Path(path).read_bytes().rstrip(b"\r\n")
         shares = [share(Path(path).read_text("utf-8")) for path in args.share or []]
         credential = shares or passphrase(args.passphrase_file)
         keys, trusted = keyring_keys(args.custody, credential, passphrase(args.second_passphrase_file))

@@ -466,7 +466,8 @@ mod tests {
     fn a_slot_of_the_first_version_opens_and_gets_its_key_pair() {
         let key = GuardedKey::generate();
         let mut slot = slot(&key);
-        let slot_key = slot.slot_key((&passphrase("correct horse")).into(), CUSTODY).expect("a passphrase slot");
+        let parameters: PassphraseParameters = minicbor::decode(&slot.parameters).expect("a passphrase slot");
+        let slot_key = parameters.stretch(&passphrase("correct horse")).expect("a key");
         slot.pair = None;
         slot.wrapped = cobblestone::encrypt(&slot_key.cipher(), &slot.first_version_context(CUSTODY), key.expose())
             .expect("32 bytes");
