@@ -2,8 +2,8 @@
 //!
 //! | view | the recipient opens | not in the copy at all |
 //! |---|---|---|
-//! | [`View::Metadata`] | when (to the hour), where, pseudonyms | boxes, sizes, lanes, pictures, texts |
-//! | [`View::Scene`] | the same, boxes, and the redacted pictures | lanes, texts, originals |
+//! | [`View::Metadata`] | when (to the hour), where, pseudonyms | boxes, sizes, lanes, confidence, second readings, pictures, texts |
+//! | [`View::Scene`] | the same, boxes, and the redacted pictures | lanes, confidence, second readings, texts, originals |
 //! | [`View::Full`] | everything, the original included | – |
 //!
 //! Ids are new (and are canaries, which name the copy to the custodian if they ever leak), order is shuffled, and pseudonyms are derived again under a key of this export alone: two copies cannot
@@ -353,14 +353,27 @@ fn catalogue_for(
         numbers.insert(at as u32, regions.len() as u32);
         let kind = kind_of(region);
         let mut copy = region.clone();
+        if request.view != View::Full {
+            // How sure the eyes were, and of how many readings, tells captures apart as a fingerprint does.
+            copy.score = 0;
+            copy.pseudonyms.truncate(1);
+            copy.pseudonyms.iter_mut().for_each(|pseudonym| pseudonym.probability = 0);
+        }
         for pseudonym in &mut copy.pseudonyms {
             pseudonym.value = domain.rederive(record.epoch, kind, pseudonym.value);
         }
         if request.view == View::Metadata {
-            // A box, to the pixel, is a fingerprint of the picture.
-            (copy.bounds, copy.blank, copy.score) = ([0; 4], None, copy.score / 10 * 10);
+            // So does a box, to the pixel; and without it, a region without a pseudonym is no more than a number.
+            (copy.bounds, copy.blank) = ([0; 4], None);
+            if copy.pseudonyms.is_empty() {
+                continue;
+            }
         }
         regions.push(copy);
+    }
+    if request.view == View::Metadata {
+        // The eyes' order is the picture's, and the same in every copy.
+        regions.sort_by_key(|region| (region.kind, region.pseudonyms.first().map(|pseudonym| pseudonym.value)));
     }
     if let Some(identity) = identity {
         identity.plates.retain_mut(|plate| {
