@@ -6,18 +6,20 @@ mod common;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
+use common::itinerary::Itinerary;
 use common::{Custodian, capture, files_below};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use safelight::breach::{
     Assessment, Attack, Budget, Evidence, Game, Plan, Scorer, StoreKind, Suite, Target, Truth, Verdict, baselines,
     results,
 };
 use safelight::capture::PlateText;
-use safelight::custody::RecipientKeys;
+use safelight::custody::{PackRequest, Passphrase, RecipientKeys, SlotRole, SlotTerms};
 use safelight::export::{Regions, Request, View, export};
 use safelight::seal::Capability;
-use safelight::vault::record::PseudonymRecord;
+use safelight::vault::record::{CaptureRecord, PseudonymRecord, RegionRecord, Status};
 use safelight::vault::{OpeningVault, Query, SealingOptions, SealingVault, Trust};
 use safelight::vision::Nets;
 
@@ -32,8 +34,7 @@ fn copy_all(from: &Path, to: &Path) {
 }
 
 fn plan(truth: &Truth) -> Plan<'_> {
-    let budget = Budget { time: Duration::from_secs(20), candidates: 40_000_000 };
-    Plan { truth: Some(truth), budget, ..Plan::default() }
+    Plan { truth: Some(truth), budget: Budget { candidates: 40_000_000 }, ..Plan::default() }
 }
 
 fn game(assessment: &Assessment, attack: Attack) -> &Game {
@@ -81,6 +82,7 @@ fn every_attack_that_applies_breaks_both_baselines_and_none_the_vault() {
         fs::create_dir_all(copy.parent().expect("a folder")).expect("made");
         export(&vault, &custodian.keyring, &request, &copy).expect("exported");
         partner.write(&folder.join(format!("partners/{i}.key"))).expect("written");
+        copy_all(&copy, &folder.join(format!("copies/{i}")));
     }
     let plain = baselines::plain(&folder.join("photos"), &truth, &folder.join("plain")).expect("built");
     let naive = baselines::naive(&folder.join("photos"), &truth, &folder.join("naive")).expect("built");
@@ -89,14 +91,14 @@ fn every_attack_that_applies_breaks_both_baselines_and_none_the_vault() {
     let canaries = custodian.keyring.canaries();
     let nets = Nets::builtin();
     let suite = Suite {
-        truth: &truth,
+        truth: Some(&truth),
         photographs: &folder.join("photos"),
         scorer: Some(Scorer { keys: &keys, canaries: &canaries, vault: &vault }),
         nets: &nets,
         looks: IMAGES,
     };
     let attack = |stolen: &str, kind, names: &[String]| {
-        let target = Target { stolen: &folder.join(stolen), kind, names };
+        let target = Target { stolen: &[folder.join(stolen)], kind, names };
         suite.attack(&target, &plan(&truth), &|_, _| {}).expect("attacked")
     };
 
@@ -113,12 +115,23 @@ fn every_attack_that_applies_breaks_both_baselines_and_none_the_vault() {
 
     let held = attack("stolen", StoreKind::Other, &[]);
     assert!(!held.is_breached());
-    for (finding, result) in held.findings.iter().zip(results(&held, &truth)) {
+    for (finding, result) in held.findings.iter().zip(results(&held, Some(&truth))) {
         let tried = finding.verdict != Verdict::NotTried;
         assert!(!tried || finding.verdict == Verdict::Nothing, "{:?}: {}", finding.attack, finding.evidence);
         assert!(result.corrected.is_none_or(|p| p >= 0.01), "{:?}: {}", finding.attack, finding.evidence);
     }
     assert!(game(&held, Attack::Tampering).tried >= 15, "{:?}", game(&held, Attack::Tampering));
+
+    // Copies without the keys to them.
+    let copies = attack("copies", StoreKind::Other, &[]);
+    assert!(!copies.is_breached());
+    for finding in &copies.findings {
+        let held = matches!(finding.verdict, Verdict::Nothing | Verdict::NotTried);
+        assert!(held, "{:?}: {}", finding.attack, finding.evidence);
+    }
+    for tried in [Attack::Randomness, Attack::Plates, Attack::FileNames, Attack::Moments, Attack::Sizes] {
+        assert_eq!(verdict(&copies, tried), Verdict::Nothing, "{tried:?}");
+    }
 
     let partners = attack("partners", StoreKind::Other, &[]);
     assert_eq!(verdict(&partners, Attack::Linking), Verdict::Nothing, "{:?}", game(&partners, Attack::Linking));
@@ -168,13 +181,13 @@ fn a_stolen_pseudonym_key_reaches_its_own_epoch_and_no_other() {
     let home = OpeningVault::open(&custodian.vault(), Trust::Nobody).expect("the vault opens");
     let nets = Nets::builtin();
     let suite = Suite {
-        truth: &truth,
+        truth: Some(&truth),
         photographs: folder,
         scorer: Some(Scorer { keys: &keys, canaries: &canaries, vault: &home }),
         nets: &nets,
         looks: 1,
     };
-    let target = Target { stolen: &stolen, kind: StoreKind::Other, names: &[] };
+    let target = Target { stolen: &[stolen], kind: StoreKind::Other, names: &[] };
     let got = suite.attack(&target, &plan(&truth), &|_, _| {}).expect("attacked");
     let epochs = game(&got, Attack::Epochs);
     assert_eq!((epochs.won, epochs.tried), (0, 40));
@@ -182,4 +195,299 @@ fn a_stolen_pseudonym_key_reaches_its_own_epoch_and_no_other() {
     // Sealed as they are, not even the pack's own epoch falls.
     assert_eq!(verdict(&got, Attack::Pseudonyms), Verdict::Nothing);
     assert!(!got.is_breached());
+}
+
+/// Captures as different as photographs make them, so many an hour; nothing repeats that was not granted.
+fn passages(captures: u64, an_hour: u64) -> (Custodian, OpeningVault) {
+    let mut rng = ChaCha8Rng::seed_from_u64(31);
+    sealed((0..captures).map(|number| {
+        let mut record = capture(number, Some("visitor"));
+        let catalogue = &mut record.catalogue;
+        catalogue.status = Status::Examined;
+        catalogue.captured_at = Some(FIRST_HOUR + number as i64 * (3_600_000 / an_hour as i64));
+        catalogue.regions = (0..rng.random_range(1..=3)).map(|n| region(n, &mut rng)).collect();
+        differ(record, &mut rng)
+    }))
+}
+
+/// A whole hour.
+const FIRST_HOUR: i64 = 1_700_000_000_000 / 3_600_000 * 3_600_000;
+
+fn region(n: usize, rng: &mut ChaCha8Rng) -> RegionRecord {
+    let readings = if n == 0 { rng.random_range(0..=3) } else { 1 };
+    let reading = |_| PseudonymRecord { value: rng.random(), probability: rng.random_range(1..=100) };
+    let pseudonyms = (0..readings).map(reading).collect();
+    RegionRecord { kind: u8::from(n > 0), bounds: [0; 4], score: rng.random_range(3..=99), pseudonyms, blank: None }
+}
+
+/// Sizes and boxes of a picture like no other.
+fn differ(mut record: CaptureRecord, rng: &mut ChaCha8Rng) -> CaptureRecord {
+    (record.catalogue.width, record.catalogue.height) = [(1280, 720), (1920, 1080)][rng.random_range(0..2)];
+    for region in &mut record.catalogue.regions {
+        let mut edge = || rng.random_range(10..700);
+        region.bounds = [edge(), edge(), edge(), edge()];
+        region.blank = Some([edge(), edge(), edge(), edge()]);
+    }
+    record
+}
+
+fn sealed(captures: impl Iterator<Item = CaptureRecord>) -> (Custodian, OpeningVault) {
+    let custodian = Custodian::new();
+    let mut vault =
+        SealingVault::open(&custodian.vault(), &custodian.pack, SealingOptions::default()).expect("the vault opens");
+    captures.for_each(|record| vault.append(record).expect("a capture is taken"));
+    vault.finish().expect("the vault closes");
+    let vault = OpeningVault::open(&custodian.vault(), Trust::Nobody).expect("the vault opens");
+    (custodian, vault)
+}
+
+/// What the suite says of joining two copies, for two recipients whose keys lie beside them.
+fn joined(custodian: &Custodian, vault: &OpeningVault, copies: [(View, Regions); 2]) -> (Game, Verdict) {
+    let folder = custodian.folder.path();
+    let loot = tempfile::tempdir_in(folder).expect("a folder");
+    for (i, (view, regions)) in copies.into_iter().enumerate() {
+        let partner = RecipientKeys::generate();
+        let request = Request {
+            to: &partner.public(),
+            view,
+            regions,
+            purpose: "a test",
+            query: &Query::default(),
+            now: jiff::Timestamp::now(),
+        };
+        export(vault, &custodian.keyring, &request, &loot.path().join(i.to_string())).expect("exported");
+        partner.write(&loot.path().join(format!("{i}.key"))).expect("written");
+    }
+    fs::write(folder.join("truth.jsonl"), "{\"path\":\"0.jpg\",\"regions\":[]}\n").expect("written");
+    let truth = Truth::read(&folder.join("truth.jsonl")).expect("the truth");
+    let keys = custodian.keyring.opening_keys(&Capability::ALL);
+    let canaries = custodian.keyring.canaries();
+    let nets = Nets::builtin();
+    let suite = Suite {
+        truth: Some(&truth),
+        photographs: folder,
+        scorer: Some(Scorer { keys: &keys, canaries: &canaries, vault }),
+        nets: &nets,
+        looks: 1,
+    };
+    let target = Target { stolen: &[loot.path().to_owned()], kind: StoreKind::Other, names: &[] };
+    let got = suite.attack(&target, &plan(&truth), &|_, _| {}).expect("attacked");
+    (game(&got, Attack::Linking).clone(), verdict(&got, Attack::Linking))
+}
+
+const METADATA: (View, Regions) = (View::Metadata, Regions::All);
+const PLATES: (View, Regions) = (View::Metadata, Regions::Plates);
+const FACES: (View, Regions) = (View::Metadata, Regions::Faces);
+const SCENES: (View, Regions) = (View::Scene, Regions::All);
+
+#[test]
+fn two_copies_join_no_further_than_what_was_granted() {
+    let (custodian, vault) = passages(600, 5);
+    for (name, copies) in [("metadata", [METADATA; 2]), ("mixed", [METADATA, SCENES])] {
+        let (game, verdict) = joined(&custodian, &vault, copies);
+        assert_eq!(game.tried, 600, "{name}");
+        assert_eq!(verdict, Verdict::Nothing, "{name}: {game:?}");
+        assert!((game.rate() - game.chance).abs() < 0.1, "{name}: {game:?}");
+        assert!((0.2..0.75).contains(&game.chance), "hour, place and counts narrow five captures down: {game:?}");
+        assert!(game.about.contains("alone join 20.0 %"), "{game:?}");
+    }
+    // The same attack joins nearly all where boxes are in the records, as beside pictures they are.
+    let (game, verdict) = joined(&custodian, &vault, [SCENES; 2]);
+    assert!(game.rate() > 0.95 && game.granted && game.about.contains("alike"), "{game:?}");
+    assert_eq!(verdict, Verdict::Residual);
+}
+
+/// Prints the table of docs and SECURITY.md: `cargo test --release --test breach five_thousand -- --ignored --nocapture`.
+#[test]
+#[ignore = "takes minutes"]
+fn five_thousand_captures_join_no_further_than_what_was_granted() {
+    let mut rng = ChaCha8Rng::seed_from_u64(32);
+    let mut itinerary = Itinerary::new(2019, 5000);
+    let keys = Custodian::new();
+    let six_weeks: Vec<_> =
+        (0..5000).map(|number| differ(itinerary.capture(number, keys.pack.epoch_keys()), &mut rng)).collect();
+    let stores = [
+        ("six weeks, 5 an hour", sealed(six_weeks.into_iter())),
+        ("5 an hour", passages(5000, 5)),
+        ("20 an hour", passages(5000, 20)),
+        ("100 an hour", passages(5000, 100)),
+    ];
+    for (store, (custodian, vault)) in &stores {
+        for (pair, copies) in [
+            ("metadata and metadata", [METADATA; 2]),
+            ("plates and plates", [PLATES; 2]),
+            ("plates and faces", [PLATES, FACES]),
+            ("metadata and scenes", [METADATA, SCENES]),
+            ("scenes and scenes", [SCENES; 2]),
+        ] {
+            let (game, verdict) = joined(custodian, vault, copies);
+            println!(
+                "{store:<22} {pair:<22} {:>6} of {:>5}: {:>5.1} %, granted {:>5.1} %, p {:.2}, {}: {}",
+                game.won,
+                game.tried,
+                game.rate() * 100.0,
+                game.chance * 100.0,
+                game.p,
+                verdict.name(),
+                game.about
+            );
+            let pictures = copies == [SCENES; 2];
+            assert_eq!(verdict, if pictures { Verdict::Residual } else { Verdict::Nothing }, "{game:?}");
+        }
+    }
+}
+
+fn told(folder: &Path, arguments: &[&str]) -> serde_json::Value {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
+    let output = command.current_dir(folder).args(["breach", "--json", "--tries", "40"]).args(arguments).output();
+    let output = output.expect("started");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("one object")
+}
+
+fn evidence<'v>(told: &'v serde_json::Value, attack: &str, evidence: &str) -> &'v serde_json::Value {
+    let attacks = told["attacks"].as_array().expect("attacks");
+    let found = attacks.iter().find(|found| found["attack"] == attack).expect("tried");
+    assert!(found["rate"].is_null(), "no rate without a truth: {found}");
+    &found["evidence"][evidence]
+}
+
+/// A thief uses what lies beside what he stole. All arguments are one loot.
+#[test]
+fn keys_in_the_loot_open_what_lies_there() {
+    let (custodian, vault) = passages(30, 5);
+    let folder = custodian.folder.path();
+    let partner = RecipientKeys::generate();
+    for (name, view) in [("full", View::Full), ("metadata", View::Metadata)] {
+        let request = Request {
+            to: &partner.public(),
+            view,
+            regions: Regions::All,
+            purpose: "a test",
+            query: &Query::default(),
+            now: jiff::Timestamp::now(),
+        };
+        export(&vault, &custodian.keyring, &request, &folder.join(name)).expect("exported");
+    }
+    partner.write(&folder.join("partner.key")).expect("written");
+    fs::write(folder.join("passphrase.txt"), format!("do not lose this\n{}\n", common::PASSPHRASE)).expect("written");
+
+    let opened = |arguments: &[&str]| {
+        let told = told(folder, arguments);
+        let keys = evidence(&told, "keys", "keys").clone();
+        let got = ["captures", "scenes", "originals", "plates"].map(|what| keys[what].as_u64().expect("a count"));
+        (told["breached"] == true, got, keys)
+    };
+    // Of the thirty, four could not be examined and have no scene. Sealed, without the key that lies elsewhere:
+    for sealed in [&["full"][..], &["vault"], &["vault", "site.pack"], &["full", "vault", "custody"]] {
+        let (breached, got, keys) = opened(sealed);
+        assert_eq!((breached, got), (false, [0; 4]), "{sealed:?}: {keys}");
+    }
+    assert_eq!(opened(&["vault", "site.pack"]).2["packs"], 1, "looked at before anything is said");
+    assert_eq!(opened(&["vault", "custody"]).2["keyrings_opened"], 0);
+
+    let (breached, got, _) = opened(&["full", "partner.key"]);
+    assert_eq!((breached, got), (true, [30, 26, 30, 1]));
+    let (breached, got, _) = opened(&["metadata", "partner.key"]);
+    assert_eq!((breached, got), (true, [30, 0, 0, 0]));
+    let before = files_below(&folder.join("custody"));
+    let (breached, got, keys) = opened(&["vault", "custody", "passphrase.txt"]);
+    assert_eq!((breached, got), (true, [30, 26, 30, 1]));
+    assert_eq!((&keys["keyrings_opened"], keys["guesses"].as_u64()), (&1.into(), Some(2)), "{keys}");
+    assert_eq!(files_below(&folder.join("custody")), before, "a thief writes in nobody's log");
+    // All of it in one folder, the keyring under another name.
+    copy_all(&custodian.vault(), &folder.join("disk/vault"));
+    fs::copy(folder.join("custody/keyring"), folder.join("disk/backup.bin")).expect("copied");
+    fs::copy(folder.join("passphrase.txt"), folder.join("disk/notes")).expect("copied");
+    assert_eq!(opened(&["disk"]).1, [30, 26, 30, 1]);
+}
+
+/// Without a truth, the thief's eyes look all the same; and what is counted has no rate.
+#[test]
+fn ones_own_photographs_are_looked_at() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
+    command.current_dir(folder).args(["simulate", "--out", "photos", "-n", "12", "--seed", "9", "--quiet"]);
+    assert!(command.status().expect("started").success());
+    fs::rename(folder.join("photos/truth.jsonl"), folder.join("truth.jsonl")).expect("moved");
+    fs::remove_file(folder.join("photos/captures.csv")).expect("removed");
+    let told = told(folder, &["photos"]);
+    assert_eq!((&told["breached"], told["pictures"].as_u64()), (&true.into(), Some(12)));
+    let seen = evidence(&told, "residual", "seen");
+    let carved = told["pictures"].as_u64().expect("a count") + told["thumbnails"].as_u64().expect("a count");
+    assert_eq!(seen["looked_at"], carved);
+    assert!(seen["plates"].as_u64() > Some(2) && seen["faces"].as_u64() > Some(2), "{seen}");
+    assert_eq!(told["plates"], seen["plates"]);
+    assert_eq!(evidence(&told, "text", "text")["runs"], 0, "tables of pictures are no text");
+    assert!(
+        told["attacks"]
+            .as_array()
+            .expect("attacks")
+            .iter()
+            .all(|a| a["corrected_p"].is_null() || a["attack"] == "randomness")
+    );
+}
+
+#[test]
+fn a_truth_about_something_else_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    fs::create_dir(folder.join("stolen")).expect("made");
+    fs::write(folder.join("stolen/x"), [7; 100]).expect("written");
+    for (truth, problem) in [
+        ("", "names no picture"),
+        ("{\"path\":\"gone.jpg\"}\n", "about something else"),
+        ("{\"path\":\"../stolen/x\"}\n", "outside of the truth's folder"),
+        ("{\"path\":\"/etc/hostname\"}\n", "outside of the truth's folder"),
+    ] {
+        fs::create_dir_all(folder.join("photos")).expect("made");
+        fs::write(folder.join("photos/truth.jsonl"), truth).expect("written");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
+        command.current_dir(folder).args(["breach", "stolen", "--truth", "photos/truth.jsonl", "--baselines", "new"]);
+        let refused = command.output().expect("started");
+        assert_eq!(refused.status.code(), Some(2), "{truth}");
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(said.contains(problem) && refused.stdout.is_empty(), "{truth}: {said}");
+        assert!(!folder.join("new").exists(), "nothing is built");
+    }
+}
+
+/// Under dual control the first holder's passphrase opens catalogues and no identity; a site pack beside it turns the
+/// pseudonyms of its epoch back into plates.
+#[test]
+fn a_pack_beside_an_opened_catalogue_enumerates_its_epoch() {
+    let mut custodian = Custodian::new();
+    let folder = custodian.folder.path().to_owned();
+    let terms = SlotTerms { role: SlotRole::Second, label: None, now: jiff::Timestamp::now() };
+    let second = Passphrase::new("the comptroller's own and long".to_owned());
+    let draft = custodian.keyring.draft_passphrase_slot(&second, common::CHEAP, terms).expect("drafted");
+    custodian.keyring.add_slot(draft).expect("added");
+    let request = PackRequest { site: "North Bridge", valid_days: 30, now: jiff::Timestamp::now() };
+    let pack = custodian.keyring.issue_pack(&request, &folder.join("dual.pack")).expect("issued");
+    let mut vault = SealingVault::open(&custodian.vault(), &pack, SealingOptions::default()).expect("the vault opens");
+    for number in 0..20 {
+        let mut record = capture(number, Some("visitor"));
+        let plate = PlateText::canonical(&format!("AAA{number:04}")).expect("canonical");
+        record.catalogue.epoch = pack.epoch_keys().epoch();
+        record.catalogue.regions[0].pseudonyms =
+            vec![PseudonymRecord { value: pack.epoch_keys().plate(&plate).0, probability: 99 }];
+        vault.append(record).expect("a capture is taken");
+    }
+    vault.finish().expect("the vault closes");
+    fs::write(folder.join("passphrase.txt"), common::PASSPHRASE).expect("written");
+
+    let keys = |arguments: &[&str]| evidence(&told(&folder, arguments), "keys", "keys").clone();
+    let without = keys(&["vault", "custody", "passphrase.txt"]);
+    assert_eq!(
+        (&without["captures"], &without["originals"], &without["enumerated"]),
+        (&20.into(), &0.into(), &0.into())
+    );
+    let with = keys(&["vault", "custody", "passphrase.txt", "dual.pack"]);
+    assert_eq!((&with["originals"], &with["enumerated"]), (&0.into(), &20.into()), "{with}");
+    let sealed = keys(&["vault", "custody", "dual.pack"]);
+    assert_eq!((&sealed["captures"], &sealed["enumerated"]), (&0.into(), &0.into()), "{sealed}");
+    fs::write(folder.join("second.txt"), "the comptroller's own and long\n").expect("written");
+    let both = keys(&["vault", "custody", "passphrase.txt", "second.txt"]);
+    assert_eq!((&both["originals"], &both["second_opened"]), (&20.into(), &1.into()), "{both}");
 }

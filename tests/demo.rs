@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 fn demo(out: &Path, more: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
-    command.args(["demo", "--json", "--quiet", "-n", "10", "--seconds", "2", "--out"]).arg(out).args(more);
+    command.args(["demo", "--json", "--quiet", "-n", "10", "--out"]).arg(out).args(more);
     command.output().expect("runs")
 }
 
@@ -41,9 +41,26 @@ fn two_stores_fall_and_the_sealed_ones_do_not() {
     assert_eq!(figures(2), ("vault", false, 0));
     assert_eq!(figures(3), ("export", false, 0));
     assert_eq!(told["stores"][1]["thumbnails"], 10);
+    for store in 0..4 {
+        assert_eq!(told["stores"][store]["dictionary"]["finished"], true, "{}", told["stores"][store]);
+    }
+
+    // The same thief with the keys beside what they open; afterwards none of them is left.
+    let yields = |at: usize, what: &str| told["with_keys"][at]["yields"][what].as_u64().expect("a count");
+    assert_eq!(
+        (yields(0, "captures"), yields(0, "scenes"), yields(0, "originals"), yields(0, "plates")),
+        (10, 10, 0, 0)
+    );
+    assert_eq!((yields(1, "captures"), yields(1, "originals"), yields(1, "keyrings_opened")), (10, 10, 1));
+    assert!(yields(1, "plates") > 2);
+    let left = fs::read_dir(out.join("stolen")).expect("listed").map(|entry| entry.expect("entry").file_name());
+    let mut left: Vec<String> = left.map(|name| name.to_string_lossy().into_owned()).collect();
+    left.sort();
+    assert_eq!(left, ["export", "naive", "plain", "vault"]);
 
     let page = fs::read_to_string(out.join("report.html")).expect("report");
     assert!(page.contains("What is not protected") && !page.contains("<script"));
+    assert!(page.contains("And beside their keys?") && page.contains("10 redacted pictures</td>"));
 }
 
 #[test]

@@ -78,7 +78,7 @@ pub fn plain(pictures: &Path, truth: &Truth, store: &Path) -> Result<Vec<String>
         if !taken.insert(name.clone()) {
             name = format!("{plate}_{time}_{i}.{extension}");
         }
-        let source = pictures.join(&capture.path);
+        let source = picture(pictures, capture)?;
         let bytes = fs::read(&source).map_err(|e| BaselineError::Picture { path: source, source: e })?;
         write(&store.join(&name), &bytes)?;
         names.push(name);
@@ -92,7 +92,7 @@ pub fn naive(pictures: &Path, truth: &Truth, store: &Path) -> Result<Vec<String>
     fs::create_dir_all(store).map_err(|source| BaselineError::Write { path: store.to_owned(), source })?;
     let names: Vec<String> = (0..truth.captures.len()).map(|i| format!("blurred-{:06}.jpg", i + 1)).collect();
     truth.captures.par_iter().zip(&names).try_for_each(|(capture, name)| {
-        let blurred = blurred_with_metadata(&pictures.join(&capture.path), capture)?;
+        let blurred = blurred_with_metadata(&picture(pictures, capture)?, capture)?;
         write(&store.join(name), &blurred)
     })?;
     let mut table = csv::Writer::from_path(store.join("plates.csv")).map_err(BaselineError::Table)?;
@@ -110,7 +110,15 @@ pub fn naive(pictures: &Path, truth: &Truth, store: &Path) -> Result<Vec<String>
 
 /// The length of what the naive tool makes of one photograph: an attacker who has the tool can run it, too.
 pub(super) fn naive_len(pictures: &Path, capture: &KnownCapture) -> Result<u64, BaselineError> {
-    Ok(blurred_with_metadata(&pictures.join(&capture.path), capture)?.len() as u64)
+    Ok(blurred_with_metadata(&picture(pictures, capture)?, capture)?.len() as u64)
+}
+
+/// A picture of the truth, which must lie in its folder.
+fn picture(folder: &Path, capture: &KnownCapture) -> Result<PathBuf, BaselineError> {
+    capture.picture(folder).ok_or_else(|| BaselineError::Picture {
+        path: folder.join(&capture.path),
+        source: io::ErrorKind::NotFound.into(),
+    })
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), BaselineError> {

@@ -3,6 +3,7 @@
 //! Owns the signatures, their chance level and the proof by decoding. Knows nothing of where the bytes came from.
 
 use std::io::Cursor;
+use std::ops::Range;
 
 use image::{ImageFormat, ImageReader, Limits};
 use memchr::memmem;
@@ -109,6 +110,66 @@ pub fn extent(format: Format, bytes: &[u8]) -> Extent {
         Format::Tiff => tiff_extent(bytes),
         Format::Bmp => bmp_extent(bytes),
     }
+}
+
+/// Where in the picture that `bytes` begin with nothing can be text: all but the parts in which a file keeps words.
+pub fn pixels(format: Format, bytes: &[u8]) -> Vec<Range<usize>> {
+    match format {
+        Format::Jpeg => jpeg_pixels(bytes),
+        Format::Png => {
+            let mut found = Vec::new();
+            let mut at = 8;
+            while let (Some(length), Some(kind)) = (be32(bytes, at), bytes.get(at + 4..at + 8)) {
+                let end = at + 12 + length as usize;
+                if kind == b"IDAT" {
+                    found.push(at..end);
+                }
+                at = end;
+            }
+            found
+        }
+        Format::Bmp => le32(bytes, 10).map(|start| start as usize..bytes.len()).into_iter().collect(),
+        // Coded as a whole, or with strips anywhere.
+        Format::Webp | Format::Tiff => Vec::new(),
+    }
+}
+
+/// Everything but the segments of applications and comments.
+fn jpeg_pixels(bytes: &[u8]) -> Vec<Range<usize>> {
+    let (mut found, mut at, mut start) = (Vec::new(), 2, 2);
+    while let (Some(&[lead, marker]), Some(length)) =
+        (bytes.get(at..at + 2).and_then(|b| b.first_chunk()), bytes.get(at + 2..at + 4))
+    {
+        if lead != 0xff || marker == 0xd9 {
+            break;
+        }
+        let end = at + 2 + usize::from(u16::from_be_bytes([length[0], length[1]]));
+        if matches!(marker, 0xe0..=0xef | 0xfe) {
+            found.push(start..at);
+            start = end;
+        }
+        at = if marker == 0xda { entropy_end(bytes, end).unwrap_or(bytes.len()) } else { end };
+    }
+    found.push(start..bytes.len().max(start));
+    found
+}
+
+/// Where the Huffman tables of JPEGs are, in whole files and in pieces: many of their symbols are readable.
+pub fn huffman_tables(bytes: &[u8]) -> Vec<Range<usize>> {
+    let tables = |at: usize| {
+        let length = usize::from(u16::from_be_bytes([*bytes.get(at + 2)?, *bytes.get(at + 3)?]));
+        let (mut next, end) = (at + 4, at + 2 + length);
+        while next < end {
+            let counts = bytes.get(next + 1..next + 17)?;
+            let symbols: usize = counts.iter().map(|&count| usize::from(count)).sum();
+            if bytes[next] & 0xec != 0 || symbols == 0 || symbols > 256 {
+                return None;
+            }
+            next += 17 + symbols;
+        }
+        (next == end && end > at + 4).then_some(at..end)
+    };
+    memmem::find_iter(bytes, b"\xff\xc4").filter_map(tables).collect()
 }
 
 /// Width and height of the picture in `bytes`, when it really decodes to pixels.
@@ -279,6 +340,31 @@ mod tests {
             assert_eq!(decode(format, &rest[..end]), Some((48, 32)), "{format:?}");
             assert!(signatures(&noise).iter().all(|s| extent(s.format, &noise[s.at..]) == Extent::Not));
         }
+    }
+
+    #[test]
+    fn tables_and_pixels_are_no_text() {
+        let mut jpeg = Vec::new();
+        let mut encoder = jpeg_encoder::Encoder::new(&mut jpeg, 90);
+        encoder.add_app_segment(15, b"thirty readable bytes of a comment".to_vec()).expect("room");
+        encoder.encode(&[90; 32 * 32 * 3], 32, 32, jpeg_encoder::ColorType::Rgb).expect("encodes");
+        let readable = |bytes: &[u8], hidden: &[Range<usize>]| -> Vec<String> {
+            let runs = crate::breach::text::runs(bytes, 0).into_iter();
+            let shown = runs.filter(|run| !hidden.iter().any(|r| r.start <= run.start && run.end <= r.end));
+            shown.map(|run| String::from_utf8_lossy(&bytes[run]).into_owned()).collect()
+        };
+        assert!(readable(&jpeg, &[]).len() > 1, "its tables look readable");
+        assert_eq!(readable(&jpeg, &huffman_tables(&jpeg)), ["thirty readable bytes of a comment"]);
+        assert_eq!(readable(&jpeg, &pixels(Format::Jpeg, &jpeg)), ["thirty readable bytes of a comment"]);
+        // A piece of a file, that decodes no more.
+        let piece = &jpeg[jpeg.len() / 4..];
+        assert!(readable(piece, &huffman_tables(piece)).iter().all(|text| text.contains("comment")));
+
+        let grey = RgbImage::from_pixel(64, 64, image::Rgb([65, 66, 67]));
+        let mut bmp = Vec::new();
+        DynamicImage::ImageRgb8(grey).write_to(&mut Cursor::new(&mut bmp), ImageFormat::Bmp).expect("encodes");
+        assert!(!readable(&bmp, &[]).is_empty());
+        assert_eq!(readable(&bmp, &pixels(Format::Bmp, &bmp)), [""; 0]);
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //!
 //! Owns the enumeration of serials against a set of hash-like values. No GPU, no tables: a plate space is small.
 
-use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::collections::{HashMap, HashSet};
+use std::time::Instant;
 
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
@@ -12,24 +12,24 @@ use super::digest::{self, Algorithm, LANES, MESSAGE_WORDS};
 use super::evidence::Dictionary;
 use super::pattern::{Odometer, Pattern, Spelling};
 use super::text::HashLike;
+use crate::capture::PlateText;
+use crate::pseudonym::EpochKeys;
 
-/// How much a dictionary attack may cost. It stops at whichever comes first.
-#[derive(Clone, Copy, Debug)]
+/// How much a dictionary attack may cost. It is work and not time, so that what is found does not depend on the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// Wall time.
-    pub time: Duration,
-    /// Hashes computed.
+    /// Hashes computed, in MD5s; any other hash counts as [`Algorithm::cost`] of them.
     pub candidates: u64,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        // Half a minute on two cores runs through every American and most European patterns with MD5.
-        Self { time: Duration::from_secs(30), candidates: u64::MAX }
+        // Half a minute on two cores: every American and most European patterns with MD5.
+        Self { candidates: 4_000_000_000 }
     }
 }
 
-/// Serials that one task hashes between two looks at the clock.
+/// Serials that one task hashes.
 const BLOCK: u64 = 1 << 18;
 
 /// Share of the budget spent on finding out which hash, spelling and pattern it is before any space is run through.
@@ -51,18 +51,14 @@ pub type Recovered = Vec<(usize, String)>;
 pub fn attack(hashes: &[HashLike], patterns: &[Pattern], budget: Budget) -> (Dictionary, Recovered) {
     let targets = Targets::new(hashes);
     let started = Instant::now();
-    let mut run = Run {
-        targets: &targets,
-        hashes,
-        deadline: started + budget.time,
-        left: budget.candidates,
-        found: HashMap::new(),
-    };
+    let mut run = Run { targets: &targets, hashes, left: budget.candidates, tried: 0, found: HashMap::new() };
     let mut done = Dictionary {
         hash_likes: hashes.len() as u64,
         recovered: 0,
         algorithm: None,
         candidates: 0,
+        planned: 0,
+        finished: true,
         seconds: 0.0,
         per_second: 0.0,
         space: patterns.iter().map(Pattern::space).sum(),
@@ -72,43 +68,50 @@ pub fn attack(hashes: &[HashLike], patterns: &[Pattern], budget: Budget) -> (Dic
         return (done, Vec::new());
     }
 
-    let mut jobs = jobs(hashes, patterns);
-    // Probe a little of each space, spread over it; those that yield go first.
-    let probe = (run.left / PROBE_SHARE / jobs.len() as u64).min(4 * BLOCK);
-    let mut yields: Vec<u64> = Vec::with_capacity(jobs.len());
-    let probe_end = started + budget.time / PROBE_SHARE as u32;
-    for job in &jobs {
-        let before = run.found.len();
-        if Instant::now() < probe_end {
-            let middle = job.pattern.space() / 3;
-            run.space(*job, middle, (middle + probe).min(job.pattern.space()));
+    // Probe a little of each space, from its middle on; what yields goes first. Digests that were cut short are tried
+    // only when no whole ones fell.
+    let [whole, cut] = [true, false].map(|whole| jobs(hashes, patterns, whole));
+    let mut order: Vec<(u64, Job<'_>)> = Vec::new();
+    for jobs in [whole, cut] {
+        let some_fell = !run.found.is_empty();
+        let probe = (budget.candidates / PROBE_SHARE / jobs.len().max(1) as u64 / 2).min(4 * BLOCK);
+        for job in jobs {
+            let before = run.found.len();
+            if !some_fell {
+                let middle = job.pattern.space() / 3;
+                let probe = probe / job.algorithm.cost();
+                run.space(job, middle, (middle + probe).min(job.pattern.space()));
+            }
+            order.push(((run.found.len() - before) as u64, job));
         }
-        yields.push((run.found.len() - before) as u64);
     }
-    let mut order: Vec<usize> = (0..jobs.len()).collect();
-    order.sort_by_key(|&i| std::cmp::Reverse(yields[i]));
-    jobs = order.iter().map(|&i| jobs[i]).collect();
+    order.sort_by_key(|(yielded, _)| std::cmp::Reverse(*yielded));
 
     let mut settled: Option<(Algorithm, Spelling)> = None;
-    for job in jobs {
-        if run.found.len() == hashes.len() || run.exhausted() {
+    done.planned = order.iter().map(|(_, job)| job.pattern.space()).fold(0, u64::saturating_add);
+    for &(_, job) in &order {
+        if run.found.len() == hashes.len() {
             break;
         }
-        // One folder has one way of hashing: once something fell, other ways are not worth the time.
+        // One folder has one way of hashing: once something fell, other ways are not worth the work.
         if settled.is_some_and(|s| s != (job.algorithm, job.spelling)) {
             continue;
         }
-        let before = run.found.len();
-        let complete = run.space(job, 0, job.pattern.space());
-        if run.found.len() > before || settled.is_none() && !run.found.is_empty() {
-            settled = Some((job.algorithm, job.spelling));
-        }
-        if complete {
+        if run.space(job, 0, job.pattern.space()) {
             done.complete.push(format!("{} {}", job.algorithm.name(), job.pattern.mask()));
+        } else {
+            done.finished = false;
+        }
+        if settled.is_none() && !run.found.is_empty() {
+            // Found here, or when this job was probed, which is why it comes first.
+            settled = Some((job.algorithm, job.spelling));
+            let of_this_way = order.iter().filter(|(_, j)| (j.algorithm, j.spelling) == (job.algorithm, job.spelling));
+            done.planned = of_this_way.map(|(_, job)| job.pattern.space()).fold(0, u64::saturating_add);
         }
     }
 
-    done.candidates = budget.candidates - run.left;
+    done.finished |= run.found.len() == hashes.len();
+    done.candidates = run.tried;
     done.seconds = started.elapsed().as_secs_f64();
     done.per_second = done.candidates as f64 / done.seconds.max(1e-9);
     let mut found: Vec<(usize, Algorithm, String)> = run.found.into_iter().map(|(i, (a, s))| (i, a, s)).collect();
@@ -118,20 +121,55 @@ pub fn attack(hashes: &[HashLike], patterns: &[Pattern], budget: Budget) -> (Dic
     (done, found.into_iter().map(|(i, _, s)| (i, s)).collect())
 }
 
-/// Every pattern in every spelling with every hash that fits the values' lengths; likely ways before unlikely ones.
-fn jobs<'a>(hashes: &[HashLike], patterns: &'a [Pattern]) -> Vec<Job<'a>> {
-    let lengths = |a: Algorithm, whole: bool| {
-        hashes.iter().any(|h| if whole { h.bytes.len() == a.size() } else { h.bytes.len() < a.size() })
+/// Every pattern in every spelling with every hash that fits the values' lengths, whole or cut; likely ways before
+/// unlikely ones, and all ways of one pattern before the next pattern.
+fn jobs<'a>(hashes: &[HashLike], patterns: &'a [Pattern], whole: bool) -> Vec<Job<'a>> {
+    let fits = |algorithm: Algorithm| {
+        let length =
+            |h: &HashLike| if whole { h.bytes.len() == algorithm.size() } else { h.bytes.len() < algorithm.size() };
+        // What may be a whole digest of this kind has been tried as one.
+        hashes.iter().any(length) && (whole || hashes.iter().all(|h| h.bytes.len() != algorithm.size()))
     };
-    let mut ways = Vec::new();
-    for whole in [true, false] {
-        for spelling in Spelling::ALL {
-            let fits = Algorithm::ALL.into_iter().filter(|&a| lengths(a, whole));
-            ways.extend(fits.map(|algorithm| (spelling, algorithm)).filter(|w| !ways.contains(w)).collect::<Vec<_>>());
+    let algorithms: Vec<Algorithm> = Algorithm::ALL.into_iter().filter(|&algorithm| fits(algorithm)).collect();
+    let ways = Spelling::ALL.into_iter().flat_map(|spelling| algorithms.iter().map(move |&a| (spelling, a)));
+    let ways: Vec<(Spelling, Algorithm)> = ways.collect();
+    let of = |pattern| ways.iter().map(move |&(spelling, algorithm)| Job { pattern, spelling, algorithm });
+    patterns.iter().flat_map(of).collect()
+}
+
+/// Plates whose pseudonyms under `keys` are among `targets`, tried in the order of `patterns`, at most `candidates` of
+/// them; with how many were tried, and of how many.
+pub(super) fn enumerate(
+    keys: &EpochKeys,
+    targets: &HashSet<[u8; 16]>,
+    patterns: &[Pattern],
+    candidates: u64,
+) -> (Vec<String>, u64, u64) {
+    let space = patterns.iter().map(Pattern::space).fold(0, u64::saturating_add);
+    let (mut found, mut tried) = (Vec::new(), 0);
+    if targets.is_empty() {
+        return (found, 0, 0);
+    }
+    for pattern in patterns {
+        let count = pattern.space().min(candidates - tried);
+        let block = |i: u64| {
+            let (start, mut hits) = (i * BLOCK, Vec::new());
+            let Some(mut odometer) = Odometer::at(pattern, Spelling::Upper, start) else { return hits };
+            for _ in 0..BLOCK.min(count - start) {
+                let text = std::str::from_utf8(odometer.message()).ok().and_then(PlateText::canonical);
+                hits.extend(text.filter(|text| targets.contains(&keys.plate(text).0)));
+                odometer.advance();
+            }
+            hits
+        };
+        let hits: Vec<Vec<PlateText>> = (0..count.div_ceil(BLOCK)).into_par_iter().map(block).collect();
+        found.extend(hits.into_iter().flatten().map(|text| text.expose().to_owned()));
+        tried += count;
+        if found.len() >= targets.len() || tried == candidates {
+            break;
         }
     }
-    let job = |(spelling, algorithm)| patterns.iter().map(move |pattern| Job { pattern, spelling, algorithm });
-    ways.into_iter().flat_map(job).collect()
+    (found, tried, space)
 }
 
 /// The values sought, behind a filter that almost every candidate fails.
@@ -174,35 +212,31 @@ fn head(bytes: &[u8]) -> u64 {
 struct Run<'a> {
     targets: &'a Targets,
     hashes: &'a [HashLike],
-    deadline: Instant,
+    /// In MD5s.
     left: u64,
+    tried: u64,
     found: HashMap<usize, (Algorithm, String)>,
 }
 
 impl Run<'_> {
-    fn exhausted(&self) -> bool {
-        self.left == 0 || Instant::now() >= self.deadline
-    }
-
     /// Hashes the serials `from..to` of a job; false when the budget ended it.
     fn space(&mut self, job: Job<'_>, from: u64, to: u64) -> bool {
-        let end = to.min(from.saturating_add(self.left));
+        let end = to.min(from.saturating_add(self.left / job.algorithm.cost()));
         let blocks = (end - from).div_ceil(BLOCK);
-        let (targets, hashes, deadline) = (self.targets, self.hashes, self.deadline);
-        let results: Vec<Option<(u64, Recovered)>> = (0..blocks)
+        let (targets, hashes) = (self.targets, self.hashes);
+        let results: Vec<Recovered> = (0..blocks)
             .into_par_iter()
             .map(|i| {
                 let start = from + i * BLOCK;
-                let count = BLOCK.min(end - start);
-                (Instant::now() < deadline).then(|| (count, block(job, start, count, targets, hashes)))
+                block(job, start, BLOCK.min(end - start), targets, hashes)
             })
             .collect();
-        let whole = end == to && results.iter().all(Option::is_some);
-        for (count, found) in results.into_iter().flatten() {
-            self.left -= count;
+        self.left -= (end - from) * job.algorithm.cost();
+        self.tried += end - from;
+        for found in results {
             self.found.extend(found.into_iter().map(|(i, s)| (i, (job.algorithm, s))));
         }
-        whole
+        end == to
     }
 }
 
@@ -284,8 +318,9 @@ impl WithSimd for Md5Run<'_> {
 mod tests {
     use super::*;
     use crate::breach::text::Written;
+    use crate::pseudonym::{Domain, PseudonymRoot};
 
-    const SMALL: Budget = Budget { time: Duration::from_secs(3600), candidates: 60_000_000 };
+    const SMALL: Budget = Budget { candidates: 600_000_000 };
 
     fn hashed(algorithm: Algorithm, keep: usize, messages: &[&str]) -> Vec<HashLike> {
         let hash =
@@ -327,12 +362,39 @@ mod tests {
                 written: Written::Hex,
             })
             .collect();
-        let budget = Budget { candidates: 1_000_000, ..SMALL };
+        let budget = Budget { candidates: 1_000_000 };
         let patterns: Vec<Pattern> = super::super::pattern::public_patterns();
         let (done, found) = attack(&hashes, &patterns, budget);
         assert!(found.is_empty() && done.candidates <= budget.candidates);
+        assert!(!done.finished && done.candidates < done.planned, "it says how far it came");
         assert!(done.space > 1_000_000_000);
         let (none, _) = attack(&[], &patterns, SMALL);
         assert_eq!(none.candidates, 0);
+    }
+
+    #[test]
+    fn what_falls_depends_on_the_work_and_not_on_the_clock() {
+        let hashes = hashed(Algorithm::Sha256, 32, &["A1234", "12AB3", "Z9999"]);
+        let budget = Budget { candidates: 30_000_000 };
+        let run = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+            let (done, found) = pool.install(|| attack(&hashes, &patterns(), budget));
+            (done.candidates, done.planned, done.finished, found)
+        };
+        assert_eq!(run(1), run(5));
+        let (done, _) = attack(&hashes, &patterns(), SMALL);
+        assert!(done.finished && done.recovered == 3, "{done:?}");
+    }
+
+    #[test]
+    fn a_packs_key_enumerates_plates_up_to_the_limit() {
+        let keys = |epoch| PseudonymRoot::from_bytes(&[5; 32]).keys(Domain::HOME, epoch);
+        let plate = |text| PlateText::canonical(text).expect("canonical");
+        let targets = ["A1234", "12AB3"].map(|text| keys(2).plate(&plate(text)).0).into_iter().collect();
+        let (found, tried, space) = enumerate(&keys(2), &targets, &patterns(), u64::MAX);
+        assert_eq!((found, tried == space), (vec!["A1234".to_owned(), "12AB3".to_owned()], true));
+        assert_eq!(enumerate(&keys(3), &targets, &patterns(), u64::MAX).0.len(), 0, "another epoch's");
+        let (found, tried, space) = enumerate(&keys(2), &targets, &patterns(), 1000);
+        assert!(found.is_empty() && tried == 1000 && space > 2_000_000);
     }
 }

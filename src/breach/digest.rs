@@ -32,6 +32,14 @@ impl Algorithm {
         }
     }
 
+    /// What one digest costs, in MD5s, which are computed many at a time.
+    pub const fn cost(self) -> u64 {
+        match self {
+            Self::Md5 => 1,
+            Self::Sha1 | Self::Sha256 | Self::Blake3 => 16,
+        }
+    }
+
     /// The name in print.
     pub const fn name(self) -> &'static str {
         match self {

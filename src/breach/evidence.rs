@@ -13,7 +13,7 @@ use super::randomness;
 pub const SIGNIFICANCE: f64 = 0.01;
 
 /// Attacks tried on a store, for the correction.
-const ATTACKS: f64 = 16.0;
+const ATTACKS: f64 = 17.0;
 
 /// An attack on a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
@@ -37,6 +37,8 @@ pub enum Attack {
     Dictionary,
     /// Searching the pseudonyms of known plates with the key of a stolen site pack.
     Pseudonyms,
+    /// Using the keys that lie in the loot.
+    Keys,
     /// Telling the bytes from random ones.
     Randomness,
     /// Telling by its length which original is there.
@@ -66,6 +68,7 @@ impl Attack {
             Self::PlateDigests => "Search hashes of known plates",
             Self::Dictionary => "Crack hashed plates",
             Self::Pseudonyms => "Use the stolen site pack",
+            Self::Keys => "Use keys that lie there",
             Self::Randomness => "Tell it from noise",
             Self::Sizes => "Recognise originals by length",
             Self::Order => "Put it in order of time",
@@ -88,6 +91,10 @@ impl Attack {
             Self::PlateDigests => "MD5, SHA-1, SHA-256 and BLAKE3 of every plate, whole or cut",
             Self::Dictionary => "every serial that plates may carry, against all that looks like a hash",
             Self::Pseudonyms => "its key turns each known plate into its pseudonym: is one of them anywhere?",
+            Self::Keys => {
+                "recipients' keys open copies; notes and shares beside a keyring open it, and the vault; a site pack \
+                 enumerates its epoch"
+            }
             Self::Randomness => {
                 "twelve tests after NIST SP 800-22 on each 64 KiB, repetition; Holm's correction for all of them"
             }
@@ -95,7 +102,7 @@ impl Attack {
                 "a thousand candidate photographs, half of them there: which? Padded lengths against exact ones"
             }
             Self::Order => "by names, by numbers in them, and by times of change",
-            Self::Linking => "by ids, pseudonyms, order and size, beyond what the granted hour and place tell",
+            Self::Linking => "by every field of their records and by order, beyond what was granted to both tells",
             Self::Epochs => "an opened catalogue, the key of a stolen site pack, and every plate there is",
             Self::Residual => "our own detector and reader on whatever pictures come out, sharpened too",
             Self::Tampering => "flip, cut, append, swap, replay, remove, splice, mix: does anybody notice?",
@@ -184,8 +191,12 @@ pub enum Evidence {
     Known(Known),
     /// Of [`Attack::Dictionary`].
     Dictionary(Dictionary),
+    /// Of [`Attack::Keys`].
+    Keys(KeyUse),
     /// Of [`Attack::Randomness`].
     Randomness(Randomness),
+    /// Of [`Attack::Residual`], where no truth says what there was to see.
+    Seen(Seen),
     /// Of the attacks that are a guess repeated many times.
     Game(Game),
 }
@@ -271,6 +282,10 @@ pub struct Dictionary {
     pub algorithm: Option<Algorithm>,
     /// Candidates hashed.
     pub candidates: u64,
+    /// Candidates that there are, in all patterns and in every way that the values may have been hashed in.
+    pub planned: u64,
+    /// Whether nothing was left to try: all values fell, or all candidates were hashed.
+    pub finished: bool,
     /// Wall time spent.
     pub seconds: f64,
     /// Candidates hashed a second, all threads together.
@@ -279,6 +294,128 @@ pub struct Dictionary {
     pub space: u64,
     /// Spaces run through to the end.
     pub complete: Vec<String>,
+}
+
+impl Dictionary {
+    /// How far the attack came, in words.
+    pub fn extent(&self) -> String {
+        if self.finished {
+            return format!("{} tries, none left to make", grouped(self.candidates));
+        }
+        let share = self.candidates as f64 / self.planned.max(1) as f64 * 100.0;
+        format!("stopped after {} of {} candidates ({share:.1} %)", grouped(self.candidates), grouped(self.planned))
+    }
+}
+
+/// Keys found in the loot, and what they opened.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+pub struct KeyUse {
+    /// Recipients' private keys.
+    pub private_keys: u64,
+    /// Keyrings.
+    pub keyrings: u64,
+    /// Keyrings that something in the loot opened.
+    pub keyrings_opened: u64,
+    /// Of these, such as take two holders, and of which the second slot was opened too.
+    pub second_opened: u64,
+    /// Lines of short files that may be a passphrase.
+    pub passphrases: u64,
+    /// Passphrases tried, over all keyrings; each costs about a second, so no more than 32 are tried on one.
+    pub guesses: u64,
+    /// Shares of a keyring's key.
+    pub shares: u64,
+    /// Site packs.
+    pub packs: u64,
+    /// Segments opened.
+    pub segments: u64,
+    /// Captures of which something was opened.
+    pub captures: u64,
+    /// Redacted pictures opened.
+    pub scenes: u64,
+    /// Original photographs restored.
+    pub originals: u64,
+    /// Distinct plates opened as text.
+    pub plates: u64,
+    /// Pseudonyms that came out without a text, and values that look like one, which a pack's key was tried on.
+    pub targets: u64,
+    /// Plates found by enumeration under a pack's key.
+    pub enumerated: u64,
+    /// Plates enumerated.
+    pub tried: u64,
+    /// Plates that there are, in all patterns.
+    pub space: u64,
+}
+
+impl KeyUse {
+    /// Whether there was any key to use.
+    pub fn is_idle(&self) -> bool {
+        self.private_keys + self.keyrings + self.packs == 0
+    }
+
+    /// Captures with a picture.
+    pub fn pictures(&self) -> u64 {
+        self.scenes.max(self.originals)
+    }
+
+    /// What was found, and how far it was tried, in words.
+    pub fn found(&self) -> String {
+        let mut found = Vec::new();
+        if self.private_keys > 0 {
+            found.push(counted(self.private_keys, "private key"));
+        }
+        if self.keyrings > 0 {
+            let second = if self.second_opened > 0 { ", for two holders," } else { "" };
+            found.push(format!(
+                "{} of {}{second} opened after {} of {} that lay there",
+                grouped(self.keyrings_opened),
+                counted(self.keyrings, "keyring"),
+                grouped(self.guesses),
+                counted(self.passphrases, "possible passphrase"),
+            ));
+        }
+        if self.packs > 0 {
+            let tried = if self.targets == 0 {
+                "nothing to compare its pseudonyms with".to_owned()
+            } else {
+                format!(
+                    "{} of {} possible plates against {}",
+                    grouped(self.tried),
+                    grouped(self.space),
+                    counted(self.targets, "pseudonym")
+                )
+            };
+            found.push(format!("{} ({tried})", counted(self.packs, "site pack")));
+        }
+        found.join(", ")
+    }
+
+    /// What was opened, in words; empty when nothing was.
+    pub fn yields(&self) -> String {
+        let all = [
+            (self.captures, "record"),
+            (self.scenes, "redacted picture"),
+            (self.originals, "original"),
+            (self.plates, "plate"),
+            (self.enumerated, "enumerated plate"),
+        ];
+        let said: Vec<String> = all.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| counted(n, what)).collect();
+        said.join(", ")
+    }
+}
+
+/// What the thief's own eyes saw on pictures of which no truth is known.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+pub struct Seen {
+    /// Pictures that came out.
+    pub pictures: u64,
+    /// Pictures that were looked at.
+    pub looked_at: u64,
+    /// Distinct plates read.
+    pub plates: u64,
+    /// Faces found.
+    pub faces: u64,
+    /// Whether a key opened the pictures, whose holder may see them anyway.
+    pub granted: bool,
 }
 
 /// A guess repeated many times, and how often it was right.
@@ -362,6 +499,15 @@ impl Evidence {
             Self::Known(k) if k.found > 0 && k.p < alpha => Verdict::Success,
             // A value of 64 bits or more that is the hash of a plausible plate is no chance find.
             Self::Dictionary(d) if d.recovered > 0 => Verdict::Success,
+            Self::Keys(k) if k.is_idle() => Verdict::NotTried,
+            Self::Keys(k) if k.captures + k.enumerated > 0 => Verdict::Success,
+            Self::Seen(s) if s.plates + s.faces > 0 => {
+                if s.granted {
+                    Verdict::Residual
+                } else {
+                    Verdict::Success
+                }
+            }
             Self::Randomness(r) if r.structured > 0 || r.repeated_blocks > 0 => Verdict::Structure,
             Self::Game(g) if g.tried == 0 => Verdict::NotTried,
             Self::Game(g) if g.p < alpha && g.rate() > g.chance => {
@@ -377,30 +523,37 @@ impl Evidence {
 }
 
 impl Evidence {
-    /// The attacker's success beside chance; `pictures` and `plates` are how many there were to get. `None` when the
-    /// attack has no such measure or was not tried.
-    pub fn rate(&self, pictures: u64, plates: u64) -> Option<Rate> {
-        let of = |got: u64, all: u64| if all == 0 { 0.0 } else { (got as f64 / all as f64).min(1.0) };
-        let sure = |success: f64| Rate { success, chance: 0.0, p: if success > 0.0 { 0.0 } else { 1.0 } };
-        match self {
-            Self::Pictures(found) => Some(sure(of(found.decoded, pictures))),
-            Self::Metadata(found) => Some(sure(of(found.times.max(found.positions).max(found.thumbnails), pictures))),
-            Self::Text(found) => Some(sure(of(found.rows + found.json, plates))),
-            Self::Known(known) if known.searched > 0 => Some(Rate {
-                success: of(known.found, known.searched),
-                chance: of(known.decoys_found, known.decoys),
+    /// The attacker's success beside chance; `known` is how many pictures and plates there were to get, where a truth
+    /// says so. `None` when the attack has no such measure, or was not tried: without a truth there are counts and no
+    /// rates.
+    pub fn rate(&self, known: Option<(u64, u64)>) -> Option<Rate> {
+        // What was certainly obtained has no chance level; of what there was nothing to get of, there is no rate.
+        let sure = |got: u64, all: u64| {
+            let success = (got as f64 / all as f64).min(1.0);
+            (all > 0).then_some(Rate { success, chance: 0.0, p: if got > 0 { 0.0 } else { 1.0 } })
+        };
+        match (self, known) {
+            (Self::Pictures(found), Some((pictures, _))) => sure(found.decoded.max(found.embedded), pictures),
+            (Self::Metadata(found), Some((pictures, _))) => sure(found.blocks, pictures),
+            (Self::Text(found), Some((_, plates))) => sure(found.rows + found.json, plates),
+            (Self::Dictionary(cracked), Some((_, plates))) => sure(cracked.recovered, plates),
+            (Self::Keys(keys), Some((pictures, _))) if !keys.is_idle() => {
+                sure(keys.captures.max(keys.enumerated), pictures)
+            }
+            (Self::Known(known), Some(_)) if known.searched > 0 => Some(Rate {
+                success: (known.found as f64 / known.searched as f64).min(1.0),
+                chance: known.decoys_found as f64 / known.decoys.max(1) as f64,
                 p: known.p,
             }),
-            Self::Known(_) => None,
-            Self::Dictionary(cracked) => Some(sure(of(cracked.recovered, plates))),
-            Self::Randomness(tests) if tests.tests > 0 => Some(Rate {
-                success: of(tests.structured, tests.tests),
+            (Self::Randomness(tests), _) if tests.tests > 0 => Some(Rate {
+                success: (tests.structured as f64 / tests.tests as f64).min(1.0),
                 chance: 0.0,
                 p: if tests.repeated_blocks > 0 { 0.0 } else { tests.p },
             }),
-            Self::Randomness(_) => None,
-            Self::Game(game) if game.tried > 0 => Some(Rate { success: game.rate(), chance: game.chance, p: game.p }),
-            Self::Game(_) => None,
+            (Self::Game(game), Some(_)) if game.tried > 0 => {
+                Some(Rate { success: game.rate(), chance: game.chance, p: game.p })
+            }
+            _ => None,
         }
     }
 }
@@ -432,7 +585,9 @@ impl fmt::Display for Evidence {
                 counted(t.json, "JSON value"),
                 approx(t.by_chance)
             ),
-            Self::Known(k) if k.searched == 0 && k.kind == SecretKind::Pseudonym => f.write_str("no site pack with it"),
+            Self::Known(k) if k.searched == 0 && k.kind == SecretKind::Pseudonym => {
+                f.write_str("no site pack, or no truth whose plates to search for")
+            }
             Self::Known(k) if k.searched == 0 => f.write_str("no truth to search for"),
             Self::Known(k) => write!(
                 f,
@@ -447,11 +602,26 @@ impl fmt::Display for Evidence {
             Self::Dictionary(d) if d.hash_likes == 0 => f.write_str("nothing looks like a hash"),
             Self::Dictionary(d) => write!(
                 f,
-                "{} of {} cracked{}, {} million tries a second",
+                "{} of {} cracked{}, {}",
                 grouped(d.recovered),
                 counted(d.hash_likes, "hash-like value"),
                 d.algorithm.map_or(String::new(), |a| format!(" as {}", a.name())),
-                grouped((d.per_second / 1e6).round() as u64)
+                d.extent()
+            ),
+            Self::Keys(k) if k.is_idle() => f.write_str("no private key, keyring or site pack lies there"),
+            Self::Keys(k) => {
+                let (yields, found) = (k.yields(), k.found());
+                let yields = if yields.is_empty() { "opened nothing" } else { &yields };
+                write!(f, "{found}: {yields}")
+            }
+            Self::Seen(s) if s.pictures == 0 => f.write_str("no picture comes out to look at"),
+            Self::Seen(s) => write!(
+                f,
+                "{} read and {} found on {} of {}",
+                counted(s.plates, "plate"),
+                counted(s.faces, "face"),
+                grouped(s.looked_at),
+                counted(s.pictures, "picture")
             ),
             Self::Randomness(r) => write!(
                 f,
@@ -534,6 +704,28 @@ mod tests {
         assert_eq!(approx(1.0), "1");
         assert_eq!(approx(4.2e-9), "4.2×10⁻⁹");
         assert_eq!(approx(12_345.6), "12,346");
+    }
+
+    /// Whatever attack succeeds: beside the word there is never a rate of nothing, nor a probability of one.
+    #[test]
+    fn a_success_has_no_rate_or_one_that_says_so() {
+        let successes = [
+            Evidence::Pictures(Pictures { embedded: 3, ..Pictures::default() }),
+            Evidence::Pictures(Pictures { decoded: 1, ..Pictures::default() }),
+            Evidence::Metadata(Metadata { blocks: 2, ..Metadata::default() }),
+            Evidence::Text(Text { rows: 4, ..Text::default() }),
+            Evidence::Keys(KeyUse { private_keys: 1, captures: 2, ..KeyUse::default() }),
+            Evidence::Keys(KeyUse { packs: 1, enumerated: 2, ..KeyUse::default() }),
+            Evidence::Seen(Seen { pictures: 1, looked_at: 1, faces: 1, ..Seen::default() }),
+        ];
+        for evidence in successes {
+            assert_eq!(evidence.verdict(), Verdict::Success, "{evidence}");
+            for known in [None, Some((0, 0)), Some((500, 500))] {
+                let rate = evidence.rate(known);
+                assert!(rate.is_none_or(|rate| rate.success > 0.0 && rate.p < 0.01), "{evidence}: {rate:?}");
+            }
+            assert_eq!(evidence.rate(None), None, "{evidence}: no rate without a truth");
+        }
     }
 
     #[test]

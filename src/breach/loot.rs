@@ -2,6 +2,7 @@
 //!
 //! Owns the walk and bounded reading. Knows nothing of what the bytes may mean.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use walkdir::WalkDir;
 
 use super::BreachError;
 use crate::files;
+use crate::vault::{FileKind, kind_of_file};
 
 /// Bytes that one task examines. Large enough that seeks and overlaps do not count, small enough that memory stays at
 /// a few of these for each thread.
@@ -35,6 +37,8 @@ pub struct StolenFile {
     pub len: u64,
     /// When it was last changed, as far as the copy tells.
     pub changed: Option<std::time::SystemTime>,
+    /// What it is, when it is one of ours.
+    pub kind: Option<FileKind>,
 }
 
 /// A part of a file for one task.
@@ -49,34 +53,44 @@ pub struct Window {
 }
 
 impl Loot {
-    /// Walks `root`, a folder or a single file.
-    pub fn survey(root: &Path) -> Result<Self, BreachError> {
-        let unreadable = |source| BreachError::Stolen { path: root.to_owned(), source };
-        std::fs::metadata(root).map_err(unreadable)?;
+    /// Walks `roots`, folders or single files: together they are what was carried away. What is reached twice counts
+    /// once.
+    pub fn survey<P: AsRef<Path>>(roots: &[P]) -> Result<Self, BreachError> {
         let (mut files, mut skipped) = (Vec::new(), 0);
-        for entry in WalkDir::new(root).follow_root_links(true).sort_by_file_name() {
-            let Ok(entry) = entry else {
-                skipped += 1;
-                continue;
-            };
-            if entry.file_type().is_dir() {
-                continue;
+        let mut seen = HashSet::new();
+        for root in roots.iter().map(AsRef::as_ref) {
+            let unreadable = |source| BreachError::Stolen { path: root.to_owned(), source };
+            std::fs::metadata(root).map_err(unreadable)?;
+            // Of several, each one's own name tells their files apart.
+            let above = root.parent().filter(|_| roots.len() > 1).unwrap_or(root);
+            for entry in WalkDir::new(root).follow_root_links(true).sort_by_file_name() {
+                let Ok(entry) = entry else {
+                    skipped += 1;
+                    continue;
+                };
+                if entry.file_type().is_dir() {
+                    continue;
+                }
+                // The root may itself be a link to a file; nothing below it is followed.
+                let metadata =
+                    if entry.depth() == 0 { std::fs::metadata(entry.path()).ok() } else { entry.metadata().ok() };
+                let Some(metadata) = metadata.filter(std::fs::Metadata::is_file) else {
+                    skipped += 1;
+                    continue;
+                };
+                if !seen.insert(entry.path().canonicalize().unwrap_or_else(|_| entry.path().to_owned())) {
+                    continue;
+                }
+                let inside = entry.path().strip_prefix(above).unwrap_or(entry.path());
+                let inside = if inside.as_os_str().is_empty() { Path::new(entry.file_name()) } else { inside };
+                files.push(StolenFile {
+                    path: entry.path().to_owned(),
+                    name: inside.as_os_str().as_encoded_bytes().to_vec(),
+                    len: metadata.len(),
+                    changed: metadata.modified().ok(),
+                    kind: kind_of(entry.path()),
+                });
             }
-            // The root may itself be a link to a file; nothing below it is followed.
-            let metadata =
-                if entry.depth() == 0 { std::fs::metadata(entry.path()).ok() } else { entry.metadata().ok() };
-            let Some(metadata) = metadata.filter(std::fs::Metadata::is_file) else {
-                skipped += 1;
-                continue;
-            };
-            let inside = entry.path().strip_prefix(root).unwrap_or(entry.path());
-            let inside = if inside.as_os_str().is_empty() { Path::new(entry.file_name()) } else { inside };
-            files.push(StolenFile {
-                path: entry.path().to_owned(),
-                name: inside.as_os_str().as_encoded_bytes().to_vec(),
-                len: metadata.len(),
-                changed: metadata.modified().ok(),
-            });
         }
         Ok(Self { files, skipped })
     }
@@ -98,6 +112,12 @@ impl Loot {
         };
         self.files.iter().enumerate().flat_map(cut).collect()
     }
+}
+
+fn kind_of(path: &Path) -> Option<FileKind> {
+    let mut head = [0; 8];
+    files::open(path).ok()?.0.read_exact(&mut head).ok()?;
+    kind_of_file(&head)
 }
 
 impl StolenFile {
@@ -139,7 +159,7 @@ mod tests {
         std::fs::create_dir(folder.path().join("sub")).expect("mkdir");
         std::fs::write(folder.path().join("sub/a"), vec![1; (WINDOW + 5) as usize]).expect("write");
         std::fs::write(folder.path().join("empty"), []).expect("write");
-        let loot = Loot::survey(folder.path()).expect("survey");
+        let loot = Loot::survey(&[folder.path()]).expect("survey");
         assert_eq!(loot.files.iter().map(|f| f.name.as_slice()).collect::<Vec<_>>(), [b"empty".as_slice(), b"sub/a"]);
         let spans: Vec<_> = loot.windows().iter().map(|w| (w.file, w.offset, w.len)).collect();
         assert_eq!(spans, [(1, 0, WINDOW), (1, WINDOW, 5)]);
@@ -152,8 +172,22 @@ mod tests {
         let folder = tempfile::tempdir().expect("tempdir");
         let path = folder.path().join("one.seg");
         std::fs::write(&path, b"x").expect("write");
-        let loot = Loot::survey(&path).expect("survey");
+        let loot = Loot::survey(&[&path]).expect("survey");
         assert_eq!(loot.files[0].name, b"one.seg");
-        assert!(Loot::survey(&folder.path().join("none")).is_err());
+        assert!(Loot::survey(&[folder.path().join("none")]).is_err());
+    }
+
+    #[test]
+    fn several_are_one_loot_and_nothing_counts_twice() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        for name in ["vault/a", "vault/b", "pack"] {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("mkdir");
+            std::fs::write(path, name).expect("write");
+        }
+        let roots = ["vault", "pack", "vault/a"].map(|name| folder.path().join(name));
+        let loot = Loot::survey(&roots).expect("survey");
+        let names: Vec<&[u8]> = loot.files.iter().map(|file| file.name.as_slice()).collect();
+        assert_eq!(names, [b"vault/a".as_slice(), b"vault/b", b"pack"]);
     }
 }

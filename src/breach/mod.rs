@@ -18,6 +18,7 @@ mod digest;
 mod epochs;
 mod evidence;
 mod exif;
+mod keys;
 mod known;
 mod linking;
 mod loot;
@@ -39,8 +40,8 @@ pub use carve::Format;
 pub use dictionary::Budget;
 pub use digest::Algorithm;
 pub use evidence::{
-    Attack, Dictionary, Evidence, Finding, Game, Known, Metadata, Pictures, Randomness, Rate, SIGNIFICANCE, Sample,
-    Text, Verdict, approx, counted, grouped,
+    Attack, Dictionary, Evidence, Finding, Game, KeyUse, Known, Metadata, Pictures, Randomness, Rate, SIGNIFICANCE,
+    Sample, Seen, Text, Verdict, approx, counted, grouped,
 };
 pub use known::{Form, SecretKind};
 pub use score::{Scorer, StoreKind, Target};
@@ -48,10 +49,11 @@ pub use suite::{AttackResult, Suite, results};
 pub use text::Written;
 pub use truth::{KnownCapture, KnownRegion, Truth};
 
+use keys::LootKeys;
 use known::Needles;
 use loot::Loot;
 use pattern::Pattern;
-use scan::Scanner;
+use scan::{Carved, Scanner};
 use text::HashLike;
 
 use crate::custody::SitePack;
@@ -86,6 +88,34 @@ pub enum BreachError {
         line: u64,
         /// Why.
         source: serde_json::Error,
+    },
+    /// The truth names nothing.
+    #[error("the truth {path} is empty: it names no picture")]
+    EmptyTruth {
+        /// The file.
+        path: PathBuf,
+    },
+    /// None of what the truth names is there.
+    #[error("the truth {path} is about something else: none of the {named} pictures that it names is there")]
+    StrangeTruth {
+        /// The file.
+        path: PathBuf,
+        /// How many it names.
+        named: u64,
+    },
+    /// A path in the truth leads out of the truth's folder.
+    #[error("line {line} of {path} names a file outside of the truth's folder, or through a link")]
+    TruthOutside {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: u64,
+    },
+    /// What lies beside the truth under the name of its table is none.
+    #[error("{path} is not a regular file")]
+    TruthTable {
+        /// The table.
+        path: PathBuf,
     },
     /// The captures.csv beside the truth is damaged.
     #[error("cannot read {path}")]
@@ -145,7 +175,29 @@ impl Assessment {
 
     /// Pictures obtained, thumbnails not counted.
     pub fn pictures(&self) -> u64 {
-        self.findings.iter().map(|f| if let Evidence::Pictures(p) = &f.evidence { p.decoded } else { 0 }).sum()
+        let pictures = |f: &Finding| match &f.evidence {
+            Evidence::Pictures(p) => p.decoded,
+            Evidence::Keys(k) => k.pictures(),
+            _ => 0,
+        };
+        self.findings.iter().map(pictures).sum()
+    }
+
+    /// Captures' records that keys in the loot opened.
+    pub fn records(&self) -> u64 {
+        self.findings.iter().map(|f| if let Evidence::Keys(k) = &f.evidence { k.captures } else { 0 }).sum()
+    }
+
+    /// What was obtained, in words; empty when nothing was.
+    pub fn took(&self) -> String {
+        let all = [
+            (self.pictures(), "picture"),
+            (self.thumbnails(), "thumbnail"),
+            (self.plates(), "plate"),
+            (self.records(), "record"),
+        ];
+        let took: Vec<String> = all.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| counted(n, what)).collect();
+        took.join(", ")
     }
 
     /// Thumbnails and previews obtained from inside other pictures.
@@ -158,44 +210,81 @@ impl Assessment {
         let plates = |f: &Finding| match &f.evidence {
             Evidence::Known(k) if k.kind == SecretKind::Plate && f.verdict == Verdict::Success => k.found,
             Evidence::Dictionary(d) => d.recovered,
+            Evidence::Keys(k) => k.plates + k.enumerated,
+            Evidence::Seen(s) if f.verdict == Verdict::Success => s.plates,
             _ => 0,
         };
         self.findings.iter().map(plates).max().unwrap_or(0)
     }
 }
 
-/// Tries everything on `stolen`, a folder or a file. `progress` hears bytes examined and bytes in all.
-pub fn attack(stolen: &Path, plan: &Plan<'_>, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<Assessment, BreachError> {
-    let started = Instant::now();
+/// Tries everything on `stolen`, folders and files that are one loot. `progress` hears bytes examined and bytes in all.
+///
+/// # Errors
+///
+/// See [`BreachError`].
+pub fn attack<P: AsRef<Path>>(
+    stolen: &[P],
+    plan: &Plan<'_>,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<Assessment, BreachError> {
     let loot = Loot::survey(stolen)?;
+    Ok(examine(&loot, &LootKeys::find(&loot), plan, progress)?.0)
+}
+
+/// Uses the keys that lie in `stolen`, folders and files that are one loot, and says what they opened.
+///
+/// # Errors
+///
+/// When what was stolen cannot be read.
+pub fn use_keys<P: AsRef<Path>>(stolen: &[P]) -> Result<KeyUse, BreachError> {
+    let loot = Loot::survey(stolen)?;
+    Ok(LootKeys::find(&loot).use_on(&loot, &[], &[], 0, 0).0)
+}
+
+/// The findings; and, to look at, the pictures carved, and some of those that keys opened.
+type Examined = (Assessment, Vec<Carved>, Vec<Vec<u8>>);
+
+/// All that is tried on bytes and with keys.
+fn examine(
+    loot: &Loot,
+    keys: &LootKeys,
+    plan: &Plan<'_>,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<Examined, BreachError> {
+    let started = Instant::now();
     let no_truth = Truth::default();
     let truth = plan.truth.unwrap_or(&no_truth);
-    let packs = site_packs(&loot);
-    let keys: Vec<&EpochKeys> = packs.iter().map(SitePack::epoch_keys).collect();
-    let needles = Needles::compile(truth, &keys, plan.seed)?;
+    let epochs: Vec<&EpochKeys> = keys.packs.iter().map(SitePack::epoch_keys).collect();
+    let needles = Needles::compile(truth, &epochs, plan.seed)?;
     for file in &loot.files {
         needles.search_name(&file.name);
     }
-    let scanner = Scanner::new(&loot, &needles);
+    let scanner = Scanner::new(loot, &needles);
     let scan = scanner.run(progress);
 
     let hashes: Vec<HashLike> = scan.hashes.iter().cloned().collect();
     let mut budget = plan.budget;
     if hashes.iter().all(|h| h.written == Written::Raw) {
         // Nothing was written as a hash: bytes that might be one are worth a quarter of the effort.
-        budget.time /= 4;
+        budget.candidates /= 4;
     }
-    let (dictionary, cracked) = dictionary::attack(&hashes, &patterns(truth), budget);
+    let patterns = patterns(truth);
+    let (dictionary, cracked) = dictionary::attack(&hashes, &patterns, budget);
     let cracked = cracked.into_iter().take(plan.samples).map(|(_, plate)| Sample::Text(plate)).collect();
+
+    let written: Vec<HashLike> = hashes.into_iter().filter(|h| h.written != Written::Raw).collect();
+    let enumerated = plan.budget.candidates / Algorithm::Blake3.cost();
+    let (used, opened, scenes) = keys.use_on(loot, &written, &patterns, enumerated, plan.samples);
 
     let bytes = loot.bytes();
     let known = |kind| {
         let (known, shown) = needles.result(kind, bytes, plan.samples);
         (Evidence::Known(known), shown.into_iter().map(Sample::Text).collect())
     };
-    let pictures = scan.pictures(plan.samples, &loot);
+    let pictures = scan.pictures(plan.samples, loot);
     let readable = (Evidence::Text(scan.text.clone()), scan.readable(plan.samples));
-    let evidence: [(Attack, (Evidence, Vec<Sample>)); 10] = [
+    let evidence: [(Attack, (Evidence, Vec<Sample>)); 11] = [
         (Attack::Pictures, pictures),
         (Attack::Metadata, (Evidence::Metadata(scan.metadata.clone()), scan.places(plan.samples))),
         (Attack::Text, readable),
@@ -205,7 +294,8 @@ pub fn attack(stolen: &Path, plan: &Plan<'_>, progress: &(dyn Fn(u64, u64) + Syn
         (Attack::PlateDigests, known(SecretKind::PlateDigest)),
         (Attack::Dictionary, (Evidence::Dictionary(dictionary), cracked)),
         (Attack::Pseudonyms, known(SecretKind::Pseudonym)),
-        (Attack::Randomness, (Evidence::Randomness(scan.randomness(&loot)), Vec::new())),
+        (Attack::Keys, (Evidence::Keys(used), opened)),
+        (Attack::Randomness, (Evidence::Randomness(scan.randomness(loot)), Vec::new())),
     ];
     let findings = evidence.into_iter().map(|(attack, (evidence, samples))| Finding {
         attack,
@@ -213,24 +303,14 @@ pub fn attack(stolen: &Path, plan: &Plan<'_>, progress: &(dyn Fn(u64, u64) + Syn
         evidence,
         samples,
     });
-    Ok(Assessment {
+    let assessment = Assessment {
         files: loot.files.len() as u64,
         bytes,
         skipped: loot.skipped + scan.unreadable,
         findings: findings.collect(),
         seconds: started.elapsed().as_secs_f64(),
-    })
-}
-
-/// Site packs among the loot: signed, unencrypted, and therefore as good as keys in the thief's hand.
-fn site_packs(loot: &Loot) -> Vec<SitePack> {
-    // Longer than any pack: a bucket takes some 1.3 kB, and a pack of ten years and four classes has 1,500 of them.
-    const MAX_PACK: u64 = 4 << 20;
-    let read = |f: &loot::StolenFile| {
-        let bytes = f.open().and_then(|mut open| open.read_at(0, f.len)).ok()?;
-        SitePack::from_bytes(&bytes).ok()
     };
-    loot.files.iter().filter(|f| f.len <= MAX_PACK).filter_map(read).collect()
+    Ok((assessment, scan.carved(), scenes))
 }
 
 /// Serial patterns to enumerate: those of the region in question first, which everybody who has stood at a road there

@@ -1,15 +1,16 @@
 //! Whatever pictures come out of a store: what do our own eyes see on them, as they are and sharpened?
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use image::{DynamicImage, GenericImageView};
 use rayon::prelude::*;
 
 use super::carve::{self, Format};
-use super::evidence::Game;
+use super::evidence::{self, Evidence, Game, Sample};
 use super::loot::{Loot, StolenFile};
 use super::randomness::fisher;
+use super::scan::Carved;
 use super::score::{OpenedCopy, Scorer, StoreKind, Target, by_time, spread};
 use super::truth::{KnownCapture, Truth};
 use crate::capture::{Region, RegionKind};
@@ -35,25 +36,45 @@ struct Exposed<'t> {
     blurred: bool,
 }
 
+/// Where pictures to look at come from.
+pub(super) struct Pictures<'a> {
+    /// Carved out of the loot.
+    pub carved: Vec<Carved>,
+    /// Redacted pictures that keys of the loot opened.
+    pub opened: Vec<Vec<u8>>,
+    /// Copies whose recipients' keys lie in the loot.
+    pub copies: &'a [OpenedCopy<'a>],
+}
+
+/// Looks at some of the pictures; where a truth says what they show, success is measured by it.
 pub(super) fn play(
     target: &Target<'_>,
     loot: &Loot,
-    truth: &Truth,
-    copies: &[OpenedCopy<'_>],
+    truth: Option<&Truth>,
+    from: &Pictures<'_>,
     scorer: Option<&Scorer<'_>>,
     (nets, captures): (&Nets, usize),
-) -> Game {
-    let granted = target.kind == StoreKind::Other;
-    let exposed = match (target.kind, scorer) {
-        (StoreKind::Other, Some(scorer)) => scenes(copies, truth, scorer, captures),
-        (StoreKind::Other, None) => Vec::new(),
-        _ => pictures(target, loot, truth, captures),
+) -> (Evidence, Vec<Sample>) {
+    let sealed = target.kind == StoreKind::Other;
+    let exposed = match (truth, scorer) {
+        (None, _) => Vec::new(),
+        (Some(truth), _) if !sealed => pictures(target, loot, truth, captures),
+        (Some(truth), _) if !from.carved.is_empty() => named(loot, &from.carved, truth, captures),
+        (Some(truth), Some(scorer)) => scenes(from.copies, truth, scorer, captures),
+        (Some(_), None) => Vec::new(),
     };
     if exposed.is_empty() {
-        let regions = spread(truth.captures.len(), captures).map(|i| truth.captures[i].regions.len() as u64).sum();
-        let about = "no picture comes out to look at".to_owned();
-        return Game { won: 0, tried: regions, chance: 0.0, p: 1.0, granted: false, about };
+        return match truth {
+            Some(truth) if from.carved.is_empty() && from.opened.is_empty() => {
+                let about = "no picture comes out to look at".to_owned();
+                let known = spread(truth.captures.len(), captures).map(|i| truth.captures[i].regions.len() as u64);
+                let game = Game { won: 0, tried: known.sum(), chance: 0.0, p: 1.0, granted: false, about };
+                (Evidence::Game(game), Vec::new())
+            }
+            _ => seen(loot, from, nets, captures),
+        };
     }
+    let granted = sealed && from.carved.is_empty();
     let seen: Vec<Seen> = exposed.par_iter().map_init(|| nets.eyes(), |eyes, exposed| look(eyes, exposed)).collect();
     let mut all = Seen::default();
     seen.iter().for_each(|seen| all.add(seen));
@@ -68,7 +89,62 @@ pub(super) fn play(
         all.faces,
         exposed.len()
     );
-    Game { won, tried, chance, p, granted, about }
+    (Evidence::Game(Game { won, tried, chance, p, granted, about }), Vec::new())
+}
+
+/// What the eyes are sure of, on pictures of which nothing is known.
+fn seen(loot: &Loot, from: &Pictures<'_>, nets: &Nets, captures: usize) -> (Evidence, Vec<Sample>) {
+    /// Less sure finds are blanked by `ingest`, too, and prove nothing here.
+    const SURE: f32 = 0.5;
+    let granted = from.carved.is_empty();
+    let bytes = |i: usize| -> Option<Vec<u8>> {
+        if granted {
+            return Some(from.opened[i].clone());
+        }
+        let carved = &from.carved[i];
+        loot.files[carved.file].open().and_then(|mut file| file.read_at(carved.offset, carved.len)).ok()
+    };
+    let pictures = if granted { from.opened.len() } else { from.carved.len() };
+    let chosen: Vec<usize> = spread(pictures, captures).collect();
+    let look = |eyes: &mut Eyes, i: &usize| {
+        let found = bytes(*i).map(|file| regions(eyes, &file)).unwrap_or_default();
+        let sure = |region: &&Region| region.score >= SURE;
+        let faces = found.iter().filter(sure).filter(|region| region.kind == RegionKind::Face).count() as u64;
+        let readings = found.iter().filter_map(|region| region.reading.as_ref()?.candidates.first());
+        let plates = readings.filter(|candidate| candidate.probability >= SURE);
+        (faces, plates.map(|candidate| candidate.text.expose().to_owned()).collect::<Vec<_>>())
+    };
+    let looked: Vec<(u64, Vec<String>)> = chosen.par_iter().map_init(|| nets.eyes(), look).collect();
+    let faces = looked.iter().map(|(faces, _)| faces).sum();
+    let plates: BTreeSet<String> = looked.into_iter().flat_map(|(_, plates)| plates).collect();
+    let evidence = evidence::Seen {
+        pictures: pictures as u64,
+        looked_at: chosen.len() as u64,
+        plates: plates.len() as u64,
+        faces,
+        granted,
+    };
+    (Evidence::Seen(evidence), plates.into_iter().map(Sample::Text).collect())
+}
+
+/// Carved files that bear the name of one photograph of the truth, whole.
+fn named<'t>(loot: &Loot, carved: &[Carved], truth: &'t Truth, captures: usize) -> Vec<Exposed<'t>> {
+    let mut names: HashMap<&str, Option<&KnownCapture>> = HashMap::new();
+    for capture in &truth.captures {
+        let name = capture.path.rsplit('/').next().unwrap_or_default();
+        names.entry(name).and_modify(|known| *known = None).or_insert(Some(capture));
+    }
+    let whole = carved.iter().filter(|carved| carved.offset == 0).filter_map(|carved| {
+        let file = &loot.files[carved.file];
+        Some((file, (*names.get(std::str::from_utf8(base_name(file)).ok()?)?)?))
+    });
+    let whole: Vec<_> = whole.collect();
+    let exposed = |i: usize| {
+        let (file, known) = whole[i];
+        let picture = file.open().and_then(|mut open| open.read_at(0, file.len)).ok()?;
+        Some(Exposed { picture, known, width: None, blurred: false })
+    };
+    spread(whole.len(), captures).filter_map(exposed).collect()
 }
 
 /// The pictures of a baseline; of the naive one, what its metadata still holds.

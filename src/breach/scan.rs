@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
@@ -16,7 +17,7 @@ use super::known::Needles;
 use super::loot::{Loot, OVERLAP, OpenLoot, StolenFile, Window};
 use super::randomness::{self, Tally};
 use super::text::{self, HashLike, Written};
-use crate::vault::{FileKind, Header, kind_of_file};
+use crate::vault::{FileKind, Header};
 
 /// Bytes after a window that are read too, so that a signature at its end is whole.
 const AHEAD: u64 = 16;
@@ -55,10 +56,13 @@ pub struct Scanner<'a> {
 
 /// A picture that decodes.
 #[derive(Clone, Copy)]
-struct Carved {
-    file: usize,
-    offset: u64,
-    len: u64,
+pub struct Carved {
+    /// Index into [`Loot::files`].
+    pub file: usize,
+    /// Where it begins.
+    pub offset: u64,
+    /// Its length in bytes.
+    pub len: u64,
     format: Format,
 }
 
@@ -161,6 +165,8 @@ impl<'a> Scanner<'a> {
         let end = buffer.len().min(back + window.len as usize);
         let (seen, fresh) = (&buffer[..end], &buffer[back.min(end)..end]);
         let mut part = Part::default();
+        // What readable bytes there say nothing: tables and pixels of pictures.
+        let mut unreadable = carve::huffman_tables(&buffer);
 
         self.needles.search(seen, back);
         for signature in carve::signatures(&buffer).into_iter().filter(|s| (back..end).contains(&s.at)) {
@@ -168,14 +174,21 @@ impl<'a> Scanner<'a> {
             let at = start + signature.at as u64;
             let rest = Rest { buffer: &buffer[signature.at..], at, file_len: stolen.len };
             if let Some(len) = rest.picture(signature.format, &mut file)? {
+                let picture = &buffer[signature.at..(signature.at + len as usize).min(buffer.len())];
+                let pixels = carve::pixels(signature.format, picture);
+                unreadable.extend(pixels.into_iter().map(|r| r.start + signature.at..r.end + signature.at));
                 part.carved.push(Carved { file: window.file, offset: at, len, format: signature.format });
             }
             if signature.format == Format::Tiff {
                 rest.metadata(&mut file, &mut part)?;
             }
         }
-        self.read_text(seen, back, &mut part);
-        if stolen.len <= MAX_RAW_FILE && part.carved.is_empty() && part.text.bytes * 2 < stolen.len {
+        self.read_text(seen, back, &unreadable, &mut part);
+        if stolen.kind.is_none()
+            && stolen.len <= MAX_RAW_FILE
+            && part.carved.is_empty()
+            && part.text.bytes * 2 < stolen.len
+        {
             let raw = |w: &[u8]| HashLike { bytes: w.to_vec(), written: Written::Raw };
             part.hashes.extend(fresh.windows(16).map(raw));
         }
@@ -207,8 +220,12 @@ impl<'a> Scanner<'a> {
         &fresh[start as usize..end as usize]
     }
 
-    fn read_text(&self, seen: &[u8], from: usize, part: &mut Part) {
-        for run in text::runs(seen, from) {
+    fn read_text(&self, seen: &[u8], from: usize, unreadable: &[Range<usize>], part: &mut Part) {
+        for span in text::runs(seen, from) {
+            if unreadable.iter().any(|range| range.start <= span.start && span.end <= range.end) {
+                continue;
+            }
+            let run = &seen[span];
             // The part of a run that an earlier window has counted serves as context for tokens only.
             part.hashes.extend(text::hash_likes(run));
             let content = text::classify(run);
@@ -231,7 +248,7 @@ fn frame(file: &StolenFile) -> (u64, u64) {
     const TRAILER: u64 = 32;
     const MANIFEST_HEAD: u64 = 1212;
     let start = file.open().and_then(|mut f| f.read_at(0, Header::MAX_LEN as u64)).unwrap_or_default();
-    match kind_of_file(&start) {
+    match file.kind {
         Some(FileKind::Segment) => {
             let header = Header::from_bytes(&start).ok().filter(|h| h.file_len() == file.len);
             let sealed = header.and_then(|h| h.entries.iter().map(|e| e.offset).min());
@@ -341,6 +358,11 @@ impl Scan {
             (c, inside)
         };
         carved.into_iter().map(nest).collect()
+    }
+
+    /// All pictures carved, inner ones too.
+    pub fn carved(&self) -> Vec<Carved> {
+        self.nested().into_iter().map(|(carved, _)| carved).collect()
     }
 
     /// Figures of the carved pictures, with up to `samples` of the outer and as many of the inner ones.

@@ -3,18 +3,16 @@
 //! Attacks never see it; they are asked for guesses, and the guesses are compared with it.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use walkdir::WalkDir;
-
+use super::keys::LootKeys;
+use super::loot::{Loot, StolenFile};
 use super::truth::Truth;
 use crate::capture::CaptureId;
-use crate::custody::{OpeningKeys, RecipientKeys};
-use crate::files;
+use crate::custody::OpeningKeys;
 use crate::pseudonym::{Canary, CanaryKey};
-use crate::seal::KeyId;
 use crate::vault::record::CatalogueRecord;
-use crate::vault::{FileKind, OpeningVault, StraySegment, Trust, VaultKind, kind_of_file};
+use crate::vault::{FileKind, OpeningVault, StraySegment, Trust, VaultKind};
 
 /// What was made of the photographs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +27,8 @@ pub enum StoreKind {
 
 /// A store as the suite attacks it.
 pub struct Target<'a> {
-    /// The stolen folder.
-    pub stolen: &'a Path,
+    /// The stolen folders and files, which are one loot.
+    pub stolen: &'a [PathBuf],
     /// What it is.
     pub kind: StoreKind,
     /// Of a baseline, the file name of each capture in the truth's order.
@@ -53,34 +51,15 @@ pub(super) struct Sealed {
     pub kind: VaultKind,
 }
 
-/// Everything sealed below `stolen`, in the order of names.
-pub(super) fn sealed_stores(stolen: &Path) -> Vec<Sealed> {
-    let cards = ours(stolen).into_iter().filter(|(kind, _)| *kind == FileKind::Card);
-    let store = |(_, path): (FileKind, PathBuf)| {
-        let root = path.parent()?.to_owned();
+/// Everything sealed in the loot, in the order of names.
+pub(super) fn sealed_stores(loot: &Loot) -> Vec<Sealed> {
+    let cards = loot.files.iter().filter(|file| file.kind == Some(FileKind::Card));
+    let store = |card: &StolenFile| {
+        let root = card.path().parent()?.to_owned();
         let kind = OpeningVault::open(&root, Trust::Nobody).ok()?.card().kind;
         Some(Sealed { root, kind })
     };
     cards.filter_map(store).collect()
-}
-
-/// Recipients' private keys among the loot.
-pub(super) fn recipients_keys(stolen: &Path) -> HashMap<KeyId, OpeningKeys> {
-    let keys = ours(stolen).into_iter().filter(|(kind, _)| *kind == FileKind::PrivateKey);
-    let keys = keys.filter_map(|(_, path)| RecipientKeys::read(&path).ok());
-    keys.map(|keys| (keys.public().id(), keys.into_opening_keys())).collect()
-}
-
-fn ours(stolen: &Path) -> Vec<(FileKind, PathBuf)> {
-    let files = WalkDir::new(stolen).sort_by_file_name().into_iter().filter_map(Result::ok);
-    let files = files.filter(|entry| entry.file_type().is_file());
-    let known = |entry: walkdir::DirEntry| {
-        let mut head = [0; 8];
-        let mut file = files::open(entry.path()).ok()?.0;
-        std::io::Read::read_exact(&mut file, &mut head).ok()?;
-        Some((kind_of_file(&head)?, entry.into_path()))
-    };
-    files.filter_map(known).collect()
 }
 
 /// A copy that its recipient's key opens.
@@ -91,14 +70,14 @@ pub(super) struct OpenedCopy<'k> {
     pub records: Vec<CatalogueRecord>,
 }
 
-/// The copies below `stolen` that `keys` open.
-pub(super) fn opened_copies<'k>(stolen: &Path, keys: &'k HashMap<KeyId, OpeningKeys>) -> Vec<OpenedCopy<'k>> {
-    let exports = sealed_stores(stolen).into_iter().filter(|store| store.kind == VaultKind::Export);
+/// The copies in the loot that recipients' keys in the loot open.
+pub(super) fn opened_copies<'k>(loot: &Loot, keys: &'k LootKeys) -> Vec<OpenedCopy<'k>> {
+    let exports = sealed_stores(loot).into_iter().filter(|store| store.kind == VaultKind::Export);
     let opened = |store: Sealed| {
         let vault = OpeningVault::open(&store.root, Trust::Nobody).ok()?;
         let segments = vault.segments().ok()?;
         let first = StraySegment::open(&vault.path_of(*segments.first()?)).ok()?;
-        let keys = keys.get(&first.header().entries.first()?.key)?;
+        let keys = keys.of_copy(&first)?;
         let records = segments.into_iter().flat_map(|segment| vault.read_catalogue(segment, keys).unwrap_or_default());
         Some(OpenedCopy { records: records.collect(), root: store.root, keys })
     };

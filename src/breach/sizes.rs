@@ -34,7 +34,7 @@ const SPREAD: f64 = 0.04;
 const SCENE_FRAME: u64 = 8 + 32 + 40;
 
 pub(super) fn play(target: &Target<'_>, loot: &Loot, truth: &Truth, photographs: &Path, seed: u64) -> Game {
-    let length = |i: usize| std::fs::metadata(photographs.join(&truth.captures[i].path)).map(|m| m.len()).ok();
+    let length = |i: usize| std::fs::metadata(truth.captures[i].picture(photographs)?).map(|m| m.len()).ok();
     let all: Vec<u64> = (0..truth.captures.len()).filter_map(length).collect();
     if all.len() < 8 {
         return Game::idle("no photographs to compare with");

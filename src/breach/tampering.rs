@@ -11,11 +11,13 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::evidence::Game;
-use super::score::{Scorer, Sealed, StoreKind, Target, recipients_keys, sealed_stores};
+use super::keys::LootKeys;
+use super::loot::Loot;
+use super::score::{Scorer, Sealed, StoreKind, Target, sealed_stores};
 use crate::custody::OpeningKeys;
 use crate::export::Manifest;
 use crate::seal::{Capability, SegmentId};
-use crate::vault::{Header, OpeningVault, Trust, VaultKind, check, check_deep};
+use crate::vault::{Header, OpeningVault, StraySegment, Trust, VaultKind, check, check_deep};
 
 /// Larger stores are not copied for a game.
 const MAX_BYTES: u64 = 8 << 30;
@@ -69,15 +71,15 @@ fn reseal(bytes: &mut [u8]) {
     bytes[at..].copy_from_slice(hash.as_bytes());
 }
 
-pub(super) fn play(target: &Target<'_>, scorer: Option<&Scorer<'_>>, seed: u64) -> Game {
+pub(super) fn play(target: &Target<'_>, loot: &Loot, keys: &LootKeys, scorer: Option<&Scorer<'_>>, seed: u64) -> Game {
     let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x7a3);
     if target.kind != StoreKind::Other {
-        return of_pictures(target, &mut rng);
+        return of_pictures(target, loot, &mut rng);
     }
-    let Some(store) = sealed_stores(target.stolen).into_iter().next() else {
+    let Some(store) = sealed_stores(loot).into_iter().next() else {
         return Game::idle("nothing sealed");
     };
-    match of_sealed(&store, target.stolen, scorer, &mut rng) {
+    match of_sealed(&store, keys, scorer, &mut rng) {
         Ok(game) => game,
         Err(error) => Game::idle(format!("no scratch copy can be made: {}", error.kind())),
     }
@@ -146,16 +148,12 @@ impl Scratch {
     }
 }
 
-fn of_sealed(store: &Sealed, stolen: &Path, scorer: Option<&Scorer<'_>>, rng: &mut ChaCha8Rng) -> io::Result<Game> {
+fn of_sealed(store: &Sealed, keys: &LootKeys, scorer: Option<&Scorer<'_>>, rng: &mut ChaCha8Rng) -> io::Result<Game> {
     let scratch = Scratch::of(&store.root)?;
     let Some((_, example)) = scratch.segments.first() else { return Ok(Game::idle("an empty vault")) };
-    let recipients = recipients_keys(stolen);
     let opener = match store.kind {
         VaultKind::Site => scorer.map(|scorer| scorer.keys),
-        VaultKind::Export => {
-            let header = Header::from_bytes(&fs::read(example)?).map_err(io::Error::other)?;
-            header.entries.first().and_then(|entry| recipients.get(&entry.key))
-        }
+        VaultKind::Export => keys.of_copy(&StraySegment::open(example)?),
     };
     let mut without_key = 0;
     let mut unnoticed = Vec::new();
@@ -238,11 +236,12 @@ fn opener_notices(scratch: &Scratch, kind: VaultKind, keys: &OpeningKeys) -> boo
 }
 
 /// Nobody can notice anything about a folder of pictures but that one does not decode.
-fn of_pictures(target: &Target<'_>, rng: &mut ChaCha8Rng) -> Game {
+fn of_pictures(target: &Target<'_>, loot: &Loot, rng: &mut ChaCha8Rng) -> Game {
     let Some(name) = target.names.get(rng.random_range(0..target.names.len().max(1))) else {
         return Game::idle("no pictures");
     };
-    let Ok(bytes) = fs::read(target.stolen.join(name)) else { return Game::idle("no pictures") };
+    let file = loot.files.iter().find(|file| file.name.ends_with(name.as_bytes()));
+    let Some(bytes) = file.and_then(|file| fs::read(file.path()).ok()) else { return Game::idle("no pictures") };
     let decodes = |bytes: &[u8]| image::load_from_memory(bytes).is_ok();
     let mut flipped = bytes.clone();
     let (from, to) = (bytes.len() / 2, bytes.len() - 2);

@@ -2,6 +2,8 @@
 //!
 //! Owns the classification of readable runs. Knows nothing of pictures or truth.
 
+use std::ops::Range;
+
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
 
 use crate::capture;
@@ -20,13 +22,13 @@ pub fn runs_by_chance(bytes: u64) -> f64 {
     bytes as f64 * (1.0 - p) * f64::powi(p, MIN_RUN as i32)
 }
 
-/// The readable runs of `bytes` that end after `from`.
-pub fn runs(bytes: &[u8], from: usize) -> Vec<&[u8]> {
+/// Where the readable runs of `bytes` are that end after `from`.
+pub fn runs(bytes: &[u8], from: usize) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut start = 0;
     for end in (0..bytes.len()).filter(|&i| !readable(bytes[i])).chain([bytes.len()]) {
         if end - start >= MIN_RUN && end > from {
-            found.push(&bytes[start..end]);
+            found.push(start..end);
         }
         start = end + 1;
     }
@@ -150,7 +152,7 @@ mod tests {
         ChaCha8Rng::seed_from_u64(5).fill_bytes(&mut bytes);
         assert_eq!(runs(&bytes, 0).len(), 0);
         bytes.splice(777..777, *b"\0here are thirty readable bytes\0");
-        assert_eq!(runs(&bytes, 0), [b"here are thirty readable bytes"]);
+        assert_eq!(runs(&bytes, 0), [778..808]);
         assert_eq!(runs(&bytes, 900).len(), 0);
     }
 

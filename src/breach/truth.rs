@@ -1,16 +1,18 @@
 //! What the attacker is allowed to know in order to check the loot: the truth of simulated or labelled pictures.
 //!
-//! Owns reading `truth.jsonl` and the `captures.csv` beside it. It is loaded into memory only and written nowhere.
+//! Owns reading `truth.jsonl` and the `captures.csv` beside it, and the way to the pictures that it names, none of which leads
+//! out of its folder. It is loaded into memory only and written nowhere.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde::Deserialize;
 
 use super::BreachError;
+use super::score::Scorer;
 use crate::capture::{PlateText, RegionKind};
 use crate::files;
 use crate::geometry::Rect;
@@ -65,7 +67,12 @@ struct CaptureRow {
 
 impl Truth {
     /// Reads `truth.jsonl` at `path`, and `captures.csv` beside it when there is one.
+    ///
+    /// # Errors
+    ///
+    /// See [`BreachError`]. A truth that names nothing is refused, as is one that names a file outside of its folder.
     pub fn read(path: &Path) -> Result<Self, BreachError> {
+        let folder = folder_of(path);
         let io = |source| BreachError::Truth { path: path.to_owned(), source };
         let times = capture_times(&path.with_file_name("captures.csv"))?;
         let mut captures = Vec::new();
@@ -79,6 +86,9 @@ impl Truth {
                 line: i as u64 + 1,
                 source,
             })?;
+            if below(folder, &line.path).is_err() {
+                return Err(BreachError::TruthOutside { path: path.to_owned(), line: i as u64 + 1 });
+            }
             let region = |r: TruthRegion| {
                 let kind = match r.kind.as_str() {
                     "plate" => RegionKind::Plate,
@@ -95,7 +105,28 @@ impl Truth {
                 path: line.path,
             });
         }
+        if captures.is_empty() {
+            return Err(BreachError::EmptyTruth { path: path.to_owned() });
+        }
         Ok(Self { captures })
+    }
+
+    /// Refuses a truth that is about something else: none of its pictures lies in its folder, and `home`, when the
+    /// custodian keeps score, knows none of its moments.
+    ///
+    /// # Errors
+    ///
+    /// [`BreachError::StrangeTruth`].
+    pub fn must_be_about(&self, path: &Path, home: Option<&Scorer<'_>>) -> Result<(), BreachError> {
+        let folder = folder_of(path);
+        let known = || {
+            let times: HashSet<i64> = self.moments().into_iter().map(Timestamp::as_millisecond).collect();
+            home.is_some_and(|home| home.home().values().any(|r| r.captured_at.is_some_and(|at| times.contains(&at))))
+        };
+        if self.captures.iter().any(|capture| capture.picture(folder).is_some()) || known() {
+            return Ok(());
+        }
+        Err(BreachError::StrangeTruth { path: path.to_owned(), named: self.captures.len() as u64 })
     }
 
     /// Distinct plates, sorted.
@@ -116,9 +147,42 @@ impl Truth {
     }
 }
 
+impl KnownCapture {
+    /// The picture's file below `folder`; `None` when there is no regular file of that name, reached without links.
+    pub fn picture(&self, folder: &Path) -> Option<PathBuf> {
+        let path = below(folder, &self.path).ok()?;
+        std::fs::symlink_metadata(&path).is_ok_and(|found| found.is_file()).then_some(path)
+    }
+}
+
+/// The folder in which a truth and its pictures lie.
+fn folder_of(truth: &Path) -> &Path {
+    truth.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// A path that leads out of its folder.
+struct Outside;
+
+/// `inside` below `folder`: plain names only, and no link on the way. It need not exist.
+fn below(folder: &Path, inside: &str) -> Result<PathBuf, Outside> {
+    let mut path = folder.to_owned();
+    let mut parts = 0;
+    for part in Path::new(inside).components() {
+        let Component::Normal(name) = part else { return Err(Outside) };
+        path.push(name);
+        parts += 1;
+        if std::fs::symlink_metadata(&path).is_ok_and(|found| found.is_symlink()) {
+            return Err(Outside);
+        }
+    }
+    if parts == 0 { Err(Outside) } else { Ok(path) }
+}
+
 fn capture_times(path: &Path) -> Result<HashMap<String, Timestamp>, BreachError> {
-    if !path.exists() {
-        return Ok(HashMap::new());
+    match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(HashMap::new()),
+        Ok(found) if found.is_file() => {}
+        _ => return Err(BreachError::TruthTable { path: path.to_owned() }),
     }
     let bad = |source| BreachError::Captures { path: path.to_owned(), source };
     let table = files::stream(path, files::MAX_TABLE).map_err(|error| bad(error.into()))?;
@@ -156,6 +220,52 @@ mod tests {
         assert_eq!(truth.plates()[0].expose(), "ABC1234");
         assert_eq!(truth.moments()[0].to_string(), "2019-05-03T14:22:05Z");
         assert_eq!(moment("2019-05-03 14:22:05"), Some(truth.moments()[0]));
+    }
+
+    #[test]
+    fn a_truth_that_names_nothing_or_leads_elsewhere_is_refused() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let (inside, outside) = (folder.path().join("photos"), folder.path().join("outside.jpg"));
+        std::fs::create_dir(&inside).expect("mkdir");
+        std::fs::write(&outside, b"not to be read").expect("write");
+        let truth = inside.join("truth.jsonl");
+        let read = |lines: &str| {
+            std::fs::write(&truth, lines).expect("write");
+            Truth::read(&truth)
+        };
+        for empty in ["", "\n\n"] {
+            assert!(matches!(read(empty), Err(BreachError::EmptyTruth { .. })));
+        }
+        let absolute = format!("{{\"path\":{:?}}}", outside.display().to_string());
+        for line in
+            ["{\"path\":\"../outside.jpg\"}", "{\"path\":\"a/../../outside.jpg\"}", "{\"path\":\"\"}", &absolute]
+        {
+            let good = "{\"path\":\"good.jpg\"}\n";
+            assert!(matches!(read(&format!("{good}{line}")), Err(BreachError::TruthOutside { line: 2, .. })), "{line}");
+        }
+        let strange = read("{\"path\":\"good.jpg\"}").expect("reads");
+        assert!(matches!(strange.must_be_about(&truth, None), Err(BreachError::StrangeTruth { named: 1, .. })));
+        std::fs::write(inside.join("good.jpg"), b"x").expect("write");
+        assert!(strange.must_be_about(&truth, None).is_ok());
+
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(&outside, inside.join("link.jpg")).expect("links");
+            std::os::unix::fs::symlink(folder.path(), inside.join("way")).expect("links");
+            for path in ["link.jpg", "way/outside.jpg"] {
+                let line = format!("{{\"path\":{path:?}}}");
+                assert!(matches!(read(&line), Err(BreachError::TruthOutside { line: 1, .. })), "{path}");
+            }
+            // Made after the truth was read: not followed either.
+            std::fs::remove_file(inside.join("good.jpg")).expect("removed");
+            std::os::unix::fs::symlink(&outside, inside.join("good.jpg")).expect("links");
+            assert_eq!(strange.captures[0].picture(&inside), None);
+            std::os::unix::fs::symlink(&outside, inside.join("captures.csv")).expect("links");
+            assert!(matches!(
+                Truth::read(&truth),
+                Err(BreachError::TruthTable { .. } | BreachError::TruthOutside { .. })
+            ));
+        }
     }
 
     #[test]

@@ -2,14 +2,12 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use super::target::{must_be_new, unwritable};
-use super::terminal::chain;
-use super::terminal::{Page, json, stderr_is_terminal};
+use super::terminal::{Page, chain, json, shown, stderr_is_terminal};
 use super::unlock::UnlockArgs;
 use super::{Context, Failure, Outcome, Stop, ledger};
 use crate::audit::Verb;
@@ -25,17 +23,21 @@ use crate::vision::Nets;
 /// Arguments of `breach`.
 #[derive(clap::Args)]
 #[command(after_help = "\
+All of STOLEN is one loot, examined together before anything is said of it. Keys that lie in it are used, as a thief \
+would: a recipient's key opens its copy; notes that may hold a passphrase, and shares, are tried on a keyring; a keyring \
+opens its vault; a site pack's key is tried on pseudonyms that came out. Nothing of it is written in an audit log.
+
 With --truth, the whole suite is run: besides what any folder can be searched for, guesses by length, order, joining of \
-copies, residue and tampering, each beside what chance gives. --baselines builds the two stores of common practice from the \
-same photographs and attacks them too. --custody keeps score only: it says which segment or copy a guess was about, and no \
-attack is given a key. Keys that lie in a stolen folder are used: a thief would.
+copies, residue and tampering, each beside what chance gives. Without it, what was obtained is counted: there are no \
+rates. --baselines builds the two stores of common practice from the same photographs and attacks them too. --custody keeps \
+score only: it says which segment or copy a guess was about, and no attack is given a key of it.
 
 Example: safelight breach vault copies --truth photos/truth.jsonl --baselines scratch --custody C --report breach.html")]
 pub struct Args {
-    /// Stolen folders or files: a vault, exports, photographs, anything
+    /// Stolen folders or files, together one loot: a vault, a site pack, exports, photographs, anything
     #[arg(required = true, value_name = "STOLEN")]
     stolen: Vec<PathBuf>,
-    /// The truth behind the pictures, to search for; a captures.csv beside it is read too
+    /// The truth behind the pictures, to search for; it lies in their folder, and a captures.csv beside it is read too
     #[arg(long, value_name = "FILE")]
     truth: Option<PathBuf>,
     /// Build what others build from the photographs beside the truth into DIR, which must not exist, and attack it too
@@ -49,9 +51,9 @@ pub struct Args {
     vault: Option<PathBuf>,
     #[command(flatten)]
     unlock: UnlockArgs,
-    /// Seconds that cracking hashes may take, for each store
-    #[arg(long, value_name = "N", default_value_t = 30)]
-    seconds: u64,
+    /// Millions of hashes to try at most on each store when cracking, in MD5s; other hashes cost 16
+    #[arg(long, value_name = "MILLIONS", default_value_t = 4000)]
+    tries: u64,
     /// Write a report as one HTML page to FILE, which must not exist; it never holds a picture
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -73,23 +75,12 @@ pub(super) struct Attacked {
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     args.report.as_deref().map_or(Ok(()), must_be_new)?;
     let truth = args.truth.as_deref().map(Truth::read).transpose().map_err(failure)?;
-    let attacked = match (&truth, &args.truth) {
-        (Some(truth), Some(path)) => run_suite(&args, truth, path, context)?,
-        _ => {
-            let one = |stolen: &PathBuf| {
-                let bar = progress_bar(context);
-                let assessment = breach::attack(stolen, &plan(&args, None), &shown_on(&bar)).map_err(failure)?;
-                bar.finish_and_clear();
-                Ok(Attacked { name: name_of(stolen), assessment })
-            };
-            args.stolen.iter().map(one).collect::<Result<_, Failure>>()?
-        }
-    };
-    let truth = truth.unwrap_or_default();
+    let attacked = run_suite(&args, truth.as_ref(), context)?;
+    let truth = truth.as_ref();
 
     let mut out = Page::default();
     let printed = if context.json {
-        let mut summaries: Vec<Summary<'_>> = attacked.iter().map(|a| Summary::of(a, &truth)).collect();
+        let mut summaries: Vec<Summary<'_>> = attacked.iter().map(|a| Summary::of(a, truth)).collect();
         match (summaries.len(), summaries.pop()) {
             (1, Some(only)) => json(&only),
             (_, last) => {
@@ -101,7 +92,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         attacked
             .iter()
             .try_for_each(|a| print(&mut out, a, attacked.len() > 1, args.show_findings))
-            .and_then(|()| if attacked.len() > 1 { print_table(&mut out, &attacked, &truth) } else { Ok(()) })
+            .and_then(|()| if attacked.len() > 1 { print_table(&mut out, &attacked, truth) } else { Ok(()) })
     };
     printed.map_err(|e| {
         Failure::new(Stop::Internal, format!("cannot write the result: {e}"), "check where stdout goes")
@@ -109,8 +100,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     if let Some(path) = &args.report {
         let command = format!("safelight breach{}", if args.truth.is_some() { " --truth" } else { "" });
         let folders = attacked.into_iter().map(|a| (a.name, a.assessment)).collect();
-        let page =
-            report::of_folders(folders, args.truth.is_some().then_some(&truth), args.show_findings, command).html();
+        let page = report::of_folders(folders, truth, args.show_findings, command).html();
         crate::files::create_private(path)
             .and_then(|mut file| file.write_all(page.as_bytes()))
             .map_err(|error| unwritable(path, &error))?;
@@ -118,33 +108,43 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
-fn plan<'t>(args: &Args, truth: Option<&'t Truth>) -> Plan<'t> {
-    let budget = breach::Budget { time: Duration::from_secs(args.seconds), ..Default::default() };
-    Plan { truth, budget, ..Plan::default() }
-}
-
 fn name_of(stolen: &Path) -> String {
     let name = stolen.file_name().map_or_else(|| stolen.to_string_lossy(), |name| name.to_string_lossy());
     name.into_owned()
 }
 
-/// All attacks on all stores, baselines first.
-fn run_suite(args: &Args, truth: &Truth, path: &Path, context: &Context) -> Result<Vec<Attacked>, Failure> {
-    let photographs = path.parent().unwrap_or(Path::new("."));
-    let mut targets: Vec<(String, PathBuf, StoreKind, Vec<String>)> = Vec::new();
-    if let Some(folder) = &args.baselines {
-        if folder.exists() {
-            return Err(Failure::usage(format!("{} exists", folder.display()), "name a folder that does not exist"));
-        }
-        let built = |error| Failure::usage(chain(&error), "check that the disk has room and the pictures can be read");
-        let (plain, naive) = (folder.join("plain"), folder.join("naive"));
-        let names = baselines::plain(photographs, truth, &plain).map_err(built)?;
-        targets.push(("plain".to_owned(), plain, StoreKind::Plain, names));
-        let names = baselines::naive(photographs, truth, &naive).map_err(built)?;
-        targets.push(("naive".to_owned(), naive, StoreKind::Naive, names));
+/// A store to attack: its name, where it lies, what it is, and the names of its files where it is a baseline.
+type Place = (String, Vec<PathBuf>, StoreKind, Vec<String>);
+
+/// The baselines, when they are asked for.
+fn built(args: &Args, truth: Option<&Truth>, photographs: &Path) -> Result<Vec<Place>, Failure> {
+    let (Some(folder), Some(truth)) = (&args.baselines, truth) else { return Ok(Vec::new()) };
+    let failed = |error| Failure::usage(chain(&error), "check that the disk has room and the pictures can be read");
+    let (plain, naive) = (folder.join("plain"), folder.join("naive"));
+    let names = [
+        baselines::plain(photographs, truth, &plain).map_err(failed)?,
+        baselines::naive(photographs, truth, &naive).map_err(failed)?,
+    ];
+    let [plain_names, naive_names] = names;
+    Ok(vec![
+        ("plain".to_owned(), vec![plain], StoreKind::Plain, plain_names),
+        ("naive".to_owned(), vec![naive], StoreKind::Naive, naive_names),
+    ])
+}
+
+/// All attacks on all stores, baselines first. All that is stolen is one of them.
+fn run_suite(args: &Args, truth: Option<&Truth>, context: &Context) -> Result<Vec<Attacked>, Failure> {
+    let photographs = args.truth.as_deref().and_then(Path::parent).filter(|path| !path.as_os_str().is_empty());
+    let photographs = photographs.unwrap_or(Path::new("."));
+    if let Some(folder) = args.baselines.as_ref().filter(|folder| folder.symlink_metadata().is_ok()) {
+        return Err(Failure::usage(format!("{} exists", shown(folder)), "name a folder that does not exist"));
     }
-    let others = args.stolen.iter().map(|stolen| (name_of(stolen), stolen.clone(), StoreKind::Other, Vec::new()));
-    targets.extend(others);
+    if let Some(path) = args.stolen.iter().find(|path| path.metadata().is_err()) {
+        return Err(Failure::usage(
+            format!("{} cannot be read", shown(path)),
+            "name folders or files that you may read",
+        ));
+    }
 
     let keyring = args.custody.as_deref().map(|custody| args.unlock.open(custody)).transpose()?;
     let home = match &keyring {
@@ -159,16 +159,24 @@ fn run_suite(args: &Args, truth: &Truth, path: &Path, context: &Context) -> Resu
         (Some((keys, canaries)), Some(vault)) => Some(Scorer { keys, canaries, vault }),
         _ => None,
     };
+    if let (Some(truth), Some(path)) = (truth, &args.truth) {
+        truth.must_be_about(path, scorer.as_ref()).map_err(failure)?;
+    }
+    let mut targets = built(args, truth, photographs)?;
+    let names: Vec<String> = args.stolen.iter().map(|stolen| name_of(stolen)).collect();
+    targets.push((names.join(" + "), args.stolen.clone(), StoreKind::Other, Vec::new()));
     let nets = Nets::builtin();
     let suite = Suite { truth, photographs, scorer, nets: &nets, looks: LOOKS };
-    let attack = |(name, stolen, kind, names): &(String, PathBuf, StoreKind, Vec<String>)| {
+    let budget = breach::Budget { candidates: args.tries.saturating_mul(1_000_000) };
+    let plan = Plan { budget, ..Plan::default() };
+    let attack = |(name, stolen, kind, names): Place| {
         let bar = progress_bar(context);
-        let target = Target { stolen, kind: *kind, names };
-        let assessment = suite.attack(&target, &plan(args, Some(truth)), &shown_on(&bar)).map_err(failure)?;
+        let target = Target { stolen: &stolen, kind, names: &names };
+        let assessment = suite.attack(&target, &plan, &shown_on(&bar)).map_err(failure)?;
         bar.finish_and_clear();
-        Ok(Attacked { name: name.clone(), assessment })
+        Ok(Attacked { name, assessment })
     };
-    targets.iter().map(attack).collect()
+    targets.into_iter().map(attack).collect()
 }
 
 /// The vault against which scores are kept.
@@ -203,6 +211,7 @@ struct Summary<'a> {
     pictures: u64,
     thumbnails: u64,
     plates: u64,
+    records: u64,
     attacks: Vec<AttackSummary<'a>>,
 }
 
@@ -216,7 +225,7 @@ struct AttackSummary<'a> {
 }
 
 impl<'a> Summary<'a> {
-    fn of(attacked: &'a Attacked, truth: &Truth) -> Self {
+    fn of(attacked: &'a Attacked, truth: Option<&Truth>) -> Self {
         let assessment = &attacked.assessment;
         let attacks = assessment.findings.iter().zip(breach::results(assessment, truth));
         Self {
@@ -229,6 +238,7 @@ impl<'a> Summary<'a> {
             pictures: assessment.pictures(),
             thumbnails: assessment.thumbnails(),
             plates: assessment.plates(),
+            records: assessment.records(),
             attacks: attacks
                 .map(|(f, result)| AttackSummary {
                     attack: f.attack,
@@ -272,21 +282,16 @@ fn print(out: &mut Page, attacked: &Attacked, named: bool, show: bool) -> std::i
             }
         }
     }
-    let verdict = if assessment.is_breached() {
-        format!(
-            "BREACHED: {}, {} and {}",
-            counted(assessment.pictures(), "picture"),
-            counted(assessment.thumbnails(), "thumbnail"),
-            counted(assessment.plates(), "plate")
-        )
-    } else {
-        "Nothing usable was obtained.".to_owned()
+    let verdict = match assessment.took() {
+        _ if !assessment.is_breached() => "Nothing usable was obtained.".to_owned(),
+        took if took.is_empty() => "BREACHED: see above".to_owned(),
+        took => format!("BREACHED: {took}"),
     };
     writeln!(out, "{verdict}\n")
 }
 
 /// Attacks down, stores across: success beside chance, and p after correction.
-fn print_table(out: &mut Page, attacked: &[Attacked], truth: &Truth) -> std::io::Result<()> {
+fn print_table(out: &mut Page, attacked: &[Attacked], truth: Option<&Truth>) -> std::io::Result<()> {
     let results: Vec<_> = attacked.iter().map(|a| breach::results(&a.assessment, truth)).collect();
     write!(out, "{:<31}", "success / chance, p corrected")?;
     for store in attacked {
@@ -308,7 +313,7 @@ fn print_table(out: &mut Page, attacked: &[Attacked], truth: &Truth) -> std::io:
                         Verdict::Structure | Verdict::Residual => "~",
                         _ => " ",
                     };
-                    format!("{:.1}/{:.1} % p {p} {mark}", rate.success * 100.0, rate.chance * 100.0)
+                    format!("{}/{} % p {p} {mark}", percent(rate.success), percent(rate.chance))
                 }
             };
             write!(out, " {shown:>24}")?;
@@ -316,6 +321,12 @@ fn print_table(out: &mut Page, attacked: &[Attacked], truth: &Truth) -> std::io:
         writeln!(out)?;
     }
     writeln!(out, "! success, ~ structure or residue only, - not applicable")
+}
+
+/// A share in percent, which is never printed as nothing when it is something.
+fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    if percent > 0.0 && percent < 0.05 { "<0.1".to_owned() } else { format!("{percent:.1}") }
 }
 
 /// Bytes examined, on a terminal only.
@@ -338,6 +349,15 @@ pub(super) fn failure(error: BreachError) -> Failure {
         BreachError::TruthLine { .. } => Failure::usage(
             problem,
             "each line is an object with `path` and `regions`, as `safelight simulate` writes it",
+        ),
+        BreachError::EmptyTruth { .. } | BreachError::StrangeTruth { .. } => Failure::usage(
+            problem,
+            "name the truth that lies beside the photographs behind what was stolen; where these are gone, name the \
+             keyring with --custody",
+        ),
+        BreachError::TruthOutside { .. } | BreachError::TruthTable { .. } => Failure::usage(
+            problem,
+            "a truth and its pictures lie in one folder; nothing outside of it is read, and no link is followed",
         ),
         BreachError::Captures { .. } => {
             Failure::usage(problem, "the file needs a header with `file` and `timestamp`; or move it away")

@@ -1,8 +1,9 @@
 //! `safelight demo`.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::eyes::EyesArgs;
@@ -15,7 +16,7 @@ mod stage;
 mod story;
 
 use stage::{Act, Stage};
-use story::{Loot, Robbery};
+use story::{Keyed, Loot, Robbery};
 
 /// Arguments of `demo`.
 #[derive(clap::Args)]
@@ -37,9 +38,9 @@ pub struct Args {
     /// Decides what is drawn
     #[arg(long, value_name = "S", default_value_t = 2019)]
     seed: u64,
-    /// Seconds that cracking hashes may take, for each store
-    #[arg(long, value_name = "N", default_value_t = 12)]
-    seconds: u64,
+    /// Millions of hashes to try at most on each store when cracking, in MD5s; other hashes cost 16
+    #[arg(long, value_name = "MILLIONS", default_value_t = 4000)]
+    tries: u64,
     /// Keep the keyring, its passphrase and the partner's private key in the folder
     #[arg(long)]
     keep_keys: bool,
@@ -53,15 +54,21 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let stage = Stage::set(&args.out)?;
     let mut clock = Clock { context, began: Instant::now(), measures: Vec::new() };
 
-    let drawn = clock.step("Draw photographs", || stage.draw(args.count, args.seed), |d| d.images)?;
+    let drawn = clock.step("Draw photographs", |bar| stage.draw(args.count, args.seed, bar), |d| d.images)?;
     clock.say(&format!("  {} plates and {} faces on them", grouped(drawn.plates), grouped(drawn.faces)));
     let truth = stage.truth()?;
-    let keys = clock.step("Make a keyring and a site pack", || stage.keys(), |_| 0)?;
-    let sealed = clock.step("Find, blank and seal", || stage.ingest(&nets, context), |s| s.images)?;
+    let keys = clock.step("Make a keyring and a site pack", |_| stage.keys(), |_| 0)?;
+    let seal = |bar: &ProgressBar| {
+        // It has a bar of its own.
+        bar.finish_and_clear();
+        stage.ingest(&nets, context)
+    };
+    let sealed = clock.step("Find, blank and seal", seal, |s| s.images)?;
     clock.say(&format!("  {} blanked; {} unreadable", count(sealed.regions, "region"), grouped(sealed.unreadable)));
-    clock.step("Make a copy for a partner", || stage.export(&keys), |copied| *copied)?;
-    let stores = clock.step("Build what others build", || stage.baselines(&truth), |_| 0)?;
-    clock.step("Steal all four", || stage.steal(), |_| 0)?;
+    clock.step("Make a copy for a partner", |_| stage.export(&keys), |copied| *copied)?;
+    let stores = clock.step("Build what others build", |_| stage.baselines(&truth), |_| 0)?;
+    clock.step("Steal all four", |_| stage.steal(), |_| 0)?;
+    let keyed = clock.step("Use keys stolen with them", |_| stage.with_keys(&keys), |_| 0)?;
     if args.keep_keys {
         stage.keep(&keys)?;
     } else {
@@ -71,28 +78,32 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let score = stage.score(&keys)?;
     drop(keys);
 
-    let act = Act { truth: &truth, stores: &stores, score: &score, nets: &nets, seconds: args.seconds };
-    let attack = |name: &'static str| stage.attack(name, &act);
+    let act = Act { truth: &truth, stores: &stores, score: &score, nets: &nets, tries: args.tries };
+    let (stage, act) = (&stage, &act);
+    let attack = |name: &'static str| move |bar: &ProgressBar| stage.attack(name, act, bar);
     let loot = Loot {
-        plain: clock.step("Attack the plain folder", || attack("plain"), |_| 0)?,
-        naive: clock.step("Attack the blurred folder", || attack("naive"), |_| 0)?,
-        vault: clock.step("Attack the vault", || attack("vault"), |_| 0)?,
-        export: clock.step("Attack the partner's copy", || attack("export"), |_| 0)?,
+        plain: clock.step("Attack the plain folder", attack("plain"), |_| 0)?,
+        naive: clock.step("Attack the blurred folder", attack("naive"), |_| 0)?,
+        vault: clock.step("Attack the vault", attack("vault"), |_| 0)?,
+        export: clock.step("Attack the partner's copy", attack("export"), |_| 0)?,
     };
-    let lines = loot.lines();
+    let lines: Vec<String> = loot.lines().into_iter().chain(keyed.iter().map(Keyed::line)).collect();
     let breached = loot.vault.is_breached() || loot.export.is_breached();
     let seconds = clock.began.elapsed().as_secs_f64();
     let robbery = Robbery {
-        stage: &stage,
+        stage,
         truth: &truth,
         stores: &stores,
         loot,
+        keyed,
         measures: clock.measures,
         count: args.count,
         seed: args.seed,
         seconds,
     };
     let summary = robbery.summary();
+    let with_keys: Vec<_> =
+        robbery.keyed.iter().map(|keyed| json!({ "stolen": keyed.what, "yields": keyed.used })).collect();
     let report = stage.write_report(&robbery.story().html())?;
 
     if context.json {
@@ -102,6 +113,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             "seconds": seconds,
             "breached": breached,
             "stores": summary,
+            "with_keys": with_keys,
         });
         json_line(&object).map_err(stdout_failed)?;
     } else {
@@ -127,15 +139,19 @@ struct Clock<'c> {
 }
 
 impl Clock<'_> {
-    /// Takes one step; `images` says how many went through it, 0 when that is not what it works on.
+    /// Takes one step, which may move its bar; `images` says how many went through it, 0 when that is not what it
+    /// works on.
     fn step<T>(
         &mut self,
         name: &str,
-        work: impl FnOnce() -> Result<T, Failure>,
+        work: impl FnOnce(&ProgressBar) -> Result<T, Failure>,
         images: impl FnOnce(&T) -> u64,
     ) -> Result<T, Failure> {
         let began = Instant::now();
-        let done = work()?;
+        let bar = self.bar(name);
+        let done = work(&bar);
+        bar.finish_and_clear();
+        let done = done?;
         let seconds = began.elapsed().as_secs_f64();
         let images = images(&done);
         let rate =
@@ -143,6 +159,18 @@ impl Clock<'_> {
         self.say(&format!("{name:<30} {seconds:>6.2} s{rate}"));
         self.measures.push(Measure { step: name.to_owned(), images, seconds });
         Ok(done)
+    }
+
+    /// What is being done and for how long, on a terminal, from the first moment on: some steps take a minute.
+    fn bar(&self, name: &str) -> ProgressBar {
+        if !self.context.shows_progress() {
+            return ProgressBar::hidden();
+        }
+        let style = ProgressStyle::with_template("{spinner} {msg:30} {elapsed}").expect("a constant template");
+        let bar = ProgressBar::no_length().with_style(style).with_message(name.to_owned());
+        bar.tick();
+        bar.enable_steady_tick(Duration::from_millis(100));
+        bar
     }
 
     fn say(&self, line: &str) {

@@ -53,17 +53,18 @@ fn detail(finding: &Finding) -> String {
         }
         Evidence::Dictionary(d) if d.hash_likes == 0 => "nothing looks like a hash".to_owned(),
         Evidence::Dictionary(d) if taken => format!(
-            "{} of {} cracked{} in {:.1} s; {} million tries a second, all patterns in {} s",
+            "{} of {} cracked{} in {:.1} s; {} million tries a second, all patterns in {} s; {}",
             grouped(d.recovered),
             grouped(d.hash_likes),
             d.algorithm.map_or(String::new(), |a| format!(" ({})", a.name())),
             d.seconds,
             grouped((d.per_second / 1e6).round() as u64),
-            grouped((d.space as f64 / d.per_second.max(1.0)).ceil() as u64)
+            grouped((d.space as f64 / d.per_second.max(1.0)).ceil() as u64),
+            d.extent()
         ),
-        Evidence::Dictionary(d) => {
-            format!("{} tried {} times", counted(d.hash_likes, "value"), approx(d.candidates as f64))
-        }
+        Evidence::Dictionary(d) => format!("{}: {}", counted(d.hash_likes, "value"), d.extent()),
+        // What there was and what came of it, in words of their own.
+        Evidence::Keys(_) | Evidence::Seen(_) => finding.evidence.to_string(),
         // Success and chance stand above it.
         Evidence::Game(g) => g.about.clone(),
         Evidence::Randomness(r) if r.tests == 0 => "too little to test".to_owned(),

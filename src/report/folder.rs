@@ -15,12 +15,10 @@ pub fn of_folders(folders: Vec<(String, Assessment)>, truth: Option<&Truth>, sho
     let headline = match (folders.len(), broken) {
         (1, 0) => "Nothing usable came out of this folder".to_owned(),
         (_, 0) => "Nothing usable came out of these folders".to_owned(),
-        (1, _) => format!(
-            "{}, {} and {} came out of this folder",
-            counted(total(Assessment::pictures), "picture"),
-            counted(total(Assessment::thumbnails), "thumbnail"),
-            counted(total(Assessment::plates), "plate")
-        ),
+        (1, _) => match folders[0].1.took() {
+            took if took.is_empty() => "Something came out of this folder".to_owned(),
+            took => format!("{took} came out of this folder"),
+        },
         (all, broken) if broken == all => format!("All {all} stores were broken open"),
         (all, broken) => format!("{broken} of {all} stores were broken open, {} held", all - broken),
     };
@@ -37,7 +35,7 @@ pub fn of_folders(folders: Vec<(String, Assessment)>, truth: Option<&Truth>, sho
     };
     let store = |(name, assessment): (String, Assessment)| Store {
         listing: lines(&assessment, show),
-        results: truth.map(|truth| results(&assessment, truth)).unwrap_or_default(),
+        results: results(&assessment, truth),
         short: name.clone(),
         name,
         what: "What was obtained, beyond what chance would give.".to_owned(),
@@ -50,6 +48,7 @@ pub fn of_folders(folders: Vec<(String, Assessment)>, truth: Option<&Truth>, sho
         lead,
         note: note.to_owned(),
         stores: folders.into_iter().map(store).collect(),
+        keyed: Vec::new(),
         measures: Vec::new(),
         limits: limits(),
         made: vec![("Made with".to_owned(), command), ("Version".to_owned(), env!("CARGO_PKG_VERSION").to_owned())],

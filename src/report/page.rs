@@ -78,6 +78,9 @@ pub struct Story {
     pub note: String,
     /// The stores, side by side.
     pub stores: Vec<Store>,
+    /// What came of stores beside the keys to them, which no sealing can help: the store and what it yields. The section
+    /// is left out when there are none.
+    pub keyed: Vec<(String, String)>,
     /// Measured steps; the section is left out when there are none.
     pub measures: Vec<Measure>,
     /// What is not protected; the section is left out when there is nothing to say.
@@ -156,6 +159,7 @@ impl Story {
         }
         self.write_stores(page)?;
         self.write_attacks(page)?;
+        self.write_keyed(page)?;
         self.write_limits(page)?;
         self.write_measures(page)?;
         self.write_made(page)?;
@@ -204,8 +208,8 @@ impl Story {
                         write!(
                             page,
                             "<b class=\"rate\">{}<i>chance {}, p {}</i></b>",
-                            percent(rate.success),
-                            percent(rate.chance),
+                            Escaped(&percent(rate.success)),
+                            Escaped(&percent(rate.chance)),
                             if p < 1e-4 { "&lt; 10⁻⁴".to_owned() } else { format!("= {}", approx(p)) }
                         )?;
                     }
@@ -214,6 +218,21 @@ impl Story {
                 page.write_str("</td>")?;
             }
             page.write_str("</tr>\n")?;
+        }
+        page.write_str("</tbody>\n</table>\n</section>\n")
+    }
+
+    fn write_keyed(&self, page: &mut String) -> fmt::Result {
+        if self.keyed.is_empty() {
+            return Ok(());
+        }
+        page.write_str(
+            "<section>\n<h2>And beside their keys?</h2>\n<p class=\"soft\">Sealing is worth what the care for keys is \
+             worth. The same thief, with keys lying beside what they open:</p>\n<table class=\"plain-table keyed\">\n<thead><tr>\
+             <th scope=\"col\">Stolen together</th><th scope=\"col\">Yields</th></tr></thead>\n<tbody>\n",
+        )?;
+        for (what, yields) in &self.keyed {
+            writeln!(page, "<tr><td>{}</td><td>{}</td></tr>", Escaped(what), Escaped(yields))?;
         }
         page.write_str("</tbody>\n</table>\n</section>\n")
     }
@@ -259,9 +278,12 @@ impl Story {
     }
 }
 
-/// A share as a percentage, with a decimal where it is small.
+/// A share as a percentage, with a decimal where it is small; never nothing when it is something.
 fn percent(share: f64) -> String {
     let share = share * 100.0;
+    if share > 0.0 && share < 0.05 {
+        return "<0.1\u{a0}%".to_owned();
+    }
     if share == 0.0 || share >= 9.95 { format!("{share:.0}\u{a0}%") } else { format!("{share:.1}\u{a0}%") }
 }
 

@@ -8,8 +8,8 @@ const HOSTILE: &str = "\"><script src=https://evil.example/x.js></script>&'\u{1}
 fn assessment(bytes: &[u8]) -> Assessment {
     let store = tempfile::tempdir().expect("tempdir");
     std::fs::write(store.path().join("x<y>&.bin"), bytes).expect("writes");
-    let budget = Budget { candidates: 1000, ..Budget::default() };
-    breach::attack(store.path(), &Plan { budget, ..Plan::default() }, &|_, _| {}).expect("attacks")
+    let budget = Budget { candidates: 1000 };
+    breach::attack(&[store.path()], &Plan { budget, ..Plan::default() }, &|_, _| {}).expect("attacks")
 }
 
 fn figure() -> Figure {
@@ -36,6 +36,7 @@ fn story() -> Story {
             assessment: assessment(b"a,b,c\n1,2,3\n4,5,6\n7,8,9\n10,11,12\n"),
             results: Vec::new(),
         }],
+        keyed: vec![(HOSTILE.to_owned(), HOSTILE.to_owned())],
         measures: vec![Measure { step: HOSTILE.to_owned(), images: 10, seconds: 0.5 }],
         limits: limits(),
         made: vec![(HOSTILE.to_owned(), HOSTILE.to_owned())],

@@ -1,16 +1,18 @@
 //! The demo's folder, and each act on it.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+use super::story::Keyed;
 use crate::breach::baselines::{self, BaselineError};
-use crate::breach::{Assessment, Budget, Plan, Scorer, StoreKind, Suite, Target, Truth};
+use crate::breach::{self, Assessment, Budget, Plan, Scorer, StoreKind, Suite, Target, Truth};
 use crate::capture::to_base32;
 use crate::cli::breach::failure as breach_failure;
 use crate::cli::ingest::source_failure;
@@ -84,8 +86,8 @@ pub struct Act<'a> {
     pub score: &'a Score,
     /// The thief's eyes.
     pub nets: &'a Nets,
-    /// How long cracking hashes may take.
-    pub seconds: u64,
+    /// Millions of hashes to try when cracking.
+    pub tries: u64,
 }
 
 impl Stage {
@@ -121,13 +123,14 @@ impl Stage {
     }
 
     /// Draws the photographs.
-    pub fn draw(&self, count: u64, seed: u64) -> Result<Produced, Failure> {
+    pub fn draw(&self, count: u64, seed: u64, bar: &ProgressBar) -> Result<Produced, Failure> {
         let content = Content::Pictures(Scenario::SixWeeks);
         let order = Order { count, seed, content, size: Size::new(1280, 720), start: START };
         let folder = self.at("photographs");
         let failed = |error| Failure::usage(chain(&error), "check that the disk has room, then run the demo again");
         produce::prepare(&folder).map_err(failed)?;
-        produce::produce(&order, &folder, &|| {}).map_err(failed)
+        measure(bar, count, "{human_pos} of {human_len}");
+        produce::produce(&order, &folder, &|| bar.inc(1)).map_err(failed)
     }
 
     /// The truth behind the photographs.
@@ -235,13 +238,33 @@ impl Stage {
         })
     }
 
-    /// Tries everything on the stolen copy of `store`; cracking hashes may take so many seconds.
-    pub fn attack(&self, store: &str, act: &Act<'_>) -> Result<Assessment, Failure> {
-        let budget = Budget { time: Duration::from_secs(act.seconds), ..Budget::default() };
-        let plan = Plan { truth: Some(act.truth), budget, samples: SAMPLES, ..Plan::default() };
+    /// Puts the keys beside what they open, as careless holders do, and uses them: the partner's beside its copy, and the
+    /// keyring with its passphrase beside the vault.
+    pub fn with_keys(&self, keys: &Keys) -> Result<Vec<Keyed>, Failure> {
+        let stolen = self.at("stolen");
+        // Gone afterwards, whatever happens: nobody can open the vault once the demo is over.
+        let scratch = tempfile::tempdir_in(&stolen).map_err(|e| unwritable(&stolen, &e))?;
+        let (partner, passphrase) = (scratch.path().join("partner.key"), scratch.path().join("passphrase"));
+        keys.partner.write(&partner)?;
+        crate::files::create_private(&passphrase)
+            .and_then(|mut file| writeln!(file, "{}", *keys.passphrase))
+            .map_err(|e| unwritable(&passphrase, &e))?;
+        let used = |what, stolen: &[PathBuf]| -> Result<Keyed, Failure> {
+            Ok(Keyed { what, used: breach::use_keys(stolen).map_err(breach_failure)? })
+        };
+        Ok(vec![
+            used("copy and its key", &[self.stolen("export"), partner])?,
+            used("vault and its keyring", &[self.stolen("vault"), self.at("custody"), passphrase])?,
+        ])
+    }
+
+    /// Tries everything on the stolen copy of `store`.
+    pub fn attack(&self, store: &str, act: &Act<'_>, bar: &ProgressBar) -> Result<Assessment, Failure> {
+        let budget = Budget { candidates: act.tries.saturating_mul(1_000_000) };
+        let plan = Plan { budget, samples: SAMPLES, ..Plan::default() };
         let Score { keys, canaries, vault } = act.score;
         let suite = Suite {
-            truth: act.truth,
+            truth: Some(act.truth),
             photographs: &self.at("photographs"),
             scorer: Some(Scorer { keys, canaries, vault }),
             nets: act.nets,
@@ -252,8 +275,13 @@ impl Stage {
             "naive" => (StoreKind::Naive, &act.stores.naive),
             _ => (StoreKind::Other, &[]),
         };
-        let target = Target { stolen: &self.stolen(store), kind, names };
-        suite.attack(&target, &plan, &|_, _| {}).map_err(breach_failure)
+        let target = Target { stolen: &[self.stolen(store)], kind, names };
+        let begun = std::sync::Once::new();
+        let progress = |done, total| {
+            begun.call_once(|| measure(bar, total, "{bytes} of {total_bytes}"));
+            bar.set_position(done);
+        };
+        suite.attack(&target, &plan, &progress).map_err(breach_failure)
     }
 
     /// Writes the report and returns where it is.
@@ -262,6 +290,13 @@ impl Stage {
         fs::write(&path, page).map_err(|e| unwritable(&path, &e))?;
         Ok(path)
     }
+}
+
+/// Shows how far a step is, now that it is known how far it goes.
+fn measure(bar: &ProgressBar, length: u64, words: &str) {
+    let template = format!("{{spinner}} {{msg:30}} {{bar:24}} {words}  {{elapsed}}");
+    bar.set_length(length);
+    bar.set_style(ProgressStyle::with_template(&template).expect("a constant template"));
 }
 
 fn absent_is_fine(removed: io::Result<()>) -> io::Result<()> {

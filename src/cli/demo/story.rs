@@ -7,7 +7,7 @@ use walkdir::WalkDir;
 
 use super::stage::{SAMPLES, STORES, Stage, Stores};
 use crate::breach::{
-    self, Algorithm, Assessment, Attack, Evidence, Format, KnownCapture, Sample, Truth, counted, grouped,
+    self, Algorithm, Assessment, Attack, Evidence, Format, KeyUse, KnownCapture, Sample, Truth, grouped,
 };
 use crate::capture::RegionKind;
 use crate::cli::terminal::bytes;
@@ -36,6 +36,8 @@ pub struct Robbery<'a> {
     pub stores: &'a Stores,
     /// What was found.
     pub loot: Loot,
+    /// What came of stores with their keys.
+    pub keyed: Vec<Keyed>,
     /// What took how long.
     pub measures: Vec<Measure>,
     /// How many photographs were drawn.
@@ -46,6 +48,26 @@ pub struct Robbery<'a> {
     pub seconds: f64,
 }
 
+/// A store stolen together with the keys to it.
+pub struct Keyed {
+    /// The store.
+    pub what: &'static str,
+    /// What came of the keys.
+    pub used: KeyUse,
+}
+
+impl Keyed {
+    /// What came of it, in a line.
+    pub fn line(&self) -> String {
+        format!("{:<21} {}", format!("{}:", self.what), self.yields())
+    }
+
+    fn yields(&self) -> String {
+        let yields = self.used.yields();
+        if yields.is_empty() { "nothing".to_owned() } else { yields }
+    }
+}
+
 impl Loot {
     fn all(&self) -> [&Assessment; 4] {
         [&self.plain, &self.naive, &self.vault, &self.export]
@@ -53,10 +75,9 @@ impl Loot {
 
     /// The three lines that matter.
     pub fn lines(&self) -> [String; 3] {
-        let took = |a: &Assessment| {
-            let parts = [(a.pictures(), "picture"), (a.thumbnails(), "thumbnail"), (a.plates(), "plate")];
-            let parts: Vec<String> = parts.into_iter().filter(|p| p.0 > 0).map(|(n, what)| counted(n, what)).collect();
-            if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
+        let took = |a: &Assessment| match a.took() {
+            took if took.is_empty() => "nothing".to_owned(),
+            took => took,
         };
         let sealed = match (self.vault.is_breached(), self.export.is_breached()) {
             (false, false) => "nothing".to_owned(),
@@ -74,12 +95,15 @@ impl Robbery<'_> {
     /// Figures for `--json`.
     pub fn summary(&self) -> Value {
         let store = |(name, a): (&str, &Assessment)| {
+            let dictionary = a.finding(Attack::Dictionary).map(|finding| &finding.evidence);
             json!({
                 "store": name,
                 "breached": a.is_breached(),
                 "pictures": a.pictures(),
                 "thumbnails": a.thumbnails(),
                 "plates": a.plates(),
+                "records": a.records(),
+                "dictionary": if let Some(Evidence::Dictionary(d)) = dictionary { Some(d) } else { None },
                 "bytes": a.bytes,
                 "seconds": a.seconds,
             })
@@ -119,7 +143,7 @@ impl Robbery<'_> {
         let example = self.example();
         let (plain, naive) = (self.plain_view(example), self.naive_view(example));
         let (vault, export) = (self.sealed_view("vault"), self.sealed_view("export"));
-        let Self { loot, measures, .. } = self;
+        let Self { loot, keyed, measures, .. } = self;
         let store = |name: &str, short: &str, what: &str, view: View, assessment| Store {
             name: name.to_owned(),
             short: short.to_owned(),
@@ -127,7 +151,7 @@ impl Robbery<'_> {
             figure: view.figure,
             pair: view.pair,
             listing: view.listing,
-            results: breach::results(&assessment, truth),
+            results: breach::results(&assessment, Some(truth)),
             assessment,
         };
         let stores = vec![
@@ -168,6 +192,7 @@ impl Robbery<'_> {
             lead,
             note: "Every vehicle and person here is drawn. None exists.".to_owned(),
             stores,
+            keyed: keyed.iter().map(|keyed| (keyed.what.to_owned(), keyed.yields())).collect(),
             measures,
             limits: report::limits(),
             made,

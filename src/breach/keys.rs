@@ -1,0 +1,258 @@
+//! Keys that lie in the loot, and what they open: a thief would use them, too.
+//!
+//! Owns finding private keys, keyrings, shares, site packs and what may be a passphrase, and counting what comes of them.
+//! Everything is opened by the library's own types; what is tried is written down in nobody's log, as with a thief.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use rayon::prelude::*;
+use zeroize::Zeroizing;
+
+use super::dictionary::enumerate;
+use super::evidence::{KeyUse, Sample};
+use super::loot::{Loot, StolenFile};
+use super::pattern::Pattern;
+use super::text::HashLike;
+use crate::capture::PlateText;
+use crate::custody::{Credential, Keyring, OpeningKeys, Passphrase, RecipientKeys, Share, SitePack};
+use crate::redact;
+use crate::seal::{Capability, KeyId};
+use crate::vault::record::{CatalogueRecord, IdentityRecord};
+use crate::vault::{FileKind, StraySegment};
+
+/// A passphrase is looked for in readable files up to this length.
+const MAX_NOTE: u64 = 4 << 10;
+
+/// Passphrases tried on each keyring: one costs about a second, on purpose.
+const GUESSES: usize = 32;
+
+/// Longer is no keyring, private key or share.
+const MAX_KEY_FILE: u64 = 16 << 20;
+
+/// Keys found in the loot, opened as far as they can be.
+pub(super) struct LootKeys {
+    /// Each recipient's and each opened keyring's private keys.
+    keys: Vec<OpeningKeys>,
+    /// By the id of the first of them, the recipients' ones.
+    recipients: HashMap<KeyId, usize>,
+    /// Site packs: signed, unencrypted, and therefore as good as keys in the thief's hand.
+    pub packs: Vec<SitePack>,
+    found: KeyUse,
+}
+
+impl LootKeys {
+    /// Looks for keys in `loot`, and tries on each keyring what lies there and may be a passphrase, or shares.
+    pub fn find(loot: &Loot) -> Self {
+        let mut found =
+            Self { keys: Vec::new(), recipients: HashMap::new(), packs: Vec::new(), found: KeyUse::default() };
+        let of_kind = |kind| loot.files.iter().filter(move |file| file.kind == Some(kind) && file.len <= MAX_KEY_FILE);
+        for keys in of_kind(FileKind::PrivateKey).filter_map(|file| RecipientKeys::read(file.path()).ok()) {
+            found.found.private_keys += 1;
+            found.recipients.insert(keys.public().id(), found.keys.len());
+            found.keys.push(keys.into_opening_keys());
+        }
+        found.packs.extend(of_kind(FileKind::SitePack).filter_map(|file| SitePack::from_bytes(&whole(file)?).ok()));
+        found.found.packs = found.packs.len() as u64;
+        let keyrings: Vec<&StolenFile> = of_kind(FileKind::Keyring).collect();
+        found.found.keyrings = keyrings.len() as u64;
+        if !keyrings.is_empty() {
+            let notes = notes(loot);
+            let shares: Vec<Share> = notes.iter().filter_map(|note| Share::parse(note).ok()).collect();
+            let passphrases = passphrases(&notes);
+            found.found.passphrases = passphrases.len() as u64;
+            found.found.shares = shares.len() as u64;
+            for keyring in keyrings {
+                found.unlock(keyring, &passphrases, &shares);
+            }
+        }
+        found
+    }
+
+    fn unlock(&mut self, file: &StolenFile, passphrases: &[Passphrase], shares: &[Share]) {
+        // A copy under the name that keyrings have: the loot is evidence, and may have been named otherwise.
+        let Ok(scratch) = tempfile::tempdir() else { return };
+        if std::fs::copy(file.path(), scratch.path().join("keyring")).is_err() {
+            return;
+        }
+        let mut credentials: Vec<Credential<'_>> = Vec::new();
+        if !shares.is_empty() {
+            credentials.push(shares.into());
+        }
+        credentials.extend(passphrases.iter().take(GUESSES).map(Credential::from));
+        let mut opened = None;
+        for credential in &credentials {
+            self.found.guesses += u64::from(matches!(credential, Credential::Passphrase(_)));
+            if let Ok(keyring) = Keyring::open(scratch.path(), *credential) {
+                opened = Some(keyring);
+                break;
+            }
+        }
+        let Some(mut keyring) = opened else { return };
+        self.found.keyrings_opened += 1;
+        if keyring.has_dual_control() {
+            // Whoever keeps one holder's passphrase there may keep the other's there, too.
+            let second = credentials.iter().any(|credential| keyring.unlock_second(*credential).is_ok());
+            self.found.second_opened += u64::from(second);
+        }
+        self.keys.push(keyring.opening_keys(&Capability::ALL));
+    }
+
+    /// The keys of the recipient for whom the store with that segment was made.
+    pub fn of_copy(&self, segment: &StraySegment) -> Option<&OpeningKeys> {
+        let id = segment.header().entries.first()?.key;
+        self.recipients.get(&id).map(|&at| &self.keys[at])
+    }
+
+    /// Opens every segment of the loot that the keys fit, and counts what comes out. `patterns` are what plates may look
+    /// like, in the order in which to try them under the packs' keys against opened pseudonyms and `written` values, at
+    /// most `candidates` of them for each pack.
+    pub fn use_on(
+        &self,
+        loot: &Loot,
+        written: &[HashLike],
+        patterns: &[Pattern],
+        candidates: u64,
+        samples: usize,
+    ) -> (KeyUse, Vec<Sample>, Vec<Vec<u8>>) {
+        let mut all = Opened::default();
+        if !self.keys.is_empty() {
+            let segments = loot.files.par_iter().filter(|file| file.kind == Some(FileKind::Segment));
+            let opened: Vec<Opened> = segments.map(|file| self.open(file)).collect();
+            opened.into_iter().for_each(|opened| all.add(opened));
+        }
+        let mut used = KeyUse {
+            segments: all.segments,
+            captures: all.captures.len() as u64,
+            scenes: all.scenes.len() as u64,
+            originals: all.originals.len() as u64,
+            plates: all.plates.len() as u64,
+            ..self.found.clone()
+        };
+        let mut shown: Vec<String> = all.plates.iter().map(|plate| plate.expose().to_owned()).collect();
+        shown.sort_unstable();
+        for pack in &self.packs {
+            let keys = pack.epoch_keys();
+            let mut targets: HashSet<[u8; 16]> =
+                written.iter().filter_map(|value| value.bytes.as_slice().try_into().ok()).collect();
+            targets.extend(all.unread.get(&keys.epoch()).into_iter().flatten());
+            used.targets += targets.len() as u64;
+            let (found, tried, space) = enumerate(keys, &targets, patterns, candidates);
+            used.tried += tried;
+            used.space += space;
+            used.enumerated += found.len() as u64;
+            shown.extend(found);
+        }
+        let shown = shown.into_iter().take(samples).map(Sample::Text).collect();
+        (used, shown, all.looks)
+    }
+
+    fn open(&self, file: &StolenFile) -> Opened {
+        let mut opened = Opened::default();
+        let Ok(segment) = StraySegment::open(file.path()) else { return opened };
+        let mut records: Vec<CatalogueRecord> = Vec::new();
+        let mut scenes: HashMap<[u8; 16], Vec<u8>> = HashMap::new();
+        let mut known: HashSet<[u8; 16]> = HashSet::new();
+        for keys in &self.keys {
+            // Sections that these keys do not open are opened by others, or by none.
+            let _ = segment.catalogue(keys, |record| records.push(record));
+            let _ = segment.scenes(keys, |scene| {
+                scenes.insert(scene.id, scene.file);
+            });
+        }
+        for keys in &self.keys {
+            let _ = segment.identities(keys, |identity| {
+                opened.captures.insert(identity.id);
+                if gives_original(&identity, scenes.get(&identity.id)) {
+                    opened.originals.insert(identity.id);
+                }
+                let texts = identity.plates.iter().filter_map(|plate| plate.texts.first());
+                opened.plates.extend(texts.filter_map(|text| PlateText::canonical(text)));
+                known.insert(identity.id);
+            });
+        }
+        opened.captures.extend(records.iter().map(|record| record.id).chain(scenes.keys().copied()));
+        opened.scenes.extend(scenes.keys());
+        opened.segments = u64::from(!opened.captures.is_empty());
+        for record in records.iter().filter(|record| !known.contains(&record.id)) {
+            let plates = record.regions.iter().filter(|region| region.kind == 0);
+            let best = plates.filter_map(|region| region.pseudonyms.first());
+            opened.unread.entry(record.epoch).or_default().extend(best.map(|pseudonym| pseudonym.value));
+        }
+        let mut scenes: Vec<_> = scenes.into_iter().filter(|(id, _)| !known.contains(id)).collect();
+        scenes.sort_unstable_by_key(|(id, _)| *id);
+        opened.looks = scenes.into_iter().take(Opened::LOOKS).map(|(_, file)| file).collect();
+        opened
+    }
+}
+
+/// What keys opened.
+#[derive(Default)]
+struct Opened {
+    segments: u64,
+    /// Ids: what was stolen twice counts once.
+    captures: HashSet<[u8; 16]>,
+    scenes: HashSet<[u8; 16]>,
+    originals: HashSet<[u8; 16]>,
+    plates: HashSet<PlateText>,
+    /// By epoch, pseudonyms of plates whose texts did not come out.
+    unread: BTreeMap<u32, HashSet<[u8; 16]>>,
+    /// A few scenes without their originals, to look at.
+    looks: Vec<Vec<u8>>,
+}
+
+impl Opened {
+    /// Scenes of one segment that are kept to look at.
+    const LOOKS: usize = 16;
+
+    /// Of all segments.
+    const ALL_LOOKS: usize = 300;
+
+    fn add(&mut self, other: Self) {
+        self.segments += other.segments;
+        self.captures.extend(other.captures);
+        self.scenes.extend(other.scenes);
+        self.originals.extend(other.originals);
+        self.plates.extend(other.plates);
+        for (epoch, values) in other.unread {
+            self.unread.entry(epoch).or_default().extend(values);
+        }
+        let room = Self::ALL_LOOKS.saturating_sub(self.looks.len());
+        self.looks.extend(other.looks.into_iter().take(room));
+    }
+}
+
+fn gives_original(identity: &IdentityRecord, scene: Option<&Vec<u8>>) -> bool {
+    redact::restore(identity.method, scene.map(Vec::as_slice), &identity.removed, &identity.blake3).is_ok()
+}
+
+fn whole(file: &StolenFile) -> Option<Vec<u8>> {
+    file.open().and_then(|mut open| open.read_at(0, file.len)).ok()
+}
+
+/// Short readable files, those with one line first and of these the ones that are called after a passphrase.
+fn notes(loot: &Loot) -> Vec<Zeroizing<String>> {
+    let short = loot.files.iter().filter(|file| file.kind.is_none() && (1..=MAX_NOTE).contains(&file.len));
+    let text = |file: &StolenFile| {
+        let text = Zeroizing::new(String::from_utf8(whole(file)?).ok()?);
+        let name = String::from_utf8_lossy(&file.name).to_lowercase();
+        Some((!name.contains("pass"), text.trim().lines().count(), text))
+    };
+    let mut notes: Vec<_> = short.filter_map(text).collect();
+    notes.sort_by_key(|(other, lines, _)| (*other, *lines));
+    notes.into_iter().map(|(_, _, text)| text).collect()
+}
+
+/// What may be a passphrase: each line of a note.
+fn passphrases(notes: &[Zeroizing<String>]) -> Vec<Passphrase> {
+    let mut seen = HashSet::new();
+    let mut found = Vec::new();
+    for note in notes {
+        let lines = note.trim_start_matches('\u{feff}').lines();
+        for guess in lines.flat_map(|line| [line, line.trim()]) {
+            if !guess.is_empty() && seen.insert(blake3::hash(guess.as_bytes())) {
+                found.push(Passphrase::new(guess.to_owned()));
+            }
+        }
+    }
+    found
+}
