@@ -283,13 +283,12 @@ const SCENES: (View, Regions) = (View::Scene, Regions::All);
 #[test]
 fn two_copies_join_no_further_than_what_was_granted() {
     let (custodian, vault) = passages(600, 5);
-    for (name, copies) in [("metadata", [METADATA; 2]), ("mixed", [METADATA, SCENES])] {
+    for (name, copies) in [("metadata", [METADATA; 2]), ("plates", [PLATES; 2]), ("mixed", [METADATA, SCENES])] {
         let (game, verdict) = joined(&custodian, &vault, copies);
-        assert_eq!(game.tried, 600, "{name}");
+        assert!(game.tried >= 600, "{name}");
         assert_eq!(verdict, Verdict::Nothing, "{name}: {game:?}");
         assert!((game.rate() - game.chance).abs() < 0.1, "{name}: {game:?}");
-        assert!((0.2..0.75).contains(&game.chance), "hour, place and counts narrow five captures down: {game:?}");
-        assert!(game.about.contains("alone join 20.0 %"), "{game:?}");
+        assert!((0.1..0.4).contains(&game.chance), "one of five or so, and no more: {name}: {game:?}");
     }
     // The same attack joins nearly all where boxes are in the records, as beside pictures they are.
     let (game, verdict) = joined(&custodian, &vault, [SCENES; 2]);
@@ -388,8 +387,9 @@ fn keys_in_the_loot_open_what_lies_there() {
 
     let (breached, got, _) = opened(&["full", "partner.key"]);
     assert_eq!((breached, got), (true, [30, 26, 30, 1]));
-    let (breached, got, _) = opened(&["metadata", "partner.key"]);
-    assert_eq!((breached, got), (true, [30, 0, 0, 0]));
+    let (breached, [records, others @ ..], _) = opened(&["metadata", "partner.key"]);
+    assert!(breached && records > 30, "a record for each pseudonym");
+    assert_eq!(others, [0; 3]);
     let before = files_below(&folder.join("custody"));
     let (breached, got, keys) = opened(&["vault", "custody", "passphrase.txt"]);
     assert_eq!((breached, got), (true, [30, 26, 30, 1]));

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 fn demo(out: &Path, more: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
-    command.args(["demo", "--json", "--quiet", "-n", "10", "--out"]).arg(out).args(more);
+    command.args(["demo", "--json", "--quiet", "-n", "10", "--tries", "60", "--out"]).arg(out).args(more);
     command.output().expect("runs")
 }
 
@@ -41,9 +41,12 @@ fn two_stores_fall_and_the_sealed_ones_do_not() {
     assert_eq!(figures(2), ("vault", false, 0));
     assert_eq!(figures(3), ("export", false, 0));
     assert_eq!(told["stores"][1]["thumbnails"], 10);
-    for store in 0..4 {
+    // Of the work that there was, all was done, or it says how much.
+    for store in [2, 3] {
         assert_eq!(told["stores"][store]["dictionary"]["finished"], true, "{}", told["stores"][store]);
     }
+    let hashed = &told["stores"][1]["dictionary"];
+    assert!(hashed["finished"] == true || hashed["candidates"].as_u64() < hashed["planned"].as_u64(), "{hashed}");
 
     // The same thief with the keys beside what they open; afterwards none of them is left.
     let yields = |at: usize, what: &str| told["with_keys"][at]["yields"][what].as_u64().expect("a count");

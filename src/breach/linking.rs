@@ -128,6 +128,7 @@ enum Fields {
 
 fn join(a: &Copy<'_>, b: &Copy<'_>) -> Option<Game> {
     let theirs: HashSet<_> = b.origins.iter().flatten().collect();
+    // Records, of which a copy of metadata has several of one capture.
     let tried = a.origins.iter().flatten().filter(|origin| theirs.contains(origin)).count() as u64;
     if tried == 0 {
         return None;
@@ -198,8 +199,8 @@ impl<'p, 'r> Pair<'p, 'r> {
     /// Joins that somebody makes on average who knows hour and place only.
     fn chance(&self) -> f64 {
         let of = |(ours, theirs): &(Vec<usize>, Vec<usize>)| {
-            let right = ours.iter().filter(|&&i| theirs.iter().any(|&j| self.same(i, j))).count();
-            right as f64 / theirs.len() as f64
+            let right: usize = ours.iter().map(|&i| theirs.iter().filter(|&&j| self.same(i, j)).count()).sum();
+            right as f64 / theirs.len().max(ours.len()) as f64
         };
         self.shared.iter().map(of).sum()
     }

@@ -152,7 +152,8 @@ mod tests {
         ChaCha8Rng::seed_from_u64(5).fill_bytes(&mut bytes);
         assert_eq!(runs(&bytes, 0).len(), 0);
         bytes.splice(777..777, *b"\0here are thirty readable bytes\0");
-        assert_eq!(runs(&bytes, 0), [778..808]);
+        let found = runs(&bytes, 0);
+        assert_eq!((found.len(), found.first()), (1, Some(&(778..808))));
         assert_eq!(runs(&bytes, 900).len(), 0);
     }
 

@@ -6,7 +6,8 @@
 //! | [`View::Scene`] | the same, boxes, and the redacted pictures | lanes, confidence, second readings, texts, originals |
 //! | [`View::Full`] | everything, the original included | – |
 //!
-//! Ids are new (and are canaries, which name the copy to the custodian if they ever leak), order is shuffled, and pseudonyms are derived again under a key of this export alone: two copies cannot
+//! A copy of metadata has one record for each pseudonym, so that not even how many plates and faces a picture shows tells it
+//! from others; which of them were on one picture is not in it. Ids are new (and are canaries, which name the copy to the custodian if they ever leak), order is shuffled, and pseudonyms are derived again under a key of this export alone: two copies cannot
 //! be joined by them, nor can a copy of the plates and a copy of the faces of the same hour. What is equal by nature stays
 //! equal: two recipients of the same *scene* can compare pictures.
 //!
@@ -26,7 +27,7 @@ use crate::audit::{AuditError, AuditLog, Details, Look, Permit, PermitError, Ver
 use crate::capture::{CaptureId, RegionKind};
 use crate::custody::{FileError, Keyring, OpeningKeys, RecipientPublicKey, SealingKey};
 use crate::pseudonym::{Canary, EpochKeys, Pseudonym};
-use crate::seal::{BucketId, Capability, SegmentId};
+use crate::seal::{BucketId, Capability};
 use crate::vault::record::{CatalogueRecord, IdentityRecord, RegionRecord};
 use crate::vault::{Hit, OpenError, OpeningVault, Query, SegmentDraft};
 
@@ -228,10 +229,11 @@ impl<'a> ExportPlan<'a> {
     pub fn write(self, permit: Permit, folder: &Path) -> Result<ExportTotals, ExportError> {
         let (custody, id) = (self.keyring.custody(), self.vault.card().vault);
         permit.covers(Verb::Export, custody, Some(id), self.captures().len() as u64, self.captures())?;
-        let Self { vault, keyring, request, keys, mut found } = self;
+        let Self { vault, keyring, request, keys, found } = self;
+        let mut parts: Vec<Part<'_>> = found.iter().flat_map(|hit| Part::of(hit, request)).collect();
         // The order of sealing tells neighbours in time apart, and would join two copies of the same hour.
-        found.shuffle(&mut rand::rng());
-        make(vault, keyring, request, &keys, &found, folder)
+        parts.shuffle(&mut rand::rng());
+        make(vault, keyring, request, &keys, &parts, folder)
     }
 }
 
@@ -240,7 +242,7 @@ fn make(
     keyring: &Keyring,
     request: &Request<'_>,
     keys: &OpeningKeys,
-    found: &[Hit],
+    parts: &[Part<'_>],
     folder: &Path,
 ) -> Result<ExportTotals, ExportError> {
     let mut domain = ExportDomain::default();
@@ -248,13 +250,14 @@ fn make(
     let mut draft = SegmentDraft::default();
     let mut totals = ExportTotals { captures: 0, without_scene: 0, expired: 0, segments: 0, bytes: 0 };
     let (canaries, number) = (keyring.canaries(), crate::seal::random());
-    for hit in found {
-        let id = canaries.mark(Canary::new(request.to.id(), number, CaptureId(hit.record.id)));
-        let Some(copy) = copy_of(vault, keys, hit.segment, &hit.record, id, request, &mut domain)? else {
+    for part in parts {
+        let canary = Canary::new(request.to.id(), number, CaptureId(part.hit.record.id));
+        let id = canaries.mark_part(canary, part.number);
+        let Some(copy) = copy_of(vault, keys, part, id, request, &mut domain)? else {
             totals.expired += 1;
             continue;
         };
-        totals.captures += 1;
+        totals.captures += u64::from(part.number == 0);
         totals.without_scene += u64::from(request.view != View::Metadata && copy.scene.is_none());
         draft.push(&copy.catalogue, copy.scene.as_ref(), copy.identity.as_ref());
         if draft.plain_len() >= SEGMENT_BYTES {
@@ -293,6 +296,32 @@ impl ExportDomain {
     }
 }
 
+/// What becomes a record of the copy: a capture, or, of metadata, one of its pseudonyms.
+struct Part<'h> {
+    hit: &'h Hit,
+    /// Numbers of the regions that it carries.
+    regions: Vec<usize>,
+    /// 0 for a capture's first or only part.
+    number: u8,
+}
+
+impl<'h> Part<'h> {
+    fn of(hit: &'h Hit, request: &Request<'_>) -> Vec<Self> {
+        let carried = carried(&hit.record, request.regions);
+        if request.view != View::Metadata {
+            return vec![Self { hit, regions: carried.map(|(at, _)| at).collect(), number: 0 }];
+        }
+        // Without box and pseudonym, a region would be no more than a number.
+        let named: Vec<usize> = carried.filter(|(_, region)| !region.pseudonyms.is_empty()).map(|(at, _)| at).collect();
+        let (single, rest) = named.split_at(named.len().min(usize::from(Canary::PARTS) - 1));
+        let mut regions: Vec<Vec<usize>> = single.iter().map(|&at| vec![at]).collect();
+        if regions.is_empty() || !rest.is_empty() {
+            regions.push(rest.to_vec());
+        }
+        (0..).zip(regions).map(|(number, regions)| Self { hit, regions, number }).collect()
+    }
+}
+
 /// A capture as the recipient gets it.
 struct Copy {
     catalogue: CatalogueRecord,
@@ -304,12 +333,12 @@ struct Copy {
 fn copy_of(
     vault: &OpeningVault,
     keys: &crate::custody::OpeningKeys,
-    segment: SegmentId,
-    record: &CatalogueRecord,
+    part: &Part<'_>,
     id: CaptureId,
     request: &Request<'_>,
     domain: &mut ExportDomain,
 ) -> Result<Option<Copy>, ExportError> {
+    let (segment, record) = (part.hit.segment, &part.hit.record);
     let home = CaptureId(record.id);
     let mut scene = None;
     if request.view != View::Metadata {
@@ -329,7 +358,7 @@ fn copy_of(
             Err(error) => return Err(error.into()),
         }
     }
-    let catalogue = catalogue_for(record, id, request, domain, &mut identity);
+    let catalogue = catalogue_for(part, id, request, domain, &mut identity);
     if let Some(scene) = &mut scene {
         scene.id = id.0;
     }
@@ -341,15 +370,17 @@ fn copy_of(
 
 /// The catalogue record as the view shows it. Leaving regions out renumbers those that `identity` speaks of.
 fn catalogue_for(
-    record: &CatalogueRecord,
+    part: &Part<'_>,
     id: CaptureId,
     request: &Request<'_>,
     domain: &mut ExportDomain,
     identity: &mut Option<IdentityRecord>,
 ) -> CatalogueRecord {
+    let record = &part.hit.record;
     let mut numbers = HashMap::new();
     let mut regions = Vec::new();
-    for (at, region) in carried(record, request.regions) {
+    for &at in &part.regions {
+        let region = &record.regions[at];
         numbers.insert(at as u32, regions.len() as u32);
         let kind = kind_of(region);
         let mut copy = region.clone();
@@ -363,17 +394,10 @@ fn catalogue_for(
             pseudonym.value = domain.rederive(record.epoch, kind, pseudonym.value);
         }
         if request.view == View::Metadata {
-            // So does a box, to the pixel; and without it, a region without a pseudonym is no more than a number.
+            // So does a box, to the pixel.
             (copy.bounds, copy.blank) = ([0; 4], None);
-            if copy.pseudonyms.is_empty() {
-                continue;
-            }
         }
         regions.push(copy);
-    }
-    if request.view == View::Metadata {
-        // The eyes' order is the picture's, and the same in every copy.
-        regions.sort_by_key(|region| (region.kind, region.pseudonyms.first().map(|pseudonym| pseudonym.value)));
     }
     if let Some(identity) = identity {
         identity.plates.retain_mut(|plate| {

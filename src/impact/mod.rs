@@ -493,7 +493,7 @@ impl<'a, 'o> Tally<'a, 'o> {
             *confirmed += u64::from(self.home.contains(&mark.capture));
         }
         let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
-        // One id in 2²⁴ seems to be from a copy and is not: one alone must be of a capture that is known.
+        // One id in 2¹⁸ seems to be from a copy and is not: one alone must be of a capture that is known.
         let traces = self.traces.iter().filter(|(_, (ids, confirmed))| *ids > 1 || *confirmed > 0);
         let traces = traces.map(|((recipient, export), &(ids, confirmed))| Trace {
             recipient: hex(recipient),

@@ -29,10 +29,16 @@ const ROUNDS: u8 = 4;
 impl CanaryKey {
     /// The id under which a capture appears in a copy.
     pub fn mark(&self, canary: Canary) -> CaptureId {
+        self.mark_part(canary, 0)
+    }
+
+    /// The id of one of the records into which a copy parts a capture; below [`Canary::PARTS`].
+    pub fn mark_part(&self, canary: Canary, part: u8) -> CaptureId {
         let mut block = [0; 16];
         block[..3].copy_from_slice(&canary.recipient);
         block[3..6].copy_from_slice(&canary.export);
         block[6..13].copy_from_slice(&canary.capture);
+        block[13] = part;
         let (mut left, mut right) = halves(&block);
         for round in 0..ROUNDS {
             (left, right) = (right, left ^ self.round(round, right));
@@ -40,7 +46,7 @@ impl CanaryKey {
         CaptureId(joined(left, right))
     }
 
-    /// What `id` says; `None` for an id that is not from a copy. Of random ids, one in 2²⁴ seems to say something: only
+    /// What `id` says; `None` for an id that is not from a copy. Of random ids, one in 2¹⁸ seems to say something: only
     /// what agrees with the vault, or several that agree with each other, are evidence.
     pub fn read(&self, id: CaptureId) -> Option<Canary> {
         let (mut left, mut right) = halves(&id.0);
@@ -51,7 +57,8 @@ impl CanaryKey {
         let (recipient, rest) = block.split_first_chunk::<3>()?;
         let (export, rest) = rest.split_first_chunk::<3>()?;
         let (capture, zeros) = rest.split_first_chunk::<7>()?;
-        (zeros == [0; 3]).then_some(Canary { recipient: *recipient, export: *export, capture: *capture })
+        let [part, 0, 0] = zeros else { return None };
+        (*part < Canary::PARTS).then_some(Canary { recipient: *recipient, export: *export, capture: *capture })
     }
 
     fn round(&self, round: u8, half: u64) -> u64 {
@@ -63,6 +70,9 @@ impl CanaryKey {
 }
 
 impl Canary {
+    /// Records into which a capture can be parted, each with an id of its own.
+    pub const PARTS: u8 = 64;
+
     /// What marks `capture` in an export with that random number for the holder of the key `recipient`.
     pub fn new(recipient: KeyId, export: [u8; 3], capture: CaptureId) -> Self {
         let [a, b, c, ..] = recipient.0;
@@ -105,7 +115,9 @@ mod tests {
             let key = CanaryKey::from_bytes(&key);
             let id = key.mark(canary);
             prop_assert_eq!(key.read(id), Some(canary));
-            // One in 2²⁴ would be read by another key; of these cases none.
+            prop_assert_eq!(key.read(key.mark_part(canary, Canary::PARTS - 1)), Some(canary));
+            prop_assert_eq!(key.read(key.mark_part(canary, Canary::PARTS)), None);
+            // One in 2¹⁸ would be read by another key; of these cases none.
             prop_assert_eq!(CanaryKey::from_bytes(&[0x5a; 32]).read(id), None);
         }
     }

@@ -254,7 +254,7 @@ impl Stage {
         };
         Ok(vec![
             used("copy and its key", &[self.stolen("export"), partner])?,
-            used("vault and its keyring", &[self.stolen("vault"), self.at("custody"), passphrase])?,
+            used("vault and keyring", &[self.stolen("vault"), self.at("custody"), passphrase])?,
         ])
     }
 
