@@ -390,6 +390,13 @@ fn keys_in_the_loot_open_what_lies_there() {
     let (breached, [records, others @ ..], _) = opened(&["metadata", "partner.key"]);
     assert!(breached && records > 30, "a record for each pseudonym");
     assert_eq!(others, [0; 3]);
+    let words = "the partner's own and rather long";
+    partner
+        .write_sealed(&folder.join("sealed.key"), &Passphrase::new(words.to_owned()), common::CHEAP)
+        .expect("written");
+    assert_eq!(opened(&["full", "sealed.key"]).1, [0; 4], "a key that a passphrase seals");
+    fs::write(folder.join("its.txt"), words).expect("written");
+    assert_eq!(opened(&["full", "sealed.key", "its.txt"]).1, [30, 26, 30, 1]);
     let before = files_below(&folder.join("custody"));
     let (breached, got, keys) = opened(&["vault", "custody", "passphrase.txt"]);
     assert_eq!((breached, got), (true, [30, 26, 30, 1]));

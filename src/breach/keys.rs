@@ -14,7 +14,7 @@ use super::loot::{Loot, StolenFile};
 use super::pattern::Pattern;
 use super::text::HashLike;
 use crate::capture::PlateText;
-use crate::custody::{Credential, Keyring, OpeningKeys, Passphrase, RecipientKeys, Share, SitePack};
+use crate::custody::{Credential, Keyring, OpeningKeys, Passphrase, RecipientFile, RecipientKeys, Share, SitePack};
 use crate::redact;
 use crate::seal::{Capability, KeyId};
 use crate::vault::record::{CatalogueRecord, IdentityRecord};
@@ -46,24 +46,35 @@ impl LootKeys {
         let mut found =
             Self { keys: Vec::new(), recipients: HashMap::new(), packs: Vec::new(), found: KeyUse::default() };
         let of_kind = |kind| loot.files.iter().filter(move |file| file.kind == Some(kind) && file.len <= MAX_KEY_FILE);
-        for keys in of_kind(FileKind::PrivateKey).filter_map(|file| RecipientKeys::read(file.path()).ok()) {
-            found.found.private_keys += 1;
-            found.recipients.insert(keys.public().id(), found.keys.len());
-            found.keys.push(keys.into_opening_keys());
-        }
         found.packs.extend(of_kind(FileKind::SitePack).filter_map(|file| SitePack::from_bytes(&whole(file)?).ok()));
         found.found.packs = found.packs.len() as u64;
+        let private = of_kind(FileKind::PrivateKey).filter_map(|file| RecipientKeys::read_file(file.path()).ok());
+        let private: Vec<RecipientFile> = private.collect();
         let keyrings: Vec<&StolenFile> = of_kind(FileKind::Keyring).collect();
+        found.found.private_keys = private.len() as u64;
         found.found.keyrings = keyrings.len() as u64;
-        if !keyrings.is_empty() {
-            let notes = notes(loot);
-            let shares: Vec<Share> = notes.iter().filter_map(|note| Share::parse(note).ok()).collect();
-            let passphrases = passphrases(&notes);
-            found.found.passphrases = passphrases.len() as u64;
-            found.found.shares = shares.len() as u64;
-            for keyring in keyrings {
-                found.unlock(keyring, &passphrases, &shares);
+        let is_sealed = |file: &RecipientFile| matches!(file, RecipientFile::Sealed(_));
+        let closed = !keyrings.is_empty() || private.iter().any(is_sealed);
+        let notes = if closed { notes(loot) } else { Vec::new() };
+        let passphrases = passphrases(&notes);
+        let shares: Vec<Share> = notes.iter().filter_map(|note| Share::parse(note).ok()).collect();
+        found.found.passphrases = passphrases.len() as u64;
+        found.found.shares = shares.len() as u64;
+        for file in private {
+            let keys = match file {
+                RecipientFile::Plain(keys) => Some(keys),
+                RecipientFile::Sealed(sealed) => passphrases.iter().take(GUESSES).find_map(|passphrase| {
+                    found.found.guesses += 1;
+                    sealed.open(passphrase).ok()
+                }),
+            };
+            if let Some(keys) = keys {
+                found.recipients.insert(keys.public().id(), found.keys.len());
+                found.keys.push(keys.into_opening_keys());
             }
+        }
+        for keyring in keyrings {
+            found.unlock(keyring, &passphrases, &shares);
         }
         found
     }
