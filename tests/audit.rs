@@ -109,15 +109,31 @@ fn details_are_read_by_the_custodian_and_by_nobody_else() {
     assert!(matches!(stranger.open(&recordings[2]), Told::Forgotten(_)));
 }
 
+fn month(time: Timestamp) -> Month {
+    Month::of(time.to_zoned(jiff::tz::TimeZone::UTC).date())
+}
+
 #[test]
 fn a_forgotten_month_still_verifies_and_says_nothing() {
     let desk = Desk::with(4);
     let before = desk.note();
     let last_month = desk.log().entries_since(&desk.key(), 0).expect("read");
-    desk.fate.turn_clock(days(40));
-    let now = Timestamp::now() + days(40);
-    let month = Month::of(now.to_zoned(jiff::tz::TimeZone::UTC).date());
-    assert_eq!(desk.log().forget(&desk.custodian.keyring, month, Details::default()).expect("forgotten"), 1);
+    let kept = month(Timestamp::now() + days(35));
+    let forget = |month| desk.log().forget(&desk.custodian.keyring, month, Details::default());
+    // A clock set ahead forgets nothing: the log has not come so far, and one that leaps does not take it there.
+    desk.fate.turn_clock(days(400));
+    for _ in 0..2 {
+        let refused = forget(kept);
+        assert!(matches!(refused, Err(AuditError::Kept { before, .. }) if before == kept), "{refused:?}");
+        desk.look(Verb::Search, 0);
+    }
+    let now = Timestamp::now() + days(400);
+    let details = Details::default();
+    let look = Look { verb: Verb::Search, records: 0, purpose: None, details, over_budget: false };
+    let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    desk.log().confirming(Some(today)).record(&desk.custodian.keyring, &look).expect("recorded");
+    assert!(matches!(forget(month(now)), Err(AuditError::Kept { .. })), "the policy keeps a year");
+    assert_eq!(forget(kept).expect("forgotten"), 1);
 
     let report = verify(&desk.folder(), &desk.key(), &Verification { since: Some(before), max_age: Some(0) }, now);
     let report = report.expect("verified");
@@ -126,6 +142,34 @@ fn a_forgotten_month_still_verifies_and_says_nothing() {
     assert!(matches!(reader.open(&last_month[1]), Told::Forgotten(_)));
     let all = desk.log().entries_since(&desk.key(), 0).expect("read");
     assert!(matches!(reader.open(all.last().expect("the forgetting")), Told::Details(_)));
+}
+
+#[test]
+fn one_of_two_holders_forgets_nothing() {
+    let mut desk = Desk::limited().with_second();
+    let past = Month::of(jiff::civil::date(2020, 1, 1));
+    let forget = |desk: &Desk| desk.log().forget(&desk.custodian.keyring, past, Details::default());
+    assert_eq!(forget(&desk).expect("both are there"), 0);
+    desk.custodian.keyring = Keyring::open(&desk.custodian.custody(), &passphrase()).expect("opens");
+    let before = desk.verify().entries;
+    assert!(matches!(forget(&desk), Err(AuditError::SecondNeeded)));
+    assert_eq!(desk.verify().entries, before);
+}
+
+#[test]
+fn an_entry_says_who_it_was_by_the_kernel() {
+    let desk = Desk::with(2);
+    desk.fail();
+    desk.look(Verb::Search, 0);
+    let reader = desk.log().detail_reader(&desk.custodian.keyring).expect("a reader");
+    let user = std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self").expect("there"));
+    let login = fs::read_to_string("/proc/self/loginuid").ok().and_then(|text| text.trim().parse::<u32>().ok());
+    let entries = desk.log().entries_since(&desk.key(), 0).expect("read");
+    for recording in &entries {
+        let Told::Details(details) = reader.open(recording) else { panic!("the details are closed") };
+        assert_eq!((details.user, details.login), (Some(user), login.filter(|&login| login != u32::MAX)));
+    }
+    assert_eq!(entries.len(), 4);
 }
 
 #[test]
@@ -409,9 +453,59 @@ fn tampering_the_clock_is_set_forward_and_back_again() {
     desk.fate.turn_clock(SignedDuration::ZERO);
     desk.look(Verb::Open, 1);
     // The writer cannot help saying so.
-    let report = desk.verify_later();
+    let report = desk.verify();
     assert!(report.is_sound(), "{report:?}");
     assert!(matches!(report.notes[..], [AuditNote::ClockBack { .. }]), "{report:?}");
+}
+
+/// Whose clock was once ahead is not accused of anything.
+#[test]
+fn a_clock_that_was_once_ahead_is_told_from_tampering() {
+    // A wrong passphrase after the clock was put right, and one before.
+    for failing_at in [days(0), days(2)] {
+        let desk = Desk::with(2);
+        desk.fate.turn_clock(days(2));
+        desk.look(Verb::Open, 1);
+        desk.fate.turn_clock(failing_at);
+        desk.fail();
+        desk.fate.turn_clock(SignedDuration::ZERO);
+        desk.look(Verb::Open, 1);
+        let report = desk.verify();
+        assert!(report.is_sound(), "{report:?}");
+        assert!(report.notes.iter().all(|note| matches!(note, AuditNote::ClockBack { .. })), "{report:?}");
+        let entries = desk.log().entries_since(&desk.key(), 0).expect("read");
+        assert!(entries.iter().any(|recording| recording.entry.verb == Verb::UnlockFailed));
+    }
+    // It can be said on record at once, within a day, too.
+    let desk = Desk::with(2);
+    desk.fate.turn_clock(SignedDuration::from_hours(5));
+    desk.look(Verb::Open, 1);
+    desk.fate.turn_clock(SignedDuration::ZERO);
+    assert!(desk.verify().faults.iter().all(|fault| matches!(fault, AuditFault::Future { .. })));
+    desk.log().renew(&desk.custodian.keyring).expect("renewed");
+    let report = desk.verify();
+    assert!(report.is_sound() && report.notes.len() == 1, "{report:?}");
+    // What no clock explains is told apart.
+    let desk = Desk::with(2);
+    desk.fate.turn_clock(days(60));
+    desk.fail();
+    desk.fate.turn_clock(SignedDuration::ZERO);
+    desk.look(Verb::Open, 1);
+    assert_eq!(desk.verify().notes, [AuditNote::Finding { index: 2, finding: Finding::PendingTimes }]);
+}
+
+/// Failed unlocks are written by people without keys: their times renew nobody's budget.
+#[test]
+fn a_failed_unlock_of_another_day_renews_no_budget() {
+    let desk = Desk::limited();
+    desk.fate.turn_clock(days(3));
+    let look = |records| desk.try_look(Verb::Export, records, false).expect("recorded").verdict;
+    assert_eq!(look(100), Verdict::Done);
+    desk.fate.turn_clock(days(1));
+    desk.fail();
+    desk.fate.turn_clock(days(3));
+    assert_eq!(look(1), Verdict::Refused);
+    assert_eq!(look(1), Verdict::Refused);
 }
 
 #[test]
@@ -479,6 +573,115 @@ fn who_removes_the_log_gets_no_second_budget() {
     assert_eq!(desk.try_look(Verb::Export, 1, false).expect("recorded").verdict, Verdict::Done);
 }
 
+#[test]
+fn who_removes_the_log_on_its_first_day_gets_no_second_budget() {
+    let mut desk = Desk::limited();
+    assert_eq!(desk.try_look(Verb::Export, 100, false).expect("recorded").verdict, Verdict::Done);
+    fs::remove_dir_all(desk.folder()).expect("removed");
+    for _ in 0..2 {
+        let refused = desk.try_look(Verb::Export, 1, false).expect("recorded");
+        assert!(refused.verdict == Verdict::Refused && refused.began_anew);
+    }
+    assert_eq!(desk.verify().notes, [AuditNote::Finding { index: 1, finding: Finding::LogGone }]);
+    desk = desk.with_second();
+    assert_eq!(desk.try_look(Verb::Export, 1, true).expect("recorded").verdict, Verdict::Overridden);
+    desk.fate.turn_clock(days(1));
+    assert_eq!(desk.try_look(Verb::Export, 1, false).expect("recorded").verdict, Verdict::Done);
+}
+
+#[test]
+fn who_puts_back_this_mornings_log_gets_no_second_budget() {
+    let desk = Desk::limited();
+    let morning = desk.copy();
+    assert_eq!(desk.try_look(Verb::Export, 100, false).expect("recorded").verdict, Verdict::Done);
+    desk.restore_log(morning.path());
+    assert!(matches!(desk.try_look(Verb::Export, 1, false), Err(AuditError::RolledBack { .. })));
+}
+
+#[test]
+fn a_log_with_another_history_than_the_folder_knows_is_not_written_on() {
+    let desk = Desk::limited();
+    let morning = desk.copy();
+    desk.look(Verb::Export, 100);
+    let head = fs::read(desk.head()).expect("read");
+    desk.restore(morning.path());
+    for _ in 0..3 {
+        desk.look(Verb::Pack, 0);
+    }
+    fs::write(desk.head(), head).expect("written");
+    assert!(matches!(desk.try_look(Verb::Export, 1, false), Err(AuditError::Rewritten { .. })));
+}
+
+#[test]
+fn who_alters_what_the_folder_knows_of_the_log_gets_no_second_budget() {
+    let desk = Desk::limited();
+    desk.look(Verb::Pack, 0);
+    let mut bytes = fs::read(desk.head()).expect("read");
+    bytes[40] ^= 1;
+    fs::write(desk.head(), bytes).expect("written");
+    let refused = desk.try_look(Verb::Export, 1, false).expect("recorded");
+    assert!(refused.verdict == Verdict::Refused && refused.began_anew);
+    assert!(matches!(desk.verify().notes[..], [AuditNote::Finding { finding: Finding::HeadAltered, .. }]));
+}
+
+/// `faketime` and `date -s` change the clock and not the seconds that the machine counts.
+#[test]
+fn a_clock_set_ahead_gives_no_other_days_budget() {
+    let mut desk = Desk::limited();
+    let day = 24 * 60;
+    let look = |desk: &Desk, records, confirmed: Option<i64>, both| {
+        let today = confirmed.map(|ahead| (Timestamp::now() + days(ahead)).to_zoned(jiff::tz::TimeZone::UTC).date());
+        let details = Details::default();
+        let look = Look { verb: Verb::Export, records, purpose: Some("a test"), details, over_budget: both };
+        desk.log().confirming(today).record(&desk.custodian.keyring, &look).expect("recorded")
+    };
+    desk.fate.run_for(1, 100);
+    assert_eq!(look(&desk, 100, None, false).verdict, Verdict::Done);
+    for ahead in 1..=6 {
+        desk.fate.turn_clock(days(ahead));
+        desk.fate.run_for(1, 100 + ahead);
+        let refused = look(&desk, 1, None, false);
+        assert!(refused.verdict == Verdict::Refused && refused.leap.is_some() && !refused.began_anew, "{ahead}");
+    }
+    // Put right, it is today again; the day that comes by itself is another.
+    desk.fate.turn_clock(SignedDuration::ZERO);
+    desk.fate.run_for(1, 200);
+    let refused = look(&desk, 1, None, false);
+    assert!(refused.verdict == Verdict::Refused && refused.leap.is_none());
+    desk.fate.turn_clock(days(8));
+    desk.fate.run_for(1, 100 + 8 * day);
+    assert_eq!(look(&desk, 100, None, false).verdict, Verdict::Done);
+
+    // One holder confirms the right date, on record; another date is none.
+    desk.fate.turn_clock(days(10));
+    desk.fate.run_for(1, 110 + 8 * day);
+    assert_eq!(look(&desk, 1, Some(9), false).verdict, Verdict::Refused);
+    assert_eq!(look(&desk, 1, Some(10), false).verdict, Verdict::Done);
+    assert_eq!(look(&desk, 1, None, false).verdict, Verdict::Done);
+    let reader = desk.log().detail_reader(&desk.custodian.keyring).expect("a reader");
+    let entries = desk.log().entries_since(&desk.key(), 0).expect("read");
+    let confirmed = |recording| matches!(reader.open(recording), Told::Details(details) if details.confirmed.is_some());
+    assert_eq!(entries.iter().filter(|&recording| confirmed(recording)).count(), 1);
+
+    // Where there are two, one alone confirms nothing.
+    desk = desk.with_second();
+    let alone = Keyring::open(&desk.custodian.custody(), &passphrase()).expect("opens");
+    let both = std::mem::replace(&mut desk.custodian.keyring, alone);
+    desk.fate.turn_clock(days(12));
+    assert_eq!(look(&desk, 1, Some(12), false).verdict, Verdict::Refused);
+    assert_eq!(look(&desk, 1, Some(12), true).verdict, Verdict::Refused);
+    desk.custodian.keyring = both;
+    assert_eq!(look(&desk, 1, Some(12), false).verdict, Verdict::Done);
+    // After another start, or long silence, only much is too much.
+    desk.fate.run_for(2, 1);
+    desk.fate.turn_clock(days(40));
+    assert_eq!(look(&desk, 1, None, false).verdict, Verdict::Done);
+    desk.fate.run_for(3, 1);
+    desk.fate.turn_clock(days(90));
+    assert_eq!(look(&desk, 1, None, false).verdict, Verdict::Refused);
+    assert_eq!(look(&desk, 1, None, true).verdict, Verdict::Overridden);
+}
+
 // Deaths.
 
 #[test]
@@ -536,6 +739,7 @@ fn the_first_entry_may_die_at_any_moment_too() {
     log(&healthy).renew(&keyring).expect("begun");
     for at in 0..healthy.operations() {
         fs::remove_dir_all(custody.join("audit")).expect("removed");
+        fs::remove_file(custody.join("log-head")).expect("removed");
         let fate = Fate::strike(at, Blow::Halfway);
         let died = log(&fate).renew(&keyring);
         log(&Fate::kind()).renew(&keyring).expect("begun");

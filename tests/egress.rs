@@ -6,6 +6,7 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use common::store::{Fate, FatedStore};
 use common::{CHEAP, Custodian, PASSPHRASE, capture, files_below};
 use safelight::audit::{AuditError, AuditLog, Details, LogKey, Look, PermitError, Recorded, Verb, Verdict};
 use safelight::capture::CaptureId;
@@ -335,6 +336,110 @@ fn nothing_is_written_for_which_there_is_no_entry() {
     }
     assert_eq!(agency.export(1, "case 7", "copy").0, 3);
     assert!(!agency.at("copy").exists());
+}
+
+#[test]
+fn one_of_two_holders_loosens_no_limit_and_forgets_nothing() {
+    let mut agency = Agency::new();
+    let terms = SlotTerms { role: SlotRole::Second, label: None, now: jiff::Timestamp::now() };
+    let second = Passphrase::new("the comptroller's own".to_owned());
+    let draft = agency.custodian.keyring.draft_passphrase_slot(&second, CHEAP, terms).expect("drafted");
+    agency.custodian.keyring.add_slot(draft).expect("added");
+    std::fs::write(agency.at("second"), "the comptroller's own\n").expect("written");
+    let policy = agency.run(PASSPHRASE, &["custody", "policy", "--custody", "custody"]).stdout;
+    let policy = String::from_utf8(policy).expect("text");
+    assert!(policy.contains("\nrecords_per_day = 50\n") && policy.contains("\nlisted_per_day = 500\n"), "{policy}");
+    let set = |name: &str, from: &str, to: &str, more: &[&str]| {
+        assert!(policy.contains(from), "{from}");
+        std::fs::write(agency.at(name), policy.replace(from, to)).expect("written");
+        agency.custodian(&[&["custody", "policy", "--custody", "custody", "--set", name][..], more].concat())
+    };
+    let before = agency.entries().len();
+    for (from, to) in [
+        ("\nrecords_per_day = 50\n", "\nrecords_per_day = 5000\n"),
+        ("listed_per_day = 500", "listed_per_day = 501"),
+        ("records_per_day = 0", "records_per_day = 1"),
+        ("details_kept = \"1 year\"", "details_kept = \"1 day\""),
+        ("epoch = \"month\"", "epoch = \"never\""),
+    ] {
+        let (code, said) = set("loose", from, to, &[]);
+        assert_eq!(code, 3, "{to}: {said}");
+    }
+    assert_eq!(agency.entries().len(), before);
+    assert_eq!(agency.export(BUDGET + 1, "case 7", "copy").0, 3);
+    // Whoever tightens needs nobody; both loosen, and what was and is goes on record.
+    let (code, said) = set("tight", "listed_per_day = 500", "listed_per_day = 400", &[]);
+    assert_eq!(code, 0, "{said}");
+    let both = ["--second-passphrase-file", "second"];
+    let (code, said) = set("loose", "\nrecords_per_day = 50\n", "\nrecords_per_day = 5000\n", &both);
+    assert_eq!(code, 0, "{said}");
+    let shown = agency.run(PASSPHRASE, &["audit", "show", "--custody", "custody", "--details", "--json"]);
+    let shown: Value = serde_json::from_slice(&shown.stdout).expect("JSON");
+    let entries = shown["entries"].as_array().expect("entries");
+    let told: Vec<_> =
+        entries.iter().filter(|entry| entry["verb"] == "policy").map(|entry| &entry["details"]).collect();
+    assert_eq!(told[0]["query"], "listed: 500 → 400");
+    assert_eq!(told[1]["query"], "egress: 50 → 5000; listed: 400 → 500");
+    let user = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").expect("there"));
+    assert_eq!(told[1]["user_id"], user);
+
+    let forget = ["audit", "forget", "--custody", "custody", "--before", "2020-01"];
+    let (code, said) = agency.custodian(&forget);
+    assert_eq!(code, 3, "{said}");
+    let (code, said) = agency.custodian(&[&forget[..], &both].concat());
+    assert_eq!(code, 0, "{said}");
+    let too_young = ["audit", "forget", "--custody", "custody", "--before", "2999-01"];
+    let (code, said) = agency.custodian(&[&too_young[..], &both].concat());
+    assert!(code == 2 && said.contains("details_kept"), "{said}");
+}
+
+#[test]
+fn after_long_silence_the_date_is_confirmed_before_keys_are_destroyed_or_records_leave() {
+    let agency = Agency::new();
+    let fate = Fate::kind();
+    fate.turn_clock(jiff::SignedDuration::from_hours(-24 * 60));
+    let log = AuditLog::on(Box::new(FatedStore(fate)), &agency.custodian.custody());
+    let look = Look { verb: Verb::Pack, records: 0, purpose: None, details: Details::default(), over_budget: false };
+    assert!(log.record(&agency.custodian.keyring, &look).is_ok());
+
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let (right, wrong) = (today.to_string(), today.yesterday().expect("a day").to_string());
+    let expire = ["expire", "--vault", "vault", "--custody", "custody"];
+    let before = std::fs::read(agency.at("custody/keyring")).expect("read");
+    for more in [&[][..], &["--confirm-date", &wrong]] {
+        let (code, said) = agency.custodian(&[&expire[..], more].concat());
+        assert!(code == 2 && said.contains("--confirm-date"), "{said}");
+        let (code, said) = agency.export_with(1, "case 7", "copy", more);
+        assert!(code == 3 && said.contains("--confirm-date"), "{said}");
+    }
+    assert_eq!(std::fs::read(agency.at("custody/keyring")).expect("read"), before);
+    assert_eq!(agency.custodian(&[&expire[..], &["--dry-run"]].concat()).0, 0);
+    let (code, said) = agency.custodian(&[&expire[..], &["--confirm-date", &right]].concat());
+    assert_eq!(code, 0, "{said}");
+    let (code, said) = agency.export_with(1, "case 7", "copy", &[]);
+    assert_eq!(code, 0, "{said}");
+}
+
+#[test]
+fn a_purpose_spelt_otherwise_has_no_other_budget() {
+    let mut agency = Agency::new();
+    let press = PurposeBudget { name: "Press Office".to_owned(), records_per_day: 1 };
+    let egress = Egress { records_per_day: BUDGET, purposes: vec![press], listed_per_day: None };
+    let policy = Policy { egress: Some(egress), ..agency.custodian.keyring.policy().clone() };
+    agency.custodian.keyring.set_policy(policy, jiff::Timestamp::now()).expect("a sound policy");
+    assert_eq!(agency.open(1, Some("press office"), "1.jpg").0, 0);
+    for (number, spelt) in ["PRESS  office", "ｐｒｅｓｓ office", " Press\u{a0}Office"].into_iter().enumerate() {
+        let (code, said) = agency.open(number as u64 + 2, Some(spelt), "2.jpg");
+        assert!(code == 3 && said.contains("1 left today"), "{spelt:?}: {said}");
+    }
+    let before = agency.entries();
+    for spelt in ["press\u{200b} office", "press\u{ad} office", "\u{feff}press office"] {
+        let (code, said) = agency.open(9, Some(spelt), "9.jpg");
+        assert!(code == 2 && said.contains("invisible"), "{spelt:?}: {said}");
+        let (code, said) = agency.export(1, spelt, "copy");
+        assert!(code == 2 && said.contains("invisible"), "{spelt:?}: {said}");
+    }
+    assert_eq!(agency.entries(), before);
 }
 
 #[test]

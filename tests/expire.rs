@@ -434,7 +434,7 @@ fn what_should_not_expire_is_refused() {
     let expiry = |before: &str| scene.run(&["expire", "--vault", "vault", "--custody", "custody", "--before", before]);
     expiry("2999-01-01").failed(2, "is in the future", "--dry-run");
     // A clock that is years ahead of all that the keyring knows may be wrong.
-    scene.run(&["expire", "--vault", "vault", "--custody", "custody"]).failed(2, "clock says", "--before");
+    scene.run(&["expire", "--vault", "vault", "--custody", "custody"]).failed(2, "clock says", "--confirm-date");
     scene.run(&["expire", "--vault", "custody", "--custody", "custody"]).failed(2, "", "");
     let other = Scene::new();
     let mut vaults = [ExpiringVault::open(&other.vault(), Trust::Nobody).expect("the vault is free")];

@@ -3,7 +3,7 @@
 //! What has left is counted from the log itself, so that there is nothing beside it to reset.
 
 use super::entry::{Entry, Verb, Verdict};
-use crate::custody::Policy;
+use crate::custody::{Policy, fold_purpose};
 
 /// What a verb's records count towards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,13 +26,14 @@ pub struct Allowance {
 }
 
 impl Allowance {
-    /// What the policy allows a verb for a purpose; `None` when it limits nothing.
+    /// What the policy allows a verb for a purpose, as [`fold_purpose`] has it; `None` when it limits nothing.
     pub fn of(policy: &Policy, verb: Verb, purpose: Option<&str>) -> Option<Self> {
         let (of, egress) = (verb.budget()?, policy.egress.as_ref()?);
         match of {
             Budget::Listing => Some(Self { of, purpose: None, total: egress.listed_per_day() }),
             Budget::Egress => {
-                let own = egress.purposes.iter().find(|budget| Some(budget.name.as_str()) == purpose);
+                let is = |name: &str| fold_purpose(name).is_ok_and(|name| Some(name.as_str()) == purpose);
+                let own = egress.purposes.iter().find(|budget| is(&budget.name));
                 Some(Self { of, purpose: own.map(|budget| budget.records_per_day), total: egress.records_per_day })
             }
         }

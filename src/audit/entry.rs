@@ -150,6 +150,12 @@ pub enum Finding {
     PendingReplayed,
     /// The keys of the details were gone or altered: details until then cannot be read.
     KeysLost,
+    /// It held failed unlocks of times that a clock which was once wrong does not explain.
+    PendingTimes,
+    /// An earlier log, of which the keyring's folder knows, was gone.
+    LogGone,
+    /// What the keyring's folder knew of the log was altered.
+    HeadAltered,
     /// By a later version.
     Unknown(u8),
 }
@@ -161,6 +167,9 @@ impl Finding {
             Self::PendingAltered => 2,
             Self::PendingReplayed => 3,
             Self::KeysLost => 4,
+            Self::PendingTimes => 5,
+            Self::LogGone => 6,
+            Self::HeadAltered => 7,
             Self::Unknown(code) => code,
         }
     }
@@ -171,6 +180,9 @@ impl Finding {
             2 => Self::PendingAltered,
             3 => Self::PendingReplayed,
             4 => Self::KeysLost,
+            5 => Self::PendingTimes,
+            6 => Self::LogGone,
+            7 => Self::HeadAltered,
             code => Self::Unknown(code),
         }
     }
@@ -182,6 +194,9 @@ impl Finding {
             Self::PendingAltered => "the record of failed unlocks was altered",
             Self::PendingReplayed => "the record of failed unlocks was one of an earlier time",
             Self::KeysLost => "the keys of the details were gone or altered",
+            Self::PendingTimes => "the record of failed unlocks held some of impossible times, which were left out",
+            Self::LogGone => "an earlier log was gone",
+            Self::HeadAltered => "what the custody folder knew of the log was altered",
             Self::Unknown(_) => "a finding of a later version",
         }
     }
@@ -340,6 +355,15 @@ pub struct Details {
     /// How often the keyring had been written.
     #[n(9)]
     pub generation: u64,
+    /// The kernel's user id of who asked; filled in, as time and generation are.
+    #[n(10)]
+    pub user: Option<u32>,
+    /// The kernel's login id: who logged in, whatever user that one has become since.
+    #[n(11)]
+    pub login: Option<u32>,
+    /// The date that was confirmed where the clock had leapt.
+    #[n(12)]
+    pub confirmed: Option<Day>,
 }
 
 /// An id in an entry's details.

@@ -5,18 +5,20 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::egress::Allowance;
-use super::entry::{Details, Entry, Finding, Verb, Verdict, hour_of, month_of};
-use super::keys::{self, DetailKey, DetailKeys, PurposeTag};
-use super::note::{Checkpoint, LogKey, NoteError};
+use super::entry::{Day, Details, Entry, Verb, Verdict, hour_of};
+use super::head::Leap;
+use super::note::{Checkpoint, NoteError};
 use super::pending::{self, Pending};
 use super::permit::Permit;
-use super::tiles::{TileError, Tiles, bundle_bytes};
-use super::tree::{self, Edge, TileId, WIDTH, leaf_hash, merkle};
-use crate::custody::{Keyring, Month};
+use super::tiles::TileError;
+use super::tree::TileId;
+use super::who::Who;
+use super::writer::Writer;
+use crate::custody::{Keyring, Month, PurposeError, fold_purpose};
 use crate::files;
-use crate::seal::CustodyId;
 use crate::vault::{Disk, Store};
 
 /// The log's folder inside a custody folder.
@@ -61,7 +63,13 @@ pub enum AuditError {
     RolledBack {
         /// What it has.
         size: u64,
-        /// What it had when failed unlocks were last signed in.
+        /// What it had when it was last written.
+        once: u64,
+    },
+    /// The log's history is not the one that it had.
+    #[error("the audit log was rewritten: its first {once} entries are not those that it had")]
+    Rewritten {
+        /// How many it had when it was last written.
         once: u64,
     },
     /// The log is not the one beside the keyring.
@@ -71,6 +79,20 @@ pub enum AuditError {
         expected: PathBuf,
         /// Where this one is.
         path: PathBuf,
+    },
+    /// The purpose cannot be used.
+    #[error(transparent)]
+    Purpose(#[from] PurposeError),
+    /// It takes both holders.
+    #[error("under dual control, what the log says is forgotten by two holders only")]
+    SecondNeeded,
+    /// The policy keeps what should be forgotten.
+    #[error("the policy keeps the details of {earliest} and later, by the time that the log has reached")]
+    Kept {
+        /// What was asked: all months before this one.
+        before: Month,
+        /// The first month that is kept.
+        earliest: Month,
     },
     /// A leaf of the tree is no entry.
     #[error("entry {index} of the audit log is not one that this version reads")]
@@ -109,6 +131,9 @@ pub struct Recorded {
     pub spent_in_total: u64,
     /// The log began anew on this day, so that nobody knows what left before: nothing more does without a second slot.
     pub began_anew: bool,
+    /// The clock is ahead of all that is known, so that nobody knows whether this is another day: nothing leaves that is
+    /// counted by the day, until the date is confirmed.
+    pub leap: Option<Leap>,
     permit: Permit,
 }
 
@@ -121,8 +146,10 @@ impl Recorded {
 
 /// A custodian's audit log.
 pub struct AuditLog {
-    store: Box<dyn Store>,
-    folder: PathBuf,
+    pub(super) store: Box<dyn Store>,
+    pub(super) folder: PathBuf,
+    /// The date that somebody confirmed.
+    confirmed: Option<Day>,
 }
 
 impl AuditLog {
@@ -133,12 +160,19 @@ impl AuditLog {
 
     /// The same on another store.
     pub fn on(store: Box<dyn Store>, custody: &Path) -> Self {
-        Self { store, folder: custody.join(FOLDER) }
+        Self { store, folder: custody.join(FOLDER), confirmed: None }
     }
 
     /// The log whose files are in `folder` itself: a copy, to be read.
     pub fn at(folder: &Path) -> Self {
-        Self { store: Box::new(Disk), folder: folder.to_owned() }
+        Self { store: Box::new(Disk), folder: folder.to_owned(), confirmed: None }
+    }
+
+    /// The same, with a date (UTC) that somebody says is today's, against a clock that has leapt. Under dual control that
+    /// takes both holders.
+    pub fn confirming(self, today: Option<jiff::civil::Date>) -> Self {
+        let day = |date: jiff::civil::Date| hour_of(date.to_zoned(TimeZone::UTC).ok()?.timestamp()).checked_div(24);
+        Self { confirmed: today.and_then(day), ..self }
     }
 
     /// Where its files are.
@@ -154,27 +188,32 @@ impl AuditLog {
     /// See [`AuditError`]. Nothing may be given out then.
     pub fn record(&self, keyring: &Keyring, look: &Look<'_>) -> Result<Recorded, AuditError> {
         self.must_be_of(keyring)?;
+        let purpose = look.purpose.or(look.verb.gives_out().then_some(UNSTATED));
+        let folded = purpose.map(fold_purpose).transpose()?;
         let (_lock, now) = self.lock()?;
         let mut writer = Writer::open(self, keyring, now)?;
-        let purpose = look.purpose.or(look.verb.gives_out().then_some(UNSTATED));
-        let tag = purpose.map(|purpose| writer.key.tag(purpose));
-        let allowance = Allowance::of(keyring.policy(), look.verb, purpose);
+        let tag = folded.as_deref().map(|purpose| writer.key.tag(purpose));
+        let allowance = Allowance::of(keyring.policy(), look.verb, folded.as_deref());
         let overridden = look.over_budget && keyring.has_second();
+        let leap = writer.leap();
         let (spent, spent_in_total) = allowance.map_or(Ok((0, 0)), |allowance| writer.spent(allowance, tag))?;
         let began_anew = allowance.is_some() && writer.began_anew()?;
         let verdict = match allowance {
             None => Verdict::Done,
-            Some(_) if began_anew => Verdict::Refused,
+            Some(_) if began_anew || leap.is_some() => Verdict::Refused,
             Some(allowance) => allowance.judge(spent, spent_in_total, look.records),
         };
         let verdict = if verdict == Verdict::Refused && overridden { Verdict::Overridden } else { verdict };
+        if overridden {
+            writer.believe_clock();
+        }
         let entry = Entry { records: look.records, verdict, purpose: tag, ..Entry::new(look.verb, hour_of(now)) };
         let mut details = look.details.clone();
         details.purpose = purpose.unwrap_or_default().to_owned();
         writer.add(entry, Some(details));
         let checkpoint = writer.finish()?;
         let permit = Permit::of(keyring, look);
-        Ok(Recorded { index: checkpoint.size - 1, verdict, allowance, spent, spent_in_total, began_anew, permit })
+        Ok(Recorded { index: checkpoint.size - 1, verdict, allowance, spent, spent_in_total, began_anew, leap, permit })
     }
 
     /// An entry elsewhere than beside the keyring is none.
@@ -185,7 +224,21 @@ impl AuditLog {
         if same { Ok(()) } else { Err(AuditError::Elsewhere { expected, path: self.folder.clone() }) }
     }
 
-    /// Signs what waits and the days without any entry, so that the log speaks until now.
+    /// Whether the clock is so far ahead of all that is known that its date should be confirmed before anything is done by
+    /// it that cannot be undone.
+    ///
+    /// # Errors
+    ///
+    /// See [`AuditError`].
+    pub fn leap(&self, keyring: &Keyring) -> Result<Option<Leap>, AuditError> {
+        if !self.folder.is_dir() {
+            return Ok(None);
+        }
+        let (_lock, now) = self.lock()?;
+        Ok(Writer::open(self, keyring, now)?.leap())
+    }
+
+    /// Signs what waits, the days without any entry, and that the clock was once ahead, so that the log speaks until now.
     ///
     /// # Errors
     ///
@@ -195,14 +248,19 @@ impl AuditLog {
         let mut writer = Writer::open(self, keyring, now)?;
         let today = hour_of(now) / 24;
         let quiet = Entry { quiet: Some((today, today)), ..Entry::new(Verb::Quiet, hour_of(now)) };
-        // On a day that has an entry there is nothing to say.
-        if writer.last.as_ref().is_some_and(|last| last.day() != today) {
-            writer.add(quiet, None);
+        match writer.last.as_ref() {
+            Some(last) if last.hour > hour_of(now) => writer.add(Entry::new(Verb::Clock, hour_of(now)), None),
+            Some(last) if last.day() != today => writer.add(quiet, None),
+            // On a day that has an entry there is nothing to say.
+            _ => {}
         }
         writer.finish()
     }
 
     /// Destroys the keys of the details of all months before one, and puts that on record. Says of how many months.
+    ///
+    /// Under dual control it takes both holders: a log is there against each of them. Months that the policy keeps stay,
+    /// by the time that the log itself has reached: a clock set ahead forgets nothing.
     ///
     /// Copies of the log's file `keys` that were made before still hold them.
     ///
@@ -210,10 +268,17 @@ impl AuditLog {
     ///
     /// See [`AuditError`].
     pub fn forget(&self, keyring: &Keyring, before: Month, details: Details) -> Result<usize, AuditError> {
+        self.must_be_of(keyring)?;
+        if keyring.has_dual_control() && !keyring.has_second() {
+            return Err(AuditError::SecondNeeded);
+        }
         let (_lock, now) = self.lock()?;
         let mut writer = Writer::open(self, keyring, now)?;
-        // What is needed to write on stays.
-        let months = writer.keys.forget(before.min(month_of(now)));
+        let earliest = writer.kept_from();
+        if before > earliest {
+            return Err(AuditError::Kept { before, earliest });
+        }
+        let months = writer.keys.forget(before);
         writer.keys_changed = months > 0;
         writer.add(Entry { records: months as u64, ..Entry::new(Verb::Forget, hour_of(now)) }, Some(details));
         writer.finish()?;
@@ -232,7 +297,8 @@ impl AuditLog {
         let (_lock, now) = self.lock()?;
         let pending = Pending::read(&self.folder)?;
         let pending = pending.ok_or_else(|| TileError::Altered { path: pending::FILE_NAME.into() })?;
-        let details = Details { time: now.as_millisecond(), ..details.clone() };
+        let Who { user, login } = Who::now();
+        let details = Details { time: now.as_millisecond(), user, login, ..details.clone() };
         Ok(pending.append(&*self.store, &self.folder, hour_of(now), &details)?)
     }
 
@@ -250,7 +316,7 @@ impl AuditLog {
         }
     }
 
-    fn failed(&self, path: impl AsRef<Path>, source: io::Error) -> AuditError {
+    pub(super) fn failed(&self, path: impl AsRef<Path>, source: io::Error) -> AuditError {
         AuditError::Io { path: self.folder.join(path), source }
     }
 
@@ -268,7 +334,7 @@ impl AuditLog {
     }
 
     /// Replaces a file below the log's folder, whole and durably.
-    fn put(&self, path: &Path, bytes: &[u8]) -> Result<(), AuditError> {
+    pub(super) fn put(&self, path: &Path, bytes: &[u8]) -> Result<(), AuditError> {
         let (incoming, target) = (self.folder.join(INCOMING), self.folder.join(path));
         let parent = target.parent().unwrap_or(&self.folder);
         let put = || {
@@ -292,7 +358,7 @@ impl AuditLog {
 
 impl AuditLog {
     /// Removes the narrower versions of a tile that is full. They are of no use, and harmless where they stay.
-    fn remove_partials(&self, tile: TileId) {
+    pub(super) fn remove_partials(&self, tile: TileId) {
         let paths = [Some(tile.path()), (tile.level == 0).then(|| tile.bundle_path())];
         for path in paths.into_iter().flatten() {
             let folder = self.folder.join(TileId::partials(path));
@@ -304,271 +370,9 @@ impl AuditLog {
     }
 }
 
-/// The log, locked and proven, about to grow.
-struct Writer<'l> {
-    log: &'l AuditLog,
-    keyring: &'l Keyring,
-    custody: CustodyId,
-    now: Timestamp,
-    keys: DetailKeys,
-    month: Month,
-    key: DetailKey,
-    tree: Tiles<'l>,
-    checkpoint: Checkpoint,
-    /// The last entry of the log, the new ones included.
-    last: Option<Entry>,
-    new: Vec<Vec<u8>>,
-    /// Whether months' keys are to be destroyed, which is done when that is on record.
-    keys_changed: bool,
-}
-
-impl<'l> Writer<'l> {
-    fn open(log: &'l AuditLog, keyring: &'l Keyring, now: Timestamp) -> Result<Self, AuditError> {
-        let wrap = keyring.audit_key();
-        let (custody, month) = (keyring.custody(), month_of(now));
-        let found = DetailKeys::read(&log.folder, &wrap)?;
-        let keys_lost = found.is_none();
-        let mut keys = found.unwrap_or_default();
-        let key = match keys.of(month) {
-            Some(key) => key,
-            None => {
-                let key = keys.add(month);
-                log.put(Path::new(keys::FILE_NAME), &keys.to_bytes(&wrap))?;
-                key
-            }
-        };
-        let pending = match Pending::read(&log.folder) {
-            Err(TileError::Missing { .. }) => Err(Finding::PendingMissing),
-            read => read?.ok_or(Finding::PendingAltered),
-        };
-        let begun = match log.note() {
-            Ok(note) => Some(Checkpoint::verify(&note, &LogKey::of(keyring.verifying_key()))?),
-            Err(AuditError::NoLog { .. }) if pending.as_ref().is_ok_and(|pending| pending.size > 0) => {
-                return Err(AuditError::NoCheckpoint);
-            }
-            Err(AuditError::NoLog { .. }) => None,
-            Err(error) => return Err(error),
-        };
-        let checkpoint = begun.unwrap_or(Checkpoint { size: 0, root: merkle(&[]) });
-        let tree = Tiles::open(&log.folder, checkpoint)?;
-        let mut writer = Self {
-            log,
-            keyring,
-            custody,
-            now,
-            keys,
-            month,
-            key,
-            tree,
-            checkpoint,
-            last: None,
-            new: Vec::new(),
-            keys_changed: false,
-        };
-        if begun.is_none() {
-            writer.begin()?;
-        } else {
-            writer.last = Some(writer.entry(checkpoint.size - 1)?);
-            writer.fold(pending, keys_lost)?;
-        }
-        Ok(writer)
-    }
-
-    fn begin(&mut self) -> Result<(), AuditError> {
-        let key = LogKey::of(self.keyring.verifying_key());
-        self.log.put(Path::new(LOG_KEY), format!("{key}\n").as_bytes())?;
-        self.leave_pending(self.checkpoint)?;
-        let made = hour_of(self.keyring.created()) / 24;
-        let begin = Entry { keyring_made: Some(made), ..Entry::new(Verb::Begin, hour_of(self.now)) };
-        self.add(begin, Some(Details::default()));
-        Ok(())
-    }
-
-    /// Takes in the failed unlocks that wait, and what is wrong with the files beside the tree.
-    fn fold(&mut self, pending: Result<Pending, Finding>, keys_lost: bool) -> Result<(), AuditError> {
-        let mut findings = Vec::new();
-        findings.extend(keys_lost.then_some(Finding::KeysLost));
-        match pending {
-            Err(finding) => findings.push(finding),
-            Ok(pending) => match self.signed_of(&pending, keys_lost)? {
-                Err(finding) => findings.push(finding),
-                Ok(signed) => {
-                    let mut whole = pending.whole;
-                    for bytes in pending.entries.into_iter().skip(signed) {
-                        let entry = Entry::from_bytes(&bytes).filter(|entry| self.could_have_waited(entry));
-                        match entry {
-                            Some(entry) => self.push(entry, bytes),
-                            None => whole = false,
-                        }
-                    }
-                    findings.extend((!whole).then_some(Finding::PendingAltered));
-                }
-            },
-        }
-        for finding in findings {
-            self.add(Entry { finding: Some(finding), ..Entry::new(Verb::Finding, hour_of(self.now)) }, None);
-        }
-        Ok(())
-    }
-
-    /// How many of the file's entries are in the tree already, or why the file is not to be taken.
-    ///
-    /// Some are when the last writer died after it signed, before it left a new file.
-    fn signed_of(&self, pending: &Pending, keys_lost: bool) -> Result<Result<usize, Finding>, AuditError> {
-        let size = self.checkpoint.size;
-        let root = if pending.size <= size { self.tree.root_at(pending.size)? } else { merkle(&[]) };
-        let key = self.keys.of(pending.month);
-        let ours = key.is_some_and(|key| pending.is_ours(&key, &root) || pending.size > size);
-        if pending.custody != self.custody || !(ours || keys_lost) {
-            return Ok(Err(Finding::PendingAltered));
-        }
-        if pending.size > size {
-            return Err(AuditError::RolledBack { size, once: pending.size });
-        }
-        let mut signed = 0;
-        let mut looks = 0;
-        for index in pending.size..size {
-            let leaf = self.leaf(index)?;
-            match Entry::from_bytes(&leaf).map(|entry| entry.verb) {
-                Some(Verb::UnlockFailed) if looks == 0 && pending.entries.get(signed) == Some(&leaf) => signed += 1,
-                Some(Verb::Begin | Verb::Quiet | Verb::Clock | Verb::Finding) if looks == 0 => {}
-                _ => looks += 1,
-            }
-            // One writer signs one look. Several have left files of their own since.
-            if looks > 1 {
-                return Ok(Err(Finding::PendingReplayed));
-            }
-        }
-        Ok(Ok(signed))
-    }
-
-    /// Anybody can write into that file: nothing in it may set the log's clock.
-    fn could_have_waited(&self, entry: &Entry) -> bool {
-        let earliest = self.last.as_ref().map_or(0, |last| last.hour);
-        entry.verb == Verb::UnlockFailed && (earliest..=hour_of(self.now)).contains(&entry.hour)
-    }
-
-    /// Makes an entry of now, with details under this month's key.
-    fn add(&mut self, entry: Entry, details: Option<Details>) {
-        let Some(mut details) = details else { return self.push(entry.clone(), entry.bare()) };
-        details.time = self.now.as_millisecond();
-        details.generation = self.keyring.generation();
-        let entry = Entry { month: Some(self.month), ..entry };
-        let bytes = entry.sealed(&details, &self.key, self.custody);
-        self.push(entry, bytes);
-    }
-
-    /// Adds an entry, and before it what makes the sequence speak for every day, and of a clock that went back.
-    fn push(&mut self, entry: Entry, bytes: Vec<u8>) {
-        if let Some(last) = &self.last {
-            if entry.hour < last.hour {
-                self.new.push(Entry::new(Verb::Clock, entry.hour).bare());
-            } else if entry.day() > last.day() + 1 {
-                let quiet = Some((last.day() + 1, entry.day() - 1));
-                self.new.push(Entry { quiet, ..Entry::new(Verb::Quiet, entry.hour) }.bare());
-            }
-        }
-        self.new.push(bytes);
-        self.last = Some(entry);
-    }
-
-    /// Records that went out today with this purpose's tag, and with any. Entries that claim a later day count too, so
-    /// that a clock set forward and back again gives nobody a second budget.
-    fn spent(&self, allowance: Allowance, tag: Option<PurposeTag>) -> Result<(u64, u64), AuditError> {
-        let today = hour_of(self.now) / 24;
-        let (mut spent, mut total) = (0u64, 0u64);
-        for index in (0..self.checkpoint.size.div_ceil(WIDTH as u64)).rev() {
-            let bundle = self.tree.bundle(index)?;
-            for (at, leaf) in bundle.iter().enumerate().rev() {
-                let index = index * WIDTH as u64 + at as u64;
-                let entry = Entry::from_bytes(leaf).ok_or(AuditError::Entry { index })?;
-                if entry.day() < today {
-                    return Ok((spent, total));
-                }
-                if let Some(records) = allowance.counts(&entry) {
-                    total = total.saturating_add(records);
-                    spent = spent.saturating_add(if entry.purpose == tag { records } else { 0 });
-                }
-            }
-        }
-        Ok((spent, total))
-    }
-
-    /// Whether the log began today, or later, for a keyring that is older: who removes a log gets no second budget.
-    fn began_anew(&self) -> Result<bool, AuditError> {
-        let made = hour_of(self.keyring.created()) / 24;
-        let begun = if self.checkpoint.size == 0 { hour_of(self.now) / 24 } else { self.entry(0)?.day() };
-        Ok(begun >= hour_of(self.now) / 24 && begun > made.saturating_add(1))
-    }
-
-    fn leaf(&self, index: u64) -> Result<Vec<u8>, AuditError> {
-        let mut bundle = self.tree.bundle(index / WIDTH as u64)?;
-        // A proven bundle is as long as its tile.
-        Ok(bundle.swap_remove((index % WIDTH as u64) as usize))
-    }
-
-    fn entry(&self, index: u64) -> Result<Entry, AuditError> {
-        Entry::from_bytes(&self.leaf(index)?).ok_or(AuditError::Entry { index })
-    }
-
-    /// Writes the tree, then its checkpoint; what is only on its way to the tree when the power is cut is not in it.
-    fn finish(self) -> Result<Checkpoint, AuditError> {
-        let old = self.checkpoint;
-        if self.new.is_empty() {
-            return Ok(old);
-        }
-        let mut edge = self.tree.edge().clone();
-        let mut bundle = self.tree.bundle(old.size / WIDTH as u64)?;
-        let mut filled = Vec::new();
-        for entry in &self.new {
-            bundle.push(entry.clone());
-            let tiles = edge.push(leaf_hash(entry));
-            if let Some((tile, _)) = tiles.first() {
-                self.log.put(&tile.bundle_path(), &bundle_bytes(&std::mem::take(&mut bundle)))?;
-            }
-            for (tile, hashes) in tiles {
-                self.log.put(&tile.path(), hashes.as_flattened())?;
-                filled.push(tile);
-            }
-        }
-        self.write_partials(old.size, &edge, &bundle)?;
-
-        let new = Checkpoint { size: edge.size, root: edge.root() };
-        // Nothing is signed that contradicts what was signed before. Read back from the disk, by another implementation.
-        if !Tiles::open(&self.log.folder, new)?.extends(old)? {
-            return Err(TileError::Altered { path: CHECKPOINT.into() }.into());
-        }
-        self.log.put(Path::new(CHECKPOINT), new.sign(self.keyring).as_bytes())?;
-
-        // From here on the entries are in the log, whatever happens.
-        if self.keys_changed {
-            self.log.put(Path::new(keys::FILE_NAME), &self.keys.to_bytes(&self.keyring.audit_key()))?;
-        }
-        self.leave_pending(new)?;
-        for tile in filled {
-            self.log.remove_partials(tile);
-        }
-        Ok(new)
-    }
-
-    fn write_partials(&self, old_size: u64, edge: &Edge, bundle: &[Vec<u8>]) -> Result<(), AuditError> {
-        for (level, hashes) in (0..).zip(&edge.levels) {
-            let count = tree::complete(edge.size, level);
-            let tile = TileId::of(edge.size, level, count / WIDTH as u64);
-            if hashes.is_empty() || count == tree::complete(old_size, level) {
-                continue;
-            }
-            if level == 0 {
-                self.log.put(&tile.bundle_path(), &bundle_bytes(bundle))?;
-            }
-            self.log.put(&tile.path(), hashes.as_flattened())?;
-        }
-        Ok(())
-    }
-
-    fn leave_pending(&self, checkpoint: Checkpoint) -> Result<(), AuditError> {
-        let head = Pending::head(checkpoint, self.month, &self.key, self.custody);
-        self.log.put(Path::new(pending::FILE_NAME), &head)
+impl AuditLog {
+    pub(super) fn confirms(&self, day: Day) -> bool {
+        self.confirmed == Some(day)
     }
 }
 

@@ -7,6 +7,7 @@
 //! | `vkey` | the key that checkpoints are verified with |
 //! | `keys` | a key for each month's details, wrapped by the keyring |
 //! | `pending` | failed unlocks that nobody could sign yet |
+//! | `../log-head` | what the log was when it was last written, sealed by the keyring |
 //!
 //! An entry is durable before its verb gives anything out: [`AuditLog::record`] gives a [`Permit`], and without one nothing
 //! in this crate gives out a record, a picture, an original, a copy or a list. Anybody with the log and its key can
@@ -19,6 +20,7 @@
 
 mod egress;
 mod entry;
+mod head;
 mod keys;
 mod log;
 mod note;
@@ -28,9 +30,12 @@ mod reading;
 mod tiles;
 mod tree;
 mod verify;
+mod who;
+mod writer;
 
 pub use egress::{Allowance, Budget};
 pub use entry::{Day, Details, Entry, Finding, Id, Verb, Verdict};
+pub use head::Leap;
 pub use keys::PurposeTag;
 pub use log::{AuditError, AuditLog, Look, Recorded, UNSTATED};
 pub use note::{Checkpoint, LogKey, NoteError};

@@ -304,6 +304,11 @@ fn reading(error: TileError) -> Result<AuditFault, AuditError> {
 
 /// Order, time, and that no day is without a word.
 fn check_sequence(entries: &[Option<Entry>], now: Timestamp, max_age: Option<Day>, report: &mut AuditReport) {
+    // A clock that was once ahead is no tampering where a later entry says that it went back.
+    let acknowledged = entries.iter().rposition(|entry| {
+        entry.as_ref().is_some_and(|entry| entry.verb == Verb::Clock && entry.hour <= hour_of(now) + TOLERANCE)
+    });
+    let acknowledged = acknowledged.map_or(0, |index| index as u64);
     let mut last: Option<&Entry> = None;
     for (index, entry) in (0..).zip(entries) {
         let Some(entry) = entry else {
@@ -316,7 +321,7 @@ fn check_sequence(entries: &[Option<Entry>], now: Timestamp, max_age: Option<Day
         if let Some(made) = entry.keyring_made.filter(|&made| index == 0 && entry.day() > made.saturating_add(1)) {
             report.faults.push(AuditFault::LateBeginning { begun: entry.day(), made });
         }
-        if entry.hour > hour_of(now) + TOLERANCE {
+        if entry.hour > hour_of(now) + TOLERANCE && index >= acknowledged {
             report.faults.push(AuditFault::Future { index });
         }
         if let Some(finding) = entry.finding {

@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use super::remedies::stdout_failed;
 use super::terminal::{Page, count, json, tell};
-use super::unlock::UnlockArgs;
-use super::{Context, Failure, Outcome, target};
-use crate::audit::{AuditLog, AuditNote, AuditReport, Details, LogKey, Verification, verify};
+use super::unlock::{SecondArgs, UnlockArgs};
+use super::{Context, Failure, Outcome, ledger, target};
+use crate::audit::{AuditFault, AuditLog, AuditNote, AuditReport, Details, LogKey, Verification, verify};
 use crate::custody::Keyring;
 use crate::files;
 
@@ -64,12 +64,17 @@ Example: safelight audit verify --custody C --since last-month.checkpoint")]
     /// Show the entries, and what left on which day. Needs no passphrase, but for --details
     Show(show::Args),
     /// Destroy the keys of the details of past months. The entries stay, verifiable and mute
+    #[command(after_help = "\
+Months that the policy keeps (details_kept, a year unless it says otherwise) stay, by the time that the log itself has \
+reached, whatever this machine's clock says. Where there is a second holder it takes both.")]
     Forget {
         /// The folder that holds the keyring and the log
         #[arg(long, value_name = "DIR")]
         custody: PathBuf,
         #[command(flatten)]
         unlock: UnlockArgs,
+        #[command(flatten)]
+        second: SecondArgs,
         /// All months before this one: 2026-11
         #[arg(long, value_name = "MONTH", value_parser = month)]
         before: crate::custody::Month,
@@ -156,9 +161,13 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             writeln!(Page::default(), "{key}").map_err(stdout_failed)?;
         }
         Task::Show(args) => show::run(&args, context)?,
-        Task::Forget { custody, unlock, before } => {
-            let keyring = unlock.open(&custody)?;
-            let details = Details { query: format!("before {before}"), ..Details::default() };
+        Task::Forget { custody, unlock, second, before } => {
+            let mut keyring = unlock.open(&custody)?;
+            if keyring.has_dual_control() {
+                second.open(&mut keyring)?;
+            }
+            let details =
+                Details { query: format!("before {before}"), operator: ledger::operator(), ..Details::default() };
             let months = AuditLog::of(&custody).forget(&keyring, before, details)?;
             if !context.quiet {
                 tell!("The details of {} can no longer be read.", count(months as u64, "month"));
@@ -192,6 +201,13 @@ fn verify_log(log: &LogArgs, since: Option<&Path>, max_age: Option<u32>, context
         return Ok(());
     }
     let count = report.faults.len();
+    if report.faults.iter().all(|fault| matches!(fault, AuditFault::Future { .. })) {
+        return Err(Failure::integrity(
+            "entries are of times that are yet to come: this machine's clock is behind, or the custodian's was once ahead",
+            "compare the clocks; if the custodian's was ahead, let the custodian say so on record: \
+             safelight audit checkpoint --renew",
+        ));
+    }
     Err(Failure::integrity(
         format!("the audit log has {count} {}", if count == 1 { "fault" } else { "faults" }),
         "keep this folder as evidence, and compare it with a backup",

@@ -34,12 +34,17 @@ enum Task {
         policy: Option<PathBuf>,
     },
     /// Print the policy in force, as a file to start from, or put another one in force
+    #[command(after_help = "\
+Where there is a second holder, a policy that allows, shows or keeps more than the old one in any point takes both. What \
+was and what is goes into the audit log.")]
     Policy {
         #[command(flatten)]
         custody: CustodyArgs,
         /// The policy for packs issued from now on; what is sealed keeps its term
         #[arg(long, value_name = "FILE")]
         set: Option<PathBuf>,
+        #[command(flatten)]
+        second: SecondArgs,
     },
     /// Issue a site pack: what a site needs in order to seal, and nothing that opens
     Pack {
@@ -115,7 +120,7 @@ const FEW_DAYS: i64 = 7;
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     match args.task {
         Task::Init { custody, policy } => init(&custody, policy.as_deref(), context)?,
-        Task::Policy { custody, set } => policy(&custody, set.as_deref(), context)?,
+        Task::Policy { custody, set, second } => policy(&custody, set.as_deref(), &second, context)?,
         Task::Pack { custody, site, output, valid_days, next, second } => {
             let (days, now) = (valid_days.unwrap_or(USUAL_DAYS), Timestamp::now());
             let request = PackRequest { site: &site, valid_days: days, now };
@@ -157,7 +162,7 @@ fn read_policy(path: &Path) -> Result<Policy, Failure> {
     Ok(Policy::from_toml(&text)?)
 }
 
-fn policy(args: &CustodyArgs, set: Option<&Path>, context: &Context) -> Result<(), Failure> {
+fn policy(args: &CustodyArgs, set: Option<&Path>, second: &SecondArgs, context: &Context) -> Result<(), Failure> {
     #[derive(Serialize)]
     struct Printed {
         policy: String,
@@ -166,7 +171,12 @@ fn policy(args: &CustodyArgs, set: Option<&Path>, context: &Context) -> Result<(
     let mut keyring = args.unlock.open(&args.custody)?;
     let changed = new.is_some();
     if let Some(policy) = new {
-        ledger::record_act(&keyring, Verb::Policy, "")?;
+        let changes = keyring.policy().changes(&policy);
+        if changes.iter().any(|change| change.loosens) && keyring.has_dual_control() {
+            second.open(&mut keyring)?;
+        }
+        let said: Vec<String> = changes.iter().map(ToString::to_string).collect();
+        ledger::record_act(&keyring, Verb::Policy, said.join("; "))?;
         keyring.set_policy(policy, Timestamp::now())?;
     }
     let printed = Printed { policy: keyring.policy().to_toml() };

@@ -5,14 +5,16 @@ use std::io;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::remedies::stdout_failed;
 use super::terminal::{Page, bytes, count, json, shown};
 use super::trust::PinArgs;
 use super::unlock::UnlockArgs;
-use super::{Context, Failure, Outcome, ledger};
-use crate::audit::Verb;
+use super::{Context, Failure, Outcome, Stop, ledger};
+use crate::audit::{AuditLog, Leap, Verb};
 use crate::custody::{DueKey, Keyring, SitePack};
 use crate::vault::{Expired, ExpiredVault, ExpiringVault, OpeningVault, Trust, check_custodians, expire, would_expire};
 
@@ -41,6 +43,9 @@ pub struct Args {
     /// Only keys whose month was over by this day, which is not in the future except with --dry-run [default: now]
     #[arg(long, value_name = "DATE", value_parser = super::search::time)]
     before: Option<Timestamp>,
+    /// Say that today is this date, UTC, where the clock is ahead of what the audit log knows or long after its last entry
+    #[arg(long, value_name = "DATE", requires = "custody")]
+    confirm_date: Option<Date>,
     /// Say what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -67,8 +72,9 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     }
     args.vault.iter().try_for_each(|folder| OpeningVault::open(folder, Trust::Nobody).map(drop))?;
     let mut keyring = args.unlock.open(custody)?;
+    // Who names a day does not rely on the clock.
     if args.before.is_none() && !args.dry_run {
-        check_clock(&keyring, now)?;
+        check_clock(&keyring, args.confirm_date, now)?;
     }
     let trust = args.pin.trust(Some(&keyring), None)?;
     let mut vaults = Vec::new();
@@ -80,7 +86,12 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     } else {
         check_custodians(&keyring, &vaults)?;
         let due = keyring.due(before).len() as u64;
-        ledger::record_act(&keyring, Verb::Expire, format!("{} due before {before:.0}", count(due, "key")))?;
+        ledger::record_act_on(
+            &keyring,
+            args.confirm_date,
+            Verb::Expire,
+            format!("{} due before {before:.0}", count(due, "key")),
+        )?;
         expire(&mut keyring, &mut vaults, before, now)?
     };
     let report = Report::of(&expired, &args);
@@ -90,14 +101,15 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
-/// Nobody's clock should shred a keyring by being wrong.
-fn check_clock(keyring: &Keyring, now: Timestamp) -> Result<(), Failure> {
-    match keyring.clock_leap(now) {
+/// Nobody's clock should shred a keyring by being wrong: a key that was destroyed does not come back.
+fn check_clock(keyring: &Keyring, confirmed: Option<Date>, now: Timestamp) -> Result<(), Failure> {
+    if confirmed == Some(now.to_zoned(TimeZone::UTC).date()) {
+        return Ok(());
+    }
+    let of_keyring = keyring.clock_leap(now).map(|last| Leap { now, last, expected: None });
+    match AuditLog::of(keyring.folder()).leap(keyring)?.or(of_keyring) {
         None => Ok(()),
-        Some(last) => Err(Failure::usage(
-            format!("this machine's clock says {now:.0}, and the keyring knows of nothing after {last:.0}"),
-            format!("set the clock; or if it is right, say so by --before {}", now.strftime("%Y-%m-%d")),
-        )),
+        Some(leap) => Err(Failure { stop: Stop::Usage, ..ledger::leapt(keyring, leap, "; nothing was destroyed") }),
     }
 }
 

@@ -54,7 +54,7 @@ pub struct Args {
     #[arg(long, default_value = "all")]
     regions: RegionsArg,
     /// Why; it is sealed into the copy and into the audit log
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = ledger::purpose)]
     purpose: String,
     #[command(flatten)]
     egress: EgressArgs,
@@ -143,7 +143,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     OpeningVault::open(&args.vault, Trust::Nobody)?;
     let mut keyring = args.unlock.open(&args.custody)?;
     args.second.open_for(&mut keyring, args.view.view().capabilities())?;
-    if args.egress.over_budget && !keyring.has_second() {
+    if args.egress.takes_both(&keyring) && !keyring.has_second() {
         args.second.open(&mut keyring)?;
     }
     let vault = OpeningVault::open(&args.vault, Trust::from(&keyring))?;
@@ -163,7 +163,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let plan = ExportPlan::new(&vault, &keyring, &request)?;
     let mut look = plan.look();
     look.details.query = format!("{} {asked}", look.details.query).trim_end().to_owned();
-    let permit = ledger::permit(&keyring, look, args.egress.over_budget)?;
+    let permit = ledger::permit(&keyring, look, &args.egress)?;
     let totals = plan.write(permit, &args.output)?;
     if context.json {
         let summary = Summary {
@@ -191,6 +191,7 @@ impl From<ExportError> for Failure {
         match error {
             ExportError::NoPurpose => Self::usage(problem, "say with --purpose why the copy is made"),
             ExportError::Nothing => Self::usage(problem, "widen --from, --until, --site or --regions"),
+            ExportError::Purpose(_) => Self::usage(problem, "type it anew: only what can be seen tells purposes apart"),
             ExportError::Open(error) => error.into(),
             ExportError::File(error) => error.into(),
             ExportError::Audit(error) => error.into(),

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::ledger::EgressArgs;
 use super::terminal::{count, tell};
 use super::trust::PinArgs;
 use super::unlock::{SecondArgs, UnlockArgs};
@@ -62,9 +63,9 @@ impl Holder {
     }
 
     /// Puts on record what is about to be given out, and gives the keys that it permits; a recipient's need no entry.
-    pub fn permitted(self, look: Look<'_>, both: bool) -> Result<PermittedKeys, Failure> {
+    pub fn permitted(self, look: Look<'_>, args: &EgressArgs) -> Result<PermittedKeys, Failure> {
         match self.who {
-            Who::Custodian(keyring, keys) => Ok(ledger::permit(&keyring, look, both)?.with(keys)?),
+            Who::Custodian(keyring, keys) => Ok(ledger::permit(&keyring, look, args)?.with(keys)?),
             Who::Recipient(keys, _) => Ok(keys),
         }
     }
@@ -73,8 +74,8 @@ impl Holder {
 impl HolderArgs {
     /// Opens catalogues, and with both holders where the verb asks for it, or where a plate is asked for and the keys of its
     /// pseudonyms take both.
-    pub fn unlock_to_search(&self, vault: &Path, for_plate: bool, both: bool) -> Result<Holder, Failure> {
-        let mut holder = self.unlock(vault, &[Capability::Catalogue], both)?;
+    pub fn unlock_to_search(&self, vault: &Path, for_plate: bool, egress: &EgressArgs) -> Result<Holder, Failure> {
+        let mut holder = self.unlock(vault, &[Capability::Catalogue], egress)?;
         match &mut holder.who {
             Who::Custodian(keyring, _) if for_plate && keyring.has_locked_epochs() => self.second.open(keyring)?,
             _ => {}
@@ -84,14 +85,14 @@ impl HolderArgs {
 
     /// Takes out the keys of some capabilities for a vault, with both holders where these or the verb ask for it. A
     /// recipient has one key for all that it was granted.
-    pub fn unlock(&self, vault: &Path, capabilities: &[Capability], both: bool) -> Result<Holder, Failure> {
+    pub fn unlock(&self, vault: &Path, capabilities: &[Capability], egress: &EgressArgs) -> Result<Holder, Failure> {
         // Before anybody types a secret.
         OpeningVault::open(vault, Trust::Nobody)?;
         match (&self.custody, &self.key) {
             (Some(custody), _) => {
                 let mut keyring = self.unlock.open(custody)?;
                 self.second.open_for(&mut keyring, capabilities)?;
-                if both && !keyring.has_second() {
+                if egress.takes_both(&keyring) && !keyring.has_second() {
                     self.second.open(&mut keyring)?;
                 }
                 let trust = self.pin.trust(Some(&keyring), None)?;

@@ -65,7 +65,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         if args.notify.is_some() { &[Capability::Catalogue, Capability::Identity] } else { &[Capability::Catalogue] };
     args.second.open_for(&mut keyring, capabilities)?;
     let vault = args.vault.as_deref().map(|vault| OpeningVault::open(vault, Trust::from(&keyring))).transpose()?;
-    if args.egress.over_budget && !keyring.has_second() {
+    if args.egress.takes_both(&keyring) && !keyring.has_second() {
         args.second.open(&mut keyring)?;
     }
     let custodian = Custodian {
@@ -90,7 +90,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             Details { query: what.to_owned(), vault: vault.as_ref().map(|v| v.card().vault.0), ..Details::default() };
         let purpose = Some("notification");
         let look = Look { verb: Verb::Impact, records, purpose, details, over_budget: false };
-        ledger::permit(&keyring, look, args.egress.over_budget)
+        ledger::permit(&keyring, look, &args.egress)
     };
     let permits = (
         args.captures.as_ref().map(|_| permit("captures", found.captures)).transpose()?,

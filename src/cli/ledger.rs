@@ -6,13 +6,15 @@
 
 use std::path::Path;
 
+use jiff::civil::Date;
+
 use super::terminal::{chain, count, grouped, say};
 use super::{Failure, Stop};
 use crate::audit::{
-    Allowance, AuditError, AuditLog, Budget, Details, Look, Permit, PermitError, Recorded, TileError, UNSTATED, Verb,
-    Verdict,
+    Allowance, AuditError, AuditLog, Budget, Details, Leap, Look, Permit, PermitError, Recorded, TileError, UNSTATED,
+    Verb, Verdict,
 };
-use crate::custody::{Keyring, KeyringError};
+use crate::custody::{Keyring, KeyringError, fold_purpose};
 
 /// Arguments of verbs that let records out.
 #[derive(clap::Args)]
@@ -20,6 +22,25 @@ pub(super) struct EgressArgs {
     /// Go on beyond the policy's budget for today, with a second holder; the audit log says so
     #[arg(long, requires = "custody")]
     pub over_budget: bool,
+    /// Say that today is this date, UTC, where the clock is ahead of what the audit log knows; with a second holder, if
+    /// there is one
+    #[arg(long, value_name = "DATE", requires = "custody")]
+    pub confirm_date: Option<Date>,
+}
+
+impl EgressArgs {
+    /// Whether the second holder is asked for: beyond the budget, or to confirm a date under dual control.
+    pub fn takes_both(&self, keyring: &Keyring) -> bool {
+        self.over_budget || (self.confirm_date.is_some() && keyring.has_dual_control())
+    }
+}
+
+/// A purpose that can be told from others.
+pub(super) fn purpose(text: &str) -> Result<String, String> {
+    match fold_purpose(text) {
+        Ok(_) => Ok(text.trim().to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 impl From<PermitError> for Failure {
@@ -53,18 +74,35 @@ pub(super) fn begin(keyring: &Keyring) -> Result<(), Failure> {
 }
 
 /// Puts on record that records are about to be given out, and stops where that would go beyond the policy's budget.
-/// `both` says that both holders are there for it. Without the permit that comes of it nothing is given out.
-pub(super) fn permit(keyring: &Keyring, look: Look<'_>, both: bool) -> Result<Permit, Failure> {
+/// Without the permit that comes of it nothing is given out.
+pub(super) fn permit(keyring: &Keyring, look: Look<'_>, args: &EgressArgs) -> Result<Permit, Failure> {
     let mut look = look;
     look.details.operator = operator();
-    look.over_budget = both;
-    let recorded = AuditLog::of(keyring.folder()).record(keyring, &look)?;
-    let Recorded { verdict, allowance, spent, spent_in_total, began_anew, .. } = recorded;
+    look.over_budget = args.over_budget;
+    let recorded = AuditLog::of(keyring.folder()).confirming(args.confirm_date).record(keyring, &look)?;
+    let Recorded { verdict, allowance, spent, spent_in_total, began_anew, leap, .. } = recorded;
+    if let (Verdict::Refused, Some(leap), false) = (verdict, leap, began_anew) {
+        return Err(leapt(keyring, leap, "; this refusal is on record"));
+    }
     if let Some(allowance) = allowance {
         let purpose = look.purpose.unwrap_or(UNSTATED);
         told(allowance, (spent, spent_in_total), (look.records, purpose), verdict, began_anew)?;
     }
     recorded.permit().ok_or_else(|| Failure::integrity("this was refused", "the refusal is on record"))
+}
+
+/// The clock is ahead of all that is known.
+pub(super) fn leapt(keyring: &Keyring, leap: Leap, more: &str) -> Failure {
+    let Leap { now, last, expected } = leap;
+    let why = match expected {
+        Some(expected) => format!("by the seconds that the machine counts, it can be {expected:.0} at most"),
+        None => format!("the audit log knows of nothing after {last:.0}"),
+    };
+    let both = if keyring.has_dual_control() { ", with the second holder" } else { "" };
+    Failure::integrity(
+        format!("this machine's clock says {now:.0}, and {why}"),
+        format!("set the clock; or if it is right, say so{both}: --confirm-date {}{more}", now.strftime("%Y-%m-%d")),
+    )
 }
 
 /// Says what is left of the day's budget, or that nothing is.
@@ -113,18 +151,23 @@ fn told(
 
 /// Puts on record what gives no records out: a change of keys, a check.
 pub(super) fn record_act(keyring: &Keyring, verb: Verb, what: impl Into<String>) -> Result<Recorded, Failure> {
-    let details = Details { query: what.into(), ..Details::default() };
-    record(keyring, Look { verb, records: 0, purpose: None, details, over_budget: false })
+    record_act_on(keyring, None, verb, what)
 }
 
-fn record(keyring: &Keyring, look: Look<'_>) -> Result<Recorded, Failure> {
-    let mut look = look;
-    look.details.operator = operator();
-    Ok(AuditLog::of(keyring.folder()).record(keyring, &look)?)
+/// The same, on a date that somebody confirmed.
+pub(super) fn record_act_on(
+    keyring: &Keyring,
+    confirmed: Option<Date>,
+    verb: Verb,
+    what: impl Into<String>,
+) -> Result<Recorded, Failure> {
+    let details = Details { query: what.into(), operator: operator(), ..Details::default() };
+    let look = Look { verb, records: 0, purpose: None, details, over_budget: false };
+    Ok(AuditLog::of(keyring.folder()).confirming(confirmed).record(keyring, &look)?)
 }
 
 /// Who this is, as far as the machine says.
-fn operator() -> String {
+pub(super) fn operator() -> String {
     let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
     let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
     format!("{}@{}", user.as_deref().unwrap_or("?"), host.trim())
@@ -142,6 +185,14 @@ impl From<AuditError> for Failure {
                     _ => "make the custody folder writable: without an entry in the audit log nothing is opened",
                 },
             ),
+            AuditError::Purpose(_) => Self::usage(problem, "type it anew: only what can be seen tells purposes apart"),
+            AuditError::SecondNeeded => Self::integrity(
+                problem,
+                "let the second holder open its slot, too: --second-passphrase-file, --second-share",
+            ),
+            AuditError::Kept { earliest, .. } => {
+                Self::usage(problem, format!("forget months before {earliest} at most; see details_kept in the policy"))
+            }
             AuditError::Elsewhere { .. } => Self::new(Stop::Internal, problem, "report this: a fault of the program"),
             AuditError::NoLog { .. } => {
                 Self::usage(problem, "name a custody folder in which the keyring was opened before")
@@ -150,6 +201,7 @@ impl From<AuditError> for Failure {
             | AuditError::Checkpoint(_)
             | AuditError::NoCheckpoint
             | AuditError::RolledBack { .. }
+            | AuditError::Rewritten { .. }
             | AuditError::Entry { .. } => Self::integrity(
                 problem,
                 "restore the folder `audit` from a backup, or move it away as evidence: a new log then begins, and says so",

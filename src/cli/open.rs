@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::holder::{Holder, HolderArgs, open_vault};
-use super::ledger::EgressArgs;
+use super::ledger::{EgressArgs, purpose};
 use super::remedies::stdout_failed;
 use super::terminal::{self, json, stdout_is_terminal, tell};
 use super::{Context, Failure, Outcome, Stop, target};
@@ -38,7 +38,7 @@ pub struct Args {
     #[arg(long)]
     identity: bool,
     /// Why, for the audit log
-    #[arg(long, value_name = "TEXT", default_value = UNSTATED, hide_default_value = true)]
+    #[arg(long, value_name = "TEXT", value_parser = purpose, default_value = UNSTATED, hide_default_value = true)]
     purpose: String,
     #[command(flatten)]
     egress: EgressArgs,
@@ -72,7 +72,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     }
     let capabilities: &[_] =
         if args.identity { &[Capability::Scene, Capability::Identity] } else { &[Capability::Scene] };
-    let mut holder = args.holder.unlock(&args.vault, capabilities, args.egress.over_budget)?;
+    let mut holder = args.holder.unlock(&args.vault, capabilities, &args.egress)?;
     let vault = open_vault(&args.vault, &mut holder, context)?;
     let (verb, part) =
         if args.identity { (Verb::Identity, Capability::Identity) } else { (Verb::Open, Capability::Scene) };
@@ -82,7 +82,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     details.set_records([id.0]);
     let purpose = Some(args.purpose.trim()).filter(|purpose| !purpose.is_empty());
     let look = Look { verb, records: 1, purpose, details, over_budget: false };
-    let keys = holder.permitted(look, args.egress.over_budget)?;
+    let keys = holder.permitted(look, &args.egress)?;
     let mut opened =
         Opened { record: id.to_string(), bytes: 0, blake3: String::new(), source_name: None, plates: None };
     let file = if args.identity {

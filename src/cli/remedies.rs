@@ -115,6 +115,7 @@ impl From<PolicyError> for Failure {
                 "shorten identity or lengthen scene: an original is restored from both"
             }
             PolicyError::Outlives { .. } => "shorten scene or lengthen catalogue: nothing else finds a scene",
+            PolicyError::DetailsKept { .. } => "write a whole number and a unit, such as \"1 year\"",
             PolicyError::Epoch { .. } => "write day, week, month or never",
             PolicyError::Budget { .. } => "lower the purpose's records_per_day, or raise that of [egress]",
         };

@@ -30,6 +30,9 @@ there are.
 The catalogue holds keyed hashes, so that of a pattern every spelling is tried, at most 10 million: four ? at a time, or as \
 many characters for a * as that allows, which is said.
 
+What is shown is put on record in the custodian's audit log first, and counts towards the policy's listed_per_day; beyond it \
+nothing is shown (exit code 3).
+
 Example: safelight search --vault V --custody C --plate \"ABC 1234\" --from 2026-11-01")]
 pub struct Args {
     /// The vault, or an export
@@ -78,7 +81,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let Args { vault, holder, plate, exact, fuzzy, pseudonym, from, to, site, egress } = args;
     let plate = plate.as_deref().map(|text| Asked::parse(text, fuzzy)).transpose()?;
     let pseudonym = pseudonym.as_deref().map(parse_pseudonym).transpose()?;
-    let mut holder = holder.unlock_to_search(&vault, plate.is_some(), egress.over_budget)?;
+    let mut holder = holder.unlock_to_search(&vault, plate.is_some(), &egress)?;
     let vault = open_vault(&vault, &mut holder, context)?;
 
     let mut details = Details { vault: Some(vault.card().vault.0), ..Details::default() };
@@ -106,7 +109,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     details.set_records(found.captures().map(|id| id.0));
     let look =
         Look { verb: Verb::Search, records: found.captures().len() as u64, purpose: None, details, over_budget: false };
-    let keys = holder.permitted(look, egress.over_budget)?;
+    let keys = holder.permitted(look, &egress)?;
     let [closed, expired] = [found.closed.len(), found.expired.len()];
     let mut hits = found.hits(&keys)?;
     // The exact spelling first; within a spelling by time.

@@ -289,8 +289,14 @@ impl Keyring {
 
     /// Decides anew. It holds for packs issued from now on: what is sealed keeps its term, and packs that are out keep
     /// the policy that they carry until they expire.
+    ///
+    /// Where there is a second holder, loosening a limit takes that one, too ([`Policy::changes`]).
     pub fn set_policy(&mut self, policy: Policy, now: Timestamp) -> Result<(), KeyringError> {
         policy.check()?;
+        let loosens = self.body.policy.changes(&policy).iter().any(|change| change.loosens);
+        if loosens && self.has_dual_control() && !self.has_second() {
+            return Err(KeyringError::SecondSlotNeeded);
+        }
         self.body.policy = policy;
         self.shorten_epochs(now);
         self.save()

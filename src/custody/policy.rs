@@ -95,6 +95,17 @@ impl Retention {
 }
 
 impl Retention {
+    /// The first month that is still kept at `now`: all before it ended longer ago than the term.
+    pub(crate) fn kept_from(self, now: Timestamp) -> Month {
+        let date = now.to_zoned(TimeZone::UTC).date();
+        let span = match self {
+            Self::Days(days) => Span::new().days(days.min(MAX_DAYS)),
+            Self::Months(months) => Span::new().months(months.min(MAX_YEARS * 12)),
+            Self::Years(years) => Span::new().years(years.min(MAX_YEARS)),
+        };
+        Month::of(date.checked_sub(span).unwrap_or(Date::MIN))
+    }
+
     /// To compare terms of different units.
     pub(super) fn approximate_days(self) -> u64 {
         match self {
@@ -278,6 +289,9 @@ pub struct Policy {
     /// How much may leave; `None` is no limit.
     #[n(4)]
     pub egress: Option<Egress>,
+    /// For how long the details of the audit log are kept at least; `None` is a year.
+    #[n(5)]
+    pub details_kept: Option<Retention>,
 }
 
 impl Default for Policy {
@@ -301,11 +315,17 @@ impl Default for Policy {
             epoch: EpochLength::Month,
             dual_control: false,
             egress: None,
+            details_kept: None,
         }
     }
 }
 
 impl Policy {
+    /// For how long the details of the audit log are kept at least.
+    pub fn details_kept(&self) -> Retention {
+        self.details_kept.unwrap_or(Retention::Years(1))
+    }
+
     /// The class of that name, or of none.
     pub fn class(&self, name: Option<&str>) -> Option<&ClassPolicy> {
         let name = name.unwrap_or(&self.default_class);
@@ -329,6 +349,15 @@ mod tests {
         assert_eq!(expiry(Retention::Years(75), "2024-02-29T12:00:00Z"), "2099-02");
         assert_eq!(expiry(Retention::Years(u32::MAX), "2024-02-29T12:00:00Z"), "3024-02");
         assert_eq!(expiry(Retention::Days(u32::MAX), "2024-02-29T12:00:00Z").len(), 7);
+    }
+
+    #[test]
+    fn a_month_is_kept_until_it_ended_longer_ago_than_the_term() {
+        let kept = |term: Retention, now: &str| term.kept_from(now.parse().expect("a timestamp")).to_string();
+        assert_eq!(kept(Retention::Years(1), "2026-11-28T00:00:00Z"), "2025-11");
+        assert_eq!(kept(Retention::Months(1), "2026-12-31T00:00:00Z"), "2026-11");
+        assert_eq!(kept(Retention::Days(30), "2026-12-01T00:00:00Z"), "2026-11");
+        assert_eq!(kept(Retention::Years(1000), "0002-11-28T00:00:00Z"), "0000-01");
     }
 
     #[test]

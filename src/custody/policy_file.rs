@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Deserialize;
 
 use super::policy::{ClassPolicy, Egress, EpochLength, Policy, PurposeBudget, Retention};
+use super::purpose::fold_purpose;
 
 /// Each class costs a pack about four kilobytes for every month of its term.
 const MAX_CLASSES: usize = 64;
@@ -79,6 +80,12 @@ pub enum PolicyError {
         /// Its value.
         text: String,
     },
+    /// The term of the audit log's details is none.
+    #[error("details_kept: {text:?} is no term")]
+    DetailsKept {
+        /// Its value.
+        text: String,
+    },
     /// A purpose has more than all purposes together.
     #[error("egress: purpose {purpose:?} has more records a day than all purposes together")]
     Budget {
@@ -94,6 +101,7 @@ struct File {
     epoch: Option<String>,
     #[serde(default)]
     dual_control: bool,
+    details_kept: Option<String>,
     #[serde(default)]
     class: Vec<Class>,
     egress: Option<EgressTable>,
@@ -145,8 +153,10 @@ impl Policy {
                 .map(|Purpose { name, records_per_day }| PurposeBudget { name, records_per_day })
                 .collect(),
         });
-        let policy =
-            Self { classes, default_class: file.default_class, epoch, dual_control: file.dual_control, egress };
+        let kept = |text: String| text.parse().map_err(|_| PolicyError::DetailsKept { text });
+        let details_kept = file.details_kept.map(kept).transpose()?;
+        let (default_class, dual_control) = (file.default_class, file.dual_control);
+        let policy = Self { classes, default_class, epoch, dual_control, egress, details_kept };
         policy.check()?;
         Ok(policy)
     }
@@ -159,10 +169,13 @@ impl Policy {
              # For how long a plate keeps its pseudonym, and a site its pack: day, week, month or never.\n\
              epoch = \"{}\"\n\
              # Whether identities are opened with two slots only.\n\
-             dual_control = {}\n",
+             dual_control = {}\n\
+             # For how long the audit log can say who looked for what and why, at least.\n\
+             details_kept = \"{}\"\n",
             quoted(&self.default_class),
             self.epoch.name(),
             self.dual_control,
+            self.details_kept(),
         );
         for class in &self.classes {
             let ClassPolicy { name, catalogue, scene, identity } = class;
@@ -206,6 +219,14 @@ impl Policy {
         }
         let Some(egress) = &self.egress else { return Ok(()) };
         check_names("egress: purpose: name", egress.purposes.iter().map(|purpose| purpose.name.as_str()))?;
+        let mut folded = std::collections::HashSet::new();
+        for PurposeBudget { name, .. } in &egress.purposes {
+            let field = "egress: purpose: name";
+            let text = fold_purpose(name).map_err(|_| PolicyError::Name { field, name: name.clone() })?;
+            if !folded.insert(text) {
+                return Err(PolicyError::Twice { field, name: name.clone() });
+            }
+        }
         match egress.purposes.iter().find(|purpose| purpose.records_per_day > egress.records_per_day) {
             Some(purpose) => Err(PolicyError::Budget { purpose: purpose.name.clone() }),
             None => Ok(()),
@@ -286,8 +307,16 @@ mod tests {
             purposes: vec![PurposeBudget { name: "a \"case\" \\ file".to_owned(), records_per_day: 20 }],
             listed_per_day: Some(2),
         };
-        let full = Policy { epoch: EpochLength::Week, dual_control: true, egress: Some(egress), ..Policy::default() };
-        for policy in [Policy::default(), full] {
+        let details_kept = Some(Retention::Years(7));
+        let full = Policy {
+            epoch: EpochLength::Week,
+            dual_control: true,
+            egress: Some(egress),
+            details_kept,
+            ..Policy::default()
+        };
+        let default = Policy { details_kept: Some(Retention::Years(1)), ..Policy::default() };
+        for policy in [default, full] {
             assert_eq!(Policy::from_toml(&policy.to_toml()).expect("its own words"), policy);
         }
     }
@@ -321,6 +350,10 @@ mod tests {
         assert!(refused(&SMALL.replace("\"all\"", "\" \"")).contains("is no name"));
         let egress = "[egress]\nrecords_per_day = 5\n[[egress.purpose]]\nname = \"p\"\nrecords_per_day = 6\n";
         assert!(refused(&format!("{SMALL}{egress}")).contains("purpose \"p\""));
+        let twice = egress.replace("= 6", "= 5") + "[[egress.purpose]]\nname = \"Ｐ\"\nrecords_per_day = 5\n";
+        assert!(refused(&format!("{SMALL}{twice}")).contains("\"Ｐ\" is there twice"));
+        assert!(refused(&format!("{SMALL}{}", twice.replace('Ｐ', "a\u{200b}"))).contains("is no name"));
+        assert!(refused(&format!("details_kept = \"ever\"\n{SMALL}")).contains("details_kept: \"ever\""));
         assert!(refused("default_class = ").contains("line 1"));
     }
 }

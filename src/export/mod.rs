@@ -25,7 +25,7 @@ use rand::seq::SliceRandom;
 
 use crate::audit::{AuditError, AuditLog, Details, Look, Permit, PermitError, Verb};
 use crate::capture::{CaptureId, RegionKind};
-use crate::custody::{FileError, Keyring, OpeningKeys, RecipientPublicKey, SealingKey};
+use crate::custody::{FileError, Keyring, OpeningKeys, PurposeError, RecipientPublicKey, SealingKey, fold_purpose};
 use crate::pseudonym::{Canary, EpochKeys, Pseudonym};
 use crate::seal::{BucketId, Capability};
 use crate::vault::record::{CatalogueRecord, IdentityRecord, RegionRecord};
@@ -127,6 +127,9 @@ pub enum ExportError {
     /// No purpose was given.
     #[error("an export needs a purpose")]
     NoPurpose,
+    /// The purpose cannot be used.
+    #[error(transparent)]
+    Purpose(#[from] PurposeError),
     /// The vault cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -184,6 +187,7 @@ impl<'a> ExportPlan<'a> {
         if request.purpose.trim().is_empty() {
             return Err(ExportError::NoPurpose);
         }
+        fold_purpose(request.purpose)?;
         let keys = keyring.opening_keys(request.view.capabilities());
         let mut found = request.query.run(vault, &keys)?.into_hits();
         found.retain(|hit| request.view != View::Metadata || carried(&hit.record, request.regions).next().is_some());

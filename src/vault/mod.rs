@@ -48,7 +48,7 @@ pub use sealing::{Damage, SealError, SealTotals, SealingOptions, SealingVault};
 pub use section::SectionError;
 pub use segment::{SealedSegment, SegmentDraft};
 pub use sieve::{Holding, Origin, Sieve};
-pub use store::{Disk, Store, StoreFile};
+pub use store::{Disk, Store, StoreFile, Uptime};
 pub use stray::{FileKind, StraySegment, kind_of_file};
 pub use tombstone::TombstoneError;
 pub use trust::Trust;

@@ -16,6 +16,10 @@ use crate::files;
 pub trait Store: Send {
     /// The present.
     fn now(&self) -> Timestamp;
+    /// For how long the machine has been running, where it tells.
+    fn uptime(&self) -> Option<Uptime> {
+        None
+    }
     /// Makes a folder and those above it; that it exists is no error.
     fn create_folder(&self, path: &Path) -> io::Result<()>;
     /// Creates a file, which must not exist, for writing.
@@ -28,6 +32,15 @@ pub trait Store: Send {
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Makes a folder's names durable.
     fn sync_folder(&self, path: &Path) -> io::Result<()>;
+}
+
+/// For how long the machine has been running, sleep included: a clock that nobody sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Uptime {
+    /// Which start of the machine this is.
+    pub boot: [u8; 16],
+    /// Since then.
+    pub milliseconds: i64,
 }
 
 /// A file being written.
@@ -50,6 +63,15 @@ const BLANK_TIME: Duration = Duration::from_secs(946_684_800);
 impl Store for Disk {
     fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn uptime(&self) -> Option<Uptime> {
+        let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.replace('-', "");
+        let boot = data_encoding::HEXLOWER_PERMISSIVE.decode(id.trim().as_bytes()).ok()?.try_into().ok()?;
+        // From the kernel itself, which no library loaded before can speak for.
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        Some(Uptime { boot, milliseconds: time.tv_sec * 1000 + time.tv_nsec / 1_000_000 })
     }
 
     fn create_folder(&self, path: &Path) -> io::Result<()> {

@@ -120,11 +120,23 @@ impl Desk {
             fs::create_dir_all(to.parent().expect("a folder")).expect("made");
             fs::copy(&path, to).expect("copied");
         }
+        fs::copy(self.head(), copy.path().join("log-head")).expect("copied");
         copy
     }
 
-    /// Puts a copy in place of the log.
+    /// What the custody folder knows of the log.
+    pub fn head(&self) -> PathBuf {
+        self.custodian.custody().join("log-head")
+    }
+
+    /// Puts a copy in place of the log and of what is known of it: the whole custody folder of an earlier time.
     pub fn restore(&self, copy: &Path) {
+        self.restore_log(copy);
+        fs::copy(copy.join("log-head"), self.head()).expect("copied");
+    }
+
+    /// Puts a copy in place of the log alone.
+    pub fn restore_log(&self, copy: &Path) {
         fs::remove_dir_all(self.folder()).expect("removed");
         let status = std::process::Command::new("cp").arg("-r").arg(copy.join("audit")).arg(self.folder()).status();
         assert!(status.expect("cp runs").success());

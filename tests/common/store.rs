@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
-use safelight::vault::{Disk, Store, StoreFile};
+use safelight::vault::{Disk, Store, StoreFile, Uptime};
 
 /// What happens at the chosen operation; every later one fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,7 @@ struct State {
     /// How to take back what is not durable yet, latest last.
     undo: Vec<Undo>,
     clock_ahead: SignedDuration,
+    uptime: Option<Uptime>,
 }
 
 enum Undo {
@@ -53,7 +54,15 @@ impl Fate {
     }
 
     pub fn with_kind(at: usize, blow: Blow, kind: io::ErrorKind) -> Arc<Self> {
-        let state = State { count: 0, at, blow, struck: false, undo: Vec::new(), clock_ahead: SignedDuration::ZERO };
+        let state = State {
+            count: 0,
+            at,
+            blow,
+            struck: false,
+            undo: Vec::new(),
+            clock_ahead: SignedDuration::ZERO,
+            uptime: None,
+        };
         Arc::new(Self { state: Mutex::new(state), kind })
     }
 
@@ -72,6 +81,11 @@ impl Fate {
 
     pub fn turn_clock(&self, ahead: SignedDuration) {
         self.lock().clock_ahead = ahead;
+    }
+
+    /// The machine says that it was started so many minutes ago.
+    pub fn run_for(&self, boot: u8, minutes: i64) {
+        self.lock().uptime = Some(Uptime { boot: [boot; 16], milliseconds: minutes * 60_000 });
     }
 
     /// Takes back everything that was not made durable.
@@ -138,6 +152,10 @@ impl FatedStore {
 impl Store for FatedStore {
     fn now(&self) -> Timestamp {
         Timestamp::now() + self.0.lock().clock_ahead
+    }
+
+    fn uptime(&self) -> Option<Uptime> {
+        self.0.lock().uptime
     }
 
     fn create_folder(&self, path: &Path) -> io::Result<()> {

@@ -5,9 +5,14 @@ use std::time::Instant;
 use jiff::SignedDuration;
 use tempfile::TempDir;
 
+use super::super::entry::month_of;
+use super::super::keys::DetailKey;
+use super::super::note::LogKey;
+use super::super::tiles::Tiles;
 use super::super::verify::{AuditFault, AuditReport, Verification, verify};
 use super::*;
 use crate::custody::{Passphrase, PassphraseCost, Policy};
+use crate::seal::CustodyId;
 
 struct Forger {
     folder: TempDir,

@@ -179,6 +179,12 @@ struct DetailsRow {
     time: String,
     purpose: String,
     operator: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    login_id: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirmed_date: Option<String>,
     query: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pseudonyms: Vec<String>,
@@ -220,6 +226,9 @@ impl DetailsRow {
             time: time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             purpose: details.purpose,
             operator: details.operator,
+            user_id: details.user,
+            login_id: details.login,
+            confirmed_date: details.confirmed.map(|day| date(day, "%Y-%m-%d")),
             query: details.query,
             pseudonyms: details.pseudonyms,
             records: details.records.iter().map(|id| CaptureId(id.0).to_string()).collect(),
@@ -259,6 +268,9 @@ fn list(out: &mut Page, rows: &[Row], all: usize) -> std::io::Result<()> {
         writeln!(out, "{}", line.trim_end())?;
         let Some(details) = &row.details else { continue };
         let mut parts = vec![details.time.clone(), details.operator.clone()];
+        parts.extend(details.user_id.map(|id| format!("user {id}")));
+        parts.extend(details.login_id.map(|id| format!("login {id}")));
+        parts.extend(details.confirmed_date.as_ref().map(|date| format!("confirmed {date}")));
         parts.extend((!details.purpose.is_empty()).then(|| format!("{:?}", details.purpose)));
         parts.extend((!details.query.is_empty()).then(|| details.query.clone()));
         parts.extend(details.pseudonyms.first().cloned());

@@ -1,0 +1,398 @@
+//! A log about to grow: locked, proven, and held against what was known of it.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::egress::Allowance;
+use super::entry::{Details, Entry, Finding, Verb, hour_of, month_of};
+use super::head::{self, Found, Head, Leap};
+use super::keys::{self, DetailKey, DetailKeys, PurposeTag};
+use super::log::{AuditError, AuditLog, CHECKPOINT, LOG_KEY};
+use super::note::{Checkpoint, LogKey};
+use super::pending::{self, Pending};
+use super::tiles::{TileError, Tiles, bundle_bytes};
+use super::tree::{self, Edge, TileId, WIDTH, leaf_hash, merkle};
+use super::who::Who;
+use crate::custody::{Keyring, Month};
+use crate::seal::CustodyId;
+use crate::vault::Uptime;
+
+/// The log, locked and proven, about to grow.
+pub(super) struct Writer<'l> {
+    log: &'l AuditLog,
+    keyring: &'l Keyring,
+    pub custody: CustodyId,
+    now: Timestamp,
+    pub keys: DetailKeys,
+    pub month: Month,
+    pub key: DetailKey,
+    tree: Tiles<'l>,
+    checkpoint: Checkpoint,
+    /// The last entry of the log, the new ones included.
+    pub last: Option<Entry>,
+    pub new: Vec<Vec<u8>>,
+    /// Whether months' keys are to be destroyed, which is done when that is on record.
+    pub keys_changed: bool,
+    /// What was known of the log and the time before.
+    head: Option<Head>,
+    uptime: Option<Uptime>,
+    leap: Option<Leap>,
+}
+
+impl<'l> Writer<'l> {
+    pub fn open(log: &'l AuditLog, keyring: &'l Keyring, now: Timestamp) -> Result<Self, AuditError> {
+        let wrap = keyring.audit_key();
+        let (custody, month) = (keyring.custody(), month_of(now));
+        let found = DetailKeys::read(&log.folder, &wrap)?;
+        let keys_lost = found.is_none();
+        let mut keys = found.unwrap_or_default();
+        let key = match keys.of(month) {
+            Some(key) => key,
+            None => {
+                let key = keys.add(month);
+                log.put(Path::new(keys::FILE_NAME), &keys.to_bytes(&wrap))?;
+                key
+            }
+        };
+        let pending = match Pending::read(&log.folder) {
+            Err(TileError::Missing { .. }) => Err(Finding::PendingMissing),
+            read => read?.ok_or(Finding::PendingAltered),
+        };
+        let begun = match log.note() {
+            Ok(note) => Some(Checkpoint::verify(&note, &LogKey::of(keyring.verifying_key()))?),
+            Err(AuditError::NoLog { .. }) if pending.as_ref().is_ok_and(|pending| pending.size > 0) => {
+                return Err(AuditError::NoCheckpoint);
+            }
+            Err(AuditError::NoLog { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        let head = Head::read(&log.folder, &wrap, custody);
+        let head = head.map_err(|source| log.failed(head::path_beside(&log.folder), source))?;
+        let (head, altered) = match head {
+            Found::Head(head) => (Some(head), false),
+            Found::Missing => (None, false),
+            Found::Altered => (None, true),
+        };
+        let checkpoint = begun.unwrap_or(Checkpoint { size: 0, root: merkle(&[]) });
+        let tree = Tiles::open(&log.folder, checkpoint)?;
+        let mut writer = Self {
+            log,
+            keyring,
+            custody,
+            now,
+            keys,
+            month,
+            key,
+            tree,
+            checkpoint,
+            last: None,
+            new: Vec::new(),
+            keys_changed: false,
+            head,
+            uptime: log.store.uptime(),
+            leap: None,
+        };
+        let gone = begun.is_none() && head.is_some_and(|head| head.size > 0 || head.anew.is_some());
+        if begun.is_some() {
+            writer.continue_from_head()?;
+            writer.last = Some(writer.entry(checkpoint.size - 1)?);
+        }
+        writer.look_at_clock();
+        // Nobody knows what left today when the log, or what was known of it, is gone.
+        let finding = if gone { Some(Finding::LogGone) } else { altered.then_some(Finding::HeadAltered) };
+        if finding.is_some() {
+            let empty = Checkpoint { size: 0, root: merkle(&[]) };
+            writer.head = Some(Head::of(empty, writer.known_time(), None, Some(hour_of(now) / 24)));
+        }
+        if gone {
+            // Before the first checkpoint: else a death between the two would leave a log shorter than what is known.
+            writer.leave_head(checkpoint)?;
+        }
+        if begun.is_none() {
+            writer.begin()?;
+        } else {
+            writer.fold(pending, keys_lost)?;
+        }
+        if let Some(finding) = finding {
+            writer.add(Entry { finding: Some(finding), ..Entry::new(Verb::Finding, hour_of(now)) }, None);
+        }
+        Ok(writer)
+    }
+
+    /// The log has all that it had when the head was left, and grew since at most.
+    fn continue_from_head(&self) -> Result<(), AuditError> {
+        let (Some(head), size) = (&self.head, self.checkpoint.size) else { return Ok(()) };
+        if head.size > size {
+            return Err(AuditError::RolledBack { size, once: head.size });
+        }
+        if self.tree.root_at(head.size)? != head.root {
+            return Err(AuditError::Rewritten { once: head.size });
+        }
+        Ok(())
+    }
+
+    /// The last time that nothing contradicted.
+    fn known_time(&self) -> Timestamp {
+        let of_head = self.head.and_then(|head| Timestamp::from_millisecond(head.time).ok());
+        // A log that has no head yet was written by an earlier version.
+        let of_log = || self.last.as_ref().map_or(self.keyring.created(), Entry::time);
+        of_head.unwrap_or_else(of_log).min(self.now)
+    }
+
+    fn look_at_clock(&mut self) {
+        // A keyring without a log knows nothing of the time; a log without a head is an earlier version's.
+        let of_log = || self.last.as_ref().map(|_| Head::of(self.checkpoint, self.known_time(), None, None));
+        let Some(known) = self.head.or_else(of_log) else { return };
+        let today = hour_of(self.now) / 24;
+        let confirmed = self.log.confirms(today) && (!self.keyring.has_dual_control() || self.keyring.has_second());
+        self.leap = known.leap(self.now, self.uptime).filter(|_| !confirmed);
+    }
+
+    /// By how much the clock is ahead of what is known, when nobody confirmed it.
+    pub fn leap(&self) -> Option<Leap> {
+        self.leap
+    }
+
+    /// Two holders say that it is right.
+    pub fn believe_clock(&mut self) {
+        self.leap = None;
+    }
+
+    /// The first month whose details the policy keeps, by the time that the log had reached before this writer came.
+    pub fn kept_from(&self) -> Month {
+        let reached = self.last.as_ref().map_or(Timestamp::MIN, Entry::time).min(self.known_time());
+        self.keyring.policy().details_kept().kept_from(reached)
+    }
+
+    fn begin(&mut self) -> Result<(), AuditError> {
+        let key = LogKey::of(self.keyring.verifying_key());
+        self.log.put(Path::new(LOG_KEY), format!("{key}\n").as_bytes())?;
+        self.leave_pending(self.checkpoint)?;
+        let made = hour_of(self.keyring.created()) / 24;
+        let begin = Entry { keyring_made: Some(made), ..Entry::new(Verb::Begin, hour_of(self.now)) };
+        self.add(begin, Some(Details::default()));
+        Ok(())
+    }
+
+    /// Takes in the failed unlocks that wait, and what is wrong with the files beside the tree.
+    fn fold(&mut self, pending: Result<Pending, Finding>, keys_lost: bool) -> Result<(), AuditError> {
+        let mut findings = Vec::new();
+        findings.extend(keys_lost.then_some(Finding::KeysLost));
+        match pending {
+            Err(finding) => findings.push(finding),
+            Ok(pending) => match self.signed_of(&pending, keys_lost)? {
+                Err(finding) => findings.push(finding),
+                Ok(signed) => {
+                    let whole = pending.whole;
+                    let mut impossible = false;
+                    let earliest = self.earliest_waiting()?;
+                    for bytes in pending.entries.into_iter().skip(signed) {
+                        match Entry::from_bytes(&bytes).filter(|entry| entry.verb == Verb::UnlockFailed) {
+                            Some(entry) if self.could_have_waited(&entry, earliest) => self.push(entry, bytes),
+                            _ => impossible = true,
+                        }
+                    }
+                    findings.extend((!whole).then_some(Finding::PendingAltered));
+                    findings.extend(impossible.then_some(Finding::PendingTimes));
+                }
+            },
+        }
+        for finding in findings {
+            self.add(Entry { finding: Some(finding), ..Entry::new(Verb::Finding, hour_of(self.now)) }, None);
+        }
+        Ok(())
+    }
+
+    /// How many of the file's entries are in the tree already, or why the file is not to be taken.
+    ///
+    /// Some are when the last writer died after it signed, before it left a new file.
+    fn signed_of(&self, pending: &Pending, keys_lost: bool) -> Result<Result<usize, Finding>, AuditError> {
+        let size = self.checkpoint.size;
+        let root = if pending.size <= size { self.tree.root_at(pending.size)? } else { merkle(&[]) };
+        let key = self.keys.of(pending.month);
+        let ours = key.is_some_and(|key| pending.is_ours(&key, &root) || pending.size > size);
+        if pending.custody != self.custody || !(ours || keys_lost) {
+            return Ok(Err(Finding::PendingAltered));
+        }
+        if pending.size > size {
+            return Err(AuditError::RolledBack { size, once: pending.size });
+        }
+        let mut signed = 0;
+        let mut looks = 0;
+        for index in pending.size..size {
+            let leaf = self.leaf(index)?;
+            match Entry::from_bytes(&leaf).map(|entry| entry.verb) {
+                Some(Verb::UnlockFailed) if looks == 0 && pending.entries.get(signed) == Some(&leaf) => signed += 1,
+                Some(Verb::Begin | Verb::Quiet | Verb::Clock | Verb::Finding) if looks == 0 => {}
+                _ => looks += 1,
+            }
+            // One writer signs one look. Several have left files of their own since.
+            if looks > 1 {
+                return Ok(Err(Finding::PendingReplayed));
+            }
+        }
+        Ok(Ok(signed))
+    }
+
+    /// Anybody can write into that file, and clocks are wrong at times: a failed unlock is from between the last entry that
+    /// is not of the future and now, or, by a clock that was ahead then, from no more than a month after that.
+    fn could_have_waited(&self, entry: &Entry, earliest: u32) -> bool {
+        const MONTH: u32 = 31 * 24;
+        let latest = self.last.as_ref().map_or(0, |last| last.hour).max(hour_of(self.now)).saturating_add(MONTH);
+        (earliest..=latest).contains(&entry.hour)
+    }
+
+    /// The hour of the last entry that is not of the future.
+    fn earliest_waiting(&self) -> Result<u32, AuditError> {
+        let now = hour_of(self.now);
+        for index in (0..self.checkpoint.size).rev() {
+            let hour = self.entry(index)?.hour;
+            if hour <= now {
+                return Ok(hour);
+            }
+        }
+        Ok(now)
+    }
+
+    /// Makes an entry of now, with details under this month's key.
+    pub fn add(&mut self, entry: Entry, details: Option<Details>) {
+        let Some(mut details) = details else { return self.push(entry.clone(), entry.bare()) };
+        details.time = self.now.as_millisecond();
+        details.generation = self.keyring.generation();
+        Who { user: details.user, login: details.login } = Who::now();
+        details.confirmed = Some(hour_of(self.now) / 24).filter(|&today| self.log.confirms(today));
+        let entry = Entry { month: Some(self.month), ..entry };
+        let bytes = entry.sealed(&details, &self.key, self.custody);
+        self.push(entry, bytes);
+    }
+
+    /// Adds an entry, and before it what makes the sequence speak for every day, and of a clock that went back.
+    fn push(&mut self, entry: Entry, bytes: Vec<u8>) {
+        if let Some(last) = &self.last {
+            if entry.hour < last.hour {
+                self.new.push(Entry::new(Verb::Clock, entry.hour).bare());
+            } else if entry.day() > last.day() + 1 {
+                let quiet = Some((last.day() + 1, entry.day() - 1));
+                self.new.push(Entry { quiet, ..Entry::new(Verb::Quiet, entry.hour) }.bare());
+            }
+        }
+        self.new.push(bytes);
+        self.last = Some(entry);
+    }
+
+    /// Records that went out today with this purpose's tag, and with any. Entries that claim a later day count too, so
+    /// that a clock set forward and back again gives nobody a second budget.
+    pub fn spent(&self, allowance: Allowance, tag: Option<PurposeTag>) -> Result<(u64, u64), AuditError> {
+        let today = hour_of(self.now) / 24;
+        let (mut spent, mut total) = (0u64, 0u64);
+        for index in (0..self.checkpoint.size.div_ceil(WIDTH as u64)).rev() {
+            let bundle = self.tree.bundle(index)?;
+            for (at, leaf) in bundle.iter().enumerate().rev() {
+                let index = index * WIDTH as u64 + at as u64;
+                let entry = Entry::from_bytes(leaf).ok_or(AuditError::Entry { index })?;
+                // The times of failed unlocks are anybody's words, and what follows one may have to speak of it.
+                let trusted = !matches!(entry.verb, Verb::UnlockFailed | Verb::Clock | Verb::Quiet | Verb::Finding);
+                if trusted && entry.day() < today {
+                    return Ok((spent, total));
+                }
+                if let Some(records) = allowance.counts(&entry) {
+                    total = total.saturating_add(records);
+                    spent = spent.saturating_add(if entry.purpose == tag { records } else { 0 });
+                }
+            }
+        }
+        Ok((spent, total))
+    }
+
+    /// Whether the log began today, or later, for a keyring that is older: who removes a log gets no second budget.
+    pub fn began_anew(&self) -> Result<bool, AuditError> {
+        let made = hour_of(self.keyring.created()) / 24;
+        let today = hour_of(self.now) / 24;
+        let begun = if self.checkpoint.size == 0 { today } else { self.entry(0)?.day() };
+        let known = self.head.and_then(|head| head.anew).is_some_and(|day| day >= today);
+        Ok(known || (begun >= today && begun > made.saturating_add(1)))
+    }
+
+    fn leaf(&self, index: u64) -> Result<Vec<u8>, AuditError> {
+        let mut bundle = self.tree.bundle(index / WIDTH as u64)?;
+        // A proven bundle is as long as its tile.
+        Ok(bundle.swap_remove((index % WIDTH as u64) as usize))
+    }
+
+    fn entry(&self, index: u64) -> Result<Entry, AuditError> {
+        Entry::from_bytes(&self.leaf(index)?).ok_or(AuditError::Entry { index })
+    }
+
+    /// Writes the tree, then its checkpoint; what is only on its way to the tree when the power is cut is not in it.
+    pub fn finish(self) -> Result<Checkpoint, AuditError> {
+        let old = self.checkpoint;
+        if self.new.is_empty() {
+            return Ok(old);
+        }
+        let mut edge = self.tree.edge().clone();
+        let mut bundle = self.tree.bundle(old.size / WIDTH as u64)?;
+        let mut filled = Vec::new();
+        for entry in &self.new {
+            bundle.push(entry.clone());
+            let tiles = edge.push(leaf_hash(entry));
+            if let Some((tile, _)) = tiles.first() {
+                self.log.put(&tile.bundle_path(), &bundle_bytes(&std::mem::take(&mut bundle)))?;
+            }
+            for (tile, hashes) in tiles {
+                self.log.put(&tile.path(), hashes.as_flattened())?;
+                filled.push(tile);
+            }
+        }
+        self.write_partials(old.size, &edge, &bundle)?;
+
+        let new = Checkpoint { size: edge.size, root: edge.root() };
+        // Nothing is signed that contradicts what was signed before. Read back from the disk, by another implementation.
+        if !Tiles::open(&self.log.folder, new)?.extends(old)? {
+            return Err(TileError::Altered { path: CHECKPOINT.into() }.into());
+        }
+        self.log.put(Path::new(CHECKPOINT), new.sign(self.keyring).as_bytes())?;
+
+        // From here on the entries are in the log, whatever happens.
+        if self.keys_changed {
+            self.log.put(Path::new(keys::FILE_NAME), &self.keys.to_bytes(&self.keyring.audit_key()))?;
+        }
+        self.leave_pending(new)?;
+        self.leave_head(new)?;
+        for tile in filled {
+            self.log.remove_partials(tile);
+        }
+        Ok(new)
+    }
+
+    fn write_partials(&self, old_size: u64, edge: &Edge, bundle: &[Vec<u8>]) -> Result<(), AuditError> {
+        for (level, hashes) in (0..).zip(&edge.levels) {
+            let count = tree::complete(edge.size, level);
+            let tile = TileId::of(edge.size, level, count / WIDTH as u64);
+            if hashes.is_empty() || count == tree::complete(old_size, level) {
+                continue;
+            }
+            if level == 0 {
+                self.log.put(&tile.bundle_path(), &bundle_bytes(bundle))?;
+            }
+            self.log.put(&tile.path(), hashes.as_flattened())?;
+        }
+        Ok(())
+    }
+
+    fn leave_head(&self, checkpoint: Checkpoint) -> Result<(), AuditError> {
+        let anew = self.head.and_then(|head| head.anew);
+        let known = match (self.leap, self.head) {
+            // What a clock says that nobody confirmed is not what the next one is held against.
+            (Some(_), Some(head)) => Head { size: checkpoint.size, root: checkpoint.root, ..head },
+            (Some(_), None) => Head::of(checkpoint, self.known_time(), None, anew),
+            (None, _) => Head::of(checkpoint, self.now, self.uptime, anew),
+        };
+        self.log.put(&Path::new("..").join(head::FILE_NAME), &known.to_bytes(&self.keyring.audit_key(), self.custody))
+    }
+
+    fn leave_pending(&self, checkpoint: Checkpoint) -> Result<(), AuditError> {
+        let head = Pending::head(checkpoint, self.month, &self.key, self.custody);
+        self.log.put(Path::new(pending::FILE_NAME), &head)
+    }
+}
