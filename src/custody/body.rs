@@ -22,10 +22,13 @@ pub(super) struct Body {
     pub policy: Policy,
     /// Oldest first; the last is the current one.
     #[n(4)]
+    #[cbor(decode_with = "in_place")]
     pub epochs: Vec<EpochBody>,
     #[n(5)]
+    #[cbor(decode_with = "in_place")]
     pub buckets: Vec<BucketBody>,
     #[n(6)]
+    #[cbor(decode_with = "in_place")]
     pub sites: Vec<SiteBody>,
     /// What was destroyed, so that "expired" can be told from "never there".
     #[n(7)]
@@ -43,6 +46,21 @@ pub(super) struct Body {
     /// Marks the ids of exports.
     #[cbor(n(17), with = "minicbor::bytes")]
     pub canary_key: Option<[u8; 32]>,
+}
+
+/// A list whose place is taken once: one that grows leaves a copy of its keys behind each time.
+fn in_place<'b, C, T: Decode<'b, C>>(
+    decoder: &mut minicbor::Decoder<'b>,
+    context: &mut C,
+) -> Result<Vec<T>, minicbor::decode::Error> {
+    let len = decoder.array()?.ok_or_else(|| minicbor::decode::Error::message("a list without its length"))?;
+    // A longer list than there are bytes ends in an error, not in memory.
+    let left = decoder.input().len().saturating_sub(decoder.position());
+    let mut list = Vec::with_capacity(usize::try_from(len).unwrap_or(usize::MAX).min(left));
+    for _ in 0..len {
+        list.push(decoder.decode_with(context)?);
+    }
+    Ok(list)
 }
 
 /// What a second slot unlocks: a key pair to whose public half the private keys of identity buckets are sealed.
@@ -204,5 +222,29 @@ impl Body {
             + self.epochs.iter().filter_map(|epoch| epoch.locked.as_ref()).map(Vec::len).sum::<usize>()
             + 256 * self.policy.classes.len()
             + purposes.sum::<usize>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Encode, Decode)]
+    #[cbor(map)]
+    struct List {
+        #[n(0)]
+        #[cbor(decode_with = "in_place")]
+        list: Vec<u64>,
+    }
+
+    #[test]
+    fn a_list_of_keys_never_moves_while_it_is_read() {
+        for len in [0, 1, 5, 1000] {
+            let bytes = minicbor::to_vec(List { list: (0..len).collect() }).expect("encoded");
+            let List { list } = minicbor::decode(&bytes).expect("decoded");
+            assert_eq!((list.len(), list.capacity()), (len as usize, len as usize));
+        }
+        // Cut, and claiming more than any memory holds.
+        assert!(minicbor::decode::<List>(b"\xa1\x00\x9b\xff\xff\xff\xff\xff\xff\xff\xff\x01").is_err());
     }
 }
