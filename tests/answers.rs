@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use common::site::{Ended, Site, photo};
 use common::{PASSPHRASE, files_below};
-use safelight::custody::RecipientKeys;
+use safelight::audit::{AuditLog, LogKey, Verb};
+use safelight::custody::{Keyring, PackRequest, RecipientKeys};
+use safelight::vault::{Fault, OpenError, OpeningVault, Query, Trust, check_deep};
 
 /// A site's vault with two segments, and whoever runs commands beside it.
 struct Place {
@@ -161,4 +163,365 @@ fn a_sparse_file_in_place_of_any_file_is_refused_before_it_is_read() {
         assert!(matches!(ended.code, Some(2 | 3)), "{name}: {ended:?}");
         put_back(&path, bytes);
     }
+}
+
+const SEARCH: [&str; 6] = ["search", "--vault", "vault", "--custody", "custody", "--json"];
+
+fn export(view: &'static str, to: &'static str) -> Vec<&'static str> {
+    let mut args = vec!["export", "--vault", "vault", "--custody", "custody", "--to", "partner.pub", "--json"];
+    args.extend(["--view", view, "--purpose", "test", "-o", to]);
+    args
+}
+
+fn field(ended: &Ended, name: &str) -> serde_json::Value {
+    let object: serde_json::Value =
+        serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("no summary: {ended:?}"));
+    object[name].clone()
+}
+
+fn len(ended: &Ended, name: &str) -> usize {
+    field(ended, name).as_array().unwrap_or_else(|| panic!("no {name}: {ended:?}")).len()
+}
+
+/// Records that the audit log says were exported so far.
+fn exported(place: &Place) -> u64 {
+    let key = LogKey::of(place.site.custodian.keyring.verifying_key());
+    let entries = AuditLog::of(&place.at("custody")).entries_since(&key, 0).unwrap_or_default();
+    entries.iter().filter(|found| found.entry.verb == Verb::Export).map(|found| found.entry.records).sum()
+}
+
+fn name_of(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).expect("a name")
+}
+
+#[test]
+fn a_missing_segment_is_named_by_every_answer() {
+    let place = Place::new();
+    let whole = place.run(&SEARCH);
+    assert_eq!((whole.code, len(&whole, "hits"), len(&whole, "missing")), (Some(0), 2, 0), "{whole:?}");
+    let gone = place.segments().remove(0);
+    fs::remove_file(&gone).expect("removed");
+    let search = place.run(&SEARCH);
+    assert_eq!((search.code, len(&search, "hits"), len(&search, "missing")), (Some(1), 1, 1), "{search:?}");
+    let copy = place.run(&export("scene", "copy"));
+    assert_eq!((copy.code, copy.number("captures"), len(&copy, "missing")), (Some(1), 1, 1), "{copy:?}");
+    fs::write(place.at("list.txt"), name_of(&gone)).expect("written");
+    let impact = place.run(&["impact", "list.txt", "--vault", "vault", "--custody", "custody"]);
+    assert_eq!(impact.code, Some(1), "{impact:?}");
+    assert!(!impact.stdout.contains("0 to 0"), "a zero would be an answer: {impact:?}");
+    for ended in [search, copy, impact] {
+        assert!(ended.stderr.contains(name_of(&gone)), "{ended:?}");
+    }
+}
+
+#[test]
+fn one_damaged_segment_does_not_keep_the_others_from_an_answer() {
+    let place = Place::new();
+    let damaged = place.segments().remove(0);
+    let bytes = fs::read(&damaged).expect("read");
+    // The catalogue's first chunk; then the header.
+    for at in [48 + 3 * 1224 + 60, 20] {
+        let mut altered = bytes.clone();
+        altered[at] ^= 1;
+        fs::write(&damaged, &altered).expect("written");
+        let search = place.run(&SEARCH);
+        assert_eq!((search.code, len(&search, "hits"), len(&search, "damaged")), (Some(3), 1, 1), "{at}: {search:?}");
+        assert!(search.stderr.contains(name_of(&damaged)), "{search:?}");
+    }
+    fs::write(&damaged, &bytes).expect("written");
+    assert_eq!(place.run(&SEARCH).code, Some(0));
+    // A segment of another vault takes nothing away, and is named.
+    let other = Place::new();
+    let foreign = other.segments().remove(0);
+    let there = place.at("vault/segments").join(name_of(&foreign));
+    fs::copy(&foreign, &there).expect("copied");
+    let search = place.run(&SEARCH);
+    assert_eq!((search.code, len(&search, "hits")), (Some(1), 2), "{search:?}");
+    assert!(search.stderr.contains(name_of(&foreign)), "{search:?}");
+    fs::remove_file(there).expect("removed");
+    // A journal that cannot be read may name segments that are missing.
+    let journal = files_below(&place.at("vault/journals")).remove(0);
+    let whole = fs::read(&journal).expect("read");
+    let mut altered = whole.clone();
+    altered[100] ^= 1;
+    fs::write(&journal, altered).expect("written");
+    let search = place.run(&SEARCH);
+    assert_eq!((search.code, len(&search, "hits")), (Some(3), 2), "{search:?}");
+    fs::write(&journal, whole).expect("written");
+    assert_eq!(place.run(&SEARCH).code, Some(0));
+}
+
+/// What cannot be given is not counted as given: the budget is spent on what leaves.
+#[test]
+fn an_export_counts_what_it_gives_and_names_what_is_damaged() {
+    let place = Place::new();
+    assert_eq!(exported(&place), 0);
+    let [first, second] = <[PathBuf; 2]>::try_from(place.segments()).expect("two segments");
+    let sound = [&first, &second].map(|path| fs::read(path).expect("read"));
+    let damage = |path: &Path, bytes: &[u8]| {
+        // In the scenes: the catalogue still finds the capture.
+        let section = (bytes.len() - 48 - 3 * 1224 - 32) / 3;
+        let mut altered = bytes.to_vec();
+        altered[48 + 3 * 1224 + section + 60] ^= 1;
+        fs::write(path, altered).expect("written");
+    };
+    damage(&first, &sound[0]);
+    let copy = place.run(&export("scene", "copy"));
+    assert_eq!((copy.code, copy.number("captures"), copy.number("left_out_damaged")), (Some(3), 1, 1), "{copy:?}");
+    assert!(copy.stderr.contains(name_of(&first)), "{copy:?}");
+    assert_eq!(exported(&place), 1);
+    // Nothing is left to give: no copy, no entry that counts.
+    damage(&second, &sound[1]);
+    let none = place.run(&export("scene", "none"));
+    assert_eq!((none.code, exported(&place)), (Some(3), 1), "{none:?}");
+    assert!(!place.at("none").exists());
+    // The catalogues are whole.
+    let metadata = place.run(&export("metadata", "metadata"));
+    assert_eq!((metadata.code, metadata.number("captures"), exported(&place)), (Some(0), 2, 3), "{metadata:?}");
+}
+
+#[test]
+fn another_custodians_keyring_is_no_answer() {
+    let (place, other) = (Place::new(), Place::new());
+    let custody = other.at("custody");
+    let custody = custody.to_str().expect("a name");
+    let search = place.run(&["search", "--vault", "vault", "--custody", custody]);
+    search.failed(3, "", "");
+    let check = place.run(&["check", "--vault", "vault", "--deep", "--custody", custody]);
+    check.failed(3, "", "");
+    assert!(!check.stdout.contains("whole"), "{check:?}");
+    let impact = place.run(&["impact", "vault", "--custody", custody]);
+    impact.failed(3, "nothing of what was taken opens", "keyring");
+    assert!(!impact.stdout.contains("0 to 0"), "{impact:?}");
+
+    // By the library, whoever vouches for what.
+    let vault = OpeningVault::open(&place.at("vault"), Trust::Nobody).expect("opens");
+    let keys = other.site.custodian.keyring.checking_keys();
+    let found = Query::default().run(&vault, &keys).map(|found| found.captures().len());
+    assert!(matches!(found, Err(OpenError::NothingOpens { closed: 2 })));
+    let report = check_deep(&place.at("vault"), Trust::Nobody, &keys).expect("checked");
+    assert!(report.faults.iter().any(|fault| matches!(fault, Fault::NothingOpens { sections: 6 })), "{report:?}");
+}
+
+/// Whoever can write to the vault can write a journal that holds together; only the site's key makes one that is the site's.
+#[test]
+fn a_forged_journal_is_found_with_the_keyring() {
+    let place = Place::new();
+    let deep = ["check", "--vault", "vault", "--deep", "--custody", "custody"];
+    assert_eq!(place.run(&deep).code, Some(0));
+    let journal = files_below(&place.at("vault/journals")).remove(0);
+    let whole = fs::read(&journal).expect("read");
+    // The first frame's MAC: 32 bytes behind its chain.
+    let mut forged = whole.clone();
+    forged[80 + 56 + 64 * 16 + 32] ^= 1;
+    fs::write(&journal, &forged).expect("written");
+    assert_eq!(place.run(&["check", "--vault", "vault"]).code, Some(0), "nobody can tell without a key");
+    let ended = place.run(&deep);
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+    assert!(ended.stdout.contains("not written with this site's key"), "{ended:?}");
+    // Under a name of its own, as of a site that there never was.
+    fs::remove_file(&journal).expect("removed");
+    let id = safelight::seal::JournalId([7; 16]);
+    let mut header = whole[..80].to_vec();
+    header[32..48].copy_from_slice(&id.0);
+    let hash = *blake3::hash(&header[..48]).as_bytes();
+    header[48..].copy_from_slice(&hash);
+    fs::write(place.at("vault/journals").join(id.to_string()), header).expect("written");
+    let ended = place.run(&deep);
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+    assert!(ended.stdout.contains("of no site that this keyring knows"), "{ended:?}");
+}
+
+#[test]
+fn a_leaked_original_and_a_leaked_scene_are_recognised() {
+    let place = Place::new();
+    let loot = place.at("loot");
+    fs::create_dir(&loot).expect("made");
+    let impact = |more: &[&str]| {
+        let args = ["impact", "loot", "--custody", "custody", "--json"];
+        place.run(&args.iter().chain(more).copied().collect::<Vec<_>>())
+    };
+    let with_vault = ["--vault", "vault"];
+    let opened = place.site.opened();
+    fs::write(loot.join("a.jpg"), photo(0)).expect("written");
+    let original = impact(&with_vault);
+    assert_eq!((original.code, original.number("captures")), (Some(0), 1), "{original:?}");
+    assert_eq!(field(&original, "taken")["originals"], 1, "{original:?}");
+    fs::write(loot.join("b.jpg"), &opened[1].scene.as_ref().expect("a scene").file).expect("written");
+    let both = impact(&with_vault);
+    assert_eq!((both.code, both.number("captures")), (Some(0), 2), "{both:?}");
+    assert_eq!(field(&both, "taken")["scenes"], 1, "{both:?}");
+    // A picture that is neither may be one that was changed: what is not counted is said.
+    fs::write(loot.join("c.jpg"), photo(99)).expect("written");
+    let more = impact(&with_vault);
+    assert_eq!((more.code, more.number("captures")), (Some(1), 2), "{more:?}");
+    assert_eq!(field(&more, "uncounted")["pictures"], 1, "{more:?}");
+    // Without the vault nothing is known, and that is what is said.
+    let unknown = impact(&[]);
+    assert_eq!((unknown.code, unknown.number("captures")), (Some(1), 0), "{unknown:?}");
+    let words = place.run(&["impact", "loot", "--custody", "custody"]);
+    assert!(!words.stdout.contains("0 to 0"), "{words:?}");
+    // A copy's catalogue must not tell a recipient which original it is of.
+    let copy = place.run(&export("full", "copy"));
+    assert_eq!(copy.code, Some(0), "{copy:?}");
+}
+
+const CHECK: [&str; 5] = ["check", "--vault", "vault", "--pack", "site.pack"];
+
+/// The lengths at which a journal's frames end.
+fn frames(journal: &[u8]) -> Vec<usize> {
+    let mut ends = vec![80];
+    while let Some(head) = journal[*ends.last().expect("one")..].first_chunk::<8>() {
+        let digests = u32::from_le_bytes(*head[4..].first_chunk().expect("4 of 8 bytes")) as usize;
+        ends.push(ends.last().expect("one") + 56 + 16 * digests + 64);
+    }
+    ends
+}
+
+/// What the vault alone cannot tell: its newest segment is gone, and with it all that its journal says of it.
+#[test]
+fn a_vault_that_lost_its_end_is_noticed_by_its_site() {
+    let place = Place::new();
+    let journal = files_below(&place.at("vault/journals")).remove(0);
+    let first = fs::read(&journal).expect("read");
+    let before: Vec<_> = place.segments();
+    place.site.put("3.jpg", &photo(3));
+    assert_eq!(place.ingest().code, Some(0));
+    let sound = place.run(&CHECK);
+    assert_eq!(sound.code, Some(0), "{sound:?}");
+    let newest = place.segments().into_iter().find(|path| !before.contains(path)).expect("a third segment");
+    let (bytes, whole) = (fs::read(&newest).expect("read"), fs::read(&journal).expect("read"));
+    fs::remove_file(&newest).expect("removed");
+    // Cut before its intent, and right behind it: as if the last run had died before the segment got its name.
+    let ends = frames(&whole);
+    assert_eq!(ends.last(), Some(&whole.len()));
+    for end in [first.len(), ends[ends.len() - 2]] {
+        fs::write(&journal, &whole[..end]).expect("written");
+        let alone = place.run(&["check", "--vault", "vault"]);
+        assert_eq!(alone.code, Some(0), "the vault alone cannot tell");
+        assert!(alone.stdout.contains("--pack"), "and says so: {alone:?}");
+        let check = place.run(&CHECK);
+        assert_eq!(check.code, Some(3), "{end}: {check:?}");
+        assert!(check.stdout.contains(name_of(&newest)), "{check:?}");
+        let ingest = place.ingest();
+        ingest.failed(3, name_of(&newest), "--adopt");
+        assert_eq!(fs::read(&journal).expect("read"), &whole[..end], "nothing was written");
+    }
+    // Put back, it is as before; and whoever knows goes on without.
+    fs::write(&newest, &bytes).expect("written");
+    fs::write(&journal, &whole).expect("written");
+    assert_eq!((place.run(&CHECK).code, place.ingest().code), (Some(0), Some(0)));
+    fs::remove_file(&newest).expect("removed");
+    fs::write(&journal, &first).expect("written");
+    let adopted = place.site.ingest(&["--adopt"]);
+    assert_eq!((adopted.code, adopted.number("sealed")), (Some(0), 1), "{adopted:?}");
+    assert_eq!((place.run(&CHECK).code, place.ingest().code), (Some(0), Some(0)));
+}
+
+#[test]
+fn a_vault_that_was_rolled_back_or_forked_is_noticed_by_its_site() {
+    let place = Place::new();
+    let copy = place.at("earlier");
+    let clone = |from: &Path, to: &Path| {
+        assert!(Command::new("cp").arg("-r").args([from, to]).status().expect("cp runs").success());
+    };
+    clone(&place.at("vault"), &copy);
+    place.site.put("3.jpg", &photo(3));
+    assert_eq!(place.ingest().code, Some(0));
+    fs::rename(place.at("vault"), place.at("newer")).expect("moved");
+    clone(&copy, &place.at("vault"));
+    place.ingest().failed(3, "behind", "--adopt");
+    // Somebody goes on in the earlier copy without the state: its journal is then another, however long.
+    let state = place.at("site.pack.state");
+    let kept = fs::read(&state).expect("the state is beside the pack");
+    fs::remove_file(&state).expect("removed");
+    for number in 4..6 {
+        place.site.put(&format!("{number}.jpg"), &photo(number));
+        let run = place.site.ingest(&[]);
+        assert_eq!(run.code, Some(0), "{run:?}");
+    }
+    fs::write(&state, &kept).expect("written");
+    place.ingest().failed(3, "parts from", "--adopt");
+    assert_eq!(place.run(&CHECK).code, Some(3));
+    // The newer one is whole, and ahead of an older state: no alarm.
+    fs::rename(place.at("vault"), place.at("forked")).expect("moved");
+    fs::rename(place.at("newer"), place.at("vault")).expect("moved");
+    assert_eq!((place.run(&CHECK).code, place.ingest().code), (Some(0), Some(0)));
+    fs::write(&state, &kept).expect("written");
+    assert_eq!((place.run(&CHECK).code, place.ingest().code), (Some(0), Some(0)));
+}
+
+#[test]
+fn a_state_is_kept_by_its_owner_only_and_its_loss_and_damage_are_said() {
+    let place = Place::new();
+    let state = place.at("site.pack.state");
+    let bytes = fs::read(&state).expect("the state is beside the pack");
+    #[cfg(unix)]
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&state).expect("there").permissions()) & 0o777,
+        0o600
+    );
+    let mut altered = bytes.clone();
+    altered[40] ^= 1;
+    fs::write(&state, altered).expect("written");
+    place.ingest().failed(3, "was altered", "backup");
+    fs::remove_file(&state).expect("removed");
+    let check = place.run(&CHECK);
+    assert!(check.code == Some(0) && check.stdout.contains("keeps no state"), "{check:?}");
+    let begun = place.site.ingest(&[]);
+    assert!(begun.code == Some(0) && field(&begun, "state_begun") == true, "{begun:?}");
+    let again = place.site.ingest(&[]);
+    assert!(again.code == Some(0) && field(&again, "state_begun") == false, "{again:?}");
+    // The next pack of the same site carries on, whatever it is called.
+    let mut keyring = Keyring::open(&place.at("custody"), &common::passphrase()).expect("opens");
+    let request = PackRequest { site: "North Bridge", valid_days: 30, now: jiff::Timestamp::now() };
+    keyring.issue_pack(&request, &place.at("next.pack")).expect("issued");
+    let next = Ended::of(place.site.command_with(&place.at("next.pack"), &place.at("vault")).output().expect("runs"));
+    assert!(next.code == Some(0) && field(&next, "state_begun") == false, "{next:?}");
+    assert!(place.at("next.pack.state").exists());
+}
+
+/// A table may say what it likes; which site sealed a capture is what its pack says.
+#[test]
+fn captures_of_another_site_are_counted_and_named() {
+    let site = Site::new();
+    site.put("a.jpg", &photo(0));
+    site.put("b.jpg", &photo(1));
+    site.put("captures.csv", b"file,site\na.jpg,South Gate\nb.jpg,\n");
+    let run = site.ingest(&[]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert_eq!(field(&run, "other_sites"), serde_json::json!({"South Gate": 1}), "{run:?}");
+    assert!(run.stderr.contains("South Gate"), "{run:?}");
+    let sites: Vec<_> =
+        site.opened().iter().map(|o| (o.catalogue.site.clone(), o.catalogue.sealed_by.clone())).collect();
+    let named = |name: &str| Some(name.to_owned());
+    assert_eq!(sites, [(named("South Gate"), named("North Bridge")), (named("North Bridge"), named("North Bridge"))]);
+}
+
+#[test]
+fn no_keyring_is_made_in_a_vault_or_beside_another_log() {
+    let place = Place::new();
+    let names = |folder: &str| {
+        let mut names: Vec<_> =
+            walkdir::WalkDir::new(place.at(folder)).into_iter().map(|e| e.expect("read").into_path()).collect();
+        names.sort();
+        names
+    };
+    let vault = names("vault");
+    for folder in ["vault", "vault/keys", "vault/segments/keys"] {
+        place.run(&["custody", "init", "--custody", folder]).failed(2, "lies in the vault", "elsewhere");
+    }
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(place.at("vault/segments"), place.at("link")).expect("linked");
+        place.run(&["custody", "init", "--custody", "link/keys"]).failed(2, "lies in the vault", "elsewhere");
+    }
+    assert_eq!(names("vault"), vault);
+    // A log whose keyring is gone.
+    assert_eq!(place.run(&SEARCH).code, Some(0));
+    fs::create_dir(place.at("other")).expect("made");
+    fs::rename(place.at("custody/audit"), place.at("other/audit")).expect("moved");
+    let before = names("other");
+    place.run(&["custody", "init", "--custody", "other"]).failed(2, "audit log", "another folder");
+    assert_eq!(names("other"), before);
 }

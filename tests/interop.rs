@@ -84,6 +84,9 @@ fn ours(vault: &Path, keys: &PermittedKeys) -> Vec<Value> {
                     "width": record.width,
                     "height": record.height,
                     "epoch": record.epoch,
+                    "sealed_by": record.sealed_by,
+                    "original": record.original.map(|file| data_encoding::HEXLOWER.encode(&*file)),
+                    "scene": record.scene.map(|file| data_encoding::HEXLOWER.encode(&*file)),
                     "regions": regions,
                 },
             });

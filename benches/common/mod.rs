@@ -131,6 +131,9 @@ pub fn capture_record(number: u64, file: &[u8]) -> CaptureRecord {
             height: 720,
             epoch: 1,
             regions: Vec::new(),
+            sealed_by: None,
+            original: None,
+            scene: None,
         },
         scene: Some(SceneRecord { id, media_type: "image/jpeg".to_owned(), file: file.to_vec() }),
         identity: IdentityRecord {

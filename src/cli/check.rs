@@ -11,8 +11,7 @@ use super::unlock::{SecondArgs, UnlockArgs};
 use super::{Context, Failure, Outcome, ledger};
 use crate::audit::Verb;
 use crate::custody::SitePack;
-use crate::seal::Capability;
-use crate::vault::{CheckReport, Note, OpeningVault, Trust, check, check_deep};
+use crate::vault::{CheckReport, Note, OpeningVault, SiteState, Trust, check, check_deep, check_site};
 
 /// Arguments of `check`.
 #[derive(clap::Args)]
@@ -30,9 +29,12 @@ pub struct Args {
     /// The folder that holds the keyring, for --deep
     #[arg(long, value_name = "DIR", requires = "deep")]
     custody: Option<PathBuf>,
-    /// The site pack: its custodian must be the vault's
+    /// The site pack: its custodian must be the vault's, and the vault hold all that its site has sealed
     #[arg(long, value_name = "FILE")]
     pack: Option<PathBuf>,
+    /// What the site with that pack has sealed, to compare with [default: PACK.state]
+    #[arg(long, value_name = "FILE", requires = "pack")]
+    state: Option<PathBuf>,
     #[command(flatten)]
     pin: PinArgs,
     #[command(flatten)]
@@ -44,7 +46,7 @@ pub struct Args {
 /// Runs `check`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let pack = args.pack.as_deref().map(SitePack::read).transpose()?;
-    let report = match &args.custody {
+    let mut report = match &args.custody {
         Some(custody) => {
             OpeningVault::open(&args.vault, Trust::Nobody)?;
             let mut keyring = args.unlock.open(custody)?;
@@ -53,10 +55,14 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             }
             let trust = args.pin.trust(Some(&keyring), pack.as_ref())?;
             ledger::record_act(&keyring, Verb::Check, args.vault.to_string_lossy())?;
-            check_deep(&args.vault, trust, &keyring.opening_keys(&Capability::ALL))?
+            check_deep(&args.vault, trust, &keyring.checking_keys())?
         }
         None => check(&args.vault, args.pin.trust(None, pack.as_ref())?)?,
     };
+    if let (Some(pack), Some(path)) = (&pack, &args.pack) {
+        let state = args.state.clone().unwrap_or_else(|| SiteState::beside(path));
+        check_site(&args.vault, pack, &SiteState::read(&state, pack)?, &mut report)?;
+    }
     let mut out = Page::default();
     let printed = if context.json {
         let summary = Summary::of(&report, args.deep);
@@ -87,6 +93,8 @@ struct Summary {
     bytes: u64,
     journals: u64,
     captures: u64,
+    unreadable: u64,
+    opened_sections: u64,
     expired_segments: u64,
     expired_sections: usize,
     unopened_sections: usize,
@@ -106,6 +114,8 @@ impl Summary {
             bytes: report.bytes,
             journals: report.journals,
             captures: report.captures,
+            unreadable: report.unreadable,
+            opened_sections: report.opened,
             expired_segments: report.expired,
             expired_sections: expired(report),
             unopened_sections: unopened(report),
@@ -159,10 +169,24 @@ fn print(out: &mut Page, report: &CheckReport, args: &Args, context: &Context) -
     if args.deep {
         writeln!(out, "{} opened", count(*captures, "capture"))?;
     }
+    if report.unreadable > 0 {
+        writeln!(out, "{} of them could not be examined and lie whole in their identity", report.unreadable)?;
+    }
+    // Of what was not opened nothing is known but its hash.
+    let whole = match (args.deep, unopened(report)) {
+        (true, 1..) => "What was opened is whole",
+        _ => "The vault is whole",
+    };
     match report.is_sound() {
-        true if report.vouched => writeln!(out, "The vault is whole, and it is that of custodian {custodian}.")?,
-        true => writeln!(out, "The vault is whole, if it is that of custodian {custodian}.")?,
+        true if report.vouched => writeln!(out, "{whole}, and it is that of custodian {custodian}.")?,
+        true => writeln!(out, "{whole}, if it is that of custodian {custodian}.")?,
         false => {}
+    }
+    if report.is_sound() && report.journals > 0 && args.pack.is_none() {
+        writeln!(
+            out,
+            "Whether what was sealed last was cut off, or the vault rolled back, only its sites can tell: --pack."
+        )?;
     }
     Ok(())
 }

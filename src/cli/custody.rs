@@ -8,12 +8,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::remedies::stdout_failed;
-use super::terminal::{Page, count, json};
+use super::terminal::{Page, count, json, shown};
 use super::unlock::{SecondArgs, UnlockArgs};
 use super::{Context, Failure, Outcome, ledger, rehearse, slot, target, unlock};
 use crate::audit::Verb;
 use crate::custody::{Keyring, PackRequest, PassphraseCost, Policy, RecipientKeys};
 use crate::files;
+use crate::vault::{FileKind, kind_of_file};
 use show::{Shown, ShownEpoch};
 
 /// Arguments of `custody`.
@@ -144,6 +145,7 @@ fn init(args: &CustodyArgs, policy: Option<&Path>, context: &Context) -> Result<
     }
     // Read before a passphrase is asked for: a mistake in it should cost no typing.
     let policy = policy.map_or_else(|| Ok(Policy::default()), read_policy)?;
+    check_place(&args.custody)?;
     let passphrase = args.unlock.new_passphrase()?;
     let cost = PassphraseCost::default();
     let keyring = Keyring::create(&args.custody, &passphrase, cost, policy, Timestamp::now())?;
@@ -153,6 +155,34 @@ fn init(args: &CustodyArgs, policy: Option<&Path>, context: &Context) -> Result<
         writeln!(out, "Keyring of custodian {} made in {}.", made.custody, args.custody.display())?;
         writeln!(out, "Back it up now, apart from the vaults: without it nothing that sites seal can ever be opened.")
     })
+}
+
+/// A keyring beside what it opens is stolen together with it, and a log is one custodian's: both are better known before
+/// anything is written.
+fn check_place(folder: &Path) -> Result<(), Failure> {
+    let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    // What does not exist yet lies where its nearest folder does, links resolved.
+    let place = absolute.ancestors().find_map(|above| above.canonicalize().ok());
+    for above in place.iter().flat_map(|place| place.ancestors()).chain(absolute.ancestors()) {
+        let head = files::begin(&above.join("vault"), 8).unwrap_or_default();
+        if kind_of_file(&head) == Some(FileKind::Card) {
+            return Err(Failure::usage(
+                format!(
+                    "{} lies in the vault {}: who copies the vault would have its keyring",
+                    shown(folder),
+                    shown(above)
+                ),
+                "choose a folder elsewhere, best on another machine",
+            ));
+        }
+    }
+    if folder.join("audit").symlink_metadata().is_ok() && !folder.join("keyring").exists() {
+        return Err(Failure::usage(
+            format!("{} holds the audit log of a custodian whose keyring is gone", shown(folder)),
+            "put that keyring back, or choose another folder: a log is continued by its own custodian only",
+        ));
+    }
+    Ok(())
 }
 
 fn read_policy(path: &Path) -> Result<Policy, Failure> {

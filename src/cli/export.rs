@@ -11,7 +11,7 @@ use super::remedies::stdout_failed;
 use super::search::{asked, time};
 use super::terminal::{count, json, tell};
 use super::unlock::{SecondArgs, UnlockArgs};
-use super::{Context, Failure, Outcome, ledger};
+use super::{Context, Failure, Outcome, gaps, ledger};
 use crate::custody::RecipientPublicKey;
 use crate::export::{ExportError, ExportPlan, Regions, Request, View};
 use crate::seal::KeyId;
@@ -108,6 +108,9 @@ struct Summary {
     captures: u64,
     without_scene: u64,
     expired: u64,
+    left_out_damaged: u64,
+    missing: Vec<String>,
+    damaged: Vec<String>,
     segments: u64,
     bytes: u64,
     recipient: String,
@@ -160,16 +163,20 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         query: &Query { from: args.from, to: args.until, site: args.site, ..Query::default() },
         now: Timestamp::now(),
     };
-    let plan = ExportPlan::new(&vault, &keyring, &request)?;
+    let mut plan = ExportPlan::new(&vault, &keyring, &request)?;
     let mut look = plan.look();
     look.details.query = format!("{} {asked}", look.details.query).trim_end().to_owned();
     let permit = ledger::permit(&keyring, look, &args.egress)?;
+    let (lacking, closed) = plan.take_gaps();
     let totals = plan.write(permit, &args.output)?;
     if context.json {
         let summary = Summary {
             captures: totals.captures,
             without_scene: totals.without_scene,
             expired: totals.expired,
+            left_out_damaged: totals.damaged,
+            missing: gaps::named(&lacking.missing),
+            damaged: gaps::named(&lacking.damaged),
             segments: totals.segments,
             bytes: totals.bytes,
             recipient: to.id().to_string(),
@@ -181,8 +188,11 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         if totals.expired > 0 {
             tell!("{} left out: their keys have expired", count(totals.expired, "capture"));
         }
+        if totals.damaged > 0 {
+            tell!("{} left out: damaged", count(totals.damaged, "capture"));
+        }
     }
-    Ok(Outcome::Done)
+    gaps::end(&lacking, closed)
 }
 
 impl From<ExportError> for Failure {
@@ -190,6 +200,10 @@ impl From<ExportError> for Failure {
         let problem = error.to_string();
         match error {
             ExportError::NoPurpose => Self::usage(problem, "say with --purpose why the copy is made"),
+            ExportError::NothingWhole { .. } => Self::integrity(
+                problem,
+                "restore what is damaged from a backup of this vault; `safelight check` names it",
+            ),
             ExportError::Nothing => Self::usage(problem, "widen --from, --until, --site or --regions"),
             ExportError::Purpose(_) => Self::usage(problem, "type it anew: only what can be seen tells purposes apart"),
             ExportError::Open(error) => error.into(),

@@ -11,7 +11,7 @@ use super::remedies::stdout_failed;
 use super::target::{self, unwritable};
 use super::terminal::{Page, bytes, chain, count, grouped, json, shown, tell};
 use super::unlock::{SecondArgs, UnlockArgs};
-use super::{Context, Failure, Outcome, ledger};
+use super::{Context, Failure, Outcome, gaps, ledger};
 use crate::audit::{Details, Look, Verb};
 use crate::impact::{self, Affected, Custodian, Held, Impact, ImpactError, Loot};
 use crate::report;
@@ -126,7 +126,16 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             tell!("{} could not be listed: their identities have expired or are not there", count(closed, "capture"));
         }
     }
-    Ok(Outcome::Done)
+    if found.captures == 0 && found.uncounted.closed > 0 {
+        return Err(Failure::integrity(
+            "nothing of what was taken opens with this keyring",
+            "use the keyring of the custodian whose vault was copied, or the recipient's key whose copy it is",
+        ));
+    }
+    match gaps::end(loot.gaps(), 0)? {
+        Outcome::Done if found.uncounted.is_nothing() => Ok(Outcome::Done),
+        _ => Ok(Outcome::SomeFailed),
+    }
 }
 
 /// Writes the list for notification.
@@ -173,6 +182,11 @@ fn print(out: &mut Page, found: &Impact) -> std::io::Result<()> {
         captures += &format!(", {} of them unexamined and whole", grouped(found.unexamined));
     }
     line("captures", captures)?;
+    for (number, what) in [(taken.originals, "original"), (taken.scenes, "scene")] {
+        if number > 0 {
+            line("", format!("{} of this vault, recognised by the bytes", count(number, what)))?;
+        }
+    }
     if let (Some(first), Some(last)) = (&found.first, &found.last) {
         let days = found.days().keys().flatten().count() as u64;
         line("days", format!("{}: {} to {}", count(days, "day"), day(first), day(last)))?;
@@ -181,6 +195,45 @@ fn print(out: &mut Page, found: &Impact) -> std::io::Result<()> {
         let name = |word: Option<&str>| word.unwrap_or("-").to_owned();
         line("", format!("{:<20} {:<10} {:>10}", name(site), name(lane), grouped(captures)))?;
     }
+    if found.captures == 0 && !found.uncounted.is_nothing() {
+        // A number, were it zero, would say that nobody is concerned.
+        line("vehicles", "not known: nothing could be counted, see below".to_owned())?;
+    } else {
+        counted(&mut line, found)?;
+    }
+    for held in &found.held {
+        line("key", held_text(held))?;
+    }
+    if found.openable.iter().any(|&captures| captures > 0) {
+        let [catalogue, scene, identity] = found.openable.map(grouped);
+        line("OPEN", format!("with these keys: {catalogue} catalogues, {scene} scenes, {identity} identities"))?;
+    }
+    for trace in &found.traces {
+        let ids = count(trace.ids, "id");
+        line("canary", format!("{ids} of export {} for the recipient {}…", trace.export, trace.recipient))?;
+    }
+    let uncounted = &found.uncounted;
+    for (number, what) in [
+        (uncounted.closed, "segments are sealed to keys that are expired or somebody else's"),
+        (uncounted.cut, "segments were cut before their catalogue's end; name the vault with --vault"),
+        (uncounted.damaged, "segments do not open: altered or damaged"),
+        (uncounted.unknown, "names, hashes or ids are unknown here"),
+        (
+            uncounted.pictures,
+            "pictures are no original and no scene of this vault, byte for byte; is it named with --vault?",
+        ),
+        (uncounted.undigested, "captures were sealed before files could be recognised: the pictures may be theirs"),
+        (uncounted.lacking, "parts of the vault are missing or damaged: what was taken may be in there"),
+    ] {
+        if number > 0 {
+            line("uncounted", format!("{} {what}", grouped(number)))?;
+        }
+    }
+    line("", format!("assessed in {:.1} s", found.seconds))
+}
+
+/// Vehicles and faces.
+fn counted(line: &mut impl FnMut(&str, String) -> std::io::Result<()>, found: &Impact) -> std::io::Result<()> {
     let vehicles = &found.vehicles;
     line(
         "vehicles",
@@ -208,30 +261,7 @@ fn print(out: &mut Page, found: &Impact) -> std::io::Result<()> {
             count(faces.appearances, "appearance"),
             grouped(faces.tokens)
         ),
-    )?;
-    for held in &found.held {
-        line("key", held_text(held))?;
-    }
-    if found.openable.iter().any(|&captures| captures > 0) {
-        let [catalogue, scene, identity] = found.openable.map(grouped);
-        line("OPEN", format!("with these keys: {catalogue} catalogues, {scene} scenes, {identity} identities"))?;
-    }
-    for trace in &found.traces {
-        let ids = count(trace.ids, "id");
-        line("canary", format!("{ids} of export {} for the recipient {}…", trace.export, trace.recipient))?;
-    }
-    let uncounted = &found.uncounted;
-    for (number, what) in [
-        (uncounted.closed, "segments are sealed to keys that are expired or somebody else's"),
-        (uncounted.cut, "segments were cut before their catalogue's end; name the vault with --vault"),
-        (uncounted.damaged, "segments do not open: altered or damaged"),
-        (uncounted.unknown, "names, hashes or ids are unknown here"),
-    ] {
-        if number > 0 {
-            line("uncounted", format!("{} {what}", grouped(number)))?;
-        }
-    }
-    line("", format!("assessed in {:.1} s", found.seconds))
+    )
 }
 
 fn day(time: &str) -> &str {

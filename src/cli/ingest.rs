@@ -17,7 +17,7 @@ use crate::pipeline::{
     peak_rss_bytes,
 };
 use crate::seal::Capability;
-use crate::vault::{Damage, SealTotals, SealingOptions, SealingVault};
+use crate::vault::{Damage, SealTotals, SealingOptions, SealingVault, SiteState};
 
 /// Arguments of `ingest`.
 #[derive(clap::Args)]
@@ -66,9 +66,14 @@ pub struct Args {
     /// Seal and sync whenever this many bytes have come in; less is lost time in a crash, more is fewer segments
     #[arg(long, value_name = "BYTES", default_value_t = Options::default().commit_bytes)]
     commit_bytes: u64,
-    /// Go on in a vault of which a journal was lost; what its segments hold may be sealed twice
+    /// Go on in a vault of which a journal was lost, or that is behind what this site has sealed into it; what its segments hold
+    /// may be sealed twice
     #[arg(long)]
     adopt: bool,
+    /// Where this site keeps how far it has sealed into which vault, so that one that was rolled back or cut is noticed
+    /// [default: PACK.state]
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
     #[command(flatten)]
     pin: PinArgs,
     #[command(flatten)]
@@ -96,6 +101,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         adopt_unjournalled: args.adopt,
         // A mistyped path must not cost photographs.
         make: args.new || !args.consume,
+        state: Some(args.state.clone().unwrap_or_else(|| SiteState::beside(&args.pack))),
     };
     let mut vault = SealingVault::open(&args.vault, &pack, sealing)?;
     trust::remember(pack.custody(), &mut known, context);
@@ -130,6 +136,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let ended = ingest.run(&mut source, &mut vault);
     voice.finish();
     let (totals, new, damages) = (vault.totals(), vault.is_new(), vault.damages());
+    let unknown = vault.is_unknown_to_site();
     let (summary, failed) = match ended {
         Ok(summary) => (summary, vault.finish().err()),
         Err(IngestError::Seal { summary, source, .. }) => (*summary, Some(source)),
@@ -137,7 +144,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     for damage in &damages {
         say(&format!("{}; what it held is sealed again where it is met", damage_words(*damage)));
     }
-    report(&summary, &Vaults { totals, new, damages: &damages }, (&source, &pack), context, &args)?;
+    report(&summary, &Vaults { totals, new, unknown, damages: &damages }, (&source, &pack), context, &args)?;
     if let Some(error) = failed {
         let mut failure = Failure::from(error);
         failure.problem = format!("{} ({} sealed before)", failure.problem, count(summary.sealed, "image"));
@@ -170,6 +177,7 @@ fn check_classes(source: &Source, pack: &SitePack) -> Result<(), Failure> {
 struct Vaults<'v> {
     totals: SealTotals,
     new: bool,
+    unknown: bool,
     damages: &'v [Damage],
 }
 
@@ -218,7 +226,7 @@ fn report(
     context: &Context,
     args: &Args,
 ) -> Result<(), Failure> {
-    let Vaults { totals, new, damages } = vault;
+    let Vaults { totals, new, unknown, damages } = vault;
     let classes = classes(summary, pack);
     // Of a run that was stopped, nobody knows what it would have met.
     let rows = if summary.interrupted { Named::default() } else { source.tables().rows_without_file() };
@@ -229,6 +237,8 @@ fn report(
             "images": summary.images,
             "sealed": summary.sealed,
             "sealed_again": summary.again,
+            "state_begun": unknown,
+            "other_sites": summary.other_sites,
             "skipped": summary.skipped,
             "copies": summary.copies,
             "known_unreadable": summary.known_unreadable,
@@ -267,6 +277,17 @@ fn report(
     }
     if context.quiet {
         return Ok(());
+    }
+    if *unknown {
+        say(
+            "note: this site kept no state of the vault, and keeps one from now on: what was cut off before cannot be told",
+        );
+    }
+    for (site, captures) in &summary.other_sites {
+        say(&format!(
+            "note: {} of site {site:?} by the table, sealed with the pack of another site",
+            count(*captures, "capture")
+        ));
     }
     if summary.images == 0 {
         say(&format!("no images in {}: nothing was sealed", shown(&args.folder)));

@@ -17,6 +17,7 @@ mod detector;
 mod expire;
 mod export;
 mod eyes;
+mod gaps;
 mod generate;
 mod hardening;
 mod holder;

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 
 use super::{Failure, Stop};
 use crate::custody::{FileError, KeyringError, PackError, PolicyError, RecipientError};
-use crate::vault::{ExpireError, OpenError, SealError};
+use crate::vault::{ExpireError, OpenError, SealError, StateError};
 
 /// Stdout is closed or full.
 pub(super) fn stdout_failed(error: std::io::Error) -> Failure {
@@ -218,7 +218,31 @@ impl From<SealError> for Failure {
             }
             SealError::NoBucket { .. } => Self::integrity(problem, "ask the custodian for a new pack"),
             SealError::Store { source, .. } => file_failure(problem, source.kind()),
+            SealError::Departed(_) => Self::integrity(
+                problem,
+                "put the newest copy of the vault back; or use --adopt to go on: what is gone is sealed again only if its files \
+                 are still there",
+            ),
+            SealError::State(error) => error.into(),
             SealError::Halted => Self::usage(problem, "see the first error, then run the same command again"),
+        }
+    }
+}
+
+impl From<StateError> for Failure {
+    fn from(error: StateError) -> Self {
+        let problem = error.to_string();
+        match error {
+            StateError::Io { source, .. } => file_failure(problem, source.kind()),
+            StateError::Write(_) => Self::usage(
+                problem,
+                "make the pack's folder writable to whoever ingests, or name another place with --state FILE",
+            ),
+            StateError::Damaged { .. } => Self::integrity(
+                problem,
+                "restore it from a backup; or move it away: it then begins anew, and a vault that was rolled back before is not \
+                 noticed",
+            ),
         }
     }
 }
@@ -253,7 +277,9 @@ impl From<OpenError> for Failure {
                 "check the record's id, and that it is of this vault; an unreadable capture has no scene",
             ),
             OpenError::Expired { .. } => Self::usage(problem, "nothing: it was not to be kept for longer"),
-            OpenError::NoKey { .. } => Self::integrity(problem, "use the keyring or key file that it was sealed for"),
+            OpenError::NoKey { .. } | OpenError::NothingOpens { .. } => {
+                Self::integrity(problem, "use the keyring or key file that it was sealed for")
+            }
             OpenError::NoSection { .. } => Self::usage(problem, "the view that was exported does not contain it"),
             OpenError::Card(_) => {
                 Self::integrity(problem, "restore the file `vault` from a backup of this vault; it never changes")

@@ -10,7 +10,7 @@ use super::holder::{HolderArgs, open_vault};
 use super::ledger::EgressArgs;
 use super::remedies::stdout_failed;
 use super::terminal::{Page, count, grouped, json, tell};
-use super::{Context, Failure, Outcome};
+use super::{Context, Failure, Outcome, gaps};
 use crate::audit::{Details, Look, Verb};
 use crate::capture::{CaptureId, PlateError, PlateText, RegionKind};
 use crate::custody::Keyring;
@@ -111,6 +111,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         Look { verb: Verb::Search, records: found.captures().len() as u64, purpose: None, details, over_budget: false };
     let keys = holder.permitted(look, &egress)?;
     let [closed, expired] = [found.closed.len(), found.expired.len()];
+    let gaps = std::mem::take(&mut found.gaps);
     let mut hits = found.hits(&keys)?;
     // The exact spelling first; within a spelling by time.
     hits.sort_by_key(|hit| hit.matched.map_or(0, |matched| matched.rank));
@@ -120,6 +121,8 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         let answer = Answer {
             closed_segments: closed,
             expired_segments: expired,
+            missing: gaps::named(&gaps.missing),
+            damaged: gaps::named(&gaps.damaged),
             hits: hits.iter().map(|hit| Row::of(hit, plate.as_ref(), &tried)).collect(),
         };
         json(&answer)
@@ -130,7 +133,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     if let (Some(said), false) = (note, context.quiet) {
         tell!("{said}");
     }
-    Ok(Outcome::Done)
+    gaps::end(&gaps, closed)
 }
 
 /// A query in the words of its options, without any plate.
@@ -251,6 +254,10 @@ struct Answer {
     closed_segments: usize,
     /// Segments whose time is over.
     expired_segments: usize,
+    /// What a journal names and is not there, and what belongs to another vault.
+    missing: Vec<String>,
+    /// What was not searched because it is damaged.
+    damaged: Vec<String>,
     hits: Vec<Row>,
 }
 

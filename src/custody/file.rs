@@ -63,6 +63,13 @@ fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
     sync_parent(path)
 }
 
+/// Writes a file, whole or not at all, over the one of that name if there is one.
+pub(crate) fn put_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let staged = stage(path, bytes, PRIVATE)?;
+    staged.persist(path).map_err(|e| FileError::on("replace", path)(e.error))?;
+    sync_parent(path)
+}
+
 /// Replaces a file, whole or not at all. What it replaced, and what an earlier replacement left behind when it was
 /// killed, is overwritten. The caller holds the file locked.
 pub(super) fn replace_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {

@@ -10,7 +10,7 @@ use super::dual::OpenLock;
 use super::file::{self, FileError};
 use super::layout::{self, Parts};
 use super::opening::OpeningKeys;
-use super::pack::PackError;
+use super::pack::{JournalKey, PackError};
 use super::policy::Policy;
 use super::policy_file::PolicyError;
 use super::signing::{CardSigner, EXPORT_CARDS, Signature, SigningKey, VerifyingKey};
@@ -20,7 +20,7 @@ use super::slot::{
 };
 use super::slots::unopened;
 use crate::pseudonym::{CanaryKey, EpochKeys};
-use crate::seal::{Capability, CustodyId, KeyId, SlotId, padded_len, secret_key};
+use crate::seal::{Capability, CustodyId, JournalId, KeyId, SlotId, padded_len, secret_key};
 
 secret_key! {
     /// Wraps the keys of the audit log's details.
@@ -253,6 +253,17 @@ impl Keyring {
             {
                 keys.insert(KeyId(bucket.key), private);
             }
+        }
+        self.body.expired.iter().for_each(|expired| keys.destroyed(KeyId(expired.key)));
+        keys
+    }
+
+    /// Everything with which a vault is verified: as [`Self::opening_keys`] of all capabilities, and the keys of the sites'
+    /// journals.
+    pub fn checking_keys(&self) -> OpeningKeys {
+        let mut keys = self.opening_keys(&Capability::ALL);
+        for site in &self.body.sites {
+            keys.insert_journal(JournalId(site.journal), JournalKey::from_bytes(&site.journal_key));
         }
         keys
     }

@@ -33,6 +33,7 @@ mod summary;
 pub use epoch::{Epoch, Rotation};
 pub use expiry::{Destroyed, DueKey};
 pub use file::FileError;
+pub(crate) use file::put_private;
 pub use issue::PackRequest;
 pub(crate) use keyring::AuditKey;
 pub use keyring::{Keyring, KeyringError};

@@ -1,8 +1,9 @@
 //! Private keys taken out of a keyring or a recipient's file for one task.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use crate::seal::{CustodyId, KeyId, PrivateKey};
+use super::pack::JournalKey;
+use crate::seal::{CustodyId, JournalId, KeyId, PrivateKey};
 
 /// Private keys by their ids: all that an opening vault can open with them.
 ///
@@ -12,12 +13,16 @@ use crate::seal::{CustodyId, KeyId, PrivateKey};
 pub struct OpeningKeys {
     keys: HashMap<KeyId, PrivateKey>,
     custody: Option<CustodyId>,
+    /// Keys that were destroyed when their time was over.
+    destroyed: HashSet<KeyId>,
+    /// Those of sites' journals, for whoever verifies them.
+    journals: HashMap<JournalId, JournalKey>,
 }
 
 impl OpeningKeys {
     /// None yet of this custodian's.
     pub(super) fn of(custody: CustodyId) -> Self {
-        Self { keys: HashMap::new(), custody: Some(custody) }
+        Self { custody: Some(custody), ..Self::default() }
     }
 
     /// Adds a key under its id.
@@ -33,6 +38,31 @@ impl OpeningKeys {
     /// Of whose keyring they are; `None` for a recipient's.
     pub fn custody(&self) -> Option<CustodyId> {
         self.custody
+    }
+
+    /// Tells of a key that it was destroyed when its time was over.
+    pub fn destroyed(&mut self, id: KeyId) {
+        self.destroyed.insert(id);
+    }
+
+    /// Whether that key was destroyed: what it sealed has expired, and is not merely somebody else's.
+    pub fn is_destroyed(&self, id: KeyId) -> bool {
+        self.destroyed.contains(&id)
+    }
+
+    /// Adds the key with which a site authenticates its journal.
+    pub fn insert_journal(&mut self, id: JournalId, key: JournalKey) {
+        self.journals.insert(id, key);
+    }
+
+    /// The key of that journal, if it was given.
+    pub fn journal(&self, id: JournalId) -> Option<&JournalKey> {
+        self.journals.get(&id)
+    }
+
+    /// Whether journals can be verified at all.
+    pub fn has_journals(&self) -> bool {
+        !self.journals.is_empty()
     }
 
     /// How many keys there are.

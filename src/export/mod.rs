@@ -22,14 +22,15 @@ use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 use rand::seq::SliceRandom;
+use rayon::prelude::*;
 
 use crate::audit::{AuditError, AuditLog, Details, Look, Permit, PermitError, Verb};
 use crate::capture::{CaptureId, RegionKind};
 use crate::custody::{FileError, Keyring, OpeningKeys, PurposeError, RecipientPublicKey, SealingKey, fold_purpose};
 use crate::pseudonym::{Canary, EpochKeys, Pseudonym};
-use crate::seal::{BucketId, Capability};
+use crate::seal::{BucketId, Capability, SegmentId};
 use crate::vault::record::{CatalogueRecord, IdentityRecord, RegionRecord};
-use crate::vault::{Hit, OpenError, OpeningVault, Query, SegmentDraft};
+use crate::vault::{Gaps, Hit, OpenError, OpeningVault, Query, SegmentDraft};
 
 use bundle::Bundle;
 pub use manifest::{Manifest, ManifestError};
@@ -114,6 +115,8 @@ pub struct ExportTotals {
     pub without_scene: u64,
     /// Captures whose scene or identity has expired, and which were therefore left out.
     pub expired: u64,
+    /// Captures that match and were left out, because their scene or identity is damaged.
+    pub damaged: u64,
     /// Segments written.
     pub segments: u64,
     /// Their bytes.
@@ -136,6 +139,16 @@ pub enum ExportError {
     /// The copy cannot be written.
     #[error(transparent)]
     File(#[from] FileError),
+    /// What matches the request is damaged, or may be among what is missing: there is nothing to give.
+    #[error(
+        "nothing that matches can be given: {damaged} captures and {gaps} parts of the vault are missing or damaged"
+    )]
+    NothingWhole {
+        /// Captures that match and are damaged.
+        damaged: u64,
+        /// What is missing or damaged.
+        gaps: usize,
+    },
     /// Nothing matches the request.
     #[error("no capture matches")]
     Nothing,
@@ -175,10 +188,25 @@ pub struct ExportPlan<'a> {
     request: &'a Request<'a>,
     keys: OpeningKeys,
     found: Vec<Hit>,
+    expired: u64,
+    damaged: u64,
+    closed: usize,
+    gaps: Gaps,
+}
+
+/// What becomes of a capture that matches.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Given,
+    /// What the view needs of it has expired.
+    Expired,
+    /// What the view needs of it does not open.
+    Damaged,
 }
 
 impl<'a> ExportPlan<'a> {
-    /// Finds what matches.
+    /// Finds what matches, and of that what can be given: everything that the copy will hold is read to its end, so that whoever
+    /// counts it before it leaves counts what leaves, and nothing else.
     ///
     /// # Errors
     ///
@@ -189,15 +217,31 @@ impl<'a> ExportPlan<'a> {
         }
         fold_purpose(request.purpose)?;
         let keys = keyring.opening_keys(request.view.capabilities());
-        let mut found = request.query.run(vault, &keys)?.into_hits();
+        let mut matching = request.query.run(vault, &keys)?;
+        let (mut gaps, closed) = (std::mem::take(&mut matching.gaps), matching.closed.len());
+        let mut found = matching.into_hits();
         found.retain(|hit| request.view != View::Metadata || carried(&hit.record, request.regions).next().is_some());
+        let fates = fates(vault, &keys, request.view, &found, &mut gaps);
+        let count = |fate| fates.iter().filter(|&&found| found == fate).count() as u64;
+        let (expired, damaged) = (count(Fate::Expired), count(Fate::Damaged));
+        let mut fates = fates.iter();
+        found.retain(|_| fates.next() == Some(&Fate::Given));
+        if found.is_empty() && !gaps.is_empty() {
+            return Err(ExportError::NothingWhole { damaged, gaps: gaps.faults().count() });
+        }
         if found.is_empty() {
             return Err(ExportError::Nothing);
         }
-        Ok(Self { vault, keyring, request, keys, found })
+        Ok(Self { vault, keyring, request, keys, found, expired, damaged, closed, gaps })
     }
 
-    /// The captures that match. Those whose keys have expired will be left out of the copy.
+    /// What is missing from the vault or damaged in it, and therefore not in the copy; and how many segments were not looked
+    /// into, because their keys are elsewhere.
+    pub fn take_gaps(&mut self) -> (Gaps, usize) {
+        (std::mem::take(&mut self.gaps), self.closed)
+    }
+
+    /// The captures that the copy will hold.
     pub fn captures(&self) -> impl ExactSizeIterator<Item = CaptureId> {
         self.found.iter().map(|hit| CaptureId(hit.record.id))
     }
@@ -233,12 +277,70 @@ impl<'a> ExportPlan<'a> {
     pub fn write(self, permit: Permit, folder: &Path) -> Result<ExportTotals, ExportError> {
         let (custody, id) = (self.keyring.custody(), self.vault.card().vault);
         permit.covers(Verb::Export, custody, Some(id), self.captures().len() as u64, self.captures())?;
-        let Self { vault, keyring, request, keys, found } = self;
+        let Self { vault, keyring, request, keys, found, expired, damaged, .. } = self;
         let mut parts: Vec<Part<'_>> = found.iter().flat_map(|hit| Part::of(hit, request)).collect();
         // The order of sealing tells neighbours in time apart, and would join two copies of the same hour.
         parts.shuffle(&mut rand::rng());
-        make(vault, keyring, request, &keys, &parts, folder)
+        let totals = make(vault, keyring, request, &keys, &parts, folder)?;
+        Ok(ExportTotals { expired: totals.expired + expired, damaged, ..totals })
     }
+}
+
+/// What becomes of each capture that was found; what does not open is added to `gaps`.
+fn fates(vault: &OpeningVault, keys: &OpeningKeys, view: View, found: &[Hit], gaps: &mut Gaps) -> Vec<Fate> {
+    let mut by_segment: HashMap<SegmentId, Vec<usize>> = HashMap::new();
+    for (at, hit) in found.iter().enumerate() {
+        by_segment.entry(hit.segment).or_default().push(at);
+    }
+    let by_segment: Vec<_> = by_segment.into_iter().collect();
+    let judged: Vec<_> = by_segment
+        .par_iter()
+        .map(|(segment, places)| {
+            let records: Vec<_> = places.iter().map(|&at| &found[at].record).collect();
+            fates_in(vault, keys, view, *segment, &records)
+        })
+        .collect();
+    let mut fates = vec![Fate::Given; found.len()];
+    for ((_, places), (judged, fault)) in by_segment.iter().zip(judged) {
+        places.iter().zip(judged).for_each(|(&at, fate)| fates[at] = fate);
+        fault.into_iter().for_each(|fault| gaps.add_damage(fault));
+    }
+    fates
+}
+
+fn fates_in(
+    vault: &OpeningVault,
+    keys: &OpeningKeys,
+    view: View,
+    segment: SegmentId,
+    records: &[&CatalogueRecord],
+) -> (Vec<Fate>, Option<OpenError>) {
+    let (mut fates, mut fault) = (vec![Fate::Given; records.len()], None);
+    for &capability in view.capabilities().iter().filter(|&&capability| capability != Capability::Catalogue) {
+        let readable = vault.readable(segment, capability, keys);
+        for (fate, record) in fates.iter_mut().zip(records) {
+            let id = CaptureId(record.id);
+            match &readable {
+                Ok(readable) => match readable.get(&id) {
+                    Some(true) => {}
+                    // An image that could not be examined has no scene.
+                    None if capability == Capability::Scene => {}
+                    Some(false) | None => {
+                        *fate = Fate::Damaged;
+                        fault = fault.or(Some(OpenError::Record { segment, capability, id }));
+                    }
+                },
+                Err(OpenError::NoKey { .. }) if *fate == Fate::Given => *fate = Fate::Expired,
+                Err(OpenError::NoKey { .. }) => {}
+                Err(_) => *fate = Fate::Damaged,
+            }
+        }
+        match readable {
+            Ok(_) | Err(OpenError::NoKey { .. }) => {}
+            Err(error) => fault = Some(error),
+        }
+    }
+    (fates, fault)
 }
 
 fn make(
@@ -252,7 +354,7 @@ fn make(
     let mut domain = ExportDomain::default();
     let mut bundle = Bundle::create(folder, keyring, sealing_keys(request))?;
     let mut draft = SegmentDraft::default();
-    let mut totals = ExportTotals { captures: 0, without_scene: 0, expired: 0, segments: 0, bytes: 0 };
+    let mut totals = ExportTotals { captures: 0, without_scene: 0, expired: 0, damaged: 0, segments: 0, bytes: 0 };
     let (canaries, number) = (keyring.canaries(), crate::seal::random());
     for part in parts {
         let canary = Canary::new(request.to.id(), number, CaptureId(part.hit.record.id));
@@ -410,10 +512,11 @@ fn catalogue_for(
             number.is_some()
         });
     }
-    let mut copy = CatalogueRecord { id: id.0, regions, ..record.clone() };
+    // Digests would tell two recipients' copies of one capture by.
+    let mut copy = CatalogueRecord { id: id.0, regions, original: None, scene: None, ..record.clone() };
     if request.view != View::Full {
         copy.captured_at = copy.captured_at.map(to_the_hour);
-        copy.lane = None;
+        (copy.lane, copy.sealed_by) = (None, None);
     }
     if request.view == View::Metadata {
         (copy.width, copy.height) = (0, 0);

@@ -1,5 +1,6 @@
 //! What was stolen, file by file: known by what it holds, never by its name.
 
+use std::collections::HashMap;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,9 @@ use walkdir::WalkDir;
 use super::list::List;
 use super::{ImpactError, Uncounted};
 use crate::files;
+use crate::frame::Kind;
 use crate::seal::{Capability, SegmentId, VaultId};
+use crate::vault::record::{FileDigest, file_digest};
 use crate::vault::{FileKind, StraySegment, kind_of_file};
 
 /// A list of names is no longer than this; a longer text is something else.
@@ -35,6 +38,10 @@ pub struct Taken {
     pub journals: u64,
     /// Files that are none of ours.
     pub others: u64,
+    /// Of these, such as came out of the vault: originals of captures in it.
+    pub originals: u64,
+    /// Of these, such as came out of the vault: scenes of captures in it.
+    pub scenes: u64,
 }
 
 /// A copy of a segment.
@@ -56,6 +63,8 @@ pub(super) struct Inventory {
     /// Files that hold keys.
     pub keys: Vec<(FileKind, PathBuf)>,
     pub list: List,
+    /// Files that are none of ours by the first bytes of their BLAKE3, and whether they are pictures.
+    pub others: HashMap<FileDigest, bool>,
     pub uncounted: Uncounted,
 }
 
@@ -65,7 +74,10 @@ enum Item {
     Stub,
     Ours(FileKind),
     List(List),
-    Other,
+    Other {
+        digest: FileDigest,
+        picture: bool,
+    },
 }
 
 impl Inventory {
@@ -110,7 +122,11 @@ impl Inventory {
                 Item::Ours(_) => {}
                 Item::List(list) => inventory.list.extend(list),
                 // A vault's lock is empty, and so is nothing that was lost.
-                Item::Other => taken.others += u64::from(len > 0),
+                Item::Other { digest, picture } if len > 0 => {
+                    taken.others += 1;
+                    inventory.others.insert(digest, picture);
+                }
+                Item::Other { .. } => {}
             }
         }
         inventory.segments.sort_by_key(|copy| (!copy.countable, !copy.whole));
@@ -120,7 +136,7 @@ impl Inventory {
 
 fn look(path: &Path) -> io::Result<(u64, Item)> {
     let (mut file, len) = files::open(path)?;
-    let mut head = [0; 8];
+    let mut head = [0; Kind::SNIFFED_BYTES];
     let mut filled = 0;
     while filled < head.len() {
         match file.read(&mut head[filled..])? {
@@ -141,8 +157,15 @@ fn look(path: &Path) -> io::Result<(u64, Item)> {
             Err(_) => Item::Stub,
         },
         Some(kind) => Item::Ours(kind),
-        None if len <= MAX_LIST => List::read(path)?.map_or(Item::Other, Item::List),
-        None => Item::Other,
+        None => match if len <= MAX_LIST { List::read(path)? } else { None } {
+            Some(list) => Item::List(list),
+            None => {
+                let digest = blake3::Hasher::new().update_reader(files::open(path)?.0)?.finalize();
+                let picture =
+                    matches!(Kind::sniff(&head[..filled]), Kind::Image(_) | Kind::Foreign(_) | Kind::Video(_));
+                Item::Other { digest: file_digest(digest.as_bytes()), picture }
+            }
+        },
     };
     Ok((len, item))
 }

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::capture::{CaptureId, from_base32, to_base32};
 use crate::files;
 use crate::seal::SegmentId;
-use crate::vault::{OpenError, OpeningVault};
+use crate::vault::{Gaps, OpenError, OpeningVault};
 
 /// What a list names.
 #[derive(Default)]
@@ -69,11 +69,12 @@ impl List {
 }
 
 /// The segments of `vault` whose file has one of these hashes: BLAKE3 or SHA-256 of the whole file, or its trailer; and
-/// how many of the hashes were some segment's.
+/// how many of the hashes were some segment's. A segment that cannot be read is a gap: it may be one of them.
 pub(super) fn segments_with(
     hashes: &HashSet<[u8; 32]>,
     vault: &OpeningVault,
     present: &HashSet<SegmentId>,
+    gaps: &mut Gaps,
 ) -> Result<(Vec<SegmentId>, usize), OpenError> {
     if hashes.is_empty() {
         return Ok((Vec::new(), 0));
@@ -88,7 +89,14 @@ pub(super) fn segments_with(
         let digests = digests(&path).map_err(|source| OpenError::Io { path, source })?;
         Ok((segment, digests.iter().filter(|digest| hashes.contains(*digest)).count()))
     };
-    let hits: Vec<_> = segments.par_iter().map(hit).collect::<Result<_, _>>()?;
+    let read: Vec<_> = segments.par_iter().map(hit).collect();
+    let mut hits = Vec::with_capacity(read.len());
+    for hit in read {
+        match hit {
+            Ok(hit) => hits.push(hit),
+            Err(error) => gaps.add_damage(error),
+        }
+    }
     let matched = hits.iter().map(|hit| hit.1).sum();
     Ok((hits.into_iter().filter(|hit| hit.1 > 0).map(|hit| hit.0).collect(), matched))
 }

@@ -22,8 +22,8 @@ use crate::custody::OpeningKeys;
 use crate::pseudonym::{Canary, CanaryKey};
 use crate::seal::{Capability, CustodyId, KeyId, SegmentId, VaultId};
 use crate::sheet;
-use crate::vault::record::{CatalogueRecord, Status};
-use crate::vault::{OpenError, OpeningVault, StraySegment};
+use crate::vault::record::{CatalogueRecord, FileDigest, Status};
+use crate::vault::{Gaps, OpenError, OpeningVault, StraySegment};
 
 mod census;
 mod held;
@@ -117,6 +117,15 @@ pub struct Uncounted {
     pub damaged: u64,
     /// Names and hashes that no segment of the vault answers to.
     pub unknown: u64,
+    /// Pictures that are neither an original nor a scene of the vault that was given, or none was given: changed since, or
+    /// never in it.
+    pub pictures: u64,
+    /// Captures that were sealed before catalogues knew originals and scenes by their digests, where such pictures are left: they
+    /// may be among them.
+    pub undigested: u64,
+    /// What the vault itself lacks: segments that its journals name and that are not there, and what is damaged in it. What was
+    /// named only, and not brought, may be in there.
+    pub lacking: u64,
 }
 
 /// A copy for a recipient that was recognised by the ids in it.
@@ -163,6 +172,13 @@ pub struct Impact {
     pub seconds: f64,
 }
 
+impl Uncounted {
+    /// Whether everything that was taken is counted.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 impl Impact {
     /// Captures by day.
     pub fn days(&self) -> BTreeMap<Option<&str>, u64> {
@@ -197,6 +213,7 @@ pub struct Loot {
     wanted: HashSet<CaptureId>,
     marks: HashSet<[u8; 7]>,
     inventory: Inventory,
+    gaps: Gaps,
 }
 
 impl Loot {
@@ -207,9 +224,20 @@ impl Loot {
     /// See [`ImpactError`].
     pub fn survey(stolen: &Path, custodian: &Custodian<'_>) -> Result<Self, ImpactError> {
         let inventory = Inventory::take(stolen)?;
-        let mut loot = Self { segments: Vec::new(), wanted: HashSet::new(), marks: HashSet::new(), inventory };
+        let mut loot = Self {
+            segments: Vec::new(),
+            wanted: HashSet::new(),
+            marks: HashSet::new(),
+            inventory,
+            gaps: Gaps::default(),
+        };
         loot.find(custodian)?;
         Ok(loot)
+    }
+
+    /// What the vault lacks in which names and pictures are looked up: it may lack what was taken.
+    pub fn gaps(&self) -> &Gaps {
+        &self.gaps
     }
 
     fn find(&mut self, custodian: &Custodian<'_>) -> Result<(), ImpactError> {
@@ -243,7 +271,8 @@ impl Loot {
         let listed = list.ids.iter().map(|id| SegmentId(id.0)).filter(|id| present.contains(id));
         let mut found: Vec<SegmentId> = listed.chain(named.iter().copied().filter(|id| present.contains(id))).collect();
         inventory.uncounted.cut += named.iter().filter(|id| !present.contains(id)).count() as u64;
-        let (by_hash, matched) = list::segments_with(&list.hashes, vault, &present)?;
+        self.gaps = vault.gaps()?;
+        let (by_hash, matched) = list::segments_with(&list.hashes, vault, &present, &mut self.gaps)?;
         inventory.uncounted.unknown += list.hashes.len().saturating_sub(matched) as u64;
         found.extend(by_hash);
         inventory.taken.by_name = found.len() as u64;
@@ -261,7 +290,10 @@ impl Loot {
 
     /// Segments of the vault that must be looked through for single captures.
     fn searched(&self, custodian: &Custodian<'_>) -> Result<Vec<StolenSegment>, ImpactError> {
-        let Some(vault) = custodian.vault.filter(|_| !self.wanted.is_empty()) else { return Ok(Vec::new()) };
+        let Some(vault) = custodian.vault.filter(|_| !self.wanted.is_empty() || !self.inventory.others.is_empty())
+        else {
+            return Ok(Vec::new());
+        };
         let id = vault.card().vault;
         let taken: HashSet<SegmentId> = self.segments.iter().filter(|s| s.vault == id).map(|s| s.segment).collect();
         let rest = vault.segments()?.into_iter().filter(|segment| !taken.contains(segment));
@@ -269,7 +301,10 @@ impl Loot {
     }
 
     fn wants(&self, record: &CatalogueRecord) -> bool {
-        self.wanted.contains(&CaptureId(record.id)) || self.marks.contains(&Canary::trace_of(CaptureId(record.id)))
+        let mut files = [record.original, record.scene].into_iter().flatten();
+        self.wanted.contains(&CaptureId(record.id))
+            || files.any(|file| self.inventory.others.contains_key(&file))
+            || self.marks.contains(&Canary::trace_of(CaptureId(record.id)))
     }
 }
 
@@ -336,7 +371,11 @@ fn assess_into(
     for part in all.chunks(batch) {
         let sheets: Vec<Sheet> = part.par_iter().map(|(stolen, _)| sheet(stolen, custodian.keys, &thief)).collect();
         for ((stolen, whole), mut sheet) in part.iter().zip(sheets) {
+            tally.recognise(loot, &sheet.records);
             if !whole {
+                // The vault's own: by name it was not taken.
+                let own = sheet.fault.take_if(|fault| matches!(fault, Fault::Damaged));
+                tally.uncounted.lacking += u64::from(own.is_some());
                 sheet.records.retain(|record| loot.wants(record));
                 tally.met.extend(sheet.records.iter().map(|record| CaptureId(record.id)));
             }
@@ -391,6 +430,10 @@ struct Tally<'a, 'o> {
     marks: Vec<Canary>,
     /// Captures that a list named.
     met: HashSet<CaptureId>,
+    /// Files that are originals or scenes.
+    originals: HashSet<FileDigest>,
+    scenes: HashSet<FileDigest>,
+    undigested: u64,
     uncounted: Uncounted,
 }
 
@@ -414,6 +457,9 @@ impl<'a, 'o> Tally<'a, 'o> {
             home: HashSet::new(),
             marks: Vec::new(),
             met: HashSet::new(),
+            originals: HashSet::new(),
+            scenes: HashSet::new(),
+            undigested: 0,
             uncounted: Uncounted::default(),
         }
     }
@@ -435,6 +481,16 @@ impl<'a, 'o> Tally<'a, 'o> {
             self.record(vault, &record)?;
         }
         Ok(())
+    }
+
+    /// Notes which files of the loot came out of these captures.
+    fn recognise(&mut self, loot: &Loot, records: &[CatalogueRecord]) {
+        let others = &loot.inventory.others;
+        for record in records.iter().filter(|_| !others.is_empty()) {
+            self.originals.extend(record.original.filter(|file| others.contains_key(file)));
+            self.scenes.extend(record.scene.filter(|file| others.contains_key(file)));
+            self.undigested += u64::from(record.original.is_none());
+        }
     }
 
     fn record(&mut self, vault: VaultId, record: &CatalogueRecord) -> Result<(), ImpactError> {
@@ -512,15 +568,22 @@ impl<'a, 'o> Tally<'a, 'o> {
             lane,
             captures,
         });
-        let Uncounted { closed, cut, damaged, unknown } = loot.inventory.uncounted;
+        let recognised = |file: &FileDigest| self.originals.contains(file) || self.scenes.contains(file);
+        let pictures = loot.inventory.others.iter().filter(|(file, picture)| **picture && !recognised(file));
+        let pictures = pictures.count() as u64;
+        let Uncounted { closed, cut, damaged, unknown, .. } = loot.inventory.uncounted;
         let uncounted = Uncounted {
             closed: closed + self.uncounted.closed,
             cut: cut + self.uncounted.cut,
             damaged: damaged + self.uncounted.damaged,
             unknown: unknown + self.uncounted.unknown,
+            pictures,
+            undigested: if pictures > 0 { self.undigested } else { 0 },
+            lacking: self.uncounted.lacking + loot.gaps.faults().count() as u64,
         };
+        let (originals, scenes) = (self.originals.len() as u64, self.scenes.len() as u64);
         Ok(Impact {
-            taken: loot.inventory.taken,
+            taken: Taken { originals, scenes, ..loot.inventory.taken },
             captures: self.captures,
             unexamined: self.unexamined,
             first: self.span.and_then(|span| time(span.0)),

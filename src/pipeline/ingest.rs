@@ -20,7 +20,7 @@ use super::summary::{Stages, Summary, timed};
 use crate::pseudonym::EpochKeys;
 use crate::redact::Method;
 use crate::vault::Origin;
-use crate::vault::record::CaptureRecord;
+use crate::vault::record::{CaptureRecord, CatalogueRecord};
 
 /// Hears how a run goes. All methods are called on the thread that called [`Ingest::run`], in the source's order.
 pub trait Progress: Sync {
@@ -338,6 +338,10 @@ impl<'s, S: RecordSink> Sealing<'s, S> {
                 let wanted = self.options.allow_duplicates || !self.known.knows(&origin);
                 if wanted {
                     self.summary.again += u64::from(self.known.lost(&origin));
+                    let CatalogueRecord { site, sealed_by, .. } = &record.catalogue;
+                    if let Some(other) = site.as_ref().filter(|_| site != sealed_by) {
+                        *self.summary.other_sites.entry(other.clone()).or_default() += 1;
+                    }
                     match (&record.scene, Method::from_code(record.identity.method)) {
                         (Some(_), Some(Method::Spliced)) => self.summary.spliced += 1,
                         (Some(_), _) => self.summary.recoded += 1,

@@ -13,6 +13,7 @@ use crate::pseudonym::EpochKeys;
 use crate::redact::{Method, redact};
 use crate::vault::record::{
     CaptureRecord, CatalogueRecord, IdentityRecord, PlateRecord, PseudonymRecord, RegionRecord, SceneRecord, Status,
+    file_digest,
 };
 
 /// Under which keys and for which site records are made.
@@ -119,6 +120,7 @@ impl Clerk<'_> {
             Some(sight) => (Status::Examined, sight.width, sight.height),
             None => (Status::Unreadable, 0, 0),
         };
+        let shown = sight.as_ref().map(|sight| file_digest(blake3::hash(&sight.scene).as_bytes()));
         let (regions, plates, scene, method, removed) = match sight {
             Some(sight) => {
                 let scene = SceneRecord { id, media_type: sight.media_type.to_owned(), file: sight.scene };
@@ -139,6 +141,9 @@ impl Clerk<'_> {
                 height,
                 epoch: self.keys.epoch(),
                 regions,
+                sealed_by: Some(self.site.to_owned()),
+                original: Some(file_digest(&digest)),
+                scene: shown,
             },
             scene,
             identity: IdentityRecord {

@@ -91,6 +91,8 @@ pub struct Summary {
     pub not_consumed: u64,
     /// Files that were changed too recently to be deleted.
     pub young: u64,
+    /// Captures whose table names another site than that of the pack, by that name.
+    pub other_sites: BTreeMap<String, u64>,
     /// Regions blanked.
     pub regions: u64,
     /// Captures whose time neither a table nor the camera tells.

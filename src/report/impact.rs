@@ -52,6 +52,9 @@ fn lead(impact: &Impact) -> String {
         _ => "None of them has a time".to_owned(),
     };
     let vehicles = &impact.vehicles;
+    if impact.captures == 0 && !impact.uncounted.is_nothing() {
+        return "Nothing could be counted, which is not to say that nobody is concerned: see below.".to_owned();
+    }
     lead += &format!(
         ", and show an estimated {} vehicles ({} to {}).",
         grouped(vehicles.estimate),
@@ -262,6 +265,9 @@ fn write_uncounted(impact: &Impact, page: &mut String) -> fmt::Result {
         (uncounted.cut, "Segments cut before their catalogue's end, and in no vault that was named"),
         (uncounted.damaged, "Segments that do not open: altered or damaged"),
         (uncounted.unknown, "Names, hashes or ids that are unknown here"),
+        (uncounted.pictures, "Pictures that are, byte for byte, no original and no scene of the vault"),
+        (uncounted.undigested, "Captures sealed before files could be recognised, to which those pictures may belong"),
+        (uncounted.lacking, "Parts of the vault that are missing or damaged"),
         (impact.taken.others, "Files that are none of Safelight's"),
     ];
     if rows.iter().all(|row| row.0 == 0) {

@@ -6,21 +6,23 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
 use super::card::VaultKind;
+use super::claims::{self, Claims};
+use super::head::{Departure, SiteState};
 use super::header::TRAILER_LEN;
-use super::journal::{self, Deed, JournalError};
+use super::journal::{self, JournalError};
 use super::layout::Layout;
 use super::opening::{OpenError, OpeningVault, Section, SegmentFile};
 use super::record::{CatalogueRecord, IdentityRecord, SceneRecord, Status};
 use super::tombstone::{self, TombstoneError, Tombstones};
 use super::trust::Trust;
 use crate::capture::CaptureId;
-use crate::custody::OpeningKeys;
+use crate::custody::{OpeningKeys, SitePack};
 use crate::files;
 use crate::redact::{RestoreError, needs_scene, restore};
 use crate::seal::{BucketId, Capability, CustodyId, JournalId, KeyId, SegmentId, TombstoneId};
@@ -82,6 +84,21 @@ pub enum Fault {
         /// What is wrong with it.
         source: TombstoneError,
     },
+    /// The vault does not hold what its site says that it has sealed into it.
+    #[error(transparent)]
+    Departed(#[from] Departure),
+    /// A journal is of no site that the keyring knows: a later keyring issued its pack, or somebody made it up.
+    #[error("journal {journal} is of no site that this keyring knows")]
+    UnknownJournal {
+        /// The journal.
+        journal: JournalId,
+    },
+    /// No section opens with the keys that were given: nothing is known of what is inside.
+    #[error("none of {sections} sections opens with these keys")]
+    NothingOpens {
+        /// How many there are.
+        sections: usize,
+    },
     /// Something lies in the vault that does not belong there.
     #[error("{} does not belong into a vault", path.display())]
     Stranger {
@@ -96,6 +113,8 @@ pub enum Fault {
 pub enum Note {
     /// An ingest is running: the newest segments may come and go.
     BeingWritten,
+    /// The site's state knows nothing of this vault, so that nobody can say whether what was sealed last is there.
+    NoState,
     /// A run was interrupted; the next one settles it. Nothing committed is affected.
     Interrupted {
         /// Whose run.
@@ -130,6 +149,9 @@ impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BeingWritten => f.write_str("an ingest is writing into this vault now"),
+            Self::NoState => f.write_str(
+                "the site keeps no state of this vault: whether what it sealed last was cut off cannot be told",
+            ),
             Self::Interrupted { journal } => {
                 write!(f, "a run of the site with journal {journal} was interrupted; its next ingest goes on")
             }
@@ -165,6 +187,10 @@ pub struct CheckReport {
     pub expired: u64,
     /// Captures whose records were opened; 0 without keys.
     pub captures: u64,
+    /// Of these, such as could not be examined: they have no scene.
+    pub unreadable: u64,
+    /// Sections that were opened; 0 without keys.
+    pub opened: u64,
     /// Whatever is wrong, in the order of names.
     pub faults: Vec<Fault>,
     /// Whatever else is worth knowing.
@@ -182,6 +208,8 @@ impl CheckReport {
             journals: 0,
             expired: 0,
             captures: 0,
+            unreadable: 0,
+            opened: 0,
             faults: Vec::new(),
             notes: Vec::new(),
         }
@@ -212,6 +240,41 @@ pub fn check_deep(folder: &Path, trust: Trust, keys: &OpeningKeys) -> Result<Che
     examine(folder, trust, Some(keys))
 }
 
+/// Compares a vault with what its site has sealed into it, by the state that the site keeps beside its pack, and adds to `report`
+/// what does not fit. The site's journal is verified with its key.
+///
+/// # Errors
+///
+/// As [`check`].
+pub fn check_site(
+    folder: &Path,
+    pack: &SitePack,
+    state: &SiteState,
+    report: &mut CheckReport,
+) -> Result<(), OpenError> {
+    let vault = OpeningVault::open(folder, Trust::from(pack))?;
+    let (layout, id) = (Layout::new(folder), vault.card().vault);
+    if !state.knows(id) {
+        report.notes.push(Note::NoState);
+    }
+    let end = match claims::verify(&vault, &layout, pack.journal(), pack.journal_key(), state.mark(id)) {
+        Ok(end) => end,
+        Err(JournalError::Io(error)) if error.kind() == io::ErrorKind::NotFound => journal::End::none(),
+        Err(source) => {
+            let journal = pack.journal();
+            let named = |fault: &Fault| matches!(fault, Fault::Journal { journal: known, .. } if *known == journal);
+            if !report.faults.iter().any(named) {
+                report.faults.push(Fault::Journal { journal, source });
+            }
+            return Ok(());
+        }
+    };
+    let tombstones = vault.tombstones()?;
+    let is_there = |segment| layout.segment(segment).exists() || tombstones.removed.contains_key(&segment);
+    report.faults.extend(state.compare(id, &end, is_there).err().map(Fault::Departed));
+    Ok(())
+}
+
 fn examine(folder: &Path, trust: Trust, keys: Option<&OpeningKeys>) -> Result<CheckReport, OpenError> {
     let vault = OpeningVault::open(folder, trust)?;
     let layout = Layout::new(folder);
@@ -223,8 +286,8 @@ fn examine(folder: &Path, trust: Trust, keys: Option<&OpeningKeys>) -> Result<Ch
     if writer_active {
         report.notes.push(Note::BeingWritten);
     }
-    let committed = match vault.card().kind {
-        VaultKind::Site => Some(read_journals(&vault, &layout, &mut report)?),
+    let claims = match vault.card().kind {
+        VaultKind::Site => Some(read_journals(&vault, &layout, keys, &mut report)?),
         VaultKind::Export => None,
     };
     let present: HashSet<_> = segments.iter().copied().collect();
@@ -236,15 +299,10 @@ fn examine(folder: &Path, trust: Trust, keys: Option<&OpeningKeys>) -> Result<Ch
             false => report.expired += 1,
         }
     }
-    let named = committed.iter().flatten().filter(|(_, claim)| claim.certain).map(|(&segment, _)| segment);
-    // Looked for again: it may have come since the listing.
-    let mut missing: Vec<_> =
-        named.filter(|segment| !present.contains(segment) && !layout.segment(*segment).exists()).collect();
-    missing.retain(|segment| !tombstones.removed.contains_key(segment));
-    missing.sort_unstable();
-    report.faults.extend(missing.into_iter().map(|segment| Fault::Missing { segment }));
+    let missing = claims.iter().flat_map(|claims| claims.missing(&present, &layout, &tombstones));
+    report.faults.extend(missing.map(|segment| Fault::Missing { segment }));
     let findings: Vec<Findings> =
-        segments.par_iter().map(|&segment| examine_segment(&vault, segment, committed.as_ref(), keys)).collect();
+        segments.par_iter().map(|&segment| examine_segment(&vault, segment, claims.as_ref(), keys)).collect();
     let expired = |note| match note {
         Note::Unopened { segment, capability, key, .. } if tombstones.keys.contains_key(&key) => {
             Note::Expired { segment, capability }
@@ -255,53 +313,38 @@ fn examine(folder: &Path, trust: Trust, keys: Option<&OpeningKeys>) -> Result<Ch
         report.segments += 1;
         report.bytes += findings.bytes;
         report.captures += findings.captures;
+        report.unreadable += findings.unreadable;
+        report.opened += findings.opened;
         report.faults.extend(findings.faults);
         report.notes.extend(findings.notes.into_iter().map(expired));
+    }
+    let unopened = report.notes.iter().filter(|note| matches!(note, Note::Unopened { .. })).count();
+    if keys.is_some() && report.opened == 0 && unopened > 0 {
+        report.faults.push(Fault::NothingOpens { sections: unopened });
     }
     Ok(report)
 }
 
-/// What journals say of a segment.
-struct Claim {
-    trailer: [u8; TRAILER_LEN],
-    /// False for an intent that nothing followed: its segment may never have got its name.
-    certain: bool,
-}
-
+/// What the journals claim. With the keys of their sites every frame's MAC is verified: without them anybody can write a
+/// journal that holds together.
 fn read_journals(
     vault: &OpeningVault,
     layout: &Layout,
+    keys: Option<&OpeningKeys>,
     report: &mut CheckReport,
-) -> Result<HashMap<SegmentId, Claim>, OpenError> {
-    let mut claims = HashMap::new();
-    for name in names(&layout.journals())? {
-        let Some(id) = JournalId::parse(&name).filter(|id| id.to_string() == name) else { continue };
-        report.journals += 1;
-        let path = layout.journal(id);
-        let mut last_intent = None;
-        let read = files::open(&path).map_err(JournalError::from);
-        let end = read.and_then(|(file, len)| {
-            journal::read(BufReader::new(file), len, vault.card().vault, id, None, |frame| {
-                // Whatever follows an intent is written after the segment got its name, unless it says otherwise.
-                if let Some(before) = last_intent.take().filter(|_| frame.deed != Deed::Withdrawn) {
-                    let claim: Option<&mut Claim> = claims.get_mut(&before);
-                    claim.into_iter().for_each(|claim| claim.certain = true);
-                }
-                let claim = |certain| Claim { trailer: frame.trailer, certain };
-                match frame.deed {
-                    Deed::Intent => {
-                        last_intent = Some(frame.segment);
-                        claims.insert(frame.segment, claim(false));
-                    }
-                    Deed::Committed | Deed::Adopted => _ = claims.insert(frame.segment, claim(true)),
-                    Deed::Withdrawn => _ = claims.remove(&frame.segment),
-                }
-            })
-        });
-        match end {
-            Ok(end) if end.torn || end.pending.is_some() => report.notes.push(Note::Interrupted { journal: id }),
-            Ok(_) => {}
-            Err(source) => report.faults.push(Fault::Journal { journal: id, source }),
+) -> Result<Claims, OpenError> {
+    let mut claims = Claims::read(vault, layout)?;
+    report.journals = claims.journals.len() as u64;
+    report.notes.extend(claims.interrupted.drain(..).map(|journal| Note::Interrupted { journal }));
+    let faults = claims.faults.drain(..);
+    report.faults.extend(faults.map(|(journal, source)| Fault::Journal { journal, source }));
+    let Some(keys) = keys.filter(|keys| keys.has_journals()) else { return Ok(claims) };
+    for &journal in &claims.journals {
+        match keys.journal(journal).map(|key| claims::verify(vault, layout, journal, key, None)) {
+            None => report.faults.push(Fault::UnknownJournal { journal }),
+            Some(Err(source @ JournalError::Forged { .. })) => report.faults.push(Fault::Journal { journal, source }),
+            // What else is wrong with it was found without a key.
+            Some(_) => {}
         }
     }
     Ok(claims)
@@ -322,6 +365,8 @@ fn read_tombstones(vault: &OpeningVault, layout: &Layout, report: &mut CheckRepo
 struct Findings {
     bytes: u64,
     captures: u64,
+    unreadable: u64,
+    opened: u64,
     faults: Vec<Fault>,
     notes: Vec<Note>,
 }
@@ -329,11 +374,11 @@ struct Findings {
 fn examine_segment(
     vault: &OpeningVault,
     segment: SegmentId,
-    committed: Option<&HashMap<SegmentId, Claim>>,
+    claims: Option<&Claims>,
     keys: Option<&OpeningKeys>,
 ) -> Findings {
     let mut findings = Findings::default();
-    let claim = committed.map(|claims| claims.get(&segment));
+    let claim = claims.map(|claims| claims.segments.get(&segment));
     if matches!(claim, Some(None)) {
         findings.faults.push(Fault::Unjournalled { segment });
     }
@@ -393,6 +438,7 @@ impl Findings {
                     continue;
                 }
             };
+            self.opened += 1;
             has_catalogue |= capability == Capability::Catalogue;
             if capability == Capability::Identity {
                 scenes = Scenes::open(file, keys);
@@ -403,6 +449,7 @@ impl Findings {
                     Capability::Catalogue => match section.decode::<CatalogueRecord>(at, id) {
                         Ok(record) => {
                             self.captures += 1;
+                            self.unreadable += u64::from(record.status == Status::Unreadable);
                             catalogue.insert(id, record).is_some().then_some("two catalogue records")
                         }
                         Err(error) => {
@@ -500,7 +547,7 @@ fn find_strangers(layout: &Layout, kind: VaultKind, report: &mut CheckReport) ->
 }
 
 /// Sorted names; a folder that is not there has none.
-fn names(folder: &Path) -> Result<Vec<String>, OpenError> {
+pub(super) fn names(folder: &Path) -> Result<Vec<String>, OpenError> {
     let failed = |source| OpenError::Io { path: folder.to_owned(), source };
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,

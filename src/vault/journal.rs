@@ -122,6 +122,44 @@ pub(super) struct End {
     pub chain: [u8; HASH_LEN],
     /// The last intent, when nothing says what became of it.
     pub pending: Option<(SegmentId, [u8; TRAILER_LEN])>,
+    /// The chain's value at the length that was asked for, if a frame ends there.
+    pub marked: Option<[u8; HASH_LEN]>,
+    /// The segments that it names.
+    pub named: Named,
+}
+
+/// Segments that a journal names, but for those that never got their names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Named {
+    pub count: u64,
+    /// The newest of them; zeros when there is none.
+    pub newest: SegmentId,
+    before: SegmentId,
+}
+
+impl Named {
+    pub const NONE: Self = Self { count: 0, newest: SegmentId([0; 16]), before: SegmentId([0; 16]) };
+
+    pub fn note(&mut self, frame: &Frame) {
+        match frame.deed {
+            Deed::Intent | Deed::Adopted => {
+                *self = Self { count: self.count + 1, newest: frame.segment, before: self.newest };
+            }
+            Deed::Withdrawn => *self = Self { count: self.count.saturating_sub(1), newest: self.before, ..*self },
+            Deed::Committed => {}
+        }
+    }
+}
+
+impl End {
+    /// Of a journal that is not there.
+    pub fn none() -> Self {
+        Self::at(0, false, [0; HASH_LEN])
+    }
+
+    fn at(len: u64, torn: bool, chain: [u8; HASH_LEN]) -> Self {
+        Self { len, torn, chain, pending: None, marked: None, named: Named::NONE }
+    }
 }
 
 /// A new journal's header.
@@ -177,16 +215,18 @@ fn chained(chain: &[u8; HASH_LEN], frame: &[u8]) -> [u8; HASH_LEN] {
     *blake3::Hasher::new().update(chain).update(frame).finalize().as_bytes()
 }
 
-/// Reads a journal of `len` bytes, frame by frame. With the site's key every frame's MAC is verified too.
+/// Reads a journal of `len` bytes, frame by frame. With the site's key every frame's MAC is verified too. `mark` is a length at
+/// which the chain's value is asked for.
 pub(super) fn read(
     mut journal: impl Read,
     len: u64,
     vault: VaultId,
     id: JournalId,
     key: Option<&MacKey>,
+    mark: Option<u64>,
     mut visit: impl FnMut(Frame),
 ) -> Result<End, JournalError> {
-    let torn_header = End { len: 0, torn: len > 0, chain: [0; HASH_LEN], pending: None };
+    let torn_header = End::at(0, len > 0, [0; HASH_LEN]);
     if len < HEADER_LEN as u64 {
         return Ok(torn_header);
     }
@@ -197,7 +237,8 @@ pub(super) fn read(
     }
     check_header(&header, vault, id)?;
 
-    let mut end = End { len: HEADER_LEN as u64, torn: false, chain: first_chain(&header), pending: None };
+    let mut end = End::at(HEADER_LEN as u64, false, first_chain(&header));
+    end.marked = (mark == Some(end.len)).then_some(end.chain);
     let mut bytes = Vec::new();
     while end.len < len {
         let left = len - end.len;
@@ -215,6 +256,10 @@ pub(super) fn read(
                 end.pending = (frame.deed == Deed::Intent).then_some((frame.segment, frame.trailer));
                 end.chain = next;
                 end.len += bytes.len() as u64;
+                if mark == Some(end.len) {
+                    end.marked = Some(end.chain);
+                }
+                end.named.note(&frame);
                 visit(frame);
             }
             Next::Torn => {

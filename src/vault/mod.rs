@@ -15,8 +15,10 @@
 
 mod card;
 mod check;
+mod claims;
 mod expire;
 mod files;
+mod head;
 mod header;
 mod journal;
 mod layout;
@@ -37,8 +39,10 @@ mod trust;
 mod whole;
 
 pub use card::{Card, CardError, VaultKind};
-pub use check::{CheckReport, Fault, Note, check, check_deep};
+pub use check::{CheckReport, Fault, Note, check, check_deep, check_site};
+pub use claims::Gaps;
 pub use expire::{ExpireError, Expired, ExpiredVault, ExpiringVault, check_custodians, expire, would_expire};
+pub use head::{Departure, SiteState, StateError};
 pub use header::{Entry, Header, HeaderError};
 pub use journal::JournalError;
 pub(crate) use layout::Layout;

@@ -1,5 +1,6 @@
 //! The opening vault: the custodian's and the recipient's side. It reads and cannot write.
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use minicbor::Decode;
 use zeroize::Zeroizing;
 
 use super::card::{Card, CardError};
+use super::claims::Gaps;
 use super::header::{FIXED_LEN, Header, HeaderError, TRAILER_LEN};
 use super::layout::Layout;
 use super::record::{CatalogueRecord, IdentityRecord, SceneRecord};
@@ -144,6 +146,12 @@ pub enum OpenError {
     /// It is not on record that this is given out.
     #[error("nothing is given out without an entry: {0}")]
     Permit(#[from] PermitError),
+    /// Not a single catalogue opens: whatever is asked of this vault, these keys cannot answer.
+    #[error("none of the {closed} segments opens with these keys")]
+    NothingOpens {
+        /// How many there are.
+        closed: usize,
+    },
     /// No section that these keys open has such a record.
     #[error("no {capability} record {id} can be found with these keys")]
     NoRecord {
@@ -291,6 +299,59 @@ impl OpeningVault {
         ids.into_iter().enumerate().map(|(at, id)| section.decode(at, id)).collect()
     }
 
+    /// The catalogue records of a segment that can be read, and the first fault that kept others from it.
+    pub(super) fn readable_catalogue(
+        &self,
+        segment: SegmentId,
+        keys: &OpeningKeys,
+    ) -> Result<(Vec<CatalogueRecord>, Option<OpenError>), OpenError> {
+        let mut section = self.segment(segment)?.section(Capability::Catalogue, keys)?;
+        let ids: Vec<_> = section.reader.ids().collect();
+        let (mut records, mut fault) = (Vec::with_capacity(ids.len()), None);
+        for (at, id) in ids.into_iter().enumerate() {
+            match section.decode(at, id) {
+                Ok(record) => records.push(record),
+                Err(error) => fault = fault.or(Some(error)),
+            }
+        }
+        Ok((records, fault))
+    }
+
+    /// Which records of one capability a segment gives: each is read to its end and nothing is kept. False for such as are
+    /// damaged.
+    pub fn readable(
+        &self,
+        segment: SegmentId,
+        capability: Capability,
+        keys: &OpeningKeys,
+    ) -> Result<HashMap<CaptureId, bool>, OpenError> {
+        let mut section = self.segment(segment)?.section(capability, keys)?;
+        let ids: Vec<_> = section.reader.ids().collect();
+        let mut readable = |(at, id)| {
+            let read = match capability {
+                Capability::Catalogue => section.decode::<CatalogueRecord>(at, id).map(drop),
+                Capability::Scene => section.decode::<SceneRecord>(at, id).map(drop),
+                Capability::Identity => section.decode::<IdentityRecord>(at, id).map(drop),
+            };
+            (id, read.is_ok())
+        };
+        Ok(ids.into_iter().enumerate().map(&mut readable).collect())
+    }
+
+    /// What is missing from the vault, and journals that cannot be trusted. Segments are not opened.
+    ///
+    /// # Errors
+    ///
+    /// When the vault cannot be listed.
+    pub fn gaps(&self) -> Result<Gaps, OpenError> {
+        let segments = self.segments()?;
+        Ok(Gaps::of(self, &self.layout, &segments, &self.tombstones()?)?.0)
+    }
+
+    pub(super) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
     /// [`Self::scene_in`] for what has a permit of its own. Not for `cli`.
     pub(crate) fn read_scene(
         &self,
@@ -326,7 +387,7 @@ impl OpeningVault {
     ) -> Result<Option<Timestamp>, OpenError> {
         let tombstones = self.tombstones()?;
         for segment in self.segments()? {
-            let file = self.segment(segment)?;
+            let Ok(file) = self.segment(segment) else { continue };
             let destroyed = file.header.entry(capability).and_then(|entry| tombstones.keys.get(&entry.key));
             let Some(destroyed) = destroyed else { continue };
             // The part is gone; another one may still know the capture.
@@ -361,12 +422,18 @@ impl OpeningVault {
         capability: Capability,
         keys: &OpeningKeys,
     ) -> Result<T, OpenError> {
+        let mut damage = None;
         for segment in self.segments()? {
             match self.record_in(segment, id, capability, keys) {
+                Ok(found) => return Ok(found),
                 // Not here, or in what these keys do not open: it may be in another segment.
                 Err(OpenError::NoRecord { .. } | OpenError::NoSection { .. } | OpenError::NoKey { .. }) => {}
-                found => return found,
+                Err(error) => damage = damage.or(Some(error)),
             }
+        }
+        // It may be in what is damaged.
+        if let Some(error) = damage {
+            return Err(error);
         }
         Err(match self.expiry(id, capability, keys)? {
             Some(destroyed) => OpenError::Expired { id, capability, destroyed },

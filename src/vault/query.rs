@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 use rayon::prelude::*;
 
+use super::claims::Gaps;
 use super::opening::{OpenError, OpeningVault};
 use super::record::CatalogueRecord;
 use crate::audit::PermittedKeys;
@@ -61,6 +62,8 @@ pub struct Found {
     pub closed: HashSet<SegmentId>,
     /// Segments whose catalogue has expired; most of them are removed.
     pub expired: HashSet<SegmentId>,
+    /// What is missing or damaged: captures in it may match as well.
+    pub gaps: Gaps,
 }
 
 impl Found {
@@ -111,29 +114,41 @@ impl Query {
     ///
     /// # Errors
     ///
-    /// When a segment is damaged: what is missing from an answer must not look like an answer.
+    /// When the vault cannot be listed, and when no catalogue in it opens though some have not expired: that is no answer.
+    /// What is missing or damaged is in the answer by name.
     pub fn run(&self, vault: &OpeningVault, keys: &OpeningKeys) -> Result<Found, OpenError> {
         let segments = vault.segments()?;
         let by_segment: Vec<_> = segments
             .par_iter()
-            .map(|&segment| match vault.read_catalogue(segment, keys) {
-                Ok(records) => {
-                    let hits = records.into_iter().filter_map(|record| self.hit(segment, record));
-                    Ok((segment, Ok(hits.collect::<Vec<_>>())))
-                }
-                Err(OpenError::NoKey { key, .. }) => Ok((segment, Err(key))),
-                Err(error) => Err(error),
+            .map(|&segment| {
+                let read = vault.readable_catalogue(segment, keys);
+                let hits = |records: Vec<_>| records.into_iter().filter_map(|record| self.hit(segment, record));
+                (segment, read.map(|(records, fault)| (hits(records).collect::<Vec<_>>(), fault)))
             })
-            .collect::<Result<_, _>>()?;
+            .collect();
+        // After the segments: one that was removed meanwhile had its tombstone before.
         let tombstones = vault.tombstones()?;
         let expired = tombstones.buried.keys().copied().collect();
-        let mut found = Found { hits: Vec::new(), vault: vault.card().vault, closed: HashSet::new(), expired };
-        for (segment, hits) in by_segment {
-            match hits {
-                Ok(hits) => found.hits.extend(hits),
-                Err(key) if tombstones.keys.contains_key(&key) => _ = found.expired.insert(segment),
-                Err(_) => _ = found.closed.insert(segment),
+        let (gaps, claims) = Gaps::of(vault, vault.layout(), &segments, &tombstones)?;
+        let mut found = Found { hits: Vec::new(), vault: vault.card().vault, closed: HashSet::new(), expired, gaps };
+        let mut opened = 0;
+        for (segment, read) in by_segment {
+            match read {
+                Ok((hits, fault)) => {
+                    opened += 1;
+                    found.hits.extend(hits);
+                    fault.into_iter().for_each(|fault| found.gaps.add(segment, fault, &claims));
+                }
+                Err(_) if tombstones.removed.contains_key(&segment) => {}
+                Err(OpenError::NoKey { key, .. }) if tombstones.keys.contains_key(&key) || keys.is_destroyed(key) => {
+                    found.expired.insert(segment);
+                }
+                Err(OpenError::NoKey { .. }) => _ = found.closed.insert(segment),
+                Err(error) => found.gaps.add(segment, error, &claims),
             }
+        }
+        if opened == 0 && !found.closed.is_empty() {
+            return Err(OpenError::NothingOpens { closed: found.closed.len() });
         }
         // Stable: equal times keep the order of sealing.
         found.hits.sort_by_key(|hit| hit.record.captured_at);

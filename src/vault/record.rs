@@ -54,6 +54,25 @@ pub struct CatalogueRecord {
     /// What was found and blanked.
     #[n(10)]
     pub regions: Vec<RegionRecord>,
+    /// The site whose pack sealed it, which a table of captures cannot change. Absent from the first vaults' records, and from
+    /// copies that do not hold everything.
+    #[n(11)]
+    pub sealed_by: Option<String>,
+    /// The first 16 bytes of the original's BLAKE3: by it a file that leaked is recognised. Absent from the first vaults'
+    /// records and from copies.
+    #[n(12)]
+    pub original: Option<FileDigest>,
+    /// The first 16 bytes of the scene's BLAKE3, likewise; absent also where there is no scene.
+    #[n(13)]
+    pub scene: Option<FileDigest>,
+}
+
+/// What a catalogue keeps of a file's BLAKE3.
+pub type FileDigest = minicbor::bytes::ByteArray<16>;
+
+/// The first 16 bytes of a file's BLAKE3.
+pub fn file_digest(blake3: &[u8; 32]) -> FileDigest {
+    FileDigest::from(*blake3.first_chunk::<16>().expect("16 of 32 bytes"))
 }
 
 /// One region: where it is and under which pseudonyms it can be found.

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use super::card::Card;
 use super::files::{Files, failed, names, trailer_of};
-use super::journal::{self, Deed, Frame, MacKey};
+use super::head::{Head, SiteState};
+use super::journal::{self, Deed, Frame, MacKey, Named};
 use super::sealing::{Damage, SealError};
 use super::sieve::{Holder, Sieve};
 use super::store::StoreFile;
@@ -23,20 +24,22 @@ impl Files {
         card: &Card,
         pack: &SitePack,
         adopt: bool,
+        state: Option<&SiteState>,
     ) -> Result<(Sieve, JournalWriter, Vec<Damage>), SealError> {
         let mut unnamed: std::collections::HashSet<SegmentId> =
             names(&self.layout.segments())?.iter().filter_map(|name| SegmentId::parse(name)).collect();
         let present = unnamed.clone();
         for name in names(&self.layout.journals())? {
             let Some(id) = JournalId::parse(&name).filter(|&id| id != pack.journal()) else { continue };
-            self.read_journal(card.vault, id, None, |frame| _ = unnamed.remove(&frame.segment))?;
+            self.read_journal(card.vault, id, None, None, |frame| _ = unnamed.remove(&frame.segment))?;
         }
         // Without them, at worst what has expired counts as missing.
         let tombstones = Tombstones::read(&self.layout, card).unwrap_or_default();
         let sieve = Sieve::new(pack.journal_key(), self.layout.clone());
         let key = MacKey::new(pack.journal_key());
         let mut damages = BTreeMap::new();
-        let end = self.read_journal(card.vault, pack.journal(), Some(&key), |frame| {
+        let mark = state.and_then(|state| state.mark(card.vault));
+        let end = self.read_journal(card.vault, pack.journal(), Some(&key), mark, |frame| {
             let Frame { deed, segment, trailer, digests } = frame;
             unnamed.remove(&segment);
             match deed {
@@ -69,6 +72,10 @@ impl Files {
                 Deed::Committed | Deed::Adopted => {}
             }
         })?;
+        if let Some(state) = state.filter(|_| !adopt) {
+            let is_there = |segment| present.contains(&segment) || tombstones.removed.contains_key(&segment);
+            state.compare(card.vault, &end, is_there)?;
+        }
         if let Some(&example) = unnamed.iter().min().filter(|_| !adopt) {
             return Err(SealError::Unjournalled { count: unnamed.len(), example });
         }
@@ -96,6 +103,7 @@ impl Files {
         vault: VaultId,
         journal: JournalId,
         key: Option<&MacKey>,
+        mark: Option<u64>,
         visit: impl FnMut(Frame),
     ) -> Result<journal::End, SealError> {
         let unusable = |source| SealError::Journal { journal, source };
@@ -108,7 +116,7 @@ impl Files {
             Some(file) => Box::new(BufReader::with_capacity(1 << 16, file)),
             None => Box::new(io::empty()),
         };
-        journal::read(reader, len, vault, journal, key, visit).map_err(unusable)
+        journal::read(reader, len, vault, journal, key, mark, visit).map_err(unusable)
     }
 }
 
@@ -116,7 +124,9 @@ impl Files {
 pub(super) struct JournalWriter {
     path: PathBuf,
     file: Box<dyn StoreFile>,
+    len: u64,
     chain: [u8; 32],
+    named: Named,
     key: MacKey,
 }
 
@@ -137,20 +147,30 @@ impl JournalWriter {
             files.store.rename(&staged, &path).map_err(failed("create", &path))?;
             files.sync_folder(&files.layout.journals())?;
             let file = files.store.append(&path).map_err(failed("write", &path))?;
-            return Ok(Self { path, file, chain: journal::first_chain(&header), key });
+            let (len, chain) = (header.len() as u64, journal::first_chain(&header));
+            return Ok(Self { path, file, len, chain, named: Named::NONE, key });
         }
         let mut file = files.store.append(&path).map_err(failed("write", &path))?;
         if end.torn {
             file.truncate(end.len).and_then(|()| file.sync()).map_err(failed("write", &path))?;
         }
-        Ok(Self { path, file, chain: end.chain, key })
+        let journal::End { len, chain, named, .. } = *end;
+        Ok(Self { path, file, len, chain, named, key })
     }
 
     pub fn append(&mut self, frame: &Frame) -> Result<(), SealError> {
         let (bytes, next) = frame.to_bytes(&self.chain, &self.key);
         self.file.write_all(&bytes).map_err(failed("write", &self.path))?;
+        self.len += bytes.len() as u64;
         self.chain = next;
+        self.named.note(frame);
         Ok(())
+    }
+
+    /// Where it has come to. What was appended is durable after [`Self::sync`].
+    pub fn head(&self) -> Head {
+        let Self { len, chain, named, .. } = *self;
+        Head { len, chain, segments: named.count, newest: named.newest }
     }
 
     pub fn sync(&mut self) -> Result<(), SealError> {

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use super::card::CardError;
 use super::files::{Files, Traces};
+use super::head::{Departure, SiteState, StateError};
 use super::journal::{self, Deed, Frame, JournalError, MAX_CAPTURES};
 use super::layout::Layout;
 use super::lock::Lock;
@@ -45,6 +46,9 @@ pub struct SealingOptions {
     pub adopt_unjournalled: bool,
     /// Make the vault when there is none.
     pub make: bool,
+    /// Where the site keeps how far it has sealed into which vault: a vault that does not hold all of it is refused, unless
+    /// [`Self::adopt_unjournalled`]. `None` keeps nothing.
+    pub state: Option<PathBuf>,
 }
 
 impl Default for SealingOptions {
@@ -55,6 +59,7 @@ impl Default for SealingOptions {
             allow_duplicates: false,
             adopt_unjournalled: false,
             make: true,
+            state: None,
         }
     }
 }
@@ -134,6 +139,12 @@ pub enum SealError {
         /// For what.
         capability: Capability,
     },
+    /// The vault does not hold what this site has sealed into it.
+    #[error(transparent)]
+    Departed(#[from] Departure),
+    /// What this site has sealed cannot be looked up or kept.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// A file or folder cannot be written. The vault stays valid.
     #[error("cannot {deed} {}: {source}", path.display())]
     Store {
@@ -187,6 +198,9 @@ pub struct SealingVault {
     vault: VaultId,
     schedule: Arc<Schedule>,
     journal: JournalWriter,
+    state: Option<SiteState>,
+    /// Whether the state begins with a vault that holds something already.
+    unknown: bool,
     sieve: Sieve,
     damages: Vec<Damage>,
     options: SealingOptions,
@@ -222,9 +236,10 @@ impl SealingVault {
     ) -> Result<Self, SealError> {
         let files = Files { store, layout: Layout::new(folder) };
         pack.check_usable(files.store.now())?;
+        let mut state = options.state.as_deref().map(|path| SiteState::read(path, pack)).transpose()?;
         let mut traces = Traces::default();
         let entered = files.enter(pack, options.make, &mut traces).and_then(|(lock, card, made)| {
-            let (sieve, journal, damages) = files.recover(&card, pack, options.adopt_unjournalled)?;
+            let (sieve, journal, damages) = files.recover(&card, pack, options.adopt_unjournalled, state.as_ref())?;
             Ok((lock, card, made, sieve, journal, damages))
         });
         let (mut lock, card, made, sieve, journal, damages) = match entered {
@@ -234,6 +249,10 @@ impl SealingVault {
                 return Err(error);
             }
         };
+        let unknown = state.as_ref().is_some_and(|state| !state.knows(card.vault)) && journal.head().segments > 0;
+        if let Some(state) = &mut state {
+            state.keep(card.vault, journal.head()).inspect_err(|_| traces.remove())?;
+        }
         lock.keep();
         Ok(Self {
             files,
@@ -242,6 +261,8 @@ impl SealingVault {
             vault: card.vault,
             schedule: Arc::clone(pack.schedule()),
             journal,
+            state,
+            unknown,
             sieve,
             damages,
             options,
@@ -254,6 +275,12 @@ impl SealingVault {
     /// Whether this run has made it.
     pub fn is_new(&self) -> bool {
         self.made
+    }
+
+    /// Whether the vault holds captures of this site of which its state knew nothing: it was lost, or is kept from now on. What
+    /// was cut off before cannot be told.
+    pub fn is_unknown_to_site(&self) -> bool {
+        self.unknown
     }
 
     /// Which vault it is.
@@ -325,7 +352,13 @@ impl SealingVault {
     pub fn finish(mut self) -> Result<SealTotals, SealError> {
         self.commit()?;
         self.journal.sync()?;
+        self.keep_head()?;
         Ok(self.totals)
+    }
+
+    fn keep_head(&mut self) -> Result<(), SealError> {
+        let head = self.journal.head();
+        self.state.as_mut().map_or(Ok(()), |state| Ok(state.keep(self.vault, head)?))
     }
 
     /// What this run has committed so far.
@@ -378,6 +411,8 @@ impl SealingVault {
         self.journal.append(&intent)?;
         self.journal.sync()?;
         self.files.name_segment(id)?;
+        // Now that it has its name, and not before: the state is never ahead of the vault.
+        self.keep_head()?;
         // From here on it is durable, whatever becomes of the note that says so.
         self.sieve.settle(Holder::fresh(id, trailer), &digests);
         self.totals.segments += 1;

@@ -105,6 +105,9 @@ impl Itinerary {
                 height: 720,
                 epoch: keys.epoch(),
                 regions,
+                sealed_by: None,
+                original: None,
+                scene: None,
             },
             scene: Some(SceneRecord { id, media_type: "image/jpeg".to_owned(), file: original.clone() }),
             identity: IdentityRecord {

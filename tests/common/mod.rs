@@ -106,6 +106,9 @@ pub fn capture(number: u64, class: Option<&str>) -> CaptureRecord {
                 pseudonyms: vec![PseudonymRecord { value: [number as u8; 16], probability: 91 }],
                 blank: Some([0, 16, 320, 96]),
             }],
+            sealed_by: Some("North Bridge".to_owned()),
+            original: None,
+            scene: None,
         },
         scene: readable.then(|| SceneRecord {
             id,

@@ -521,8 +521,9 @@ def shown(catalogue):
         }
         for region in catalogue[10]
     ]
-    names = {1: "status", 2: "captured_at", 3: "site", 4: "lane", 5: "direction", 6: "class", 7: "width", 8: "height", 9: "epoch"}
-    return {name: catalogue.get(number) for number, name in names.items()} | {"regions": regions}
+    names = {1: "status", 2: "captured_at", 3: "site", 4: "lane", 5: "direction", 6: "class", 7: "width", 8: "height", 9: "epoch", 11: "sealed_by"}
+    digests = {name: catalogue[number].hex() if catalogue.get(number) else None for number, name in {12: "original", 13: "scene"}.items()}
+    return {name: catalogue.get(number) for number, name in names.items()} | {"regions": regions} | digests
 
 
 def digest(data):

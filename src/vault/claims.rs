@@ -1,0 +1,158 @@
+//! What a vault's journals say should be there, and what of it is not.
+//!
+//! Owns how journals are turned into claims, for whoever checks a vault and for whoever answers from it: both then say the same.
+
+use std::collections::{HashMap, HashSet};
+use std::io::BufReader;
+
+use super::card::VaultKind;
+use super::check::{Fault, names};
+use super::header::TRAILER_LEN;
+use super::journal::{self, Deed, JournalError, MacKey};
+use super::layout::Layout;
+use super::opening::{OpenError, OpeningVault};
+use super::tombstone::Tombstones;
+use crate::custody::JournalKey;
+use crate::files;
+use crate::seal::{JournalId, SegmentId};
+
+/// What journals say of a segment.
+pub(super) struct Claim {
+    pub trailer: [u8; TRAILER_LEN],
+    /// False for an intent that nothing followed: its segment may never have got its name.
+    certain: bool,
+}
+
+/// What all journals of a vault say.
+#[derive(Default)]
+pub(super) struct Claims {
+    pub segments: HashMap<SegmentId, Claim>,
+    /// All that were read.
+    pub journals: Vec<JournalId>,
+    /// Those whose last run was interrupted.
+    pub interrupted: Vec<JournalId>,
+    /// Those that cannot be trusted.
+    pub faults: Vec<(JournalId, JournalError)>,
+}
+
+impl Claims {
+    pub fn read(vault: &OpeningVault, layout: &Layout) -> Result<Self, OpenError> {
+        let mut claims = Self::default();
+        for name in names(&layout.journals())? {
+            let Some(id) = JournalId::parse(&name).filter(|id| id.to_string() == name) else { continue };
+            claims.journals.push(id);
+            match claims.add(vault, layout, id) {
+                Ok(end) if end.torn || end.pending.is_some() => claims.interrupted.push(id),
+                Ok(_) => {}
+                Err(source) => claims.faults.push((id, source)),
+            }
+        }
+        Ok(claims)
+    }
+
+    fn add(&mut self, vault: &OpeningVault, layout: &Layout, id: JournalId) -> Result<journal::End, JournalError> {
+        let (file, len) = files::open(&layout.journal(id))?;
+        let mut last_intent = None;
+        journal::read(BufReader::new(file), len, vault.card().vault, id, None, None, |frame| {
+            // Whatever follows an intent is written after the segment got its name, unless it says otherwise.
+            if let Some(before) = last_intent.take().filter(|_| frame.deed != Deed::Withdrawn) {
+                let claim: Option<&mut Claim> = self.segments.get_mut(&before);
+                claim.into_iter().for_each(|claim| claim.certain = true);
+            }
+            let claim = |certain| Claim { trailer: frame.trailer, certain };
+            match frame.deed {
+                Deed::Intent => {
+                    last_intent = Some(frame.segment);
+                    self.segments.insert(frame.segment, claim(false));
+                }
+                Deed::Committed | Deed::Adopted => _ = self.segments.insert(frame.segment, claim(true)),
+                Deed::Withdrawn => _ = self.segments.remove(&frame.segment),
+            }
+        })
+    }
+
+    /// Segments that were committed, are not among `present`, and were not removed by their custodian's word; sorted.
+    pub fn missing(&self, present: &HashSet<SegmentId>, layout: &Layout, tombstones: &Tombstones) -> Vec<SegmentId> {
+        let certain = self.segments.iter().filter(|(_, claim)| claim.certain).map(|(&segment, _)| segment);
+        let gone = |segment: &SegmentId| {
+            // Looked for again: it may have come since the listing.
+            !present.contains(segment)
+                && !tombstones.removed.contains_key(segment)
+                && !layout.segment(*segment).exists()
+        };
+        let mut missing: Vec<_> = certain.filter(gone).collect();
+        missing.sort_unstable();
+        missing
+    }
+}
+
+/// Reads a journal with its site's key.
+pub(super) fn verify(
+    vault: &OpeningVault,
+    layout: &Layout,
+    id: JournalId,
+    key: &JournalKey,
+    mark: Option<u64>,
+) -> Result<journal::End, JournalError> {
+    let (file, len) = files::open(&layout.journal(id))?;
+    journal::read(BufReader::new(file), len, vault.card().vault, id, Some(&MacKey::new(key)), mark, |_| {})
+}
+
+/// What an answer from a vault lacks: an answer that has gaps is not the whole one.
+#[derive(Debug, Default)]
+pub struct Gaps {
+    /// Segments that a journal names and that are not there, and files of other vaults.
+    pub missing: Vec<Fault>,
+    /// What is there and damaged, or cannot be read.
+    pub damaged: Vec<Fault>,
+}
+
+impl Gaps {
+    /// What is missing from a vault of which these segments were listed; damage is added by whoever meets it. An export has no
+    /// journals: its manifest says what belongs to it.
+    pub(super) fn of(
+        vault: &OpeningVault,
+        layout: &Layout,
+        listed: &[SegmentId],
+        tombstones: &Tombstones,
+    ) -> Result<(Self, Claims), OpenError> {
+        if vault.card().kind == VaultKind::Export {
+            return Ok((Self::default(), Claims::default()));
+        }
+        let mut claims = Claims::read(vault, layout)?;
+        let present: HashSet<_> = listed.iter().copied().collect();
+        let missing = claims.missing(&present, layout, tombstones);
+        let mut gaps = Self::default();
+        gaps.missing.extend(missing.into_iter().map(|segment| Fault::Missing { segment }));
+        let faults = claims.faults.drain(..);
+        gaps.damaged.extend(faults.map(|(journal, source)| Fault::Journal { journal, source }));
+        // Without its journal nobody can say what else is missing.
+        let unnamed = listed.iter().filter(|segment| !claims.segments.contains_key(segment));
+        gaps.missing.extend(unnamed.map(|&segment| Fault::Unjournalled { segment }));
+        Ok((gaps, claims))
+    }
+
+    /// Adds a segment that gave less than all it holds.
+    pub(super) fn add(&mut self, segment: SegmentId, error: OpenError, claims: &Claims) {
+        // A file of another vault under a name that no journal claims takes nothing away.
+        let stranger = matches!(error, OpenError::ForeignSegment { .. } | OpenError::Misnamed { .. })
+            && !claims.segments.contains_key(&segment);
+        self.missing.retain(|fault| !matches!(fault, Fault::Unjournalled { segment: named } if *named == segment));
+        if stranger { &mut self.missing } else { &mut self.damaged }.push(Fault::Segment(error));
+    }
+
+    /// Adds what did not open on the way to an answer.
+    pub fn add_damage(&mut self, error: OpenError) {
+        self.damaged.push(Fault::Segment(error));
+    }
+
+    /// Whether nothing is missing and nothing is damaged.
+    pub fn is_empty(&self) -> bool {
+        self.missing.is_empty() && self.damaged.is_empty()
+    }
+
+    /// Each by name: what is missing, then what is damaged.
+    pub fn faults(&self) -> impl Iterator<Item = &Fault> {
+        self.missing.iter().chain(&self.damaged)
+    }
+}
