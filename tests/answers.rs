@@ -525,3 +525,31 @@ fn no_keyring_is_made_in_a_vault_or_beside_another_log() {
     place.run(&["custody", "init", "--custody", "other"]).failed(2, "audit log", "another folder");
     assert_eq!(names("other"), before);
 }
+
+#[test]
+fn what_could_not_be_examined_is_counted_by_check_and_named_again() {
+    let site = Site::new();
+    site.put("letter.jpg", b"Dear traveller, this is a text file.");
+    site.put("whole.jpg", &photo(0));
+    for run in 0..2 {
+        let ended = site.ingest(&[]);
+        assert_eq!(ended.code, Some(1), "{run}: {ended:?}");
+        assert!(ended.stderr.contains("letter.jpg"), "{run}: {ended:?}");
+    }
+    let keys = site.custodian.keyring.checking_keys();
+    let report = check_deep(&site.custodian.vault(), Trust::Nobody, &keys).expect("checked");
+    assert_eq!((report.captures, report.unreadable), (2, 1), "{report:?}");
+}
+
+/// A Mac writes one beside each photograph where the file system keeps no attributes.
+#[test]
+fn what_a_mac_keeps_beside_a_photograph_is_told_from_it() {
+    let site = Site::new();
+    site.put("a.jpg", &photo(0));
+    site.put("._a.jpg", &[b"\0\x05\x16\x07\0\x02\0\0Mac OS X".as_slice(), &[0; 4000]].concat());
+    site.put("._b.jpg", &photo(1));
+    let run = site.ingest(&[]);
+    assert_eq!((run.code, run.number("sealed"), run.number("unreadable")), (Some(0), 2, 0), "{run:?}");
+    assert!(run.stderr.contains("._a.jpg") && run.stderr.contains("Mac"), "{run:?}");
+    assert_eq!(site.names(), ["._b.jpg", "a.jpg"]);
+}

@@ -39,6 +39,9 @@ pub enum SourceFault {
     /// A FIFO, a socket or a device that is named like an image.
     #[error("not a regular file: not opened")]
     NotAFile,
+    /// What a Mac keeps beside a photograph and names like it: attributes, and no picture.
+    #[error("what a Mac keeps beside a photograph of that name (AppleDouble), and no photograph")]
+    AppleDouble,
     /// Moving pictures, which are not treated: the file stays where it is, unsealed.
     #[error("a video ({0}): videos are not treated, it stays as it is")]
     Video(&'static str),
@@ -53,7 +56,7 @@ pub enum SourceFault {
 impl SourceFault {
     /// Whether something may have been passed over that shows somebody. A loop or a FIFO holds nothing that could be lost.
     pub fn is_loss(&self) -> bool {
-        !matches!(self, Self::Loop | Self::NotAFile)
+        !matches!(self, Self::Loop | Self::NotAFile | Self::AppleDouble)
     }
 }
 
@@ -178,6 +181,10 @@ impl Source {
                     Err(error) => return Some(Found::Fault(entry.into_path(), SourceFault::Io(error))),
                 }
             }
+            if named && is_apple_double(entry.path()) {
+                self.ignored += 1;
+                return Some(Found::Fault(entry.into_path(), SourceFault::AppleDouble));
+            }
             let length = match entry.metadata() {
                 Ok(metadata) => metadata.len(),
                 Err(error) => {
@@ -203,6 +210,12 @@ fn is_named_like_an_image(path: &Path) -> bool {
 
 fn kind_of(path: &Path) -> io::Result<Kind> {
     Ok(Kind::sniff(&files::begin(path, Kind::SNIFFED_BYTES as u64)?))
+}
+
+/// Whether a file that is named like an image is what a Mac keeps beside one: by its name, and by what it holds.
+fn is_apple_double(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"._"))
+        && files::begin(path, 4).is_ok_and(|head| head == *b"\0\x05\x16\x07")
 }
 
 /// Whether a file of this name is what a system keeps of a folder.
