@@ -17,10 +17,10 @@ use std::sync::atomic::AtomicBool;
 
 use clap::Parser;
 use safelight::capture::{PlateText, Region, RegionKind};
-use safelight::frame::LumaSource;
+use safelight::frame::Frame;
 use safelight::geometry::Rect;
 use safelight::pipeline::{Examined, Look, Options, Source, SourceImage, Stages, TrainedEyes, inspect};
-use safelight::vision::{NetFiles, Nets, PlateRegion};
+use safelight::vision::{Found, NetFiles, Nets, PlateRegion};
 use serde::Deserialize;
 
 #[derive(Parser)]
@@ -237,17 +237,13 @@ struct Clocked<'c> {
 }
 
 impl Look for Clocked<'_> {
-    fn look(&mut self, image: &dyn LumaSource, stages: &mut Stages) -> Vec<Region> {
+    fn look(&mut self, frame: &Frame, stages: &mut Stages) -> Vec<Found> {
         let before = *stages;
-        let found = self.eyes.look(image, stages);
+        let found = self.eyes.look(frame, stages);
         let mut spent = self.spent.lock().expect("one thread");
         spent.detect += stages.detect - before.detect;
         spent.read_plates += stages.read_plates - before.read_plates;
         found
-    }
-
-    fn cover(&self, region: &Region) -> Rect {
-        self.eyes.cover(region)
     }
 }
 

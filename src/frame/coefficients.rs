@@ -6,9 +6,9 @@ use crate::jpeg::{Coded, Jpeg, JpegError, Limits, Reduction, Sequential};
 
 pub(super) use crate::jpeg::Header;
 
-/// Longest side of what is decoded along with the index. The eyes halve a picture until it is no longer, so this is what
-/// they ask for first; should other eyes ask for more, it is decoded for them then.
-const FIRST_LOOK: u32 = 1024;
+/// Pictures with a long side from here on are decoded at half their size along with the index. It is what the eyes ask for
+/// first; should other eyes ask for more, it is decoded for them then.
+const HALVED_FROM: u32 = 1280;
 
 /// How many pixels there may be is checked with all other formats'.
 const LIMITS: Limits = Limits { max_pixels: u64::MAX, max_bytes: 256 << 20 };
@@ -24,10 +24,7 @@ pub(super) fn header(file: &[u8]) -> Result<Option<Header>, DecodeError> {
 }
 
 fn reduction(size: Size) -> Reduction {
-    let long = size.width.max(size.height);
-    let reductions = [Reduction::Full, Reduction::Half, Reduction::Quarter];
-    let fits = |reduction: &Reduction| long.div_ceil(reduction.denominator()) <= FIRST_LOOK;
-    reductions.into_iter().find(fits).unwrap_or(Reduction::Eighth)
+    if size.width.max(size.height) < HALVED_FROM { Reduction::Full } else { Reduction::Half }
 }
 
 /// Most bytes that decoding and looking hold at once: the coefficients' bits, their index, and two planes of luma.

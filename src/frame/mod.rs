@@ -17,17 +17,20 @@ use crate::geometry::{PixelRect, Size};
 use crate::jpeg::{Jpeg, JpegError};
 
 mod coefficients;
+mod deep;
 mod format;
 mod jpeg;
 mod luma;
 mod picture;
 mod raster;
 mod tiff;
+mod told;
 mod upright;
 
 pub use format::{Format, Kind};
 pub(crate) use jpeg::JpegCoding;
 pub(crate) use picture::{Picture, Pixels};
+pub use told::Told;
 pub use upright::{Orientation, Upright};
 
 /// 8-bit luma, rows top down without gaps.
@@ -89,8 +92,8 @@ impl Default for Limits {
         Self {
             // The largest cameras in the field make 150 megapixels; a "bomb" claims thousands.
             max_pixels: 200_000_000,
-            // 108 megapixels in 16-bit colour, the costliest picture that sites are known to send, need 972 MB.
-            max_decoded_bytes: 1 << 30,
+            // 108 megapixels in 16-bit colour, the costliest picture that sites are known to send, need 1,080 MB.
+            max_decoded_bytes: 1_100_000_000,
         }
     }
 }
@@ -293,7 +296,8 @@ impl Header {
                 (orientation, Content::Pixels(Box::new(picture)))
             }
         };
-        Ok(Frame { size, format, orientation, content })
+        let told = Told::by(file, format, orientation);
+        Ok(Frame { size, format, told, content })
     }
 }
 
@@ -301,7 +305,7 @@ impl Header {
 pub struct Frame {
     size: Size,
     format: Format,
-    orientation: Orientation,
+    told: Told,
     content: Content,
 }
 
@@ -331,7 +335,12 @@ impl Frame {
 
     /// Which way up the camera was held. Boxes and pixels are those of the *stored* image all the same.
     pub fn orientation(&self) -> Orientation {
-        self.orientation
+        self.told.orientation()
+    }
+
+    /// Everything that the file says of how it is to be seen.
+    pub fn told(&self) -> &Told {
+        &self.told
     }
 
     /// How the image is held.

@@ -30,11 +30,17 @@ pub(crate) struct Picture {
     /// Pixels across and down whose samples are their own: what a unit shows does not depend on its neighbours.
     pub(crate) unit: (u32, u32),
     pub(crate) pixels: Pixels,
+    /// What the eyes see where that is something else: the luma of a picture that uses a small part of its range.
+    pub(crate) seen: Option<Pixels>,
     /// How it was coded where it was a JPEG, so that its scene can be coded alike.
     pub(crate) coding: Option<JpegCoding>,
 }
 
 impl Picture {
+    fn looked_at(&self) -> &Pixels {
+        self.seen.as_ref().unwrap_or(&self.pixels)
+    }
+
     /// In colour, for showing.
     pub(crate) fn into_rgb(self) -> RgbImage {
         let Size { width, height } = self.size;
@@ -75,10 +81,10 @@ impl LumaSource for Picture {
     }
 
     fn reduced(&self, denominator: u32) -> Cow<'_, GrayPlane> {
-        Cow::Owned(luma::reduced(&self.pixels, self.size, denominator))
+        Cow::Owned(luma::reduced(self.looked_at(), self.size, denominator))
     }
 
     fn crop(&self, area: PixelRect) -> GrayPlane {
-        luma::crop(&self.pixels, self.size, area)
+        luma::crop(self.looked_at(), self.size, area)
     }
 }

@@ -8,7 +8,7 @@ use image::error::{DecodingError, ImageFormatHint};
 use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageResult};
 use image_webp::{UpsamplingMethod, WebPDecoder};
 
-use super::{DecodeError, Format, Limits, Orientation, Picture, Pixels, tiff};
+use super::{DecodeError, Format, Limits, Orientation, Picture, Pixels, deep, tiff};
 use crate::geometry::Size;
 
 /// Size, and most bytes held while decoding, as the header claims them.
@@ -29,6 +29,9 @@ pub(super) fn claims(file: &[u8], format: Format, limits: &Limits) -> Result<(Si
         _ if color.has_color() => 3,
         _ => 1,
     };
+    // And what the eyes see of it, where its range is stretched for them.
+    let converted =
+        converted + u64::from(color.bytes_per_pixel() > 4 || color == ColorType::L16 || color == ColorType::La16);
     // The file is copied where its picture's page is not the first.
     let copied = if format == Format::Tiff && !tiff::picture(file)?.is_first(file) { file.len() as u64 } else { 0 };
     Ok((size, size.pixels().saturating_mul(u64::from(color.bytes_per_pixel()) + converted).saturating_add(copied)))
@@ -41,6 +44,7 @@ pub(super) fn decode(file: &[u8], format: Format, limits: &Limits) -> Result<(Or
     let orientation = decoder.orientation().map_or(Orientation::Upright, Orientation::from);
     let picture = DynamicImage::from_decoder(decoder).map_err(refused)?;
     let size = Size::new(picture.width(), picture.height());
+    let seen = deep::stretched(&picture).map(Pixels::Gray);
     let pixels = match picture {
         DynamicImage::ImageLuma8(gray) => Pixels::Gray(gray.into_raw()),
         DynamicImage::ImageRgb8(rgb) => Pixels::Rgb(rgb.into_raw()),
@@ -64,7 +68,7 @@ pub(super) fn decode(file: &[u8], format: Format, limits: &Limits) -> Result<(Or
     };
     // Lossy WebP has colours for two by two pixels.
     let unit = if format == Format::WebP { (2, 2) } else { (1, 1) };
-    Ok((orientation, Picture { size, unit, pixels, coding: None }))
+    Ok((orientation, Picture { size, unit, pixels, seen, coding: None }))
 }
 
 /// Refuses a picture of which transparency hides a part that is more than one colour: what a viewer shows is not all that there

@@ -1,4 +1,6 @@
 //! Pictures that the camera stored lying on their side, shown to the eyes as they stood.
+//!
+//! Owns the eight ways in which a picture may be stored. Where files say which it is: [`super::told`].
 
 use std::borrow::Cow;
 
@@ -28,6 +30,23 @@ pub enum Orientation {
 }
 
 impl Orientation {
+    /// All of them, in the order of EXIF's numbers, which begin at 1.
+    const ALL: [Self; 8] = [
+        Self::Upright,
+        Self::Mirrored,
+        Self::HalfTurn,
+        Self::Flipped,
+        Self::Transposed,
+        Self::QuarterRight,
+        Self::Transversed,
+        Self::QuarterLeft,
+    ];
+
+    /// The one with EXIF's number, 1 to 8.
+    pub(super) fn from_number(number: u32) -> Option<Self> {
+        Self::ALL.get((number as usize).checked_sub(1)?).copied()
+    }
+
     /// From the EXIF block of a file, without its six leading bytes; upright when it does not say.
     pub(super) fn from_exif(exif: &[u8]) -> Self {
         image::metadata::Orientation::from_exif_chunk(exif).map_or(Self::Upright, Self::from)
@@ -44,6 +63,42 @@ impl Orientation {
     /// Whether width and height change places.
     fn swaps_sides(self) -> bool {
         matches!(self, Self::Transposed | Self::QuarterRight | Self::Transversed | Self::QuarterLeft)
+    }
+
+    /// The size of the upright picture where the stored one's is `stored`.
+    pub(crate) fn seen_size(self, stored: Size) -> Size {
+        if self.swaps_sides() { Size::new(stored.height, stored.width) } else { stored }
+    }
+
+    /// The box of the stored picture that shows what `seen` shows of the upright one.
+    pub(crate) fn box_to_stored(self, seen: Rect, stored: Size) -> Rect {
+        let stored = (stored.width as f32, stored.height as f32);
+        let corners = [(seen.x, seen.y), (seen.right(), seen.bottom())];
+        Rect::around(corners.map(|corner| self.to_stored(corner, stored)))
+    }
+
+    /// The stored plane as it was seen.
+    pub(crate) fn turned(self, stored: GrayPlane) -> GrayPlane {
+        if self == Self::Upright {
+            return stored;
+        }
+        let size = self.seen_size(stored.size);
+        let extent = (stored.size.width as f32, stored.size.height as f32);
+        // The way is affine: the first pixel and the steps along a row and down a column say all. Middles of pixels, so
+        // that turning is exact; sides are at most 65,535, which `f32` holds exactly with a half.
+        let place = |x: f32, y: f32| {
+            let (sx, sy) = self.to_stored((x + 0.5, y + 0.5), extent);
+            sy.floor() as isize * stored.size.width as isize + sx.floor() as isize
+        };
+        let origin = place(0.0, 0.0);
+        let across = place(1.0, 0.0) - origin;
+        let down = place(0.0, 1.0) - origin;
+        let mut data = Vec::with_capacity(stored.data.len());
+        for y in 0..size.height as isize {
+            let row = origin + y * down;
+            data.extend((0..size.width as isize).map(|x| stored.data[(row + x * across) as usize]));
+        }
+        GrayPlane { size, data }
     }
 
     /// Where the point (`x`, `y`) of the upright picture lies in the stored one of `stored` width and height.
@@ -94,45 +149,19 @@ impl<'f> Upright<'f> {
 
     /// The box of the stored image that shows what `seen` shows of the upright one.
     pub fn to_stored(&self, seen: Rect) -> Rect {
-        let size = self.frame.size();
-        let stored = (size.width as f32, size.height as f32);
-        let corners = [(seen.x, seen.y), (seen.right(), seen.bottom())];
-        Rect::around(corners.map(|corner| self.frame.orientation().to_stored(corner, stored)))
-    }
-
-    fn turned(&self, stored: GrayPlane) -> GrayPlane {
-        let orientation = self.frame.orientation();
-        let size =
-            if orientation.swaps_sides() { Size::new(stored.size.height, stored.size.width) } else { stored.size };
-        let extent = (stored.size.width as f32, stored.size.height as f32);
-        // The way is affine: the first pixel and the steps along a row and down a column say all. Middles of pixels, so
-        // that turning is exact; sides are at most 65,535, which `f32` holds exactly with a half.
-        let place = |x: f32, y: f32| {
-            let (sx, sy) = orientation.to_stored((x + 0.5, y + 0.5), extent);
-            sy.floor() as isize * stored.size.width as isize + sx.floor() as isize
-        };
-        let origin = place(0.0, 0.0);
-        let across = place(1.0, 0.0) - origin;
-        let down = place(0.0, 1.0) - origin;
-        let mut data = Vec::with_capacity(stored.data.len());
-        for y in 0..size.height as isize {
-            let row = origin + y * down;
-            data.extend((0..size.width as isize).map(|x| stored.data[(row + x * across) as usize]));
-        }
-        GrayPlane { size, data }
+        self.frame.orientation().box_to_stored(seen, self.frame.size())
     }
 }
 
 impl LumaSource for Upright<'_> {
     fn size(&self) -> Size {
-        let size = self.frame.size();
-        if self.frame.orientation().swaps_sides() { Size::new(size.height, size.width) } else { size }
+        self.frame.orientation().seen_size(self.frame.size())
     }
 
     fn reduced(&self, denominator: u32) -> Cow<'_, GrayPlane> {
         match self.frame.orientation() {
             Orientation::Upright => self.frame.reduced(denominator),
-            _ => Cow::Owned(self.turned(self.frame.reduced(denominator).into_owned())),
+            way => Cow::Owned(way.turned(self.frame.reduced(denominator).into_owned())),
         }
     }
 
@@ -144,17 +173,8 @@ impl LumaSource for Upright<'_> {
     }
 
     fn crop(&self, area: PixelRect) -> GrayPlane {
-        match self.frame.orientation() {
-            Orientation::Upright => self.frame.crop(area),
-            _ => {
-                let stored = self.to_stored(area.rect());
-                self.turned(self.frame.crop(PixelRect::new(
-                    stored.x as u32,
-                    stored.y as u32,
-                    stored.w as u32,
-                    stored.h as u32,
-                )))
-            }
-        }
+        let Rect { x, y, w, h } = self.to_stored(area.rect());
+        let stored = PixelRect::new(x as u32, y as u32, w as u32, h as u32);
+        self.frame.orientation().turned(self.frame.crop(stored))
     }
 }

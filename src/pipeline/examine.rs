@@ -7,19 +7,16 @@ use thiserror::Error;
 use super::lanes::{Budget, Held};
 use super::summary::{Stages, timed};
 use crate::capture::Region;
-use crate::frame::{DecodeError, Frame, Header, Limits, LumaSource, Upright};
-use crate::geometry::{PixelRect, Rect};
+use crate::frame::{DecodeError, Frame, Header, Limits, LumaSource};
+use crate::geometry::PixelRect;
 use crate::redact::{RedactError, redaction_area};
+use crate::vision::Found;
 
 /// Eyes: find plates and faces, and read plates. One instance serves one thread.
 pub trait Look {
-    /// Every region that must be blanked, in pixels of `image`, the plates among them read where that is possible. Adds
-    /// the time it took to `stages`.
-    fn look(&mut self, image: &dyn LumaSource, stages: &mut Stages) -> Vec<Region>;
-
-    /// The box that must be blanked so that nothing of `region` is left on an image of `size`: its own, and whatever
-    /// these eyes may have missed of it.
-    fn cover(&self, region: &Region) -> Rect;
+    /// Every region that must be blanked, the plates among them read where that is possible. Adds the time it took to
+    /// `stages`.
+    fn look(&mut self, frame: &Frame, stages: &mut Stages) -> Vec<Found>;
 }
 
 /// Makes a thread's own eyes.
@@ -98,12 +95,10 @@ fn look<'f, 'b>(
     let header = timed(&mut stages.decode, || Header::read(file, limits))?;
     let held = timed(&mut stages.hand_over, || budget.hold(header.decoded_bytes()));
     let frame = timed(&mut stages.decode, || header.decode(file, limits))?;
-    let upright = Upright::new(&frame);
     let size = frame.size();
     let (mut regions, mut areas) = (Vec::new(), Vec::new());
-    for mut region in eyes.look(&upright, stages) {
-        let wide = upright.to_stored(eyes.cover(&region));
-        region.bounds = upright.to_stored(region.bounds).clipped(size);
+    for Found { mut region, wide } in eyes.look(&frame, stages) {
+        region.bounds = region.bounds.clipped(size);
         // Eyes may guess at what lies outside. There is nothing to blank there, but what reaches inside is blanked.
         if let Some(area) = redaction_area(wide, &frame) {
             regions.push(region);

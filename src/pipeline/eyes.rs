@@ -2,10 +2,8 @@
 
 use super::examine::Look;
 use super::summary::{Stages, timed};
-use crate::capture::Region;
-use crate::frame::LumaSource;
-use crate::geometry::Rect;
-use crate::vision::{Eyes, Margins, Nets};
+use crate::frame::Frame;
+use crate::vision::{Eyes, Found, Looks, Margins, Nets};
 
 /// Eyes from trained nets, with the margins that their training measured.
 pub struct TrainedEyes {
@@ -21,12 +19,15 @@ impl TrainedEyes {
 }
 
 impl Look for TrainedEyes {
-    fn look(&mut self, image: &dyn LumaSource, stages: &mut Stages) -> Vec<Region> {
-        let found = timed(&mut stages.detect, || self.eyes.find(image));
-        timed(&mut stages.read_plates, || found.into_iter().map(|found| self.eyes.read(image, found)).collect())
-    }
-
-    fn cover(&self, region: &Region) -> Rect {
-        self.margins.widen(region.kind, region.bounds)
+    fn look(&mut self, frame: &Frame, stages: &mut Stages) -> Vec<Found> {
+        let looks = timed(&mut stages.detect, || {
+            let mut looks = Looks::plan(frame, frame.told());
+            looks.find(&mut self.eyes);
+            looks
+        });
+        timed(&mut stages.read_plates, || looks.read(&mut self.eyes, &self.margins))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,7 @@ use crate::pseudonym::{Domain, EpochKeys, PseudonymRoot};
 use crate::redact::{FILL, Method, restore};
 use crate::vault::record::{CaptureRecord, Status};
 use crate::vault::{Holding, Origin};
+use crate::vision::Found;
 
 /// Sees a plate in the top left quarter and a face in the bottom right one.
 struct FakeEyes;
@@ -26,23 +27,20 @@ const PLATE: Rect = Rect::new(8.0, 8.0, 40.0, 12.0);
 const FACE: Rect = Rect::new(70.0, 50.0, 20.0, 24.0);
 
 impl Look for FakeEyes {
-    fn look(&mut self, _image: &dyn LumaSource, _stages: &mut Stages) -> Vec<Region> {
+    fn look(&mut self, _frame: &Frame, _stages: &mut Stages) -> Vec<Found> {
         let text = |text| PlateText::canonical(text).unwrap();
         let candidates = vec![
             Candidate { text: text("ABC1234"), probability: 0.75 },
             Candidate { text: text("A8C1234"), probability: 0.125 },
         ];
-        vec![
+        let regions = [
             Region { kind: RegionKind::Plate, bounds: PLATE, score: 0.9, reading: Some(Reading { candidates }) },
             Region { kind: RegionKind::Face, bounds: FACE, score: 0.8, reading: None },
             // Outside of the picture, or no box at all.
             Region { kind: RegionKind::Face, bounds: Rect::new(500.0, 0.0, 9.0, 9.0), score: 0.1, reading: None },
             Region { kind: RegionKind::Face, bounds: Rect::new(f32::NAN, 0.0, 9.0, 9.0), score: 0.1, reading: None },
-        ]
-    }
-
-    fn cover(&self, region: &Region) -> Rect {
-        region.bounds.grown(2.0, 2.0)
+        ];
+        regions.map(|region| Found { wide: region.bounds.grown(2.0, 2.0), region }).into()
     }
 }
 
@@ -363,15 +361,11 @@ fn what_cannot_be_examined_is_sealed_whole_and_shows_nothing() {
 fn a_panic_of_the_eyes_costs_one_scene_and_nothing_else() {
     struct Fragile(Cell<bool>);
     impl Look for Fragile {
-        fn look(&mut self, image: &dyn LumaSource, stages: &mut Stages) -> Vec<Region> {
+        fn look(&mut self, frame: &Frame, stages: &mut Stages) -> Vec<Found> {
             assert!(!self.0.get(), "used after it broke");
-            self.0.set(image.size().width == 101);
+            self.0.set(frame.size().width == 101);
             assert!(!self.0.get(), "breaks on this picture");
-            FakeEyes.look(image, stages)
-        }
-
-        fn cover(&self, region: &Region) -> Rect {
-            FakeEyes.cover(region)
+            FakeEyes.look(frame, stages)
         }
     }
     let folder = folder(&[("0.jpg", &photo(0)), ("1.jpg", &photo(1)), ("2.jpg", &photo(2))]);
@@ -480,15 +474,11 @@ fn stopping_commits_what_was_taken() {
     let seen = AtomicU32::new(0);
     struct Stopping<'s>(&'s AtomicU32, &'s AtomicBool);
     impl Look for Stopping<'_> {
-        fn look(&mut self, image: &dyn LumaSource, stages: &mut Stages) -> Vec<Region> {
+        fn look(&mut self, frame: &Frame, stages: &mut Stages) -> Vec<Found> {
             if self.0.fetch_add(1, Ordering::SeqCst) == 7 {
                 self.1.store(true, Ordering::SeqCst);
             }
-            FakeEyes.look(image, stages)
-        }
-
-        fn cover(&self, region: &Region) -> Rect {
-            FakeEyes.cover(region)
+            FakeEyes.look(frame, stages)
         }
     }
     let mut sink = FakeSink::default();

@@ -63,6 +63,10 @@ impl Detector for Beside {
         found.sort_by(|a, b| b.score.total_cmp(&a.score));
         found
     }
+
+    fn glance(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
+        self.built_in.glance(image)
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! The detector: the image on a grid through the net, heads to candidates, each refined, doubles suppressed.
+//! The detector: the image on grids through the net, heads to candidates, each refined, doubles suppressed.
 
 use std::sync::Arc;
 
-use super::grid::{Grid, look};
+use super::grid::{Grid, Tile, glance, tiles};
 use super::meta::{DetectorMeta, PerClass};
 use super::nms::suppress;
 use super::refiner::Refiner;
@@ -27,17 +27,25 @@ impl NetDetector {
     }
 
     /// All that might be a plate or a face, unsure ones included.
-    fn propose(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
-        self.grid.fill(image, look(image.size(), &self.meta.grid), &self.meta.grid);
-        let Grid { luma, width, height, scale: (sx, sy), .. } = &self.grid;
-        self.session.run(luma, *width, *height).expect("a padded grid of bounded size was tried at parsing");
-        let candidates = candidates(self.session.output(0), &self.meta);
-        let scaled = candidates.into_iter().filter_map(|(kind, bounds, score)| {
-            let bounds = Rect::new(bounds.x * sx, bounds.y * sy, bounds.w * sx, bounds.h * sy);
-            let bounds = bounds.clipped(image.size());
-            (bounds.w >= LEAST_SIDE && bounds.h >= LEAST_SIDE).then_some(Detection { kind, bounds, score })
-        });
-        suppress(scaled.collect(), self.meta.nms_iou)
+    fn propose(&mut self, image: &dyn LumaSource, all: &[Tile]) -> Vec<Detection> {
+        let (size, grid) = (image.size(), &self.meta.grid);
+        let mut found = Vec::new();
+        for level in all.chunk_by(|a, b| a.denominator == b.denominator) {
+            // Once for all tiles of a scale: it may have to be decoded.
+            let plane = image.reduced(level[0].denominator);
+            for tile in level {
+                self.grid.fill(&plane, tile, grid);
+                let Grid { luma, width, height, scale, .. } = &self.grid;
+                self.session.run(luma, *width, *height).expect("a padded grid of bounded size was tried at parsing");
+                found.extend(candidates(self.session.output(0), &self.meta).into_iter().filter_map(
+                    |(kind, bounds, score)| {
+                        let bounds = tile.place_of(bounds, *scale, size)?;
+                        (bounds.w >= LEAST_SIDE && bounds.h >= LEAST_SIDE).then_some(Detection { kind, bounds, score })
+                    },
+                ));
+            }
+        }
+        suppress(found, self.meta.nms_iou)
     }
 }
 
@@ -46,7 +54,19 @@ const LEAST_SIDE: f32 = 2.0;
 
 impl Detector for NetDetector {
     fn detect(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
-        let mut found = self.propose(image);
+        let all = tiles(image.size(), &self.meta.grid);
+        self.look(image, &all)
+    }
+
+    fn glance(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
+        let whole = glance(image.size(), &self.meta.grid);
+        self.look(image, &[whole])
+    }
+}
+
+impl NetDetector {
+    fn look(&mut self, image: &dyn LumaSource, all: &[Tile]) -> Vec<Detection> {
+        let mut found = self.propose(image, all);
         found.retain_mut(|candidate| {
             *candidate = self.refiners.of_mut(candidate.kind).refine(image, *candidate);
             candidate.score >= self.meta.threshold.redact.of(candidate.kind)

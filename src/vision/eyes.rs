@@ -253,6 +253,11 @@ impl Eyes {
         self.detector.detect(image)
     }
 
+    /// [`Eyes::find`] at half the scale: see [`Detector::glance`].
+    pub fn glance(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
+        self.detector.glance(image)
+    }
+
     /// The second half of [`Eyes::look`]: what was found, with what it says where that can be read.
     pub fn read(&mut self, image: &dyn LumaSource, found: Detection) -> Region {
         let Detection { kind, bounds, score } = found;

@@ -14,6 +14,7 @@ mod ctc;
 mod detector;
 mod eyes;
 mod grid;
+mod looks;
 mod margins;
 mod meta;
 mod nms;
@@ -22,6 +23,7 @@ mod onnx;
 mod reader;
 mod refiner;
 mod serial;
+mod shown;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -30,6 +32,7 @@ mod window;
 
 pub use beside::Second;
 pub use eyes::{Eyes, NetFiles, Nets, NetsError};
+pub use looks::{Found, Looks};
 pub use margins::{Margin, Margins};
 #[cfg(feature = "onnx")]
 pub use onnx::{OnnxDetector, OnnxError, OnnxFormat, OnnxModel, OnnxOptions};
@@ -50,6 +53,11 @@ pub struct Detection {
 pub trait Detector: Send {
     /// Every region above the redaction threshold, overlaps already merged, best first.
     fn detect(&mut self, image: &dyn LumaSource) -> Vec<Detection>;
+
+    /// The same at half the scale, which is a quarter of the work, and finds only what is large.
+    fn glance(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
+        self.detect(image)
+    }
 }
 
 /// Reads plates. One instance serves one thread.

@@ -1,0 +1,250 @@
+//! The product's own nets on drawn people, in pictures of every size, the wrong way up, pale, cut and combed.
+
+use std::sync::OnceLock;
+
+use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, imageops};
+use jpeg_encoder::{ColorType, Encoder};
+
+use super::*;
+use crate::frame::{Frame, Limits};
+use crate::geometry::{Rect, Size};
+use crate::redact::redaction_area;
+use crate::simulate::picture::draw;
+use crate::simulate::world::{Scenario, World};
+
+const WIDTH: u32 = 1280;
+const HEIGHT: u32 = 720;
+
+/// A picture with the faces that it shows.
+#[derive(Clone)]
+struct Drawn {
+    luma: GrayImage,
+    faces: Vec<Rect>,
+}
+
+/// Drawn travellers whose every face is hidden when the picture is looked at by itself.
+fn travellers() -> &'static [Drawn] {
+    static DRAWN: OnceLock<Vec<Drawn>> = OnceLock::new();
+    DRAWN.get_or_init(|| {
+        let world = World::new(11, 1000, Scenario::Mixed, jiff::civil::date(2019, 4, 1));
+        let size = Size::new(WIDTH, HEIGHT);
+        let pictures = (0..).filter_map(|index| {
+            let picture = draw(&world, Scenario::Mixed, size, index, 11).unwrap();
+            let day = picture.truth.conditions.illumination == "day" && picture.truth.conditions.weather == "clear";
+            if picture.truth.scene != "travellers" || !day {
+                return None;
+            }
+            let faces: Vec<Rect> = picture
+                .truth
+                .regions
+                .iter()
+                .filter(|region| region.kind == "face")
+                .map(|region| Rect::new(region.bounds[0], region.bounds[1], region.bounds[2], region.bounds[3]))
+                .collect();
+            let luma = image::load_from_memory(&picture.file).unwrap().into_luma8();
+            let drawn = Drawn { luma, faces };
+            (drawn.faces.len() >= 2 && drawn.hidden(&drawn.jpeg(&[])) == drawn.faces.len()).then_some(drawn)
+        });
+        pictures.take(6).collect()
+    })
+}
+
+impl Drawn {
+    /// The picture as a file with these APP1 segments.
+    fn jpeg(&self, segments: &[Vec<u8>]) -> Vec<u8> {
+        let mut file = Vec::new();
+        let mut encoder = Encoder::new(&mut file, 90);
+        for segment in segments {
+            encoder.add_app_segment(1, segment.clone()).unwrap();
+        }
+        let (width, height) = self.luma.dimensions();
+        encoder.encode(self.luma.as_raw(), width as u16, height as u16, ColorType::Luma).unwrap();
+        file
+    }
+
+    /// How many of its faces are blanked, all but a rim, when `file` is examined, which shows it.
+    fn hidden(&self, file: &[u8]) -> usize {
+        let areas = blanked(file);
+        let covered = |face: &Rect| {
+            let inner = face.grown(-0.1 * face.w, -0.1 * face.h);
+            let spots = (0..400).map(|at| ((at % 20) as f32 + 0.5, (at / 20) as f32 + 0.5));
+            let place = |(x, y): (f32, f32)| (inner.x + x / 20.0 * inner.w, inner.y + y / 20.0 * inner.h);
+            let inside = |(x, y): (f32, f32)| {
+                areas.iter().any(|area| x >= area.x && x <= area.right() && y >= area.y && y <= area.bottom())
+            };
+            spots.map(place).filter(|spot| inside(*spot)).count() >= 380
+        };
+        self.faces.iter().filter(|face| covered(face)).count()
+    }
+
+    fn with(&self, luma: GrayImage, to: impl Fn(Rect) -> Rect) -> Self {
+        Self { luma, faces: self.faces.iter().map(|face| to(*face)).collect() }
+    }
+
+    /// Turned right by 90°.
+    fn turned(&self) -> Self {
+        let to = |f: Rect| Rect::new(self.luma.height() as f32 - f.bottom(), f.x, f.h, f.w);
+        self.with(imageops::rotate90(&self.luma), to)
+    }
+
+    fn toned(&self, tone: impl Fn(u8) -> u8) -> Self {
+        let mut luma = self.luma.clone();
+        luma.pixels_mut().for_each(|pixel| pixel.0[0] = tone(pixel.0[0]));
+        self.with(luma, |face| face)
+    }
+}
+
+fn blanked(file: &[u8]) -> Vec<Rect> {
+    static NETS: OnceLock<Nets> = OnceLock::new();
+    let frame = Frame::decode(file, &Limits::default()).unwrap();
+    let mut eyes = TrainedEyes::new(NETS.get_or_init(Nets::builtin));
+    let found = eyes.look(&frame, &mut Stages::default());
+    found.iter().filter_map(|found| redaction_area(found.wide, &frame)).map(|area| area.rect()).collect()
+}
+
+/// How many faces there are in all of `pictures`, and how many of them are hidden when they are stored as `file` makes them.
+fn count(pictures: &[Drawn], file: impl Fn(&Drawn) -> Vec<u8>) -> (usize, usize) {
+    let all = pictures.iter().map(|drawn| drawn.faces.len()).sum();
+    (all, pictures.iter().map(|drawn| drawn.hidden(&file(drawn))).sum())
+}
+
+/// One large picture of small ones side by side, `columns` in a row, on a ground that reaches as far as `size`.
+fn mosaic(pictures: &[Drawn], columns: u32, size: (u32, u32)) -> Drawn {
+    let mut luma = GrayImage::from_pixel(size.0, size.1, Luma([96]));
+    let mut faces = Vec::new();
+    for (at, drawn) in (0u32..).zip(pictures) {
+        let (x, y) = (at % columns * WIDTH, at / columns * HEIGHT);
+        imageops::replace(&mut luma, &drawn.luma, x.into(), y.into());
+        faces.extend(drawn.faces.iter().map(|face| face.moved(x as f32, y as f32)));
+    }
+    Drawn { luma, faces }
+}
+
+#[test]
+fn a_large_picture_hides_what_its_parts_hide() {
+    // On both sides of where a picture was once halved once more.
+    for size in [(3840, 1440), (4096, 1500), (4100, 1500), (8200, 1500)] {
+        let large = mosaic(travellers(), 3, size);
+        let (all, hidden) = (large.faces.len(), large.hidden(&large.jpeg(&[])));
+        assert!(all >= 12 && hidden == all, "{size:?}: {hidden} of {all}");
+    }
+}
+
+#[test]
+fn a_face_across_the_seam_of_a_panorama_is_hidden() {
+    let drawn = mosaic(&travellers()[..2], 2, (2560, 1280));
+    let width = drawn.luma.width();
+    for face in &drawn.faces {
+        // The picture is cut in the middle of the face.
+        let cut = face.center().0 as u32;
+        let mut luma = drawn.luma.clone();
+        for (x, y, pixel) in luma.enumerate_pixels_mut() {
+            *pixel = *drawn.luma.get_pixel((x + cut) % width, y);
+        }
+        let left = Rect::new(0.0, face.y, face.right() - cut as f32, face.h);
+        let right = Rect::new(width as f32 - (cut as f32 - face.x), face.y, cut as f32 - face.x, face.h);
+        let cut = Drawn { luma, faces: vec![left, right] };
+        assert_eq!(cut.hidden(&cut.jpeg(&[])), 2, "cut at {face:?}");
+    }
+}
+
+/// An EXIF segment whose orientation is `number`, of this type of TIFF.
+fn exif(kind: u8, number: u8) -> Vec<u8> {
+    let value = if kind == 4 { [0, 0, 0, number] } else { [0, number, 0, 0] };
+    [b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0".as_slice(), &[kind, 0, 0, 0, 1], &value, &[0; 4]].concat()
+}
+
+#[test]
+fn orientation_hides_everything_however_and_however_wrongly_it_is_told() {
+    let xmp = b"http://ns.adobe.com/xap/1.0/\0<x tiff:Orientation=\"8\"/>".to_vec();
+    let told: [(&str, Vec<Vec<u8>>); 5] = [
+        ("a usual tag", vec![exif(3, 8)]),
+        ("a number of 32 bits", vec![exif(4, 8)]),
+        ("a packet of XMP", vec![xmp]),
+        ("the second of two blocks", vec![exif(3, 1), exif(3, 8)]),
+        ("the first of two blocks", vec![exif(3, 8), exif(3, 1)]),
+    ];
+    let upright = &travellers()[..2];
+    let turned: Vec<Drawn> = upright.iter().map(Drawn::turned).collect();
+    for (how, segments) in &told {
+        for (pictures, truth) in [(upright, "wrong"), (&turned[..], "right")] {
+            let (all, hidden) = count(pictures, |drawn| drawn.jpeg(segments));
+            assert_eq!(hidden, all, "{how}, which is {truth}");
+        }
+    }
+}
+
+#[test]
+fn a_pale_picture_hides_what_one_of_full_range_hides() {
+    for (share, dark) in [(0.1, 0.0), (0.1, 110.0), (0.15, 215.0)] {
+        let pale: Vec<Drawn> =
+            travellers().iter().map(|drawn| drawn.toned(|v| (dark + f32::from(v) * share) as u8)).collect();
+        let (all, hidden) = count(&pale, |drawn| drawn.jpeg(&[]));
+        assert!(hidden + 1 >= all, "{share} of the range from {dark}: {hidden} of {all}");
+    }
+}
+
+#[test]
+fn a_picture_that_lies_on_its_side_without_saying_so_hides_what_it_hides_upright() {
+    let mut turned: Vec<Drawn> = travellers().to_vec();
+    for way in [90, 180, 270] {
+        turned = turned.iter().map(Drawn::turned).collect();
+        let (all, hidden) = count(&turned, |drawn| drawn.jpeg(&[]));
+        // Upside down faces are faces, too, and one that is sure stands for the others.
+        assert!(hidden + if way == 180 { 3 } else { 1 } >= all, "{way}: {hidden} of {all}");
+    }
+}
+
+#[test]
+fn a_negative_hides_what_its_positive_hides() {
+    let negative: Vec<Drawn> = travellers().iter().map(|drawn| drawn.toned(|v| 255 - v)).collect();
+    let (all, hidden) = count(&negative, |drawn| drawn.jpeg(&[]));
+    assert!(hidden + 2 >= all, "{hidden} of {all}");
+}
+
+#[test]
+fn a_field_hides_what_its_picture_hides() {
+    let fields: Vec<Drawn> = travellers()
+        .iter()
+        .map(|drawn| {
+            let field = GrayImage::from_fn(WIDTH, HEIGHT / 2, |x, y| *drawn.luma.get_pixel(x, 2 * y));
+            // As a field of 1280 × 288 is squeezed: a little more than by half.
+            drawn.with(imageops::resize(&field, WIDTH, 288, imageops::FilterType::Triangle), |f| {
+                Rect::new(f.x, f.y * 0.4, f.w, f.h * 0.4)
+            })
+        })
+        .collect();
+    let (all, hidden) = count(&fields, |drawn| drawn.jpeg(&[]));
+    assert!(hidden + 1 >= all, "{hidden} of {all}");
+}
+
+#[test]
+fn an_interlaced_picture_hides_what_both_of_its_moments_show() {
+    const MOVED: u32 = 24;
+    let combed: Vec<Drawn> = travellers()
+        .iter()
+        .map(|drawn| {
+            let luma = GrayImage::from_fn(WIDTH, HEIGHT, |x, y| {
+                *drawn.luma.get_pixel(if y % 2 == 1 { (x + MOVED) % WIDTH } else { x }, y)
+            });
+            let mut both = drawn.with(luma, |face| face);
+            both.faces.extend(drawn.faces.iter().map(|f| f.moved(-(MOVED as f32), 0.0)).filter(|f| f.x >= 0.0));
+            both
+        })
+        .collect();
+    let (all, hidden) = count(&combed, |drawn| drawn.jpeg(&[]));
+    assert!(hidden + 2 >= all, "{hidden} of {all}");
+}
+
+#[test]
+fn data_of_ten_bits_in_sixteen_hide_what_those_of_eight_hide() {
+    let pictures = &travellers()[..3];
+    let (all, hidden) = count(pictures, |drawn| {
+        let deep: ImageBuffer<Luma<u16>, _> =
+            ImageBuffer::from_fn(WIDTH, HEIGHT, |x, y| Luma([u16::from(drawn.luma.get_pixel(x, y).0[0]) * 4]));
+        let mut file = std::io::Cursor::new(Vec::new());
+        DynamicImage::ImageLuma16(deep).write_to(&mut file, ImageFormat::Png).unwrap();
+        file.into_inner()
+    });
+    assert_eq!(hidden, all);
+}

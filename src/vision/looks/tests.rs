@@ -1,0 +1,122 @@
+//! The plan, with a detector that says what it is told and counts how often it is asked.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::super::testing::Picture;
+use super::super::{Detector, Reader};
+use super::*;
+use crate::capture::Reading;
+
+const FACE: Detection = Detection { kind: RegionKind::Face, bounds: Rect::new(10.0, 20.0, 30.0, 40.0), score: 0.999 };
+
+/// Sees the same in every view.
+struct Says {
+    found: Vec<Detection>,
+    glimpsed: Vec<Detection>,
+    looks: Arc<AtomicUsize>,
+    glances: Arc<AtomicUsize>,
+}
+
+impl Detector for Says {
+    fn detect(&mut self, _: &dyn LumaSource) -> Vec<Detection> {
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        self.found.clone()
+    }
+
+    fn glance(&mut self, _: &dyn LumaSource) -> Vec<Detection> {
+        self.glances.fetch_add(1, Ordering::Relaxed);
+        self.glimpsed.clone()
+    }
+}
+
+struct Illiterate;
+
+impl Reader for Illiterate {
+    fn read(&mut self, _: &dyn LumaSource, _: Rect) -> Option<Reading> {
+        None
+    }
+}
+
+/// Looks and glances that `image` takes when `found` is found in each look and `glimpsed` in each glance.
+fn taken(image: &dyn LumaSource, found: &[Detection], glimpsed: &[Detection]) -> (usize, usize) {
+    let (looks, glances) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let says = Says {
+        found: found.to_vec(),
+        glimpsed: glimpsed.to_vec(),
+        looks: Arc::clone(&looks),
+        glances: Arc::clone(&glances),
+    };
+    let mut eyes = Eyes::new(Box::new(says), Box::new(Illiterate), 0.5);
+    Looks::plan(image, &Told::default()).find(&mut eyes);
+    (looks.load(Ordering::Relaxed), glances.load(Ordering::Relaxed))
+}
+
+const SIZE: Size = Size::new(1280, 720);
+
+#[test]
+fn a_usual_picture_takes_one_look() {
+    assert_eq!(taken(&Picture::gradient(SIZE), &[FACE], &[]), (1, 0));
+    let plate = Detection { kind: RegionKind::Plate, score: 0.6, ..FACE };
+    assert_eq!(taken(&Picture::gradient(SIZE), &[plate], &[]), (1, 0));
+}
+
+#[test]
+fn an_empty_one_takes_three_glances_more() {
+    assert_eq!(taken(&Picture::gradient(SIZE), &[], &[]), (1, 3));
+}
+
+#[test]
+fn an_unsure_one_takes_glances_and_another_look_where_they_show_more() {
+    let unsure = Detection { score: 0.4, ..FACE };
+    assert_eq!(taken(&Picture::gradient(SIZE), &[unsure], &[]), (1, 4));
+    assert_eq!(taken(&Picture::gradient(SIZE), &[unsure], &[unsure]), (1, 4));
+    assert_eq!(taken(&Picture::gradient(SIZE), &[unsure], &[FACE]), (2, 4));
+    assert_eq!(taken(&Picture::gradient(SIZE), &[], &[FACE]), (2, 3));
+}
+
+/// Stripes of single rows.
+fn combed(size: Size) -> Picture {
+    let mut picture = Picture::flat(size, 20);
+    for y in (0..size.height).step_by(2) {
+        picture.fill(PixelRect::new(0, y, size.width, 1), 220);
+    }
+    picture
+}
+
+#[test]
+fn odd_pictures_take_looks_of_their_own() {
+    let pale = {
+        let mut picture = Picture::gradient(SIZE);
+        picture.0.data.iter_mut().for_each(|v| *v = 100 + *v / 8);
+        picture
+    };
+    assert_eq!(taken(&pale, &[FACE], &[]).0, 2, "pale");
+    assert_eq!(taken(&combed(SIZE), &[FACE], &[]).0, 3, "interlaced");
+    assert_eq!(taken(&Picture::gradient(Size::new(1280, 288)), &[FACE], &[]).0, 2, "a field");
+    assert_eq!(taken(&Picture::gradient(Size::new(2048, 1024)), &[FACE], &[]).0, 2, "a panorama");
+    assert_eq!(taken(&Picture::flat(SIZE, 90), &[FACE], &[]).0, 1, "nothing at all");
+    for size in [Size::new(1, 1), Size::new(3, 700), Size::new(900, 2), Size::new(64, 32)] {
+        taken(&Picture::gradient(size), &[], &[]);
+    }
+}
+
+#[test]
+fn what_several_views_show_is_one_region_blanked_as_far_as_any_shows_it() {
+    let picture = Picture::gradient(SIZE);
+    let mut looks = Looks::plan(&picture, &Told::default());
+    looks.views.push(Shown::new(&picture, View { tone: Tone::Negative, ..View::default() }));
+    let moved = Rect::new(14.0, 20.0, 30.0, 40.0);
+    looks.sightings = vec![
+        Sighting { view: 0, detection: FACE, stored: FACE.bounds },
+        Sighting { view: 1, detection: Detection { bounds: moved, score: 0.9, ..FACE }, stored: moved },
+    ];
+    let nets = super::super::Nets::builtin();
+    let found = looks.read(&mut nets.eyes(), &nets.margins());
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].region.bounds, FACE.bounds);
+    for bounds in [FACE.bounds, moved] {
+        let wide = nets.margins().widen(RegionKind::Face, bounds);
+        assert!(found[0].wide.overlap(wide) > 0.999 * wide.area());
+    }
+}
