@@ -118,7 +118,7 @@ fn a_forgotten_month_still_verifies_and_says_nothing() {
     let desk = Desk::with(4);
     let before = desk.note();
     let last_month = desk.log().entries_since(&desk.key(), 0).expect("read");
-    let kept = month(Timestamp::now() + days(35));
+    let kept = month(Timestamp::now() + days(33));
     let forget = |month| desk.log().forget(&desk.custodian.keyring, month, Details::default());
     // A clock set ahead forgets nothing: the log has not come so far, and one that leaps does not take it there.
     desk.fate.turn_clock(days(400));
@@ -592,6 +592,7 @@ fn who_removes_the_log_on_its_first_day_gets_no_second_budget() {
 #[test]
 fn who_puts_back_this_mornings_log_gets_no_second_budget() {
     let desk = Desk::limited();
+    desk.look(Verb::Pack, 0);
     let morning = desk.copy();
     assert_eq!(desk.try_look(Verb::Export, 100, false).expect("recorded").verdict, Verdict::Done);
     desk.restore_log(morning.path());
@@ -601,6 +602,7 @@ fn who_puts_back_this_mornings_log_gets_no_second_budget() {
 #[test]
 fn a_log_with_another_history_than_the_folder_knows_is_not_written_on() {
     let desk = Desk::limited();
+    desk.look(Verb::Pack, 0);
     let morning = desk.copy();
     desk.look(Verb::Export, 100);
     let head = fs::read(desk.head()).expect("read");
@@ -649,12 +651,12 @@ fn a_clock_set_ahead_gives_no_other_days_budget() {
     let refused = look(&desk, 1, None, false);
     assert!(refused.verdict == Verdict::Refused && refused.leap.is_none());
     desk.fate.turn_clock(days(8));
-    desk.fate.run_for(1, 100 + 8 * day);
+    desk.fate.run_for(1, 200 + 8 * day);
     assert_eq!(look(&desk, 100, None, false).verdict, Verdict::Done);
 
     // One holder confirms the right date, on record; another date is none.
     desk.fate.turn_clock(days(10));
-    desk.fate.run_for(1, 110 + 8 * day);
+    desk.fate.run_for(1, 210 + 8 * day);
     assert_eq!(look(&desk, 1, Some(9), false).verdict, Verdict::Refused);
     assert_eq!(look(&desk, 1, Some(10), false).verdict, Verdict::Done);
     assert_eq!(look(&desk, 1, None, false).verdict, Verdict::Done);

@@ -354,6 +354,7 @@ fn one_of_two_holders_loosens_no_limit_and_forgets_nothing() {
         std::fs::write(agency.at(name), policy.replace(from, to)).expect("written");
         agency.custodian(&[&["custody", "policy", "--custody", "custody", "--set", name][..], more].concat())
     };
+    assert_eq!(agency.open(1, Some("case 7"), "first.jpg").0, 0);
     let before = agency.entries().len();
     for (from, to) in [
         ("\nrecords_per_day = 50\n", "\nrecords_per_day = 5000\n"),

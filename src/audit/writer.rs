@@ -270,9 +270,9 @@ impl<'l> Writer<'l> {
     /// Adds an entry, and before it what makes the sequence speak for every day, and of a clock that went back.
     fn push(&mut self, entry: Entry, bytes: Vec<u8>) {
         if let Some(last) = &self.last {
-            if entry.hour < last.hour {
+            if entry.hour < last.hour && entry.verb != Verb::Clock {
                 self.new.push(Entry::new(Verb::Clock, entry.hour).bare());
-            } else if entry.day() > last.day() + 1 {
+            } else if entry.day() > last.day().saturating_add(1) {
                 let quiet = Some((last.day() + 1, entry.day() - 1));
                 self.new.push(Entry { quiet, ..Entry::new(Verb::Quiet, entry.hour) }.bare());
             }
