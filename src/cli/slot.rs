@@ -70,8 +70,8 @@ struct KeyringArgs {
 Shares are printed one at a time, or written each to a file of its own (-o, once for each; .svg gives a page to print, \
 anything else text): any M of the N open the slot, fewer tell nothing. Nobody can make them again.
 
-A slot with --as second opens nothing by itself. From the first one on, identities open with two slots only, of two \
-holders: `open --identity`, and `export --view full`.
+A slot with --as second opens nothing by itself. From the first one on, identities open, and plates are searched, with \
+two slots only, of two holders: `open --identity`, `export --view full`, `search --plate`.
 
 Example: safelight custody slot add --custody C --shares 3/5 --label board -o a.svg -o b.svg -o c.svg -o d.svg -o e.svg")]
 struct AddArgs {
@@ -356,7 +356,7 @@ fn finish(
     report(context, &added, |out| {
         writeln!(out, "Slot {} added: {}; it opens {}.", added.slot.slot, added.slot.kind, added.slot.opens())?;
         if !had_dual_control && keyring.has_dual_control() {
-            writeln!(out, "From now on identities open with two slots of two holders only.")?;
+            writeln!(out, "From now on identities open, and plates are searched, with two slots of two holders only.")?;
             writeln!(out, "Backups of the keyring made before open them with one: destroy them.")?;
         }
         writeln!(out, "Back up the keyring, and prove that the slot opens it:")?;

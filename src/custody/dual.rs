@@ -193,5 +193,11 @@ mod tests {
         assert_eq!(keyring.body.epochs[0].secret(keyring.lock.as_ref(), keyring.custody).as_deref(), Some(&epoch));
         let shared = keyring.issue_pack(&again, &dir.path().join("shared.pack")).expect("issued");
         assert_eq!(shared.epoch().number, 2, "two holders go on with the epoch that there is");
+
+        // What a keyring of the first format held openly is locked when it is next written.
+        let custody = keyring.custody;
+        keyring.body.epochs[0].keep(&epoch, None, custody).expect("open");
+        keyring.save().expect("written");
+        assert!(Keyring::open(dir.path(), &one).expect("opens").body.epochs.iter().all(|epoch| epoch.keys.is_none()));
     }
 }

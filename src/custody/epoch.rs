@@ -228,3 +228,36 @@ impl Keyring {
         Ok(shown)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::PlateText;
+    use crate::custody::{Keyring, Passphrase, PassphraseCost, Policy};
+
+    /// A keyring of the first format has a root in place of keys.
+    #[test]
+    fn a_root_is_taken_apart_into_the_keys_that_it_gave() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let now = Timestamp::now();
+        let cost = PassphraseCost { memory_kib: 64, passes: 1, lanes: 1 };
+        let passphrase = Passphrase::new("correct horse battery staple".to_owned());
+        let mut keyring = Keyring::create(dir.path(), &passphrase, cost, Policy::default(), now).expect("made");
+        keyring.rotate(None, now).expect("a second epoch begins");
+        for epoch in &mut keyring.body.epochs {
+            epoch.keys = None;
+        }
+        (keyring.body.pseudonym_root, keyring.body.canary_key) = (Some([7; 32]), None);
+        keyring.drawn.clear();
+        keyring.body.take_root_apart();
+        let root = PseudonymRoot::from_bytes(&[7; 32]);
+        let plate = PlateText::canonical("ABC1234").expect("a plate");
+        for epoch in [1, 2] {
+            let keys = keyring.epoch_keys(epoch).expect("derived");
+            assert_eq!(keys.plate(&plate), root.keys(Domain::HOME, epoch).plate(&plate));
+            assert_eq!(keys.face(b"crop"), root.keys(Domain::HOME, epoch).face(b"crop"));
+        }
+        assert!(keyring.body.pseudonym_root.is_none(), "nothing is left that gives the next one");
+        assert_eq!(keyring.body.canary_key, Some(*root.canaries().expose()));
+    }
+}

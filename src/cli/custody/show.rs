@@ -168,7 +168,7 @@ impl Shown {
         }
         writeln!(out, "* when a capture names no class")?;
         if self.dual_control {
-            writeln!(out, "Identities are opened with two slots only.")?;
+            writeln!(out, "Identities are opened and plates searched with two slots only.")?;
         }
         match self.records_per_day {
             Some(records) => writeln!(out, "At most {records} records may be opened or exported a day."),
