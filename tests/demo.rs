@@ -1,8 +1,12 @@
 //! The whole story through the built command: two stores fall, the sealed ones do not, and no key stays behind.
 
+mod common;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
+
+use common::snapshot;
 
 fn demo(out: &Path, more: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
@@ -18,9 +22,27 @@ fn two_stores_fall_and_the_sealed_ones_do_not() {
     assert_eq!(first.status.code(), Some(0), "{}", String::from_utf8_lossy(&first.stderr));
     assert!(out.join("passphrase").is_file() && out.join("custody").is_dir());
 
-    // An earlier demo's folder is emptied: its keys are gone, and without --keep-keys none are left.
+    // Keys that were kept, and what they open, are not removed by a later demo.
+    let before = snapshot(&out);
+    let refused = demo(&out, &[]);
+    assert_eq!(refused.status.code(), Some(2), "{}", String::from_utf8_lossy(&refused.stderr));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("holds custody"), "{refused:?}");
+    assert_eq!(snapshot(&out), before);
+
+    // Once they are gone, an earlier demo's folder is emptied, and without --keep-keys none are left.
+    fs::remove_dir_all(out.join("custody")).expect("removed");
+    for key in ["passphrase", "partner.key", "partner.pub"] {
+        fs::remove_file(out.join(key)).expect("removed");
+    }
     let second = demo(&out, &[]);
     assert_eq!(second.status.code(), Some(0), "{}", String::from_utf8_lossy(&second.stderr));
+
+    // Somebody's own file stays, and so does everything else.
+    fs::write(out.join("photographs/mine.jpg"), "mine").expect("written");
+    let before = snapshot(&out);
+    assert_eq!(demo(&out, &[]).status.code(), Some(2));
+    assert_eq!(snapshot(&out), before);
+    fs::remove_file(out.join("photographs/mine.jpg")).expect("removed");
     assert!(second.stderr.is_empty());
     for key in ["passphrase", "custody", "partner.key"] {
         assert!(!out.join(key).exists(), "{key}");
@@ -72,6 +94,6 @@ fn a_folder_of_somebody_else_is_left_alone() {
     fs::write(folder.path().join("diary.txt"), "mine").expect("writes");
     let refused = demo(folder.path(), &[]);
     assert_eq!(refused.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("holds no earlier demo"));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("holds diary.txt"));
     assert_eq!(fs::read_dir(folder.path()).expect("listed").count(), 1);
 }

@@ -1,9 +1,12 @@
 //! The simulator as its users meet it: a folder, the same whatever drew it.
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use common::snapshot;
 use safelight::geometry::Size;
 use safelight::simulate::produce::{self, Content, Order, SimulateError};
 use safelight::simulate::world::Scenario;
@@ -97,9 +100,72 @@ fn a_folder_is_taken_over_only_from_an_earlier_simulation() {
     produce_with(1, &small, folder.path());
     produce_with(1, &small, folder.path());
     fs::write(folder.path().join("thesis.txt"), "precious").expect("written");
-    assert!(matches!(produce::prepare(folder.path()), Err(SimulateError::Occupied(_))));
+    assert!(matches!(produce::prepare(folder.path()), Err(SimulateError::Occupied { .. })));
     let other = tempfile::tempdir().expect("a folder");
     fs::write(other.path().join("truth.jsonl"), "{}").expect("written");
-    assert!(matches!(produce::prepare(other.path()), Err(SimulateError::Occupied(_))));
+    assert!(matches!(produce::prepare(other.path()), Err(SimulateError::Occupied { .. })));
     assert!(other.path().join("truth.jsonl").exists());
+}
+
+/// Whatever somebody has put into an earlier simulation, or made of it, stays, and so does all the rest.
+#[cfg(unix)]
+#[test]
+fn a_simulation_that_somebody_has_touched_is_refused_and_stays_as_it_was() {
+    use std::os::unix::fs::symlink;
+
+    let small = order(Content::Pictures(Scenario::Mixed), 3);
+    let lane = |folder: &Path| {
+        let picture = walkdir::WalkDir::new(folder)
+            .into_iter()
+            .flatten()
+            .find(|e| e.path().extension().is_some_and(|x| x == "jpg"));
+        picture.expect("a picture").path().parent().expect("a lane").to_owned()
+    };
+    let picture = |folder: &Path| {
+        let mut names: Vec<_> =
+            fs::read_dir(lane(folder)).expect("listed").flatten().map(|entry| entry.path()).collect();
+        names.sort();
+        names.remove(0)
+    };
+    type Touch<'t> = (&'static str, &'t dyn Fn(&Path));
+    let touches: [Touch; 9] = [
+        ("a file beside", &|folder| fs::write(folder.join("thesis.txt"), "precious").expect("written")),
+        ("a photograph in a lane", &|folder| fs::write(lane(folder).join("mine.jpg"), "mine").expect("written")),
+        ("another photograph under a picture's name", &|folder| fs::write(picture(folder), "mine").expect("written")),
+        ("notes in the truth", &|folder| {
+            let truth = folder.join(produce::TRUTH);
+            let text = fs::read_to_string(&truth).expect("read");
+            fs::write(truth, text + "mine\n").expect("written");
+        }),
+        ("a folder in a lane", &|folder| fs::create_dir(lane(folder).join("mine")).expect("made")),
+        ("an empty folder", &|folder| fs::create_dir(folder.join("lane-99")).expect("made")),
+        ("a link in a lane", &|folder| symlink("/etc/hostname", lane(folder).join("0.jpg")).expect("linked")),
+        ("a link for a lane", &|folder| {
+            fs::rename(lane(folder), folder.join("../moved")).expect("moved");
+            symlink("../moved", folder.join("lane-01")).expect("linked");
+        }),
+        ("a list that is cut", &|folder| {
+            let list = folder.join("simulation.json");
+            let text = fs::read_to_string(&list).expect("read");
+            fs::write(list, text.lines().next().expect("a line")).expect("written");
+        }),
+    ];
+    for (what, touch) in touches {
+        let scene = tempfile::tempdir().expect("a folder");
+        let folder = scene.path().join("drawn");
+        produce_with(1, &small, &folder);
+        touch(&folder);
+        let before = snapshot(scene.path());
+        let refused = produce::prepare(&folder);
+        assert!(matches!(refused, Err(SimulateError::Occupied { .. })), "{what}: {refused:?}");
+        assert_eq!(snapshot(scene.path()), before, "{what}");
+    }
+    // What an interrupted one leaves is its own.
+    let scene = tempfile::tempdir().expect("a folder");
+    produce_with(1, &small, scene.path());
+    let picture = picture(scene.path());
+    fs::rename(&picture, picture.with_extension("jpg.part")).expect("moved");
+    fs::rename(scene.path().join(produce::TRUTH), scene.path().join("truth.jsonl.part")).expect("moved");
+    produce::prepare(scene.path()).expect("an interrupted one");
+    assert_eq!(snapshot(scene.path()).len(), 0);
 }

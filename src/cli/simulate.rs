@@ -120,10 +120,9 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
 
 fn explain(error: SimulateError) -> Failure {
     match error {
-        SimulateError::Occupied(path) => Failure::usage(
-            format!("{} is not empty and holds no earlier simulation", path.display()),
-            "name a new folder with --out, or empty this one",
-        ),
+        error @ SimulateError::Occupied { .. } => {
+            Failure::usage(error.to_string(), "name a new folder with --out; nothing in this one was changed")
+        }
         SimulateError::Write { path, source } => Failure::usage(
             format!("cannot write {}: {source}", path.display()),
             "check that the folder may be written and the disk has room",

@@ -15,6 +15,7 @@ use super::picture::{self, Picture};
 use super::truth::tenths;
 use super::world::{Scenario, World};
 use crate::geometry::Size;
+use crate::written::{Earlier, Taken, Written};
 
 /// What to draw.
 #[derive(Clone, Debug)]
@@ -57,9 +58,14 @@ pub struct Produced {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SimulateError {
-    /// The folder holds something else.
-    #[error("{0} is not empty and holds no earlier simulation")]
-    Occupied(PathBuf),
+    /// The folder holds something that no earlier simulation is known to have written as it is now.
+    #[error("{} holds {}, which is not known to be an earlier simulation's", folder.display(), found.display())]
+    Occupied {
+        /// The folder.
+        folder: PathBuf,
+        /// The first such thing in it.
+        found: PathBuf,
+    },
     /// A file could not be written or removed.
     #[error("cannot write {path}")]
     Write {
@@ -73,8 +79,8 @@ pub enum SimulateError {
     Encode(#[from] EncodeError),
 }
 
-/// Names a folder as a simulation: `truth.jsonl` stands beside it only once all pictures are there.
-const MARK: &str = "simulation.json";
+/// Names a folder as a simulation, and lists what was written: `truth.jsonl` stands beside it only once all pictures are there.
+pub(crate) const MARK: &str = "simulation.json";
 /// The truth.
 pub const TRUTH: &str = "truth.jsonl";
 /// The manifest.
@@ -83,33 +89,17 @@ pub const CAPTURES: &str = "captures.csv";
 /// Pictures between two writes of truth and manifest: bounds memory.
 const BATCH: u64 = 256;
 
-/// Empties `folder` of an earlier simulation, or makes it; refuses a folder that holds anything else.
+/// Empties `folder` of an earlier simulation; refuses a folder that holds anything else, and has then changed nothing.
 pub fn prepare(folder: &Path) -> Result<(), SimulateError> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| SimulateError::Write { path, source }
-    };
-    fs::create_dir_all(folder).map_err(failed(folder))?;
-    let entries: Vec<_> = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<_>>).map_err(failed(folder))?;
-    if entries.is_empty() {
-        return Ok(());
-    }
-    if !folder.join(MARK).is_file() {
-        return Err(SimulateError::Occupied(folder.to_owned()));
-    }
-    for entry in entries {
-        let (path, name) = (entry.path(), entry.file_name());
-        let name = name.to_string_lossy();
-        let ours = name.starts_with("lane-") || name.starts_with("walk-") || name.starts_with("plates-");
-        if ours && path.is_dir() {
-            fs::remove_dir_all(&path).map_err(failed(&path))?;
-        } else if [TRUTH, CAPTURES].contains(&&*name) {
-            fs::remove_file(&path).map_err(failed(&path))?;
-        } else if name != MARK {
-            return Err(SimulateError::Occupied(folder.to_owned()));
+    let failed = |(path, source)| SimulateError::Write { path, source };
+    match Earlier::survey(folder, MARK, &[]) {
+        Ok(earlier) => earlier.clear().map_err(failed),
+        Err(Taken::Io(path, source)) => Err(failed((path, source))),
+        Err(Taken::Foreign(found)) => {
+            let found = found.strip_prefix(folder).map(Path::to_owned).unwrap_or(found);
+            Err(SimulateError::Occupied { folder: folder.to_owned(), found })
         }
     }
-    Ok(())
 }
 
 /// Draws `order` into `folder`, which [`prepare`] has readied, on rayon's current pool. `progress` is told after each
@@ -145,13 +135,14 @@ pub fn produce(order: &Order, folder: &Path, progress: &(dyn Fn() + Sync)) -> Re
     out.finish()
 }
 
-/// What one picture adds to truth and manifest.
+/// What one picture adds to the folder, to truth and manifest.
 struct Lines {
+    path: String,
+    file: Vec<u8>,
     truth: String,
     row: Option<super::truth::CaptureRow>,
     plates: u64,
     faces: u64,
-    bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -174,24 +165,24 @@ struct PlateRegion<'a> {
 
 impl Lines {
     fn of_picture(picture: Picture, folder: &Path) -> Result<Self, SimulateError> {
-        write(&folder.join(&picture.truth.path), &picture.file)?;
         let count = |kind| picture.truth.regions.iter().filter(|r| r.kind == kind).count() as u64;
         Ok(Self {
             truth: serde_json::to_string(&picture.truth).map_err(|e| json_failed(folder, e))?,
             plates: count("plate"),
             faces: count("face"),
-            bytes: picture.file.len() as u64,
             row: Some(picture.row),
+            path: picture.truth.path,
+            file: picture.file,
         })
     }
 
     fn of_plate(seed: u64, index: u64, folder: &Path) -> Result<Self, SimulateError> {
         let Some(crop) = crops::draw(seed, index) else {
-            return Ok(Self { truth: String::new(), row: None, plates: 0, faces: 0, bytes: 0 });
+            let (path, file, truth) = (String::new(), Vec::new(), String::new());
+            return Ok(Self { path, file, truth, row: None, plates: 0, faces: 0 });
         };
         let path = format!("plates-{:03}/{index:07}.jpg", index / 1000);
         let file = crop.encode(seed, index)?;
-        write(&folder.join(&path), &file)?;
         let truth = PlateTruth {
             path: &path,
             width: crop.exposure.width,
@@ -201,7 +192,7 @@ impl Lines {
             regions: [PlateRegion { kind: "plate", bounds: tenths(crop.bounds), text: &crop.text }],
         };
         let truth = serde_json::to_string(&truth).map_err(|e| json_failed(folder, e))?;
-        Ok(Self { truth, row: None, plates: 1, faces: 0, bytes: file.len() as u64 })
+        Ok(Self { path, file, truth, row: None, plates: 1, faces: 0 })
     }
 }
 
@@ -209,12 +200,10 @@ fn json_failed(folder: &Path, error: serde_json::Error) -> SimulateError {
     SimulateError::Write { path: folder.join(TRUTH), source: error.into() }
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), SimulateError> {
-    fs::write(path, bytes).map_err(|source| SimulateError::Write { path: path.to_owned(), source })
-}
-
 struct Output {
     folder: PathBuf,
+    written: Written,
+    folders: Vec<String>,
     truth: BufWriter<File>,
     captures: Option<csv::Writer<BufWriter<File>>>,
     produced: Produced,
@@ -222,9 +211,9 @@ struct Output {
 
 impl Output {
     fn begin(order: &Order, folder: &Path) -> Result<Self, SimulateError> {
-        let create = |name: &str| {
+        let failed = |name: &str| {
             let path = folder.join(name);
-            File::create(&path).map(BufWriter::new).map_err(|source| SimulateError::Write { path, source })
+            move |source| SimulateError::Write { path, source }
         };
         let about = serde_json::json!({
             "simulation": 1,
@@ -232,27 +221,29 @@ impl Output {
             "count": order.count,
             "content": format!("{:?}", order.content),
         });
-        write(&folder.join(MARK), format!("{about}\n").as_bytes())?;
+        let mut written = Written::begin(folder, MARK, &about).map_err(failed(MARK))?;
         let folders: Vec<String> = match order.content {
             Content::Pictures(_) => (1..=6).flat_map(|i| [format!("lane-{i:02}"), format!("walk-{i:02}")]).collect(),
             Content::Plates => (0..=order.count / 1000).map(|i| format!("plates-{i:03}")).collect(),
         };
-        for name in folders {
-            let path = folder.join(name);
-            fs::create_dir_all(&path).map_err(|source| SimulateError::Write { path, source })?;
+        for name in &folders {
+            written.folder(name).map_err(failed(name))?;
         }
         let captures = match order.content {
-            Content::Pictures(_) => Some(csv::Writer::from_writer(create(CAPTURES)?)),
+            Content::Pictures(_) => Some(csv::Writer::from_writer(written.stage(CAPTURES).map_err(failed(CAPTURES))?)),
             Content::Plates => None,
         };
-        Ok(Self { folder: folder.to_owned(), truth: create(TRUTH)?, captures, produced: Produced::default() })
+        let truth = written.stage(TRUTH).map_err(failed(TRUTH))?;
+        Ok(Self { folder: folder.to_owned(), written, folders, truth, captures, produced: Produced::default() })
     }
 
     fn add(&mut self, lines: Lines) -> Result<(), SimulateError> {
-        if lines.bytes == 0 {
+        if lines.file.is_empty() {
             return Ok(());
         }
         let at = |name: &str| self.folder.join(name);
+        let path = at(&lines.path);
+        self.written.file(&lines.path, &lines.file).map_err(|source| SimulateError::Write { path, source })?;
         writeln!(self.truth, "{}", lines.truth).map_err(|source| SimulateError::Write { path: at(TRUTH), source })?;
         if let (Some(captures), Some(row)) = (&mut self.captures, &lines.row) {
             captures.serialize(row).map_err(|e| SimulateError::Write { path: at(CAPTURES), source: e.into() })?;
@@ -260,20 +251,23 @@ impl Output {
         self.produced.images += 1;
         self.produced.plates += lines.plates;
         self.produced.faces += lines.faces;
-        self.produced.bytes += lines.bytes;
+        self.produced.bytes += lines.file.len() as u64;
         Ok(())
     }
 
     fn finish(mut self) -> Result<Produced, SimulateError> {
-        let at = |name: &str| self.folder.join(name);
-        self.truth.flush().map_err(|source| SimulateError::Write { path: at(TRUTH), source })?;
+        let failed = |name: &str| {
+            let path = self.folder.join(name);
+            move |source| SimulateError::Write { path, source }
+        };
         if let Some(captures) = &mut self.captures {
-            captures.flush().map_err(|source| SimulateError::Write { path: at(CAPTURES), source })?;
+            captures.flush().and_then(|()| self.written.settle(CAPTURES)).map_err(failed(CAPTURES))?;
         }
+        self.truth.flush().and_then(|()| self.written.settle(TRUTH)).map_err(failed(TRUTH))?;
         // Lanes in which nothing happened.
-        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+        for name in &self.folders {
             // Fails on a folder that is in use, which is what is wanted.
-            let _ = fs::remove_dir(entry.path());
+            let _ = fs::remove_dir(self.folder.join(name));
         }
         Ok(self.produced)
     }

@@ -1,5 +1,6 @@
 //! The demo's folder, and each act on it.
 
+use std::cell::RefCell;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -28,13 +29,13 @@ use crate::simulate::produce::{self, Content, Order, Produced};
 use crate::simulate::world::Scenario;
 use crate::vault::{OpeningVault, Query, SealingOptions, SealingVault, Trust};
 use crate::vision::Nets;
+use crate::written::{Earlier, Taken, Written};
 
 /// Names a folder as a demo's, so that the next demo may empty it.
 const MARK: &str = "safelight-demo";
 
-/// Everything that a demo makes in its folder.
-const FOLDERS: [&str; 7] = ["photographs", "custody", "plain", "naive", "vault", "export", "stolen"];
-const FILES: [&str; 5] = ["site.pack", "passphrase", "partner.key", "partner.pub", "report.html"];
+/// The folder in it with a list of its own.
+const PHOTOGRAPHS: &str = "photographs";
 
 /// The stores that the thief carries away.
 pub const STORES: [&str; 4] = ["plain", "naive", "vault", "export"];
@@ -48,9 +49,10 @@ const LOOKS: usize = 40;
 /// The first of the simulated six weeks.
 const START: jiff::civil::Date = jiff::civil::date(2019, 4, 1);
 
-/// A demo's folder.
+/// A demo's folder, and the list of what this demo has made in it.
 pub struct Stage {
     out: PathBuf,
+    written: RefCell<Written>,
 }
 
 /// What the custodian and the partner hold. It lives in memory; the passphrase is written down by
@@ -91,26 +93,29 @@ pub struct Act<'a> {
 }
 
 impl Stage {
-    /// Makes the folder, or empties an earlier demo's; refuses one that holds anything else.
+    /// Makes the folder, or empties an earlier demo's; refuses one that holds anything else, and keys that were kept, and has
+    /// then changed nothing.
     pub fn set(out: &Path) -> Result<Self, Failure> {
-        fs::create_dir_all(out).map_err(|e| unwritable(out, &e))?;
-        let mark = out.join(MARK);
-        let occupied = fs::read_dir(out).map_err(|e| unwritable(out, &e))?.next().is_some();
-        if occupied && !mark.is_file() {
-            return Err(Failure::usage(
-                format!("{} is not empty and holds no earlier demo", shown(out)),
-                "name a new folder with --out, or empty this one",
-            ));
+        match Earlier::survey(out, MARK, &[(PHOTOGRAPHS, produce::MARK)]) {
+            Ok(earlier) => earlier.clear().map_err(|(path, error)| unwritable(&path, &error))?,
+            Err(Taken::Io(path, error)) => return Err(unwritable(&path, &error)),
+            Err(Taken::Foreign(found)) => {
+                let found = found.strip_prefix(out).unwrap_or(&found);
+                return Err(Failure::usage(
+                    format!("{} holds {}, which no finished demo is known to have made", shown(out), shown(found)),
+                    "name a new folder with --out, or remove this one yourself; nothing in it was changed",
+                ));
+            }
         }
-        fs::write(&mark, "Made by `safelight demo`, which empties this folder when it runs again.\n")
-            .map_err(|e| unwritable(&mark, &e))?;
-        for name in FOLDERS {
-            absent_is_fine(fs::remove_dir_all(out.join(name))).map_err(|e| unwritable(&out.join(name), &e))?;
-        }
-        for name in FILES {
-            absent_is_fine(fs::remove_file(out.join(name))).map_err(|e| unwritable(&out.join(name), &e))?;
-        }
-        Ok(Self { out: out.to_owned() })
+        let head = serde_json::json!({ "demo": 1, "note": "`safelight demo` replaces what is listed here" });
+        let written = Written::begin(out, MARK, &head).map_err(|e| unwritable(&out.join(MARK), &e))?;
+        Ok(Self { out: out.to_owned(), written: RefCell::new(written) })
+    }
+
+    /// Notes what an act has made.
+    fn made(&self, names: &[&str]) -> Result<(), Failure> {
+        let mut written = self.written.borrow_mut();
+        names.iter().try_for_each(|name| written.adopt(name).map_err(|e| unwritable(&self.at(name), &e)))
     }
 
     fn at(&self, name: &str) -> PathBuf {
@@ -126,16 +131,18 @@ impl Stage {
     pub fn draw(&self, count: u64, seed: u64, bar: &ProgressBar) -> Result<Produced, Failure> {
         let content = Content::Pictures(Scenario::SixWeeks);
         let order = Order { count, seed, content, size: Size::new(1280, 720), start: START };
-        let folder = self.at("photographs");
+        let folder = self.at(PHOTOGRAPHS);
         let failed = |error| Failure::usage(chain(&error), "check that the disk has room, then run the demo again");
         produce::prepare(&folder).map_err(failed)?;
         measure(bar, count, "{human_pos} of {human_len}");
-        produce::produce(&order, &folder, &|| bar.inc(1)).map_err(failed)
+        let produced = produce::produce(&order, &folder, &|| bar.inc(1)).map_err(failed)?;
+        self.made(&[PHOTOGRAPHS])?;
+        Ok(produced)
     }
 
     /// The truth behind the photographs.
     pub fn truth(&self) -> Result<Truth, Failure> {
-        Truth::read(&self.at("photographs").join(produce::TRUTH)).map_err(breach_failure)
+        Truth::read(&self.at(PHOTOGRAPHS).join(produce::TRUTH)).map_err(breach_failure)
     }
 
     /// Makes a keyring behind a random passphrase, a site pack, and a partner's key pair.
@@ -150,13 +157,14 @@ impl Stage {
         let custody = self.at("custody");
         let mut keyring = Keyring::create(&custody, &typed, PassphraseCost::default(), Policy::default(), now)?;
         keyring.issue_pack(&PackRequest { site: "south-gate", valid_days: 90, now }, &self.at("site.pack"))?;
+        self.made(&["site.pack"])?;
         Ok(Keys { keyring, passphrase, partner: RecipientKeys::generate() })
     }
 
     /// Seals the photographs with nothing but the site pack.
     pub fn ingest(&self, nets: &Nets, context: &Context) -> Result<Summary, Failure> {
         let pack = SitePack::read(&self.at("site.pack"))?;
-        let folder = self.at("photographs");
+        let folder = self.at(PHOTOGRAPHS);
         let mut source = Source::open(&folder, None).map_err(source_failure)?;
         let sealing =
             SealingOptions { segment_bytes: u64::MAX, flush_after: Duration::MAX, ..SealingOptions::default() };
@@ -175,6 +183,7 @@ impl Stage {
         voice.finish();
         let summary = summary.map_err(|IngestError::Seal { source, .. }| Failure::from(source))?;
         vault.finish()?;
+        self.made(&["vault"])?;
         Ok(summary)
     }
 
@@ -189,7 +198,9 @@ impl Stage {
             query: &Query::default(),
             now: Timestamp::now(),
         };
-        Ok(export::export(&vault, &keys.keyring, &request, &self.at("export"))?.captures)
+        let captures = export::export(&vault, &keys.keyring, &request, &self.at("export"))?.captures;
+        self.made(&["export"])?;
+        Ok(captures)
     }
 
     /// Builds what others build from the same photographs.
@@ -197,9 +208,10 @@ impl Stage {
         let failed = |error: BaselineError| {
             Failure::usage(chain(&error), "check that the disk has room, then run the demo again")
         };
-        let photographs = self.at("photographs");
+        let photographs = self.at(PHOTOGRAPHS);
         let plain = baselines::plain(&photographs, truth, &self.at("plain")).map_err(failed)?;
         let naive = baselines::naive(&photographs, truth, &self.at("naive")).map_err(failed)?;
+        self.made(&["plain", "naive"])?;
         Ok(Stores { plain, naive })
     }
 
@@ -212,10 +224,11 @@ impl Stage {
         }
         let pack = stolen.join("vault").join("site.pack");
         fs::copy(self.at("site.pack"), &pack).map_err(|e| unwritable(&pack, &e))?;
-        Ok(())
+        self.made(&["stolen"])
     }
 
-    /// Writes down the passphrase and the partner's private key.
+    /// Writes down the passphrase and the partner's private key. They are on no list: no later demo removes them, nor what
+    /// they open.
     pub fn keep(&self, keys: &Keys) -> Result<(), Failure> {
         let path = self.at("passphrase");
         fs::write(&path, format!("{}\n", *keys.passphrase)).map_err(|e| unwritable(&path, &e))?;
@@ -224,7 +237,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Throws the keyring away: without it nobody opens the vault again.
+    /// Throws the keyring away, which this demo has made: without it nobody opens the vault again.
     pub fn forget(&self) -> Result<(), Failure> {
         fs::remove_dir_all(self.at("custody")).map_err(|e| unwritable(&self.at("custody"), &e))
     }
@@ -265,7 +278,7 @@ impl Stage {
         let Score { keys, canaries, vault } = act.score;
         let suite = Suite {
             truth: Some(act.truth),
-            photographs: &self.at("photographs"),
+            photographs: &self.at(PHOTOGRAPHS),
             scorer: Some(Scorer { keys, canaries, vault }),
             nets: act.nets,
             looks: LOOKS,
@@ -288,6 +301,7 @@ impl Stage {
     pub fn write_report(&self, page: &str) -> Result<PathBuf, Failure> {
         let path = self.at("report.html");
         fs::write(&path, page).map_err(|e| unwritable(&path, &e))?;
+        self.made(&["report.html"])?;
         Ok(path)
     }
 }
@@ -297,10 +311,6 @@ fn measure(bar: &ProgressBar, length: u64, words: &str) {
     let template = format!("{{spinner}} {{msg:30}} {{bar:24}} {words}  {{elapsed}}");
     bar.set_length(length);
     bar.set_style(ProgressStyle::with_template(&template).expect("a constant template"));
-}
-
-fn absent_is_fine(removed: io::Result<()>) -> io::Result<()> {
-    removed.or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) })
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Failure {
