@@ -14,7 +14,7 @@ use common::store::{Blow, Fate, FatedStore};
 use common::{CHEAP, PASSPHRASE, capture, endless, files_below, openly, passphrase};
 use jiff::Timestamp;
 use safelight::capture::{CaptureId, Circumstances};
-use safelight::custody::{Keyring, KeyringError, PackRequest, SitePack};
+use safelight::custody::{Keyring, KeyringError, PackRequest, Remains, SitePack};
 use safelight::seal::Capability;
 use safelight::vault::{
     ExpireError, ExpiringVault, Fault, Holding, Note, OpenError, OpeningVault, Origin, Query, SealingOptions,
@@ -409,10 +409,38 @@ fn a_copy_of_the_keyring_by_another_name_is_not_overwritten() {
     let scene = Scene::new();
     fs::create_dir(scene.path("backup")).expect("made");
     fs::hard_link(scene.path("custody/keyring"), scene.path("backup/keyring")).expect("linked");
-    scene.expire();
+    let destroyed = scene.expire().destroyed.expect("due");
+    // It is said that they are not gone.
+    assert_eq!(destroyed.remains, Remains::OtherNames(1));
     let backup = scene.keyring("backup");
     assert_eq!(backup.due(at(DUE)).len(), 5);
     assert!(scene.keyring("custody").due(at(DUE)).is_empty());
+}
+
+/// A link that became a file would leave the keys where they were.
+#[cfg(unix)]
+#[test]
+fn a_keyring_behind_a_link_is_replaced_where_it_lies_and_its_keys_are_gone() {
+    use std::io::Read;
+
+    let scene = Scene::new();
+    fs::create_dir(scene.path("safe")).expect("made");
+    fs::rename(scene.path("custody/keyring"), scene.path("safe/keyring")).expect("moved");
+    std::os::unix::fs::symlink("../safe/keyring", scene.path("custody/keyring")).expect("linked");
+    let mut opened = fs::File::open(scene.path("custody/keyring")).expect("opened");
+    let is_link = || fs::symlink_metadata(scene.path("custody/keyring")).expect("metadata").is_symlink();
+
+    let destroyed = scene.expire().destroyed.expect("due");
+    assert_eq!(destroyed.remains, Remains::Nothing);
+    assert!(is_link() && scene.keyring("safe").due(at(DUE)).is_empty());
+    assert_eq!(scene.keyring("safe").generation(), destroyed.generation);
+    let mut left = Vec::new();
+    opened.read_to_end(&mut left).expect("read");
+    assert!(!left.is_empty() && left.iter().all(|&byte| byte == 0), "the file that was opened holds nothing");
+
+    let rotated = scene.run(&["custody", "rotate", "--custody", "custody"]);
+    assert_eq!(rotated.code, Some(0), "{rotated:?}");
+    assert!(is_link() && scene.keyring("safe").generation() > destroyed.generation);
 }
 
 #[test]

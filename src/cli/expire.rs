@@ -10,12 +10,12 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::remedies::stdout_failed;
-use super::terminal::{Page, bytes, count, json, shown};
+use super::terminal::{Page, bytes, count, json, say, shown};
 use super::trust::PinArgs;
 use super::unlock::UnlockArgs;
 use super::{Context, Failure, Outcome, Stop, ledger};
 use crate::audit::{AuditLog, Leap, Verb};
-use crate::custody::{DueKey, Keyring, SitePack};
+use crate::custody::{DueKey, Keyring, Remains, SitePack};
 use crate::vault::{Expired, ExpiredVault, ExpiringVault, OpeningVault, Trust, check_custodians, expire, would_expire};
 
 /// Arguments of `expire`.
@@ -98,7 +98,22 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let mut out = Page::default();
     let printed = if context.json { json(&report) } else { report.print(&mut out, context) };
     printed.map_err(stdout_failed)?;
-    Ok(Outcome::Done)
+    match expired.destroyed.as_ref().map(|destroyed| destroyed.remains) {
+        None | Some(Remains::Nothing) => Ok(Outcome::Done),
+        Some(Remains::OtherNames(names)) => {
+            say(&format!(
+                "the keyring's file before this one has {} (hard links), and holds these keys still: destroy it",
+                count(names, "other name")
+            ));
+            Ok(Outcome::SomeFailed)
+        }
+        Some(Remains::Bytes) => {
+            say(
+                "the keyring's file before this one could not be overwritten: its bytes lie on the disk still, as ciphertext",
+            );
+            Ok(Outcome::SomeFailed)
+        }
+    }
 }
 
 /// Nobody's clock should shred a keyring by being wrong: a key that was destroyed does not come back.
@@ -168,6 +183,8 @@ struct Backups {
     since: Timestamp,
     /// To be backed up now.
     generation: u64,
+    /// Names under which the file before still holds them.
+    other_names: u64,
 }
 
 #[derive(Serialize)]
@@ -204,6 +221,10 @@ impl Report {
                 generations: [*destroyed.backups.start(), *destroyed.backups.end()],
                 since: destroyed.since,
                 generation: destroyed.generation,
+                other_names: match destroyed.remains {
+                    Remains::OtherNames(names) => names,
+                    Remains::Nothing | Remains::Bytes => 0,
+                },
             }),
             vaults: args.vault.iter().zip(&expired.vaults).map(vault).collect(),
         }
@@ -257,7 +278,7 @@ impl Report {
                 writeln!(out, "  {damaged} damaged and left alone: see `safelight check`")?;
             }
         }
-        let Some(Backups { generations: [first, last], since, generation }) = &self.backups else { return Ok(()) };
+        let Some(Backups { generations: [first, last], since, generation, .. }) = &self.backups else { return Ok(()) };
         writeln!(out, "\nThe deletion counts when no backup of the keyring holds these keys any more. Destroy")?;
         writeln!(
             out,

@@ -93,6 +93,9 @@ impl From<KeyringError> for Failure {
             KeyringError::Changed { .. } => {
                 Self::usage(problem, "wait for the other command to end, then run this one again; nothing was written")
             }
+            KeyringError::NotDestroyed => {
+                Self::integrity(problem, "see that nothing else writes to the custody folder, then run it again")
+            }
             KeyringError::SiteName => Self::usage(problem, "give --site a short name such as a port of entry"),
         }
     }

@@ -8,8 +8,10 @@ use std::ops::RangeInclusive;
 use jiff::{SignedDuration, Timestamp};
 use zeroize::Zeroize;
 
-use super::body::{BucketBody, ExpiredBody};
+use super::body::{Body, BucketBody, ExpiredBody};
+use super::file::{self, Remains};
 use super::keyring::{Keyring, KeyringError};
+use super::layout::Parts;
 use super::policy::Month;
 use crate::seal::{BucketId, Capability, KeyId};
 
@@ -41,6 +43,8 @@ pub struct Destroyed {
     pub backups: RangeInclusive<u64>,
     /// When the oldest of these was written; the youngest is from before now.
     pub since: Timestamp,
+    /// What became of the file that held them.
+    pub remains: Remains,
 }
 
 /// A clock that is further ahead of all that the keyring remembers is rather wrong than right.
@@ -100,9 +104,23 @@ impl Keyring {
         }
         self.drawn.retain(|drawn| !epochs.contains(&drawn.epoch()));
         self.body.buckets.retain(|bucket| !is_due(bucket, before));
-        self.rotate_key()?;
+        let remains = self.rotate_key()?;
+        self.prove_destroyed(&keys, &epochs)?;
         let backups = first.max(1).min(generation)..=generation;
-        Ok(Some(Destroyed { keys, epochs, generation: self.generation, backups, since: super::time(since) }))
+        let since = super::time(since);
+        Ok(Some(Destroyed { keys, epochs, generation: self.generation, backups, since, remains }))
+    }
+
+    /// Reads the keyring back: it is the one that was just written, and holds none of these keys.
+    fn prove_destroyed(&self, keys: &[DueKey], epochs: &[u32]) -> Result<(), KeyringError> {
+        let bytes = file::read_secret(&self.path)?;
+        let Parts { generation, sealed, .. } = Parts::parse(&bytes)?;
+        let plain = sealed.open(&self.key).ok_or(KeyringError::NotDestroyed)?;
+        let body: Body = minicbor::decode(&plain).map_err(|_| KeyringError::NotDestroyed)?;
+        let held = body.buckets.iter().any(|bucket| keys.iter().any(|due| due.key == KeyId(bucket.key)));
+        let mut closed = body.epochs.iter().filter(|epoch| epochs.contains(&epoch.number));
+        let held = held || closed.any(|epoch| epoch.keys.is_some() || epoch.locked.is_some());
+        if held || generation != self.generation { Err(KeyringError::NotDestroyed) } else { Ok(()) }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Files that hold keys: small, private, replaced whole or not at all.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use crate::files;
@@ -70,16 +70,18 @@ pub(crate) fn put_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     sync_parent(path)
 }
 
-/// Replaces a file, whole or not at all. What it replaced, and what an earlier replacement left behind when it was
-/// killed, is overwritten. The caller holds the file locked.
-pub(super) fn replace_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+/// Replaces a file, whole or not at all, and says what became of it: what it replaced, and what an earlier replacement left
+/// behind when it was killed, is overwritten. Where a link bears the name, what it leads to is replaced: a link that became
+/// a file would leave the old bytes where they were. The caller holds the file locked.
+pub(super) fn replace_private(path: &Path, bytes: &[u8]) -> Result<Remains, FileError> {
+    let path = &std::fs::canonicalize(path).map_err(FileError::on("replace", path))?;
     let old = Superseded::hold(path)?;
     let staged = stage(path, bytes, PRIVATE)?;
     staged.persist(path).map_err(|e| FileError::on("replace", path)(e.error))?;
     sync_parent(path)?;
-    old.overwrite();
+    let remains = old.overwrite();
     remove_strays(path, bytes);
-    Ok(())
+    Ok(remains)
 }
 
 /// Of a keyring, the bytes that say that it is one (8, at the start) and whose (16, from byte 16).
@@ -136,27 +138,46 @@ pub(super) fn lock(path: &Path) -> Result<File, FileError> {
 /// A file that is about to be replaced, still open.
 struct Superseded(File);
 
+/// What became of a file that was replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remains {
+    /// No name leads to it, and its bytes are zero, as was read back.
+    Nothing,
+    /// It has so many other names (hard links), under which its bytes are as they were: a copy that is somebody's.
+    OtherNames(u64),
+    /// No name leads to it, but its bytes could not be overwritten.
+    Bytes,
+}
+
 impl Superseded {
     fn hold(path: &Path) -> Result<Self, FileError> {
-        File::options().write(true).open(path).map(Self).map_err(FileError::on("write", path))
+        File::options().read(true).write(true).open(path).map(Self).map_err(FileError::on("write", path))
     }
 
-    /// Overwrites the bytes that no name leads to any more; a copy by another name is somebody's, and stays. What it
-    /// cannot do it leaves: nothing rests upon it.
-    fn overwrite(mut self) {
-        let overwrite = |file: &mut File| -> io::Result<()> {
-            let metadata = file.metadata()?;
-            #[cfg(unix)]
-            let named = std::os::unix::fs::MetadataExt::nlink(&metadata) > 0;
-            #[cfg(not(unix))]
-            let named = true;
-            if !named {
-                io::copy(&mut io::repeat(0).take(metadata.len()), file)?;
-                file.sync_all()?;
-            }
-            Ok(())
-        };
-        let _ = overwrite(&mut self.0);
+    /// Overwrites the bytes that no name leads to any more, and reads back whether they are gone.
+    fn overwrite(mut self) -> Remains {
+        self.try_overwrite().unwrap_or(Remains::Bytes)
+    }
+
+    fn try_overwrite(&mut self) -> io::Result<Remains> {
+        let Self(file) = self;
+        let metadata = file.metadata()?;
+        #[cfg(unix)]
+        let names = std::os::unix::fs::MetadataExt::nlink(&metadata);
+        #[cfg(not(unix))]
+        let names = 1;
+        if names > 0 {
+            return Ok(Remains::OtherNames(names));
+        }
+        let len = metadata.len();
+        file.rewind()?;
+        io::copy(&mut io::repeat(0).take(len), file)?;
+        file.sync_all()?;
+        file.rewind()?;
+        let mut left = Zeroizing::new(Vec::new());
+        file.take(len + 1).read_to_end(&mut left)?;
+        let gone = left.len() as u64 == len && left.iter().all(|&byte| byte == 0);
+        Ok(if gone { Remains::Nothing } else { Remains::Bytes })
     }
 }
 

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::body::Body;
 use super::dual::OpenLock;
-use super::file::{self, FileError};
+use super::file::{self, FileError, Remains};
 use super::layout::{self, Parts};
 use super::opening::OpeningKeys;
 use super::pack::{JournalKey, PackError};
@@ -136,6 +136,9 @@ pub enum KeyringError {
         /// When.
         destroyed: Timestamp,
     },
+    /// The keyring was written without the keys, and what was read back has them, or is another.
+    #[error("the keyring that was read back is not the one that was written: keys are not destroyed for certain")]
+    NotDestroyed,
     /// There is no epoch after the current one: it has no end.
     #[error("pseudonym epoch {epoch} has no end, so that none follows it")]
     NoNextEpoch {
@@ -310,7 +313,8 @@ impl Keyring {
         }
         self.body.policy = policy;
         self.shorten_epochs(now);
-        self.save()
+        self.save()?;
+        Ok(())
     }
 
     /// Signs the text of a C2SP note: the audit log's checkpoints.
@@ -343,7 +347,8 @@ impl Keyring {
         SigningKey::from_bytes(&self.body.signing_key)
     }
 
-    pub(super) fn save(&mut self) -> Result<(), KeyringError> {
+    /// Writes the keyring, and says what became of the file before.
+    pub(super) fn save(&mut self) -> Result<Remains, KeyringError> {
         self.lock_epochs()?;
         // Two writers wait for each other, and the second one sees that it is late.
         let _held = file::lock(&self.path)?;
@@ -352,8 +357,7 @@ impl Keyring {
             return Err(KeyringError::Changed { found, expected: self.generation });
         }
         let bytes = self.next_bytes();
-        file::replace_private(&self.path, &bytes).inspect_err(|_| self.generation = found)?;
-        Ok(())
+        Ok(file::replace_private(&self.path, &bytes).inspect_err(|_| self.generation = found)?)
     }
 
     /// The file's next generation.

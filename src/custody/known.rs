@@ -75,7 +75,7 @@ impl KnownCustodians {
         let text = format!("{HEAD}{lines}");
         match first {
             true => file::create_private(&self.path, text.as_bytes()),
-            false => file::replace_private(&self.path, text.as_bytes()),
+            false => file::replace_private(&self.path, text.as_bytes()).map(drop),
         }
     }
 }

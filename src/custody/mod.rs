@@ -32,8 +32,8 @@ mod summary;
 
 pub use epoch::{Epoch, Rotation};
 pub use expiry::{Destroyed, DueKey};
-pub use file::FileError;
 pub(crate) use file::put_private;
+pub use file::{FileError, Remains};
 pub use issue::PackRequest;
 pub(crate) use keyring::AuditKey;
 pub use keyring::{Keyring, KeyringError};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::body::LockBody;
-use super::file::{self, FileError};
+use super::file::{self, FileError, Remains};
 use super::keyring::{Keyring, KeyringError, read_keyring};
 use super::layout::Parts;
 use super::slot::{
@@ -126,7 +126,8 @@ impl Keyring {
                 if others == 0 { self.unlock_identities()? } else { self.lock_identities()? }
             }
         }
-        self.rotate_key()
+        self.rotate_key()?;
+        Ok(())
     }
 
     /// What stands between this keyring, as it is opened, and identities: [`KeyringError::SecondSlotNeeded`] until a
@@ -194,8 +195,9 @@ impl Keyring {
     }
 
     /// Exchanges the keyring key for a fresh one, guarded by every first slot, and writes the keyring. Needs no slot's
-    /// secret. An older copy of the file still opens as before: whoever wants to be rid of what it holds destroys it.
-    pub fn rotate_key(&mut self) -> Result<(), KeyringError> {
+    /// secret. An older copy of the file still opens as before: whoever wants to be rid of what it holds destroys it. Says what
+    /// became of the file before.
+    pub fn rotate_key(&mut self) -> Result<Remains, KeyringError> {
         let key = GuardedKey::generate();
         let mut slots = self.slots.clone();
         for slot in slots.iter_mut().filter(|slot| slot.role() == SlotRole::First) {
