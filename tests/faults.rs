@@ -177,6 +177,38 @@ fn a_full_disk_says_so_and_the_vault_stays_valid() {
     }
 }
 
+/// A full disk after five captures says five, not none: what is durable counts, whatever fails behind it.
+#[test]
+fn what_is_durable_is_counted_whatever_fails_after_it() {
+    let custodian = Custodian::new();
+    let keys = custodian.keyring.opening_keys(&Capability::ALL);
+    let (mut behind_a_name, options) = (0, SealingOptions { segment_bytes: 4_000, ..SealingOptions::default() });
+    for at in 0.. {
+        let folder = custodian.folder.path().join(format!("vault-{at}"));
+        let fate = Fate::with_kind(at, Blow::Before, io::ErrorKind::StorageFull);
+        let store = Box::new(FatedStore(std::sync::Arc::clone(&fate)));
+        let Ok(mut vault) = SealingVault::open_on(store, &folder, &custodian.pack, options.clone()) else { continue };
+        let run = |vault: &mut SealingVault| {
+            (0..CAPTURES).try_for_each(|number| vault.append(capture(number, None)))?;
+            vault.commit()
+        };
+        let ended = run(&mut vault);
+        let counted = vault.totals().captures;
+        drop(vault);
+        let found = sealed(&folder, &keys).len() as u64;
+        match &ended {
+            // Named, and nobody knows whether the name is durable.
+            Err(SealError::Store { deed: "sync", path, .. }) if path.ends_with("segments") => assert!(counted <= found),
+            _ => assert_eq!(counted, found, "operation {at}: {ended:?}"),
+        }
+        behind_a_name += u64::from(ended.is_err() && counted > 0);
+        if !fate.struck() {
+            break;
+        }
+    }
+    assert!(behind_a_name > 3);
+}
+
 #[test]
 fn after_a_failed_write_nothing_more_is_sealed_in_this_run() {
     let custodian = Custodian::new();

@@ -17,8 +17,10 @@ use super::tiles::TileError;
 use super::tree::TileId;
 use super::who::Who;
 use super::writer::Writer;
+use crate::capture::{from_base32, to_base32};
 use crate::custody::{Keyring, Month, PurposeError, fold_purpose};
 use crate::files;
+use crate::seal::random;
 use crate::vault::{Disk, Store};
 
 /// The log's folder inside a custody folder.
@@ -29,7 +31,8 @@ pub(super) const LOG_KEY: &str = "vkey";
 /// The purpose of records that leave without a stated one; a budget may name it.
 pub const UNSTATED: &str = "unstated";
 const LOCK: &str = "lock";
-const INCOMING: &str = "incoming";
+/// Before an id, what is being written. A name that nothing has: what lies there is nobody's to replace.
+const INCOMING: &str = "incoming-";
 
 /// The log cannot be written or read. Nothing was put on record.
 #[derive(Debug, thiserror::Error)]
@@ -330,18 +333,28 @@ impl AuditLog {
         }
         let file = files::open_lock(&self.folder.join(LOCK)).map_err(failed)?;
         file.lock().map_err(failed)?;
+        self.clear_incoming();
         Ok((file, self.store.now()))
+    }
+
+    /// Removes what a writer that died left: regular files under the names that writers give. They are never read, and
+    /// harmless where they stay.
+    fn clear_incoming(&self) {
+        let ours = |name: &str| name.strip_prefix(INCOMING).and_then(from_base32).is_some();
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let named = entry.file_name().to_str().is_some_and(ours);
+            if named && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+                let _ = self.store.remove(&entry.path());
+            }
+        }
     }
 
     /// Replaces a file below the log's folder, whole and durably.
     pub(super) fn put(&self, path: &Path, bytes: &[u8]) -> Result<(), AuditError> {
-        let (incoming, target) = (self.folder.join(INCOMING), self.folder.join(path));
+        let incoming = self.folder.join(format!("{INCOMING}{}", to_base32(&random())));
+        let target = self.folder.join(path);
         let parent = target.parent().unwrap_or(&self.folder);
         let put = || {
-            match self.store.remove(&incoming) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
             let mut file = self.store.create(&incoming)?;
             file.write_all(bytes)?;
             file.sync()?;
@@ -362,8 +375,12 @@ impl AuditLog {
         let paths = [Some(tile.path()), (tile.level == 0).then(|| tile.bundle_path())];
         for path in paths.into_iter().flatten() {
             let folder = self.folder.join(TileId::partials(path));
+            let ours = |name: &str| name.parse::<u64>().is_ok_and(|width| width.to_string() == name);
             for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
-                let _ = self.store.remove(&entry.path());
+                let named = entry.file_name().to_str().is_some_and(ours);
+                if named && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+                    let _ = self.store.remove(&entry.path());
+                }
             }
             let _ = fs::remove_dir(folder);
         }
