@@ -357,7 +357,7 @@ mod tests {
         assert_eq!(kept(Retention::Years(1), "2026-11-28T00:00:00Z"), "2025-11");
         assert_eq!(kept(Retention::Months(1), "2026-12-31T00:00:00Z"), "2026-11");
         assert_eq!(kept(Retention::Days(30), "2026-12-01T00:00:00Z"), "2026-11");
-        assert_eq!(kept(Retention::Years(1000), "0002-11-28T00:00:00Z"), "0000-01");
+        assert_eq!(kept(Retention::Years(1000), "0002-11-28T00:00:00Z"), "0000-11");
     }
 
     #[test]
