@@ -186,6 +186,8 @@ impl Earlier {
 #[derive(Default)]
 struct Listed {
     files: HashMap<String, HashSet<String>>,
+    /// Those of which a part may have been written when the run ended.
+    begun: HashSet<String>,
     folders: HashSet<String>,
     lists: HashSet<PathBuf>,
 }
@@ -206,17 +208,22 @@ impl Listed {
             return Ok(false);
         }
         self.lists.insert(list.to_owned());
+        let (mut staged, mut last) = (HashSet::new(), None);
         for line in lines {
             // The last one may have been cut by whatever ended the run.
             match serde_json::from_str(&line?) {
                 Ok(Line::File { path, blake3 }) => {
-                    _ = self.files.entry(format!("{prefix}{path}")).or_default().insert(blake3);
+                    let path = format!("{prefix}{path}");
+                    // What was staged is whole when its digest is on the list.
+                    last = (!staged.remove(&path)).then(|| path.clone());
+                    self.files.entry(path).or_default().insert(blake3);
                 }
-                Ok(Line::Staged { staged }) => _ = self.files.entry(format!("{prefix}{staged}")).or_default(),
+                Ok(Line::Staged { staged: path }) => _ = staged.insert(format!("{prefix}{path}")),
                 Ok(Line::Folder { folder }) => _ = self.folders.insert(format!("{prefix}{folder}")),
                 Err(_) => {}
             }
         }
+        self.begun.extend(staged.into_iter().chain(last));
         if let Some(folder) = prefix.strip_suffix('/') {
             self.folders.insert(folder.to_owned());
         }
@@ -225,11 +232,23 @@ impl Listed {
 
     /// Whether the file at `path`, named `inside`, is one that was written, or was about to be.
     fn holds(&self, inside: &str, path: &Path) -> io::Result<bool> {
-        match self.files.get(inside) {
-            Some(digests) => Ok(digests.contains(&digest(path)?)),
-            None => Ok(inside.strip_suffix(PART).is_some_and(|whole| self.files.contains_key(whole))),
+        if let Some(digests) = self.files.get(inside) {
+            return Ok(digests.contains(&digest(path)?));
         }
+        // A part gets its name by a rename: where the name is there, the part is another's.
+        let Some(whole) = inside.strip_suffix(PART).filter(|_| !is_there(&path.with_extension(""))) else {
+            return Ok(false);
+        };
+        let of_list = match self.files.get(whole) {
+            Some(digests) => digests.contains(&digest(path)?),
+            None => false,
+        };
+        Ok(of_list || self.begun.contains(whole))
     }
+}
+
+fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
 }
 
 fn digest(path: &Path) -> io::Result<String> {

@@ -128,7 +128,8 @@ fn a_simulation_that_somebody_has_touched_is_refused_and_stays_as_it_was() {
         names.remove(0)
     };
     type Touch<'t> = (&'static str, &'t dyn Fn(&Path));
-    let touches: [Touch; 9] = [
+    let touches: [Touch; 10] = [
+        ("a part of one's own", &|folder| fs::write(folder.join("truth.jsonl.part"), "mine").expect("written")),
         ("a file beside", &|folder| fs::write(folder.join("thesis.txt"), "precious").expect("written")),
         ("a photograph in a lane", &|folder| fs::write(lane(folder).join("mine.jpg"), "mine").expect("written")),
         ("another photograph under a picture's name", &|folder| fs::write(picture(folder), "mine").expect("written")),

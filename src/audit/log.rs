@@ -9,8 +9,9 @@ use jiff::tz::TimeZone;
 
 use super::egress::Allowance;
 use super::entry::{Day, Details, Entry, Verb, Verdict, hour_of};
-use super::head::Leap;
-use super::note::{Checkpoint, NoteError};
+use super::head::{self, Leap};
+use super::keys;
+use super::note::{Checkpoint, LogKey, NoteError};
 use super::pending::{self, Pending};
 use super::permit::Permit;
 use super::tiles::TileError;
@@ -74,6 +75,13 @@ pub enum AuditError {
     Rewritten {
         /// How many it had when it was last written.
         once: u64,
+    },
+    /// Something else bears a name that is the log's: a folder, a link or a device in place of a file, a link in place of a
+    /// folder.
+    #[error("the audit log: {} is not the log's own", path.display())]
+    Foreign {
+        /// Which.
+        path: PathBuf,
     },
     /// The log is not the one beside the keyring.
     #[error("{} is not the log of this keyring, which is {}", path.display(), expected.display())]
@@ -193,7 +201,7 @@ impl AuditLog {
         self.must_be_of(keyring)?;
         let purpose = look.purpose.or(look.verb.gives_out().then_some(UNSTATED));
         let folded = purpose.map(fold_purpose).transpose()?;
-        let (_lock, now) = self.lock()?;
+        let (_lock, now) = self.lock(Some(keyring))?;
         let mut writer = Writer::open(self, keyring, now)?;
         let tag = folded.as_deref().map(|purpose| writer.key.tag(purpose));
         let allowance = Allowance::of(keyring.policy(), look.verb, folded.as_deref());
@@ -237,7 +245,7 @@ impl AuditLog {
         if !self.folder.is_dir() {
             return Ok(None);
         }
-        let (_lock, now) = self.lock()?;
+        let (_lock, now) = self.lock(Some(keyring))?;
         Ok(Writer::open(self, keyring, now)?.leap())
     }
 
@@ -247,7 +255,7 @@ impl AuditLog {
     ///
     /// See [`AuditError`].
     pub fn renew(&self, keyring: &Keyring) -> Result<Checkpoint, AuditError> {
-        let (_lock, now) = self.lock()?;
+        let (_lock, now) = self.lock(Some(keyring))?;
         let mut writer = Writer::open(self, keyring, now)?;
         let today = hour_of(now) / 24;
         let quiet = Entry { quiet: Some((today, today)), ..Entry::new(Verb::Quiet, hour_of(now)) };
@@ -275,7 +283,7 @@ impl AuditLog {
         if keyring.has_dual_control() && !keyring.has_second() {
             return Err(AuditError::SecondNeeded);
         }
-        let (_lock, now) = self.lock()?;
+        let (_lock, now) = self.lock(Some(keyring))?;
         let mut writer = Writer::open(self, keyring, now)?;
         let earliest = writer.kept_from();
         if before > earliest {
@@ -297,7 +305,7 @@ impl AuditLog {
         if !self.folder.is_dir() {
             return Err(AuditError::NoLog { path: self.folder.clone() });
         }
-        let (_lock, now) = self.lock()?;
+        let (_lock, now) = self.lock(None)?;
         let pending = Pending::read(&self.folder)?;
         let pending = pending.ok_or_else(|| TileError::Altered { path: pending::FILE_NAME.into() })?;
         let Who { user, login } = Who::now();
@@ -323,8 +331,36 @@ impl AuditLog {
         AuditError::Io { path: self.folder.join(path), source }
     }
 
+    /// Looks at the folder and at every name in it that a writer gives, before anything is made: what is refused has changed
+    /// nothing, and nothing is written through a link or in place of something else.
+    fn look(&self, keyring: Option<&Keyring>) -> Result<(), AuditError> {
+        let tree = self.folder.join("tile");
+        for folder in [&self.folder, &tree] {
+            if files::is_folder(folder).map_err(|source| AuditError::Io { path: folder.clone(), source })?
+                == Some(false)
+            {
+                return Err(AuditError::Foreign { path: folder.clone() });
+            }
+        }
+        let names = [CHECKPOINT, LOG_KEY, LOCK, keys::FILE_NAME, pending::FILE_NAME].map(|name| self.folder.join(name));
+        for path in names.into_iter().chain([head::path_beside(&self.folder)]) {
+            match fs::symlink_metadata(&path) {
+                Ok(metadata) if !metadata.is_file() => return Err(AuditError::Foreign { path }),
+                Err(source) if source.kind() != io::ErrorKind::NotFound => return Err(AuditError::Io { path, source }),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        let Some(keyring) = keyring else { return Ok(()) };
+        match self.note() {
+            Ok(note) => Ok(Checkpoint::verify(&note, &LogKey::of(keyring.verifying_key())).map(drop)?),
+            Err(AuditError::NoLog { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Waits for other writers to end, and then looks at the clock: their entries are not of a later time.
-    fn lock(&self) -> Result<(File, Timestamp), AuditError> {
+    fn lock(&self, keyring: Option<&Keyring>) -> Result<(File, Timestamp), AuditError> {
+        self.look(keyring)?;
         let failed = |source| self.failed(LOCK, source);
         if !self.folder.is_dir() {
             self.store.create_folder(&self.folder).map_err(failed)?;
@@ -361,6 +397,11 @@ impl AuditLog {
             drop(file);
             let new_folders = !parent.is_dir();
             self.store.create_folder(parent)?;
+            if fs::symlink_metadata(&target).is_ok_and(|there| !there.is_file()) {
+                // Only a file is replaced: the bytes of one whose name it was, and never somebody's link.
+                self.store.remove(&incoming)?;
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
             self.store.rename(&incoming, &target)?;
             let above = parent.ancestors().skip(1).take_while(|above| new_folders && above.starts_with(&self.folder));
             std::iter::once(parent).chain(above).try_for_each(|folder| self.store.sync_folder(folder))

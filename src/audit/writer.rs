@@ -47,14 +47,9 @@ impl<'l> Writer<'l> {
         let found = DetailKeys::read(&log.folder, &wrap)?;
         let keys_lost = found.is_none();
         let mut keys = found.unwrap_or_default();
-        let key = match keys.of(month) {
-            Some(key) => key,
-            None => {
-                let key = keys.add(month);
-                log.put(Path::new(keys::FILE_NAME), &keys.to_bytes(&wrap))?;
-                key
-            }
-        };
+        let kept = keys.of(month);
+        let keys_grown = kept.is_none();
+        let key = kept.unwrap_or_else(|| keys.add(month));
         let pending = match Pending::read(&log.folder) {
             Err(TileError::Missing { .. }) => Err(Finding::PendingMissing),
             read => read?.ok_or(Finding::PendingAltered),
@@ -97,6 +92,10 @@ impl<'l> Writer<'l> {
         if begun.is_some() {
             writer.continue_from_head()?;
             writer.last = Some(writer.entry(checkpoint.size - 1)?);
+        }
+        // By now the log is known to be this keyring's, and whole as far as it is written on.
+        if keys_grown {
+            log.put(Path::new(keys::FILE_NAME), &writer.keys.to_bytes(&wrap))?;
         }
         writer.look_at_clock();
         // Nobody knows what left today when the log, or what was known of it, is gone.

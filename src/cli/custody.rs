@@ -176,7 +176,8 @@ fn check_place(folder: &Path) -> Result<(), Failure> {
             ));
         }
     }
-    if folder.join("audit").symlink_metadata().is_ok() && !folder.join("keyring").exists() {
+    let of_a_log = ["audit", "log-head"].iter().any(|name| folder.join(name).symlink_metadata().is_ok());
+    if of_a_log && folder.join("keyring").symlink_metadata().is_err() {
         return Err(Failure::usage(
             format!("{} holds the audit log of a custodian whose keyring is gone", shown(folder)),
             "put that keyring back, or choose another folder: a log is continued by its own custodian only",

@@ -122,6 +122,14 @@ fn make_overlay(out: &Path, sources: &[PathBuf]) -> Result<Overlay, Failure> {
             "give a folder elsewhere",
         ));
     }
+    // Before the first copy: what is in use stays as it is, and no run ends half way because of a name in it.
+    let empty = fs::read_dir(out).map(|mut entries| entries.next().is_none());
+    if matches!(empty, Ok(false)) {
+        return Err(Failure::usage(
+            format!("{} is not empty", shown(out)),
+            "give a new or empty folder with --out: nothing is overwritten",
+        ));
+    }
     fs::create_dir_all(out).map_err(|error| {
         Failure::usage(
             format!("{} cannot be made: {error}", shown(out)),

@@ -185,6 +185,9 @@ impl From<AuditError> for Failure {
                     _ => "make the custody folder writable: without an entry in the audit log nothing is opened",
                 },
             ),
+            AuditError::Foreign { .. } => {
+                Self::usage(problem, "move it away: the log is written into files and folders of its own only")
+            }
             AuditError::Purpose(_) => Self::usage(problem, "type it anew: only what can be seen tells purposes apart"),
             AuditError::SecondNeeded => Self::integrity(
                 problem,

@@ -14,7 +14,7 @@ use super::terminal::{Page, say, shown, stdout_is_terminal};
 #[cfg(feature = "pkcs11")]
 use super::unlock::NewTokenArgs;
 use super::unlock::{NewPassphraseArgs, SecondArgs, UnlockArgs};
-use super::{Context, Failure, ledger, unlock};
+use super::{Context, Failure, ledger, target, unlock};
 use crate::audit::Verb;
 #[cfg(feature = "pkcs11")]
 use crate::custody::Token;
@@ -277,12 +277,11 @@ fn check_destinations(quorum: Quorum, output: &[PathBuf], context: &Context) -> 
             "name one file for each share, after -o",
         ));
     }
-    match output.iter().enumerate().find(|(at, path)| path.exists() || output[..*at].contains(path)) {
-        None => Ok(()),
-        Some((_, path)) => Err(Failure::usage(
-            format!("{} exists already, or is named twice", shown(path)),
-            "name one new file for each share",
-        )),
+    match output.iter().enumerate().find(|(at, path)| output[..*at].contains(path)) {
+        None => output.iter().try_for_each(|path| target::must_be_new(path)),
+        Some((_, path)) => {
+            Err(Failure::usage(format!("{} is named twice", shown(path)), "name one new file for each share"))
+        }
     }
 }
 

@@ -48,7 +48,7 @@ impl Keyring {
         if days == 0 || days > 3660 {
             return Err(KeyringError::Term { days });
         }
-        if to.exists() {
+        if to.symlink_metadata().is_ok() {
             return Err(FileError::on("create", to)(std::io::Error::new(
                 std::io::ErrorKind::AlreadyExists,
                 "it exists already",

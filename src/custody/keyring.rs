@@ -189,7 +189,7 @@ impl Keyring {
         passphrase.check_strength()?;
         policy.check()?;
         let path = folder.join(FILE_NAME);
-        if path.exists() {
+        if path.symlink_metadata().is_ok() {
             return Err(KeyringError::Exists { path: folder.to_owned() });
         }
         let signing = SigningKey::generate();

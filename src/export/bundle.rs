@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::manifest::Manifest;
 use super::{ExportError, ExportTotals, Request};
 use crate::custody::{FileError, Keyring, SealingKey};
+use crate::files;
 use crate::seal::{SegmentId, VaultId};
 use crate::vault::{Card, Disk, Layout, SealedSegment, SegmentDraft, Store, VaultKind};
 
@@ -22,16 +23,18 @@ pub(super) struct Bundle {
 }
 
 impl Bundle {
-    /// Whether a copy could be begun that will be `folder`: it does not exist or is empty, and its parent takes files.
+    /// Whether a copy could be begun that will be `folder`: nothing has the name but an empty folder, a link neither, and its
+    /// parent takes files.
     pub fn check_target(folder: &Path) -> Result<(), FileError> {
         Self::stage(folder).map(drop)
     }
 
     fn stage(folder: &Path) -> Result<tempfile::TempDir, FileError> {
-        let empty = match folder.read_dir() {
-            Ok(mut entries) => entries.next().is_none(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => true,
-            Err(error) => return Err(FileError::on("read", folder)(error)),
+        let failed = FileError::on("read", folder);
+        let empty = match files::is_folder(folder).map_err(&failed)? {
+            Some(true) => folder.read_dir().map_err(&failed)?.next().is_none(),
+            Some(false) => false,
+            None => true,
         };
         if !empty {
             return Err(FileError::on("create", folder)(io::ErrorKind::AlreadyExists.into()));

@@ -37,7 +37,7 @@ impl Forger {
     /// Signs these leaves behind the log's beginning, whatever they say.
     fn sign(&self, leaves: impl IntoIterator<Item = Vec<u8>>) {
         let log = self.log();
-        let (_lock, _) = log.lock().expect("locked");
+        let (_lock, _) = log.lock(None).expect("locked");
         let mut writer = Writer::open(&log, &self.keyring, self.now).expect("opened");
         writer.new.extend(leaves);
         writer.finish().expect("signed");
@@ -95,7 +95,7 @@ fn details_moved_to_another_entry_do_not_open() {
     use super::super::Told;
     let forger = Forger::new();
     let log = forger.log();
-    let lock = log.lock().expect("locked");
+    let lock = log.lock(None).expect("locked");
     let mut writer = Writer::open(&log, &forger.keyring, forger.now).expect("opened");
     let hour = hour_of(forger.now);
     let [one, two] = [1, 2].map(|records| Entry { records, month: Some(writer.month), ..Entry::new(Verb::Open, hour) });
