@@ -184,6 +184,11 @@ struct Vaults<'v> {
 fn damage_words(damage: Damage) -> String {
     match damage {
         Damage::Missing(segment) => format!("segment {segment} is missing from the vault"),
+        Damage::Unreadable(segment) => {
+            format!(
+                "segment {segment} of the vault cannot be read now: what it holds counts as sealed, and is not deleted"
+            )
+        }
         Damage::Altered(segment) => {
             format!("segment {segment} of the vault is not what was sealed: it is cut or altered")
         }

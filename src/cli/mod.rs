@@ -5,6 +5,7 @@
 
 use std::process::ExitCode;
 
+use clap::error::ContextKind;
 use clap::{Parser, Subcommand};
 
 mod audit;
@@ -185,7 +186,17 @@ fn run() -> Result<Outcome, Failure> {
         // said of their escaped form.
         Err(error) => {
             let safe = std::env::args_os().map(|arg| terminal::escaped(&arg.to_string_lossy()));
-            Cli::try_parse_from(safe).err().unwrap_or(error).exit()
+            let Err(said) = Cli::try_parse_from(safe) else {
+                // Escaped, it would be right: the characters themselves are what is wrong.
+                let which =
+                    error.get(ContextKind::InvalidArg).map_or_else(|| "an argument".to_owned(), ToString::to_string);
+                let why = std::error::Error::source(&error).map(|why| format!(": {why}")).unwrap_or_default();
+                return Err(Failure::usage(
+                    format!("{which} cannot be used{why}"),
+                    "leave out what does not belong there",
+                ));
+            };
+            said.exit()
         }
     };
     hardening::harden(&verb);

@@ -45,8 +45,11 @@ impl Files {
             match deed {
                 Deed::Intent => {
                     let found = match present.contains(&segment) {
-                        true => whole::glance(&self.layout.segment(segment), card, segment, &trailer)
-                            .ok_or(Damage::Altered(segment)),
+                        true => match whole::glance(&self.layout.segment(segment), card, segment, &trailer) {
+                            Ok(Some(header)) => Ok(header),
+                            Ok(None) => Err(Damage::Altered(segment)),
+                            Err(_) => Err(Damage::Unreadable(segment)),
+                        },
                         false => Err(Damage::Missing(segment)),
                     };
                     let closed = |key| tombstones.keys.contains_key(key);
@@ -58,6 +61,11 @@ impl Files {
                             Holder::found(segment, trailer, originals, named)
                         }
                         Ok(_) => Holder::gone(segment, trailer),
+                        // It may be whole: its captures are not sealed twice, and nothing is deleted for its sake.
+                        Err(damage @ Damage::Unreadable(_)) if !expired => {
+                            damages.insert(segment, damage);
+                            Holder::found(segment, trailer, false, named)
+                        }
                         Err(damage) => {
                             if !expired {
                                 damages.insert(segment, damage);

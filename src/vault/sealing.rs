@@ -160,19 +160,22 @@ pub enum SealError {
     Halted,
 }
 
-/// A segment that a site's journal names, and that does not hold what it should: its captures do not count as sealed.
+/// A segment that a site's journal names, and that does not hold what it should: its captures do not count as sealed, unless
+/// it is only that it cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Damage {
     /// It is not there, and no tombstone says why.
     Missing(SegmentId),
     /// It is cut, altered, or another.
     Altered(SegmentId),
+    /// The system does not let it be read. Its captures count as sealed, and no file is deleted for its sake.
+    Unreadable(SegmentId),
 }
 
 impl Damage {
     /// Which segment.
     pub fn segment(&self) -> SegmentId {
-        let (Self::Missing(segment) | Self::Altered(segment)) = *self;
+        let (Self::Missing(segment) | Self::Altered(segment) | Self::Unreadable(segment)) = *self;
         segment
     }
 }

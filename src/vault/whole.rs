@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use rustix::io::Errno;
+
 use super::card::Card;
 use super::header::{FIXED_LEN, Header, TRAILER_LEN};
 use crate::files;
@@ -11,7 +13,16 @@ use crate::seal::SegmentId;
 
 /// Reads the header of the segment at `path`, if the file is as long as that says, is that segment of that vault, and ends
 /// with `trailer`. What lies between is not looked at.
-pub(super) fn glance(path: &Path, card: &Card, id: SegmentId, trailer: &[u8; TRAILER_LEN]) -> Option<Header> {
+///
+/// # Errors
+///
+/// When the system does not let it be read, which says nothing about what it holds.
+pub(super) fn glance(
+    path: &Path,
+    card: &Card,
+    id: SegmentId,
+    trailer: &[u8; TRAILER_LEN],
+) -> io::Result<Option<Header>> {
     let look = || -> io::Result<Option<Header>> {
         let (mut file, header) = open(path)?;
         let mut found = [0; TRAILER_LEN];
@@ -20,7 +31,11 @@ pub(super) fn glance(path: &Path, card: &Card, id: SegmentId, trailer: &[u8; TRA
         let right = header.vault == card.vault && header.segment == id && found == *trailer;
         Ok(right.then_some(header))
     };
-    look().ok().flatten()
+    let refused = |error: &io::Error| error.raw_os_error().is_some_and(|code| code != Errno::LOOP.raw_os_error());
+    match look() {
+        Err(error) if refused(&error) => Err(error),
+        found => Ok(found.ok().flatten()),
+    }
 }
 
 /// Whether the segment at `path` is as long as its header says and all of its bytes are those whose hash is `trailer`.
