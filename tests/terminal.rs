@@ -110,10 +110,13 @@ fn nothing_that_others_wrote_steers_the_terminal() {
     let told = says(&["search"], &own);
     assert!(told.contains("The vault is whole."), "the site and the lane are shown: {told}");
     let told = says(&["open", &hostile.id, "--identity", "-o", "new.jpg", "--purpose", STEERS], &own);
+    assert!(told.contains("the purpose holds an invisible character"), "{told}");
+    let told = says(&["open", &hostile.id, "--identity", "-o", "new.jpg", "--purpose", "case 7"], &own);
     assert!(told.contains("The vault is whole."), "the source's name is shown: {told}");
     says(&["export", "--to", "partner.pub", "--view", "full", "--purpose", STEERS, "-o", "copy"], &own);
+    says(&["export", "--to", "partner.pub", "--view", "full", "--purpose", "case 7", "-o", "copy"], &own);
     let told = says(&["search", "--vault", "copy", "--key", "partner.key"], &[]);
-    assert!(told.contains("The vault is whole."), "the purpose is shown: {told}");
+    assert!(told.contains("The vault is whole."), "the site and the lane are shown: {told}");
     says(&["open", &hostile.id, "--vault", SEGMENT, "--custody", SEGMENT, "-o", SEGMENT], &[]);
     says(&["custody", "show", "--custody", "custody"], &[]);
     says(&["custody", "pack", "--custody", "custody", "--site", STEERS, "-o", "other.pack"], &[]);
@@ -122,7 +125,7 @@ fn nothing_that_others_wrote_steers_the_terminal() {
     assert!(told.contains("The vault is whole."), "the label is shown: {told}");
     says(&["custody", "rehearse", "--custody", "custody"], &[]);
     let told = says(&["audit", "show", "--details", "--custody", "custody"], &[]);
-    assert!(told.contains("The log is whole."), "purpose and operator are shown: {told}");
+    assert!(told.contains("The log is whole."), "the operator is shown: {told}");
     says(&["audit", "verify", "--custody", "custody"], &[]);
     says(&["expire", "--dry-run"], &own);
     fs::create_dir(hostile.at("stolen")).expect("a folder");
@@ -132,7 +135,7 @@ fn nothing_that_others_wrote_steers_the_terminal() {
     fs::copy(hostile.at("hostile.pack"), hostile.at("stolen").join(SEGMENT)).expect("copied");
     let told = says(&["impact", "stolen"], &own);
     assert!(told.contains("The vault is whole."), "the site is shown: {told}");
-    says(&["breach", "stolen", "--seconds", "1"], &[]);
+    says(&["breach", "stolen", "--tries", "1"], &[]);
     for format in ["table", "jsonl"] {
         says(&["inspect", "photos", "--models", &models, "--format", format], &[]);
     }
