@@ -78,7 +78,7 @@ pub enum AuditError {
     },
     /// Something else bears a name that is the log's: a folder, a link or a device in place of a file, a link in place of a
     /// folder.
-    #[error("the audit log: {} is not the log's own", path.display())]
+    #[error("the audit log: {} is not the log's own: it is a link, or neither a regular file nor a folder where one belongs", path.display())]
     Foreign {
         /// Which.
         path: PathBuf,
