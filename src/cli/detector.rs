@@ -1,6 +1,5 @@
 //! A detector of the operator's own, beside the built-in one.
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 

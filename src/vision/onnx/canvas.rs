@@ -1,9 +1,9 @@
 //! From an image to a net's input: scaled to fit, at the top left, background around it.
 
-use super::super::grid::{Grid, Look};
+use super::super::grid::{Grid, Tile};
 use super::super::meta::GridMeta;
 use crate::frame::LumaSource;
-use crate::geometry::Size;
+use crate::geometry::{PixelRect, Size};
 
 /// All formats halve their input five times.
 pub const MULTIPLE: u32 = 32;
@@ -57,7 +57,9 @@ pub fn lay(image: &dyn LumaSource, sides: Sides, factor: f32, background: u8) ->
     let mut grid = Grid::default();
     // The canvas itself does the padding.
     let unpadded = GridMeta { most: 0, least: 0, multiple: 1, pad_value: background };
-    grid.fill(image, Look { denominator, size: fitted }, &unpadded);
+    let reduced = image.reduced(denominator);
+    let area = PixelRect::new(0, 0, reduced.size.width, reduced.size.height);
+    grid.fill(&reduced, &Tile { denominator, area, size: fitted, own: area.rect() }, &unpadded);
 
     let plane = sides.width * sides.height;
     let mut canvas = vec![f32::from(background) * factor; 3 * plane];
@@ -73,7 +75,6 @@ pub fn lay(image: &dyn LumaSource, sides: Sides, factor: f32, background: u8) ->
 mod tests {
     use super::super::super::testing::Picture;
     use super::*;
-    use crate::geometry::PixelRect;
 
     #[test]
     fn the_canvas_has_the_images_shape() {
