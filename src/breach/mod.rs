@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use thiserror::Error;
 
+mod attack;
 mod battery;
 mod carve;
 mod dictionary;
@@ -33,21 +34,24 @@ mod suite;
 mod tampering;
 mod text;
 mod truth;
+mod words;
 
 pub mod baselines;
 
+pub use attack::Attack;
 pub use carve::Format;
 pub use dictionary::Budget;
 pub use digest::Algorithm;
 pub use evidence::{
-    Attack, Dictionary, Evidence, Finding, Game, KeyUse, Known, Metadata, Pictures, Randomness, Rate, SIGNIFICANCE,
-    Sample, Seen, Text, Verdict, approx, counted, grouped,
+    Dictionary, Evidence, Finding, Game, KeyUse, Known, Metadata, Pictures, Randomness, Rate, SIGNIFICANCE, Sample,
+    Seen, Text, Verdict,
 };
 pub use known::{Form, SecretKind};
 pub use score::{Scorer, StoreKind, Target};
 pub use suite::{AttackResult, Suite, results};
 pub use text::Written;
 pub use truth::{KnownCapture, KnownRegion, Truth};
+pub use words::{approx, counted, grouped};
 
 use keys::LootKeys;
 use known::Needles;

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::evidence::{Attack, Evidence, Finding, Sample};
+use super::attack::Attack;
+use super::evidence::{Evidence, Finding, Sample};
 use super::keys::LootKeys;
 use super::loot::Loot;
 use super::randomness::holm;
