@@ -169,7 +169,7 @@ fn a_leaked_copy_names_its_recipient_and_a_stolen_key_what_it_opens() {
     // Without the recipient's key nobody opens it, the custodian no more than the thief.
     let closed = theft.assess(true);
     assert_eq!((closed.captures, closed.openable), (0, [0; 3]));
-    assert!(closed.uncounted.closed > 0 && closed.traces.is_empty());
+    assert!(closed.uncounted.copies > 0 && closed.uncounted.closed == 0 && closed.traces.is_empty());
 
     partner.write(&theft.stolen.join("partner.key")).expect("written");
     let opened = theft.assess(true);
@@ -191,6 +191,96 @@ fn a_leaked_copy_names_its_recipient_and_a_stolen_key_what_it_opens() {
     assert_eq!((leaked.captures, leaked.uncounted.unknown), (9, 0));
     assert_eq!((leaked.traces[0].recipient.as_str(), leaked.traces[0].confirmed), (recipient.as_str(), 9));
     assert_eq!(ids.iter().collect::<HashSet<_>>().len(), 9);
+}
+
+/// A copy of metadata parts each capture into records that cannot be joined, and copies overlap: people are told of captures.
+#[test]
+fn captures_are_counted_once_whatever_holds_them() {
+    let custodian = Custodian::new();
+    let mut vault = SealingVault::open(&custodian.vault(), &custodian.pack, SealingOptions::default()).expect("opens");
+    for number in 0..20 {
+        let mut record = capture(number, Some("visitor"));
+        let mut second = record.catalogue.regions[0].clone();
+        (second.kind, second.pseudonyms[0].value) = (1, [100 + number as u8; 16]);
+        record.catalogue.regions.push(second);
+        vault.append(record).expect("taken");
+    }
+    vault.finish().expect("closed");
+    let vault = OpeningVault::open(&custodian.vault(), Trust::Nobody).expect("opens");
+    let (folder, partner) = (custodian.folder.path(), RecipientKeys::generate());
+    let public = partner.public();
+    partner.write(&folder.join("partner.key")).expect("written");
+    let mut records = Vec::new();
+    for (name, view) in [("metadata", View::Metadata), ("scenes", View::Scene)] {
+        let query = Query::default();
+        let now = jiff::Timestamp::now();
+        let request = Request { to: &public, view, regions: Regions::All, purpose: "a test", query: &query, now };
+        export(&vault, &custodian.keyring, &request, &folder.join(name)).expect("exported");
+        let copy = OpeningVault::open(&folder.join(name), Trust::Nobody).expect("opens");
+        let key = PermittedKeys::own_copy(RecipientKeys::read(&folder.join("partner.key")).expect("read"));
+        records.push(Query::default().run(&copy, &key).expect("searched").captures().len());
+    }
+    assert!(records[0] > 20 && records[1] == 20, "the metadata are parted: {records:?}");
+    let keys = custodian.keyring.opening_keys(&[Capability::Catalogue]);
+    let (canaries, custody) = (custodian.keyring.canaries(), custodian.keyring.custody());
+    let holder = impact::Custodian { keys: &keys, canaries: &canaries, custody, vault: None };
+    let assess = |loot: &str| {
+        let loot = Loot::survey(&folder.join(loot), &holder).expect("surveyed");
+        impact::assess(&loot, &holder, &|_, _| {}).expect("assessed")
+    };
+    // Without the recipient's key: a copy of ours, and nobody's business to open.
+    let closed = assess("metadata");
+    assert_eq!((closed.captures, closed.uncounted.closed), (0, 0));
+    assert!(closed.uncounted.copies > 0);
+    // With it, alone, with another copy, and with the vault: always the same captures.
+    for (loot, parts) in
+        [("one", &["metadata"][..]), ("two", &["metadata", "scenes"]), ("all", &["metadata", "scenes", "vault"])]
+    {
+        for (part, at) in parts.iter().zip(["a", "b", "c"]) {
+            for path in files_below(&folder.join(part)) {
+                let to = folder.join(loot).join(at).join(path.strip_prefix(folder.join(part)).expect("below"));
+                fs::create_dir_all(to.parent().expect("a folder")).expect("made");
+                fs::copy(&path, to).expect("copied");
+            }
+        }
+        partner.write(&folder.join(loot).join("partner.key")).expect("written");
+        let found = assess(loot);
+        assert_eq!((found.captures, found.openable[0]), (20, 20), "{loot}");
+        assert_eq!(found.cells.iter().map(|cell| cell.captures).sum::<u64>(), 20, "{loot}");
+        assert!(found.held.iter().any(|held| matches!(held, Held::Recipient { captures: 20, .. })), "{loot}");
+        let lanes = found.cells.iter().filter(|cell| cell.lane.is_some()).map(|cell| cell.captures).sum::<u64>();
+        assert_eq!(lanes, if loot == "all" { 20 } else { 0 }, "{loot}: what the vault says comes first");
+        assert_eq!(found.uncounted.copies + found.uncounted.closed, 0, "{loot}");
+    }
+}
+
+/// A partner lost its copy without the key: that is an answer with a gap, and not a wrong keyring. Another custodian's is one.
+#[test]
+fn a_closed_copy_is_said_to_be_one() {
+    let (theft, other) = (Theft::new(), Theft::new());
+    let impact = |custody: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
+        command.current_dir(theft.custodian.folder.path()).env("SAFELIGHT_PASSPHRASE", PASSPHRASE);
+        command.args(["impact", "copy", "--custody"]).arg(custody);
+        common::site::Ended::of(command.output().expect("started"))
+    };
+    let query = Query::default();
+    let request = Request {
+        to: &RecipientKeys::generate().public(),
+        view: View::Metadata,
+        regions: Regions::All,
+        purpose: "a test",
+        query: &query,
+        now: jiff::Timestamp::now(),
+    };
+    let copy = theft.custodian.folder.path().join("copy");
+    export(&theft.vault, &theft.custodian.keyring, &request, &copy).expect("exported");
+    let ours = impact(&theft.custodian.custody());
+    assert_eq!(ours.code, Some(1), "{ours:?}");
+    assert!(ours.stdout.contains("sealed to their recipients' keys") && !ours.stdout.contains("0 to 0"), "{ours:?}");
+    let theirs = impact(&other.custodian.custody());
+    theirs.failed(3, "nothing of what was taken opens", "keyring");
+    assert!(!theirs.stdout.contains("recipients' keys"), "{theirs:?}");
 }
 
 #[test]

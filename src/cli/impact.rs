@@ -215,6 +215,11 @@ fn print(out: &mut Page, found: &Impact) -> std::io::Result<()> {
     let uncounted = &found.uncounted;
     for (number, what) in [
         (uncounted.closed, "segments are sealed to keys that are expired or somebody else's"),
+        (
+            uncounted.copies,
+            "segments of copies are sealed to their recipients' keys: not open to this thief, and to nobody else without \
+             those; `audit show --details` tells what was exported",
+        ),
         (uncounted.cut, "segments were cut before their catalogue's end; name the vault with --vault"),
         (uncounted.damaged, "segments do not open: altered or damaged"),
         (uncounted.unknown, "names, hashes or ids are unknown here"),

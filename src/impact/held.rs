@@ -1,6 +1,6 @@
 //! Keys among the loot, and what each is worth to the thief.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use serde::Serialize;
@@ -57,6 +57,9 @@ pub enum Held {
     },
 }
 
+/// The captures that each recipient's key opened.
+pub(super) type Opened = HashMap<KeyId, HashSet<[u8; 7]>>;
+
 /// The thief's keys, ready to be used.
 pub(super) struct ThiefKeys {
     pub keys: HashMap<KeyId, OpeningKeys>,
@@ -74,7 +77,7 @@ impl ThiefKeys {
     }
 
     /// What each key file is worth; `opened` says how many captures each recipient's key opened.
-    pub fn held(&self, inventory: &Inventory, custody: CustodyId, opened: &HashMap<KeyId, u64>) -> Vec<Held> {
+    pub fn held(&self, inventory: &Inventory, custody: CustodyId, opened: &Opened) -> Vec<Held> {
         let held = |(kind, path): &(FileKind, std::path::PathBuf)| match kind {
             FileKind::SitePack => site_pack(path, custody, inventory.taken.journals > 0),
             FileKind::Keyring => keyring(path, custody),
@@ -97,12 +100,15 @@ fn site_pack(path: &Path, custody: CustodyId, with_journal: bool) -> Held {
     }
 }
 
-fn recipient(path: &Path, opened: &HashMap<KeyId, u64>) -> Held {
+fn recipient(path: &Path, opened: &Opened) -> Held {
     match RecipientKeys::read_file(path) {
         Ok(RecipientFile::Sealed(key)) => Held::SealedRecipient { id: key.id().to_string() },
         Ok(RecipientFile::Plain(keys)) => {
             let id = keys.public().id();
-            Held::Recipient { id: id.to_string(), captures: opened.get(&id).copied().unwrap_or(0) }
+            Held::Recipient {
+                id: id.to_string(),
+                captures: opened.get(&id).map_or(0, |captures| captures.len() as u64),
+            }
         }
         Err(_) => Held::Damaged { what: "recipient's key" },
     }

@@ -12,9 +12,9 @@ use super::list::List;
 use super::{ImpactError, Uncounted};
 use crate::files;
 use crate::frame::Kind;
-use crate::seal::{Capability, SegmentId, VaultId};
+use crate::seal::{Capability, CustodyId, KeyId, SegmentId, VaultId};
 use crate::vault::record::{FileDigest, file_digest};
-use crate::vault::{FileKind, StraySegment, kind_of_file};
+use crate::vault::{Card, FileKind, StraySegment, VaultKind, kind_of_file};
 
 /// A list of names is no longer than this; a longer text is something else.
 const MAX_LIST: u64 = 256 << 20;
@@ -51,6 +51,8 @@ pub(super) struct SegmentCopy {
     pub path: PathBuf,
     /// Whether its catalogue was copied to the end, or is not there on purpose.
     pub countable: bool,
+    /// What its catalogue is sealed to.
+    pub catalogue_key: Option<KeyId>,
     whole: bool,
 }
 
@@ -62,6 +64,8 @@ pub(super) struct Inventory {
     pub segments: Vec<SegmentCopy>,
     /// Files that hold keys.
     pub keys: Vec<(FileKind, PathBuf)>,
+    /// Copies for recipients, by their cards, each with its custodian.
+    pub copies: HashMap<VaultId, CustodyId>,
     pub list: List,
     /// Files that are none of ours by the first bytes of their BLAKE3, and whether they are pictures.
     pub others: HashMap<FileDigest, bool>,
@@ -73,6 +77,8 @@ enum Item {
     /// A segment's beginning, too short to be read.
     Stub,
     Ours(FileKind),
+    /// The card of a copy for a recipient.
+    Copy(VaultId, CustodyId),
     List(List),
     Other {
         digest: FileDigest,
@@ -120,6 +126,7 @@ impl Inventory {
                     inventory.keys.push((kind, path));
                 }
                 Item::Ours(_) => {}
+                Item::Copy(vault, custodian) => _ = inventory.copies.insert(vault, custodian),
                 Item::List(list) => inventory.list.extend(list),
                 // A vault's lock is empty, and so is nothing that was lost.
                 Item::Other { digest, picture } if len > 0 => {
@@ -152,9 +159,14 @@ fn look(path: &Path) -> io::Result<(u64, Item)> {
                 path: path.to_owned(),
                 countable: segment.holds(Capability::Catalogue)
                     || segment.header().entry(Capability::Catalogue).is_none(),
+                catalogue_key: segment.header().entry(Capability::Catalogue).map(|entry| entry.key),
                 whole: segment.is_whole(),
             }),
             Err(_) => Item::Stub,
+        },
+        Some(FileKind::Card) => match Card::from_bytes(&files::begin(path, Card::MAX_LEN)?) {
+            Ok(card) if card.kind == VaultKind::Export => Item::Copy(card.vault, card.custodian.custody()),
+            _ => Item::Ours(FileKind::Card),
         },
         Some(kind) => Item::Ours(kind),
         None => match if len <= MAX_LIST { List::read(path)? } else { None } {

@@ -7,38 +7,38 @@
 //! Catalogues are read in parallel and folded in the order of their names, so that figures never depend on the number of
 //! threads. Memory grows with distinct plates, some hundred bytes each, and not with pictures.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use jiff::Timestamp;
 use rayon::prelude::*;
-use serde::Serialize;
 
 use crate::audit::{Permit, PermitError, Verb};
 use crate::capture::CaptureId;
 use crate::custody::OpeningKeys;
 use crate::pseudonym::{Canary, CanaryKey};
-use crate::seal::{Capability, CustodyId, KeyId, SegmentId, VaultId};
-use crate::sheet;
-use crate::vault::record::{CatalogueRecord, FileDigest, Status};
-use crate::vault::{Gaps, OpenError, OpeningVault, StraySegment};
+use crate::seal::{CustodyId, SegmentId, VaultId};
+use crate::vault::record::CatalogueRecord;
+use crate::vault::{Gaps, OpenError, OpeningVault};
 
 mod census;
+mod figures;
 mod held;
 mod inventory;
 mod list;
 mod notify;
+mod tally;
 
 pub use census::Vehicles;
+pub use figures::{Cell, Faces, Impact, Trace, Uncounted};
 pub use held::Held;
 pub use inventory::Taken;
 pub use notify::{Affected, Notice};
 
-use census::Census;
 use held::ThiefKeys;
 use inventory::Inventory;
+use tally::{Fault, Sheet, Tally, sheet};
 
 /// A theft cannot be assessed.
 #[derive(Debug, thiserror::Error)]
@@ -81,129 +81,13 @@ pub struct Custodian<'a> {
     pub vault: Option<&'a OpeningVault>,
 }
 
-/// How many captures were taken in one lane on one day.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Cell {
-    /// UTC; `None` for captures without a time.
-    pub day: Option<String>,
-    /// Port of entry or other place.
-    pub site: Option<String>,
-    /// Lane or booth.
-    pub lane: Option<String>,
-    /// Captures.
-    pub captures: u64,
-}
-
-/// Faces found, with what their tokens tell.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Faces {
-    /// Faces found on the captures.
-    pub appearances: u64,
-    /// Distinct tokens: appearances less exact copies of a picture. An upper bound of people, because a token links
-    /// exact copies and nothing else.
-    pub tokens: u64,
-    /// Most faces on one capture: so many people at least.
-    pub most_at_once: u64,
-}
-
-/// What could not be counted, and why.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Uncounted {
-    /// Segments sealed to keys that neither the custodian nor the thief holds: expired, or copies for recipients.
-    pub closed: u64,
-    /// Segments that were cut before their catalogue's end and are in no vault that was given.
-    pub cut: u64,
-    /// Segments that do not open: altered or damaged.
-    pub damaged: u64,
-    /// Names and hashes that no segment of the vault answers to.
-    pub unknown: u64,
-    /// Pictures that are neither an original nor a scene of the vault that was given, or none was given: changed since, or
-    /// never in it.
-    pub pictures: u64,
-    /// Captures that were sealed before catalogues knew originals and scenes by their digests, where such pictures are left: they
-    /// may be among them.
-    pub undigested: u64,
-    /// What the vault itself lacks: segments that its journals name and that are not there, and what is damaged in it. What was
-    /// named only, and not brought, may be in there.
-    pub lacking: u64,
-}
-
-/// A copy for a recipient that was recognised by the ids in it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Trace {
-    /// The first three bytes of the recipient's key id.
-    pub recipient: String,
-    /// The export's own three bytes.
-    pub export: String,
-    /// Ids that name it.
-    pub ids: u64,
-    /// Of these, such whose capture is in the vault.
-    pub confirmed: u64,
-}
-
-/// The whole assessment. It carries no plate text and no pseudonym.
-#[derive(Clone, Debug, Serialize)]
-pub struct Impact {
-    /// What was stolen, as files.
-    pub taken: Taken,
-    /// Captures in it.
-    pub captures: u64,
-    /// Of these, such as could not be examined: their originals lie whole in the identity section.
-    pub unexamined: u64,
-    /// The earliest and the latest, RFC 3339.
-    pub first: Option<String>,
-    /// The latest.
-    pub last: Option<String>,
-    /// By day, site and lane.
-    pub cells: Vec<Cell>,
-    /// Distinct vehicles.
-    pub vehicles: Vehicles,
-    /// Faces.
-    pub faces: Faces,
-    /// Keys that the thief holds, and what they open.
-    pub held: Vec<Held>,
-    /// Captures of which the thief can open the catalogue, the scene and the identity with those keys.
-    pub openable: [u64; 3],
-    /// Copies recognised by their ids.
-    pub traces: Vec<Trace>,
-    /// What could not be counted.
-    pub uncounted: Uncounted,
-    /// Wall time.
-    pub seconds: f64,
-}
-
-impl Uncounted {
-    /// Whether everything that was taken is counted.
-    pub fn is_nothing(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-impl Impact {
-    /// Captures by day.
-    pub fn days(&self) -> BTreeMap<Option<&str>, u64> {
-        let mut days = BTreeMap::new();
-        for cell in &self.cells {
-            *days.entry(cell.day.as_deref()).or_default() += cell.captures;
-        }
-        days
-    }
-
-    /// Captures by site and lane.
-    pub fn lanes(&self) -> BTreeMap<(Option<&str>, Option<&str>), u64> {
-        let mut lanes = BTreeMap::new();
-        for cell in &self.cells {
-            *lanes.entry((cell.site.as_deref(), cell.lane.as_deref())).or_default() += cell.captures;
-        }
-        lanes
-    }
-}
-
 /// A segment that was stolen, and the file in which it can be read.
 pub(crate) struct StolenSegment {
     pub vault: VaultId,
     pub segment: SegmentId,
     pub path: PathBuf,
+    /// Whether its catalogue is sealed to the custodian: a copy for a recipient is not.
+    pub home: bool,
 }
 
 /// The stolen segments, found and looked up: what [`assess`] counts and [`notify()`] lists.
@@ -232,6 +116,8 @@ impl Loot {
             gaps: Gaps::default(),
         };
         loot.find(custodian)?;
+        // What a capture says of itself counts before what a copy has left of it.
+        loot.segments.sort_by_key(|segment| !segment.home);
         Ok(loot)
     }
 
@@ -248,8 +134,9 @@ impl Loot {
             if !seen.insert((copy.vault, copy.segment)) {
                 inventory.taken.repeated += 1;
             } else if copy.countable {
+                let home = copy.catalogue_key.is_some_and(|key| custodian.keys.key(key).is_some());
                 let path = copy.path.clone();
-                self.segments.push(StolenSegment { vault: copy.vault, segment: copy.segment, path });
+                self.segments.push(StolenSegment { vault: copy.vault, segment: copy.segment, path, home });
             } else {
                 named.push(copy.segment);
             }
@@ -278,7 +165,7 @@ impl Loot {
         inventory.taken.by_name = found.len() as u64;
         for segment in found {
             if seen.insert((id, segment)) || named.contains(&segment) {
-                self.segments.push(StolenSegment { vault: id, segment, path: vault.path_of(segment) });
+                self.segments.push(StolenSegment { vault: id, segment, path: vault.path_of(segment), home: true });
             }
         }
         self.segments.sort_by_key(|s| (s.vault, s.segment));
@@ -297,7 +184,8 @@ impl Loot {
         let id = vault.card().vault;
         let taken: HashSet<SegmentId> = self.segments.iter().filter(|s| s.vault == id).map(|s| s.segment).collect();
         let rest = vault.segments()?.into_iter().filter(|segment| !taken.contains(segment));
-        Ok(rest.map(|segment| StolenSegment { vault: id, segment, path: vault.path_of(segment) }).collect())
+        let own = |segment| StolenSegment { vault: id, segment, path: vault.path_of(segment), home: true };
+        Ok(rest.map(own).collect())
     }
 
     fn wants(&self, record: &CatalogueRecord) -> bool {
@@ -306,19 +194,6 @@ impl Loot {
             || files.any(|file| self.inventory.others.contains_key(&file))
             || self.marks.contains(&Canary::trace_of(CaptureId(record.id)))
     }
-}
-
-/// What came of one segment.
-struct Sheet {
-    records: Vec<CatalogueRecord>,
-    /// Which capabilities the thief's own keys open.
-    openable: [Option<KeyId>; 3],
-    fault: Option<Fault>,
-}
-
-enum Fault {
-    Closed,
-    Damaged,
 }
 
 /// Counts everything. `progress` hears segments done and in all.
@@ -369,7 +244,8 @@ fn assess_into(
     let all = loot.segments.iter().map(|s| (s, true)).chain(searched.iter().map(|s| (s, false)));
     let all: Vec<_> = all.collect();
     for part in all.chunks(batch) {
-        let sheets: Vec<Sheet> = part.par_iter().map(|(stolen, _)| sheet(stolen, custodian.keys, &thief)).collect();
+        let sheets: Vec<Sheet> =
+            part.par_iter().map(|(stolen, _)| sheet(stolen, custodian, &thief, &loot.inventory.copies)).collect();
         for ((stolen, whole), mut sheet) in part.iter().zip(sheets) {
             tally.recognise(loot, &sheet.records);
             if !whole {
@@ -385,219 +261,6 @@ fn assess_into(
         progress(done, total);
     }
     tally.finish(loot, custodian, thief, started)
-}
-
-fn sheet(stolen: &StolenSegment, keys: &OpeningKeys, thief: &ThiefKeys) -> Sheet {
-    let mut sheet = Sheet { records: Vec::new(), openable: [None; 3], fault: None };
-    let Ok(segment) = StraySegment::open(&stolen.path) else {
-        sheet.fault = Some(Fault::Damaged);
-        return sheet;
-    };
-    for (openable, capability) in sheet.openable.iter_mut().zip(Capability::ALL) {
-        let entry = segment.header().entry(capability);
-        *openable = entry.map(|entry| entry.key).filter(|&key| thief.keys.contains_key(&key));
-    }
-    let entry = segment.header().entry(Capability::Catalogue);
-    let key = entry.map(|entry| entry.key);
-    let own = key.and_then(|key| thief.keys.get(&key)).unwrap_or(keys);
-    match segment.catalogue(own, |record| sheet.records.push(record)) {
-        Ok(()) => {}
-        Err(OpenError::NoKey { .. } | OpenError::NoSection { .. }) => sheet.fault = Some(Fault::Closed),
-        // What was authentic before the damage counts: the thief may have it whole.
-        Err(_) => sheet.fault = Some(Fault::Damaged),
-    }
-    sheet
-}
-
-/// Day since 1970, site and lane.
-type Lane = (Option<i64>, Option<String>, Option<String>);
-
-struct Tally<'a, 'o> {
-    custodian: &'a Custodian<'a>,
-    /// The list, and how many captures may be on it.
-    out: Option<(&'o mut dyn Write, u64)>,
-    captures: u64,
-    unexamined: u64,
-    span: Option<(i64, i64)>,
-    cells: BTreeMap<Lane, u64>,
-    census: Census,
-    face_tokens: HashSet<[u8; 16]>,
-    faces: Faces,
-    openable: [u64; 3],
-    opened_by: HashMap<KeyId, u64>,
-    traces: BTreeMap<([u8; 3], [u8; 3]), (u64, u64)>,
-    home: HashSet<[u8; 7]>,
-    marks: Vec<Canary>,
-    /// Captures that a list named.
-    met: HashSet<CaptureId>,
-    /// Files that are originals or scenes.
-    originals: HashSet<FileDigest>,
-    scenes: HashSet<FileDigest>,
-    undigested: u64,
-    uncounted: Uncounted,
-}
-
-const DAY: i64 = 86_400_000;
-
-impl<'a, 'o> Tally<'a, 'o> {
-    fn new(custodian: &'a Custodian<'a>, out: Option<(&'o mut dyn Write, u64)>) -> Self {
-        Self {
-            custodian,
-            out,
-            captures: 0,
-            unexamined: 0,
-            span: None,
-            cells: BTreeMap::new(),
-            census: Census::default(),
-            face_tokens: HashSet::new(),
-            faces: Faces::default(),
-            openable: [0; 3],
-            opened_by: HashMap::new(),
-            traces: BTreeMap::new(),
-            home: HashSet::new(),
-            marks: Vec::new(),
-            met: HashSet::new(),
-            originals: HashSet::new(),
-            scenes: HashSet::new(),
-            undigested: 0,
-            uncounted: Uncounted::default(),
-        }
-    }
-
-    fn add(&mut self, vault: VaultId, sheet: Sheet) -> Result<(), ImpactError> {
-        match sheet.fault {
-            Some(Fault::Closed) => self.uncounted.closed += 1,
-            Some(Fault::Damaged) => self.uncounted.damaged += 1,
-            None => {}
-        }
-        let captures = sheet.records.len() as u64;
-        for (openable, key) in self.openable.iter_mut().zip(sheet.openable) {
-            *openable += key.map_or(0, |_| captures);
-        }
-        if let Some(key) = sheet.openable.into_iter().flatten().next() {
-            *self.opened_by.entry(key).or_default() += captures;
-        }
-        for record in sheet.records {
-            self.record(vault, &record)?;
-        }
-        Ok(())
-    }
-
-    /// Notes which files of the loot came out of these captures.
-    fn recognise(&mut self, loot: &Loot, records: &[CatalogueRecord]) {
-        let others = &loot.inventory.others;
-        for record in records.iter().filter(|_| !others.is_empty()) {
-            self.originals.extend(record.original.filter(|file| others.contains_key(file)));
-            self.scenes.extend(record.scene.filter(|file| others.contains_key(file)));
-            self.undigested += u64::from(record.original.is_none());
-        }
-    }
-
-    fn record(&mut self, vault: VaultId, record: &CatalogueRecord) -> Result<(), ImpactError> {
-        self.captures += 1;
-        self.unexamined += u64::from(record.status == Status::Unreadable);
-        let day = record.captured_at.map(|at| at.div_euclid(DAY));
-        if let Some(at) = record.captured_at {
-            let (first, last) = self.span.get_or_insert((at, at));
-            (*first, *last) = ((*first).min(at), (*last).max(at));
-        }
-        *self.cells.entry((day, record.site.clone(), record.lane.clone())).or_default() += 1;
-        let mut at_once = 0;
-        for region in &record.regions {
-            if region.kind == 0 {
-                self.census.plate(vault, record.epoch, region);
-            } else {
-                at_once += 1;
-                self.face_tokens.extend(region.pseudonyms.iter().map(|p| p.value));
-            }
-        }
-        self.faces.appearances += at_once;
-        self.faces.most_at_once = self.faces.most_at_once.max(at_once);
-        match self.custodian.canaries.read(CaptureId(record.id)) {
-            Some(mark) => self.marks.push(mark),
-            None => _ = self.home.insert(Canary::trace_of(CaptureId(record.id))),
-        }
-        if let Some((out, permitted)) = &mut self.out {
-            if self.captures > *permitted {
-                return Err(PermitError::Count { records: *permitted }.into());
-            }
-            let time = record.captured_at.and_then(|at| Timestamp::from_millisecond(at).ok());
-            let time = time.map(|time| time.to_string()).unwrap_or_default();
-            let word = |word: &Option<String>| sheet::cell(word.as_deref().unwrap_or_default());
-            let (site, lane) = (word(&record.site), word(&record.lane));
-            writeln!(out, "{},{time},{site},{lane}", CaptureId(record.id)).map_err(ImpactError::Captures)?;
-        }
-        Ok(())
-    }
-
-    fn finish(
-        mut self,
-        loot: &Loot,
-        custodian: &Custodian<'_>,
-        thief: ThiefKeys,
-        started: Instant,
-    ) -> Result<Impact, ImpactError> {
-        for &id in &loot.wanted {
-            match custodian.canaries.read(id) {
-                Some(mark) => self.marks.push(mark),
-                None => self.uncounted.unknown += u64::from(!self.met.contains(&id)),
-            }
-        }
-        for mark in &self.marks {
-            let (ids, confirmed) = self.traces.entry((mark.recipient, mark.export)).or_default();
-            *ids += 1;
-            *confirmed += u64::from(self.home.contains(&mark.capture));
-        }
-        let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
-        // One id in 2¹⁸ seems to be from a copy and is not: one alone must be of a capture that is known.
-        let traces = self.traces.iter().filter(|(_, (ids, confirmed))| *ids > 1 || *confirmed > 0);
-        let traces = traces.map(|((recipient, export), &(ids, confirmed))| Trace {
-            recipient: hex(recipient),
-            export: hex(export),
-            ids,
-            confirmed,
-        });
-        let time = |at: i64| Timestamp::from_millisecond(at).ok().map(|time| time.to_string());
-        let day = |day: i64| {
-            let time = Timestamp::from_millisecond(day * DAY).ok();
-            time.map(|time| time.strftime("%Y-%m-%d").to_string())
-        };
-        let cells = self.cells.into_iter().map(|((at, site, lane), captures)| Cell {
-            day: at.and_then(day),
-            site,
-            lane,
-            captures,
-        });
-        let recognised = |file: &FileDigest| self.originals.contains(file) || self.scenes.contains(file);
-        let pictures = loot.inventory.others.iter().filter(|(file, picture)| **picture && !recognised(file));
-        let pictures = pictures.count() as u64;
-        let Uncounted { closed, cut, damaged, unknown, .. } = loot.inventory.uncounted;
-        let uncounted = Uncounted {
-            closed: closed + self.uncounted.closed,
-            cut: cut + self.uncounted.cut,
-            damaged: damaged + self.uncounted.damaged,
-            unknown: unknown + self.uncounted.unknown,
-            pictures,
-            undigested: if pictures > 0 { self.undigested } else { 0 },
-            lacking: self.uncounted.lacking + loot.gaps.faults().count() as u64,
-        };
-        let (originals, scenes) = (self.originals.len() as u64, self.scenes.len() as u64);
-        Ok(Impact {
-            taken: Taken { originals, scenes, ..loot.inventory.taken },
-            captures: self.captures,
-            unexamined: self.unexamined,
-            first: self.span.and_then(|span| time(span.0)),
-            last: self.span.and_then(|span| time(span.1)),
-            cells: cells.collect(),
-            vehicles: self.census.vehicles(),
-            faces: Faces { tokens: self.face_tokens.len() as u64, ..self.faces },
-            held: thief.held(&loot.inventory, custodian.custody, &self.opened_by),
-            openable: self.openable,
-            traces: traces.collect(),
-            uncounted,
-            seconds: started.elapsed().as_secs_f64(),
-        })
-    }
 }
 
 /// Finds the plates in what was stolen, from their identities: whom to tell. The notice gives them out by a permit.

@@ -262,6 +262,7 @@ fn write_uncounted(impact: &Impact, page: &mut String) -> fmt::Result {
     let uncounted = &impact.uncounted;
     let rows = [
         (uncounted.closed, "Segments sealed to keys that are expired or somebody else's"),
+        (uncounted.copies, "Segments of copies, sealed to their recipients' keys, which are not in the loot"),
         (uncounted.cut, "Segments cut before their catalogue's end, and in no vault that was named"),
         (uncounted.damaged, "Segments that do not open: altered or damaged"),
         (uncounted.unknown, "Names, hashes or ids that are unknown here"),

@@ -68,6 +68,9 @@ pub enum CardError {
 }
 
 impl Card {
+    /// Bytes of the longest card.
+    pub(crate) const MAX_LEN: u64 = CARD_LEN as u64;
+
     /// A card that proves nothing, as the first packs make it.
     pub(super) fn unsigned(kind: VaultKind, vault: VaultId, custodian: VerifyingKey) -> Self {
         Self { kind, vault, custodian, proof: None }
