@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use common::files_below;
-use common::site::{Ended, Site, photo, tiny_nets};
+use common::site::{Ended, Site, jpeg, photo, picture, tiny_nets};
 use serde_json::Value;
 
 fn inspect(args: &[&Path], more: &[&str]) -> Ended {
@@ -122,4 +122,28 @@ fn a_long_path_does_not_break_the_table() {
         run.stdout.lines().map(|line| line.find("x192").map(|at| line[..at].chars().count())).collect();
     assert_eq!((columns.len(), columns[1]), (3, columns[2]), "{run:?}");
     assert!(run.stdout.contains("/picture-7.jpg") && run.stdout.contains('…'));
+}
+
+/// A copy of a picture of another format has a name that another picture may have.
+#[test]
+fn every_overlay_has_a_name_of_its_own() {
+    let site = Site::new();
+    let names =
+        ["a.png", "a.png.jpg", "a.png.jpg.jpg", "b", "b.jpg", "c", "c.jpg/d.jpg", "e.jpeg", "e.jpeg.jpg", "f/a.png"];
+    for (number, name) in (0..).zip(names) {
+        site.put(name, &jpeg(&picture(320 + 16 * number, 192, number)));
+    }
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let out = elsewhere.path().join("look");
+    let run = inspect(&[site.photos.path()], &["--format", "overlay", "--out", out.to_str().expect("text")]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let found = files_below(&out);
+    assert_eq!(found.len(), names.len(), "{found:?}");
+    let pictures: std::collections::BTreeSet<_> = found.iter().map(|file| std::fs::read(file).expect("read")).collect();
+    assert_eq!(pictures.len(), names.len(), "each is another picture");
+    for (name, copy) in
+        [("a.png", "a.png.jpg"), ("b", "b.jpg"), ("f/a.png", "f/a.png.jpg"), ("c.jpg/d.jpg", "c.jpg/d.jpg")]
+    {
+        assert!(out.join(copy).is_file(), "{name}: {found:?}");
+    }
 }

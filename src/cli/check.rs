@@ -11,6 +11,7 @@ use super::unlock::{SecondArgs, UnlockArgs};
 use super::{Context, Failure, Outcome, ledger};
 use crate::audit::Verb;
 use crate::custody::SitePack;
+use crate::seal::Capability;
 use crate::vault::{CheckReport, Note, OpeningVault, SiteState, Trust, check, check_deep, check_site};
 
 /// Arguments of `check`.
@@ -18,7 +19,9 @@ use crate::vault::{CheckReport, Note, OpeningVault, SiteState, Trust, check, che
 #[command(after_help = "\
 Whose a vault is, its card says, and whoever can write to the vault can write the card. So name whom you trust, by --custody, \
 --pack or --custodian: a vault of anybody else is refused (exit code 3), and what has expired is believed on that \
-custodian's signature only. Without any of them, the check says whose key the card names and that nobody vouches for it.")]
+custodian's signature only. Without any of them, the check says whose key the card names and that nobody vouches for it.
+
+Exit codes: 0 all is whole; 1 what could be opened is whole, and some catalogues or scenes did not open; 3 a fault.")]
 pub struct Args {
     /// The vault, or an export
     #[arg(long, value_name = "DIR")]
@@ -72,7 +75,12 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     };
     printed.map_err(stdout_failed)?;
     if report.is_sound() {
-        return Ok(Outcome::Done);
+        // Identities may take a second holder. Whose catalogue or scenes do not open is not all this keyring's.
+        let foreign = |note: &Note| match note {
+            Note::Unopened { capability, .. } => *capability != Capability::Identity,
+            _ => false,
+        };
+        return Ok(if report.notes.iter().any(foreign) { Outcome::SomeFailed } else { Outcome::Done });
     }
     let count = report.faults.len();
     Err(Failure::integrity(

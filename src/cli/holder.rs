@@ -109,17 +109,22 @@ impl HolderArgs {
     }
 }
 
-/// Opens a vault for reading; of an export the recipient is told what it is.
+/// Opens a vault for reading; of an export the recipient is told what it is, and gets its manifest.
 ///
 /// A recipient who names no custodian is held to those whose copies were taken before; the first is remembered.
-pub(super) fn open_vault(folder: &Path, holder: &mut Holder, context: &Context) -> Result<OpeningVault, Failure> {
+pub(super) fn open_vault(
+    folder: &Path,
+    holder: &mut Holder,
+    context: &Context,
+) -> Result<(OpeningVault, Option<Manifest>), Failure> {
     let vault = OpeningVault::open(folder, holder.trust)?;
     let card = *vault.card();
     let custodian = card.custodian.custody();
-    let Who::Recipient(keys, known) = &mut holder.who else { return Ok(vault) };
+    let Who::Recipient(keys, known) = &mut holder.who else { return Ok((vault, None)) };
     if holder.trust == Trust::Nobody {
         trust::check_known(custodian, known, "your exports so far were")?;
     }
+    let mut about = None;
     if card.kind == VaultKind::Export {
         let manifest = Manifest::read(folder, card.vault, card.custodian, keys)?;
         manifest.check(&vault)?;
@@ -130,8 +135,9 @@ pub(super) fn open_vault(folder: &Path, holder: &mut Holder, context: &Context) 
             tell!("view {view}, {}, purpose: {purpose}", count(*captures, "capture"));
         }
         trust::remember(custodian, known, context);
+        about = Some(manifest);
     }
-    Ok(vault)
+    Ok((vault, about))
 }
 
 impl From<ManifestError> for Failure {

@@ -35,7 +35,7 @@ pub struct Args {
     /// How to show what was found [default: table, or jsonl with --json]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Folder for the copies of --format overlay; must not be one of the folders inspected
+    /// Folder for the copies of --format overlay: new or empty, and not one of the folders inspected
     #[arg(long, value_name = "DIR", required_if_eq("format", "overlay"))]
     out: Option<PathBuf>,
     /// Threads that look at images [default: one for each processor]
@@ -168,7 +168,7 @@ fn show(
             Some(copies) if image.path == given => copies.to_owned(),
             Some(copies) => copies.join(&image.name),
         };
-        overlay.draw(&copy, file, frame, &regions, &areas)
+        overlay.draw(&copy, &image.path, file, frame, &regions, &areas)
     });
     Shown { name, size, regions, areas, drawn }
 }

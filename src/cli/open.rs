@@ -73,7 +73,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let capabilities: &[_] =
         if args.identity { &[Capability::Scene, Capability::Identity] } else { &[Capability::Scene] };
     let mut holder = args.holder.unlock(&args.vault, capabilities, &args.egress)?;
-    let vault = open_vault(&args.vault, &mut holder, context)?;
+    let (vault, _) = open_vault(&args.vault, &mut holder, context)?;
     let (verb, part) =
         if args.identity { (Verb::Identity, Capability::Identity) } else { (Verb::Open, Capability::Scene) };
     vault.probe(id, part, holder.keys()).map_err(|error| traced(error, &vault, &holder))?;

@@ -108,10 +108,12 @@ impl Overlay {
         Self { out: out.to_owned(), font }
     }
 
-    /// Draws `regions` and the blanked `areas` on `frame`, decoded from `file`, and writes the copy of the image `name`.
+    /// Draws `regions` and the blanked `areas` on `frame`, decoded from `file`, and writes the copy of the image `name`, which
+    /// lies at `source`.
     pub fn draw(
         &self,
         name: &Path,
+        source: &Path,
         file: &[u8],
         frame: Frame,
         regions: &[Region],
@@ -125,7 +127,7 @@ impl Overlay {
         // Thin lines in colour.
         encoder.set_sampling_factor(SamplingFactor::F_1_1);
         encoder.encode(copy.as_raw(), width, height, ColorType::Rgb).map_err(OverlayError::Encode)?;
-        let path = self.out.join(copy_name(name));
+        let path = self.out.join(copy_name(name, source));
         let written = path
             .parent()
             .map_or(Ok(()), fs::create_dir_all)
@@ -232,12 +234,19 @@ fn shade(copy: &mut RgbImage, areas: &[PixelRect], color: Rgb<u8>, stripe: u32) 
     }
 }
 
-/// The original's name, with an extension that tells the copy's format.
-fn copy_name(name: &Path) -> PathBuf {
+/// The original's name, with an extension that tells the copy's format; no other image of the folder has the same: where the
+/// copy of `a.png` is `a.png.jpg`, that of an image of this name has the extension once more, and so on.
+fn copy_name(name: &Path, source: &Path) -> PathBuf {
     // Names come from a walk, but nothing may lead out of the folder.
     let mut path: PathBuf = name.components().filter(|part| matches!(part, Component::Normal(_))).collect();
     let is_jpeg = path.extension().is_some_and(|extension| extension == "jpg" || extension == "jpeg");
-    if !is_jpeg {
+    let is_anothers =
+        path.extension().is_some_and(|extension| extension == "jpg") && source.with_extension("").is_file();
+    if !is_jpeg || is_anothers {
+        path.as_mut_os_string().push(".jpg");
+    }
+    // Nor is a folder of images called so.
+    while path.file_name().is_some_and(|copy| source.with_file_name(copy).is_dir()) {
         path.as_mut_os_string().push(".jpg");
     }
     path

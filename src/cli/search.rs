@@ -14,6 +14,7 @@ use super::{Context, Failure, Outcome, gaps};
 use crate::audit::{Details, Look, Verb};
 use crate::capture::{CaptureId, PlateError, PlateText, RegionKind};
 use crate::custody::Keyring;
+use crate::export::Manifest;
 use crate::pseudonym::{EpochKeys, Pattern, Pseudonym, TooWide, spellings, within};
 use crate::vault::record::Status;
 use crate::vault::{Found, Hit, Query};
@@ -82,7 +83,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let plate = plate.as_deref().map(|text| Asked::parse(text, fuzzy)).transpose()?;
     let pseudonym = pseudonym.as_deref().map(parse_pseudonym).transpose()?;
     let mut holder = holder.unlock_to_search(&vault, plate.is_some(), &egress)?;
-    let vault = open_vault(&vault, &mut holder, context)?;
+    let (vault, manifest) = open_vault(&vault, &mut holder, context)?;
 
     let mut details = Details { vault: Some(vault.card().vault.0), ..Details::default() };
     details.query = asked(from, to, site.as_deref(), exact);
@@ -119,6 +120,8 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let mut out = Page::default();
     let printed = if context.json {
         let answer = Answer {
+            custodian: vault.card().custodian.custody().to_string(),
+            export: manifest.as_ref().map(Export::of),
             closed_segments: closed,
             expired_segments: expired,
             missing: gaps::named(&gaps.missing),
@@ -250,6 +253,11 @@ fn pseudonyms_of(texts: &[PlateText], epochs: &[EpochKeys]) -> HashMap<u32, Hash
 
 #[derive(Serialize)]
 struct Answer {
+    /// Whose vault it is, or whose copy: as the card says, which was held against the keyring, --custodian, or what is known.
+    custodian: String,
+    /// Of a copy, what it was made for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    export: Option<Export>,
     /// Segments that these keys do not open: sealed for another holder.
     closed_segments: usize,
     /// Segments whose time is over.
@@ -261,11 +269,36 @@ struct Answer {
     hits: Vec<Row>,
 }
 
+/// What a recipient's copy is, by its manifest.
+#[derive(Serialize)]
+struct Export {
+    created: String,
+    view: String,
+    regions: String,
+    purpose: String,
+    captures: u64,
+}
+
+impl Export {
+    fn of(manifest: &Manifest) -> Self {
+        let Manifest { view, regions, purpose, captures, .. } = manifest;
+        Self {
+            created: manifest.created().to_string(),
+            view: view.clone(),
+            regions: regions.clone(),
+            purpose: purpose.clone(),
+            captures: *captures,
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Row {
     record: String,
     captured_at: Option<String>,
     site: Option<String>,
+    /// The site whose pack sealed it, whatever a table of captures said of the site.
+    sealed_by: Option<String>,
     lane: Option<String>,
     direction: Option<String>,
     class: Option<String>,
@@ -303,6 +336,7 @@ impl Row {
             record: CaptureId(record.id).to_string(),
             captured_at: record.captured_at.map(shown_time),
             site: record.site.clone(),
+            sealed_by: record.sealed_by.clone(),
             lane: record.lane.clone(),
             direction: record.direction.clone(),
             class: record.class.clone(),
@@ -345,6 +379,10 @@ fn print(
                 let count = |kind| row.regions.iter().filter(|region| region.kind == kind).count();
                 format!("{} plates, {} faces", count("plate"), count("face"))
             }
+        };
+        let found = match row.sealed_by.as_ref().filter(|sealer| row.site.as_ref() != Some(sealer)) {
+            Some(sealer) => format!("{found}; sealed by {sealer}"),
+            None => found,
         };
         writeln!(
             out,
