@@ -1,0 +1,185 @@
+//! Budgets: nobody has a day's twice.
+
+use super::*;
+
+#[test]
+fn a_budget_holds_for_a_day_and_every_refusal_is_on_record() {
+    let desk = Desk::limited().with_second();
+    let look = |records, both| desk.try_look(Verb::Export, records, both).expect("recorded");
+    assert_eq!(look(60, false).verdict, Verdict::Done);
+    let refused = look(41, false);
+    assert_eq!((refused.verdict, refused.spent, refused.spent_in_total), (Verdict::Refused, 60, 60));
+    // What was refused did not leave.
+    assert_eq!(look(40, false).verdict, Verdict::Done);
+    assert_eq!(look(1, false).verdict, Verdict::Refused);
+    assert_eq!(look(1, true).verdict, Verdict::Overridden);
+    // Searching takes nothing out, and has a budget of its own; a search that finds nothing counts as one.
+    let search = |records| desk.try_look(Verb::Search, records, false).expect("recorded").verdict;
+    assert_eq!([6, 4, 0, 0].map(search), [Verdict::Refused, Verdict::Done, Verdict::Done, Verdict::Refused]);
+
+    // Midnight renews it, and a clock that is set back does not.
+    desk.fate.turn_clock(days(1));
+    assert_eq!(look(100, false).verdict, Verdict::Done);
+    desk.fate.turn_clock(SignedDuration::ZERO);
+    assert_eq!(look(1, false).verdict, Verdict::Refused);
+    let report = desk.verify_later();
+    assert!(report.is_sound(), "{report:?}");
+}
+
+#[test]
+fn another_purpose_has_a_budget_of_its_own_within_that_of_all() {
+    let desk = Desk::limited();
+    let look = |purpose, records| {
+        let look =
+            Look { verb: Verb::Open, records, purpose: Some(purpose), details: Details::default(), over_budget: false };
+        desk.log().record(&desk.custodian.keyring, &look).expect("recorded").verdict
+    };
+    assert_eq!(look("one", 100), Verdict::Done);
+    assert_eq!(look("one", 1), Verdict::Refused);
+    assert_eq!(look("two", 50), Verdict::Done);
+    assert_eq!(look("two", 1), Verdict::Refused);
+    assert_eq!(look("three", 1), Verdict::Refused);
+}
+
+#[test]
+fn who_removes_the_log_gets_no_second_budget() {
+    let desk = Desk::limited().with_second();
+    desk.fate.turn_clock(days(3));
+    _ = desk.try_look(Verb::Export, 100, false).expect("recorded");
+    fs::remove_dir_all(desk.folder()).expect("removed");
+    for _ in 0..2 {
+        let refused = desk.try_look(Verb::Export, 1, false).expect("recorded");
+        assert!(refused.verdict == Verdict::Refused && refused.began_anew);
+    }
+    let overridden = desk.try_look(Verb::Export, 1, true);
+    assert_eq!(overridden.expect("recorded").verdict, Verdict::Overridden);
+    desk.fate.turn_clock(days(4));
+    assert_eq!(desk.try_look(Verb::Export, 1, false).expect("recorded").verdict, Verdict::Done);
+}
+
+#[test]
+fn who_removes_the_log_on_its_first_day_gets_no_second_budget() {
+    let mut desk = Desk::limited();
+    assert_eq!(desk.try_look(Verb::Export, 100, false).expect("recorded").verdict, Verdict::Done);
+    fs::remove_dir_all(desk.folder()).expect("removed");
+    for _ in 0..2 {
+        let refused = desk.try_look(Verb::Export, 1, false).expect("recorded");
+        assert!(refused.verdict == Verdict::Refused && refused.began_anew);
+    }
+    assert_eq!(desk.verify().notes, [AuditNote::Finding { index: 1, finding: Finding::LogGone }]);
+    desk = desk.with_second();
+    assert_eq!(desk.try_look(Verb::Export, 1, true).expect("recorded").verdict, Verdict::Overridden);
+    desk.fate.turn_clock(days(1));
+    assert_eq!(desk.try_look(Verb::Export, 1, false).expect("recorded").verdict, Verdict::Done);
+}
+
+#[test]
+fn who_puts_back_this_mornings_log_gets_no_second_budget() {
+    let desk = Desk::limited();
+    desk.look(Verb::Pack, 0);
+    let morning = desk.copy();
+    assert_eq!(desk.try_look(Verb::Export, 100, false).expect("recorded").verdict, Verdict::Done);
+    desk.restore_log(morning.path());
+    assert!(matches!(desk.try_look(Verb::Export, 1, false), Err(AuditError::RolledBack { .. })));
+}
+
+#[test]
+fn a_log_with_another_history_than_the_folder_knows_is_not_written_on() {
+    let desk = Desk::limited();
+    desk.look(Verb::Pack, 0);
+    let morning = desk.copy();
+    desk.look(Verb::Export, 100);
+    let head = fs::read(desk.head()).expect("read");
+    desk.restore(morning.path());
+    for _ in 0..3 {
+        desk.look(Verb::Pack, 0);
+    }
+    fs::write(desk.head(), head).expect("written");
+    assert!(matches!(desk.try_look(Verb::Export, 1, false), Err(AuditError::Rewritten { .. })));
+}
+
+#[test]
+fn who_alters_what_the_folder_knows_of_the_log_gets_no_second_budget() {
+    let desk = Desk::limited();
+    desk.look(Verb::Pack, 0);
+    let mut bytes = fs::read(desk.head()).expect("read");
+    bytes[40] ^= 1;
+    fs::write(desk.head(), bytes).expect("written");
+    let refused = desk.try_look(Verb::Export, 1, false).expect("recorded");
+    assert!(refused.verdict == Verdict::Refused && refused.began_anew);
+    assert!(matches!(desk.verify().notes[..], [AuditNote::Finding { finding: Finding::HeadAltered, .. }]));
+}
+
+/// `faketime` and `date -s` change the clock and not the seconds that the machine counts.
+#[test]
+fn a_clock_set_ahead_gives_no_other_days_budget() {
+    let mut desk = Desk::limited();
+    let day = 24 * 60;
+    let look = |desk: &Desk, records, confirmed: Option<i64>, both| {
+        let today = confirmed.map(|ahead| (Timestamp::now() + days(ahead)).to_zoned(jiff::tz::TimeZone::UTC).date());
+        let details = Details::default();
+        let look = Look { verb: Verb::Export, records, purpose: Some("a test"), details, over_budget: both };
+        desk.log().confirming(today).record(&desk.custodian.keyring, &look).expect("recorded")
+    };
+    desk.fate.run_for(1, 100);
+    assert_eq!(look(&desk, 100, None, false).verdict, Verdict::Done);
+    for ahead in 1..=6 {
+        desk.fate.turn_clock(days(ahead));
+        desk.fate.run_for(1, 100 + ahead);
+        let refused = look(&desk, 1, None, false);
+        assert!(refused.verdict == Verdict::Refused && refused.leap.is_some() && !refused.began_anew, "{ahead}");
+    }
+    // Put right, it is today again; the day that comes by itself is another.
+    desk.fate.turn_clock(SignedDuration::ZERO);
+    desk.fate.run_for(1, 200);
+    let refused = look(&desk, 1, None, false);
+    assert!(refused.verdict == Verdict::Refused && refused.leap.is_none());
+    desk.fate.turn_clock(days(8));
+    desk.fate.run_for(1, 200 + 8 * day);
+    assert_eq!(look(&desk, 100, None, false).verdict, Verdict::Done);
+
+    // One holder confirms the right date, on record; another date is none.
+    desk.fate.turn_clock(days(10));
+    desk.fate.run_for(1, 210 + 8 * day);
+    assert_eq!(look(&desk, 1, Some(9), false).verdict, Verdict::Refused);
+    assert_eq!(look(&desk, 1, Some(10), false).verdict, Verdict::Done);
+    assert_eq!(look(&desk, 1, None, false).verdict, Verdict::Done);
+    let reader = desk.log().detail_reader(&desk.custodian.keyring).expect("a reader");
+    let entries = desk.log().entries_since(&desk.key(), 0).expect("read");
+    let confirmed = |recording| matches!(reader.open(recording), Told::Details(details) if details.confirmed.is_some());
+    assert_eq!(entries.iter().filter(|&recording| confirmed(recording)).count(), 1);
+
+    // Where there are two, one alone confirms nothing.
+    desk = desk.with_second();
+    let alone = Keyring::open(&desk.custodian.custody(), &passphrase()).expect("opens");
+    let both = std::mem::replace(&mut desk.custodian.keyring, alone);
+    desk.fate.turn_clock(days(12));
+    assert_eq!(look(&desk, 1, Some(12), false).verdict, Verdict::Refused);
+    assert_eq!(look(&desk, 1, Some(12), true).verdict, Verdict::Refused);
+    desk.custodian.keyring = both;
+    assert_eq!(look(&desk, 1, Some(12), false).verdict, Verdict::Done);
+    // After another start, or long silence, only much is too much.
+    desk.fate.run_for(2, 1);
+    desk.fate.turn_clock(days(40));
+    assert_eq!(look(&desk, 1, None, false).verdict, Verdict::Done);
+    desk.fate.run_for(3, 1);
+    desk.fate.turn_clock(days(90));
+    assert_eq!(look(&desk, 1, None, false).verdict, Verdict::Refused);
+    assert_eq!(look(&desk, 1, None, true).verdict, Verdict::Overridden);
+}
+
+/// Failed unlocks are written by people without keys: their times renew nobody's budget.
+#[test]
+fn a_failed_unlock_of_another_day_renews_no_budget() {
+    let desk = Desk::limited();
+    let look = |records| desk.try_look(Verb::Export, records, false).expect("recorded").verdict;
+    // A log that begins days after its keyring would be one that was lost.
+    assert_eq!(look(1), Verdict::Done);
+    desk.fate.turn_clock(days(3));
+    assert_eq!(look(100), Verdict::Done);
+    desk.fate.turn_clock(days(1));
+    desk.fail();
+    desk.fate.turn_clock(days(3));
+    assert_eq!(look(1), Verdict::Refused);
+    assert_eq!(look(1), Verdict::Refused);
+}
