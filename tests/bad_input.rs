@@ -13,7 +13,7 @@ use image::{DynamicImage, ImageBuffer, ImageFormat, Rgb};
 use jpeg_encoder::{ColorType, Encoder};
 use safelight::custody::{Keyring, PackRequest, Policy};
 use safelight::vault::record::Status;
-use safelight::vault::{SealingOptions, SealingVault};
+use safelight::vault::{SealingOptions, SealingVault, Trust, check_deep};
 
 /// A PNG whose header claims 60,000 × 60,000 pixels.
 fn bomb() -> Vec<u8> {
@@ -149,6 +149,101 @@ fn every_file_is_accounted_for() {
     // A second run has nothing to seal, and names again what it does not treat.
     let again = site.ingest(&[]);
     assert_eq!((again.code, again.number("sealed"), again.number("failed")), (Some(1), 0, 3), "{again:?}");
+}
+
+/// A camera's raw file by hand: 80x60 pixels of thumbnail first, the whole picture below it, as JPEG or as it is.
+fn dng(compression: u16, photometric: u16, samples: u16, strip: &[u8]) -> Vec<u8> {
+    let directory = |entries: &[(u16, u16, u32, u32)]| {
+        let mut bytes = (entries.len() as u16).to_le_bytes().to_vec();
+        for (tag, kind, count, value) in entries {
+            bytes.extend([&tag.to_le_bytes()[..], &kind.to_le_bytes()].concat());
+            bytes.extend([count.to_le_bytes(), value.to_le_bytes()].concat());
+        }
+        bytes.extend([0; 4]);
+        bytes
+    };
+    let page = |width: u32, height: u32, compression: u16, photometric: u16, samples: u16, at: u32, len: u32| {
+        vec![
+            (256, 4, 1, width),
+            (257, 4, 1, height),
+            (258, 3, 1, 8),
+            (259, 3, 1, compression.into()),
+            (262, 3, 1, photometric.into()),
+            (273, 4, 1, at),
+            (277, 3, 1, samples.into()),
+            (278, 4, 1, height),
+            (279, 4, 1, len),
+        ]
+    };
+    let thumbnail = [90; 80 * 60];
+    let (small, full) = (8, 8 + thumbnail.len() as u32);
+    let below = full + strip.len().next_multiple_of(2) as u32;
+    let sub = directory(&page(320, 192, compression, photometric, samples, full, strip.len() as u32));
+    let mut main = page(80, 60, 1, 1, 1, small, thumbnail.len() as u32);
+    main.insert(0, (254, 4, 1, 1));
+    main.extend([(330, 4, 1, below), (50_706, 1, 4, 0x0000_0401)]);
+    let first = below + sub.len() as u32;
+    let mut file = b"II*\0".to_vec();
+    file.extend(first.to_le_bytes());
+    file.extend(thumbnail);
+    file.extend(strip);
+    file.resize(below as usize, 0);
+    file.extend(sub);
+    file.extend(directory(&main));
+    file
+}
+
+#[test]
+fn a_raw_file_is_not_examined_by_its_thumbnail() {
+    let site = Site::new();
+    let cells: Vec<u8> = (0..320 * 192).map(|at| (at % 251) as u8).collect();
+    let files = [
+        ("jpeg.dng", dng(7, 6, 3, &photo(0))),
+        ("linear.dng", dng(7, 34_892, 3, &photo(1))),
+        ("cells.dng", dng(1, 32_803, 1, &cells)),
+        ("gray.dng", dng(1, 1, 1, &cells)),
+        // Its content decides, not its name.
+        ("renamed.jpg", dng(7, 6, 3, &photo(2))),
+    ];
+    for (name, bytes) in &files {
+        site.put(name, bytes);
+    }
+    let run = site.ingest(&[]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert_eq!((run.number("sealed"), run.number("unreadable")), (5, 5), "{run:?}");
+    for (name, _) in &files {
+        let said = |line: &str| line.contains(name) && line.contains("raw data");
+        assert!(run.stderr.lines().any(said), "{name}: {}", run.stderr);
+    }
+    assert!(site.opened().iter().all(|opened| opened.scene.is_none() && opened.catalogue.regions.is_empty()));
+}
+
+#[test]
+fn what_could_not_be_examined_is_counted_by_check_and_named_again() {
+    let site = Site::new();
+    site.put("letter.jpg", b"Dear traveller, this is a text file.");
+    site.put("whole.jpg", &photo(0));
+    for run in 0..2 {
+        let ended = site.ingest(&[]);
+        assert_eq!(ended.code, Some(1), "{run}: {ended:?}");
+        assert!(ended.stderr.contains("letter.jpg"), "{run}: {ended:?}");
+    }
+    let keys = site.custodian.keyring.checking_keys();
+    let report = check_deep(&site.custodian.vault(), Trust::Nobody, &keys).expect("checked");
+    assert_eq!((report.captures, report.unreadable), (2, 1), "{report:?}");
+}
+
+/// A Mac writes one beside each photograph where the file system keeps no attributes.
+#[test]
+fn what_a_mac_keeps_beside_a_photograph_is_told_from_it() {
+    let site = Site::new();
+    site.put("a.jpg", &photo(0));
+    site.put("._a.jpg", &[b"\0\x05\x16\x07\0\x02\0\0Mac OS X".as_slice(), &[0; 4000]].concat());
+    site.put("._b.jpg", &photo(1));
+    let run = site.ingest(&[]);
+    assert_eq!((run.code, run.number("sealed"), run.number("unreadable")), (Some(0), 2, 0), "{run:?}");
+    assert!(run.stderr.contains("._a.jpg") && run.stderr.contains("Mac"), "{run:?}");
+    assert_eq!(site.names(), ["._b.jpg", "a.jpg"]);
 }
 
 #[test]

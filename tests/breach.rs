@@ -16,7 +16,7 @@ use safelight::breach::{
     results,
 };
 use safelight::capture::PlateText;
-use safelight::custody::{PackRequest, Passphrase, RecipientKeys, SlotRole, SlotTerms};
+use safelight::custody::{Keyring, PackRequest, Passphrase, Quorum, RecipientKeys, SlotRole, SlotTerms};
 use safelight::export::{Regions, Request, View, export};
 use safelight::seal::Capability;
 use safelight::vault::record::{CaptureRecord, PseudonymRecord, RegionRecord, Status};
@@ -48,6 +48,9 @@ fn verdict(assessment: &Assessment, attack: Attack) -> Verdict {
     assessment.finding(attack).expect("tried").verdict
 }
 
+/// What is sealed is sealed under fresh keys, so that one of a hundred sound vaults gives a p-value below 0.01 by chance, after
+/// correction for all attacks. Whatever was found so is looked for once more, in a vault and copies sealed anew: chance finds it
+/// again once in ten thousand runs, and a weakness each time.
 #[test]
 fn every_attack_that_applies_breaks_both_baselines_and_none_the_vault() {
     let custodian = Custodian::new();
@@ -58,14 +61,73 @@ fn every_attack_that_applies_breaks_both_baselines_and_none_the_vault() {
     };
     let count = IMAGES.to_string();
     safelight(&["simulate", "--out", "photos", "-n", &count, "--seed", "9", "--scenario", "six-weeks", "--quiet"]);
-    safelight(&["ingest", "photos", "--vault", "vault", "--pack", "site.pack", "--commit-bytes", "900000", "--quiet"]);
     let truth = Truth::read(&folder.join("photos/truth.jsonl")).expect("the truth");
-    let vault = OpeningVault::open(&custodian.vault(), Trust::Nobody).expect("the vault opens");
 
+    let nets = Nets::builtin();
+    let seal = |vault: &str| {
+        safelight(&[
+            "ingest",
+            "photos",
+            "--vault",
+            vault,
+            "--pack",
+            "site.pack",
+            "--commit-bytes",
+            "900000",
+            "--quiet",
+        ]);
+        OpeningVault::open(&folder.join(vault), Trust::Nobody).expect("the vault opens")
+    };
+    let attack = |vault: &OpeningVault, stolen: &Path, kind, names: &[String]| {
+        let (keys, canaries) = (custodian.keyring.opening_keys(&Capability::ALL), custodian.keyring.canaries());
+        let suite = Suite {
+            truth: Some(&truth),
+            photographs: &folder.join("photos"),
+            scorer: Some(Scorer { keys: &keys, canaries: &canaries, vault }),
+            nets: &nets,
+            looks: IMAGES,
+        };
+        let target = Target { stolen: &[stolen.to_owned()], kind, names };
+        suite.attack(&target, &plan(&truth), &|_, _| {}).expect("attacked")
+    };
+
+    let plain = baselines::plain(&folder.join("photos"), &truth, &folder.join("plain")).expect("built");
+    let naive = baselines::naive(&folder.join("photos"), &truth, &folder.join("naive")).expect("built");
+    let first = seal("vault");
+    for (name, kind, names) in [("plain", StoreKind::Plain, &plain), ("naive", StoreKind::Naive, &naive)] {
+        let broken = attack(&first, &folder.join(name), kind, names);
+        let games =
+            [Attack::Sizes, Attack::Order, Attack::Linking, Attack::Epochs, Attack::Residual, Attack::Tampering];
+        for attack in games {
+            assert_eq!(verdict(&broken, attack), Verdict::Success, "{name}: {attack:?}: {:?}", game(&broken, attack));
+        }
+        assert_eq!(verdict(&broken, Attack::Randomness), Verdict::Structure, "{name}");
+        assert!(broken.plates() > 0 && broken.pictures() == IMAGES as u64, "{name}");
+    }
+
+    let found = found_in_the_sealed(&custodian, "vault", &truth, &folder.join("first"), &attack);
+    if !found.is_empty() {
+        seal("again");
+        let again = found_in_the_sealed(&custodian, "again", &truth, &folder.join("second"), &attack);
+        assert!(again.is_empty(), "found twice over: {found:?}, then {again:?}");
+    }
+}
+
+/// What the attacks find in a stolen vault and in copies of it, all laid into the folder `at`: in words, and nothing where all is
+/// well.
+fn found_in_the_sealed(
+    custodian: &Custodian,
+    vault: &str,
+    truth: &Truth,
+    at: &Path,
+    attack: &dyn Fn(&OpeningVault, &Path, StoreKind, &[String]) -> Assessment,
+) -> Vec<String> {
     // The thief has the vault with its pack; and, elsewhere, what two partners lost together with their keys: a copy of
     // the plates and a copy of the faces, and the scenes.
-    copy_all(&custodian.vault(), &folder.join("stolen/vault"));
-    fs::copy(folder.join("site.pack"), folder.join("stolen/site.pack")).expect("copied");
+    let home = custodian.folder.path().join(vault);
+    let vault = &OpeningVault::open(&home, Trust::Nobody).expect("the vault opens");
+    copy_all(&home, &at.join("stolen/vault"));
+    fs::copy(custodian.folder.path().join("site.pack"), at.join("stolen/site.pack")).expect("copied");
     let views = [(View::Metadata, Regions::Plates), (View::Metadata, Regions::Faces), (View::Scene, Regions::All)];
     for (i, (view, regions)) in views.into_iter().enumerate() {
         let partner = RecipientKeys::generate();
@@ -78,69 +140,45 @@ fn every_attack_that_applies_breaks_both_baselines_and_none_the_vault() {
             now: jiff::Timestamp::now(),
         };
         // Named in the order of making, so that the plates meet the faces.
-        let copy = folder.join(format!("partners/{i}"));
+        let copy = at.join(format!("partners/{i}"));
         fs::create_dir_all(copy.parent().expect("a folder")).expect("made");
-        export(&vault, &custodian.keyring, &request, &copy).expect("exported");
-        partner.write(&folder.join(format!("partners/{i}.key"))).expect("written");
-        copy_all(&copy, &folder.join(format!("copies/{i}")));
+        export(vault, &custodian.keyring, &request, &copy).expect("exported");
+        partner.write(&at.join(format!("partners/{i}.key"))).expect("written");
+        copy_all(&copy, &at.join(format!("copies/{i}")));
     }
-    let plain = baselines::plain(&folder.join("photos"), &truth, &folder.join("plain")).expect("built");
-    let naive = baselines::naive(&folder.join("photos"), &truth, &folder.join("naive")).expect("built");
-
-    let keys = custodian.keyring.opening_keys(&Capability::ALL);
-    let canaries = custodian.keyring.canaries();
-    let nets = Nets::builtin();
-    let suite = Suite {
-        truth: Some(&truth),
-        photographs: &folder.join("photos"),
-        scorer: Some(Scorer { keys: &keys, canaries: &canaries, vault: &vault }),
-        nets: &nets,
-        looks: IMAGES,
-    };
-    let attack = |stolen: &str, kind, names: &[String]| {
-        let target = Target { stolen: &[folder.join(stolen)], kind, names };
-        suite.attack(&target, &plan(&truth), &|_, _| {}).expect("attacked")
-    };
-
-    for (name, kind, names) in [("plain", StoreKind::Plain, &plain), ("naive", StoreKind::Naive, &naive)] {
-        let broken = attack(name, kind, names);
-        let games =
-            [Attack::Sizes, Attack::Order, Attack::Linking, Attack::Epochs, Attack::Residual, Attack::Tampering];
-        for attack in games {
-            assert_eq!(verdict(&broken, attack), Verdict::Success, "{name}: {attack:?}: {:?}", game(&broken, attack));
+    let mut found = Vec::new();
+    let held = attack(vault, &at.join("stolen"), StoreKind::Other, &[]);
+    for (finding, result) in held.findings.iter().zip(results(&held, Some(truth))) {
+        let nothing = matches!(finding.verdict, Verdict::NotTried | Verdict::Nothing);
+        if !nothing || result.corrected.is_some_and(|p| p < 0.01) {
+            found.push(format!("stolen: {:?}: {}", finding.attack, finding.evidence));
         }
-        assert_eq!(verdict(&broken, Attack::Randomness), Verdict::Structure, "{name}");
-        assert!(broken.plates() > 0 && broken.pictures() == IMAGES as u64, "{name}");
-    }
-
-    let held = attack("stolen", StoreKind::Other, &[]);
-    assert!(!held.is_breached());
-    for (finding, result) in held.findings.iter().zip(results(&held, Some(&truth))) {
-        let tried = finding.verdict != Verdict::NotTried;
-        assert!(!tried || finding.verdict == Verdict::Nothing, "{:?}: {}", finding.attack, finding.evidence);
-        assert!(result.corrected.is_none_or(|p| p >= 0.01), "{:?}: {}", finding.attack, finding.evidence);
     }
     assert!(game(&held, Attack::Tampering).tried >= 15, "{:?}", game(&held, Attack::Tampering));
 
     // Copies without the keys to them.
-    let copies = attack("copies", StoreKind::Other, &[]);
-    assert!(!copies.is_breached());
+    let copies = attack(vault, &at.join("copies"), StoreKind::Other, &[]);
     for finding in &copies.findings {
-        let held = matches!(finding.verdict, Verdict::Nothing | Verdict::NotTried);
-        assert!(held, "{:?}: {}", finding.attack, finding.evidence);
+        if !matches!(finding.verdict, Verdict::Nothing | Verdict::NotTried) {
+            found.push(format!("copies: {:?}: {}", finding.attack, finding.evidence));
+        }
     }
     for tried in [Attack::Randomness, Attack::Plates, Attack::FileNames, Attack::Moments, Attack::Sizes] {
-        assert_eq!(verdict(&copies, tried), Verdict::Nothing, "{tried:?}");
+        assert_ne!(verdict(&copies, tried), Verdict::NotTried, "{tried:?}");
     }
 
-    let partners = attack("partners", StoreKind::Other, &[]);
-    assert_eq!(verdict(&partners, Attack::Linking), Verdict::Nothing, "{:?}", game(&partners, Attack::Linking));
+    let partners = attack(vault, &at.join("partners"), StoreKind::Other, &[]);
     assert!(game(&partners, Attack::Linking).tried > 0);
+    for nothing in [Attack::Linking, Attack::Tampering] {
+        if verdict(&partners, nothing) != Verdict::Nothing {
+            found.push(format!("partners: {nothing:?}: {:?}", game(&partners, nothing)));
+        }
+    }
     // The recipient sees scenes, and on them at most what the eyes missed.
     let residual = game(&partners, Attack::Residual);
     assert!(residual.tried > 0 && residual.rate() < 0.2, "{residual:?}");
     assert_ne!(verdict(&partners, Attack::Residual), Verdict::Success);
-    assert_eq!(verdict(&partners, Attack::Tampering), Verdict::Nothing, "{:?}", game(&partners, Attack::Tampering));
+    found
 }
 
 #[test]
@@ -283,9 +321,15 @@ const SCENES: (View, Regions) = (View::Scene, Regions::All);
 #[test]
 fn two_copies_join_no_further_than_what_was_granted() {
     let (custodian, vault) = passages(600, 5);
-    for (name, copies) in [("metadata", [METADATA; 2]), ("plates", [PLATES; 2]), ("mixed", [METADATA, SCENES])] {
+    for (name, copies) in [
+        ("metadata", [METADATA; 2]),
+        ("plates", [PLATES; 2]),
+        ("plates and faces", [PLATES, FACES]),
+        ("mixed", [METADATA, SCENES]),
+    ] {
         let (game, verdict) = joined(&custodian, &vault, copies);
-        assert!(game.tried >= 600, "{name}");
+        // Two of three captures show a face.
+        assert!(game.tried >= if copies == [PLATES, FACES] { 350 } else { 600 }, "{name}: {game:?}");
         assert_eq!(verdict, Verdict::Nothing, "{name}: {game:?}");
         assert!((game.rate() - game.chance).abs() < 0.1, "{name}: {game:?}");
         assert!((0.1..0.4).contains(&game.chance), "one of five or so, and no more: {name}: {game:?}");
@@ -402,6 +446,19 @@ fn keys_in_the_loot_open_what_lies_there() {
     assert_eq!((breached, got), (true, [30, 26, 30, 1]));
     assert_eq!((&keys["keyrings_opened"], keys["guesses"].as_u64()), (&1.into(), Some(2)), "{keys}");
     assert_eq!(files_below(&folder.join("custody")), before, "a thief writes in nobody's log");
+    // Or by shares of a slot, as a board's members leave them lying about: two of three, and one is as good as none.
+    let mut keyring = Keyring::open(&folder.join("custody"), &common::passphrase()).expect("opens");
+    let terms = SlotTerms { role: SlotRole::First, label: None, now: jiff::Timestamp::now() };
+    let (draft, shares) = keyring.draft_shares_slot(Quorum::new(2, 3).expect("a quorum"), terms);
+    keyring.add_slot(draft).expect("added");
+    for share in &shares {
+        let page = format!("Keep this safe.\n{}\nThank you.\n", &*share.lines());
+        fs::write(folder.join(format!("share-{}.txt", share.index())), page).expect("written");
+    }
+    let (breached, got, keys) = opened(&["vault", "custody", "share-2.txt"]);
+    assert_eq!((breached, got, &keys["shares"]), (false, [0; 4], &1.into()), "{keys}");
+    let (breached, got, keys) = opened(&["vault", "custody", "share-3.txt", "share-1.txt"]);
+    assert_eq!((breached, got, &keys["keyrings_opened"]), (true, [30, 26, 30, 1], &1.into()), "{keys}");
     // All of it in one folder, the keyring under another name.
     copy_all(&custodian.vault(), &folder.join("disk/vault"));
     fs::copy(folder.join("custody/keyring"), folder.join("disk/backup.bin")).expect("copied");

@@ -212,9 +212,11 @@ fn python_reads_an_export_as_its_recipient() {
     let Some(python) = python() else { return };
     let custodian = Custodian::new();
     let vault = OpeningVault::open(&sealed(&custodian), Trust::Nobody).expect("the vault opens");
-    for view in [View::Metadata, View::Scene, View::Full] {
+    let whole = [View::Metadata, View::Scene, View::Full].map(|view| (view, Regions::All));
+    for (view, regions) in whole.into_iter().chain([(View::Metadata, Regions::Plates), (View::Full, Regions::Faces)]) {
         let keys = RecipientKeys::generate();
-        let key_file = custodian.folder.path().join(format!("{}.key", view.name()));
+        let name = format!("{} {regions:?}", view.name());
+        let key_file = custodian.folder.path().join(format!("{name}.key"));
         // Sealed in one view: by a passphrase that some systems write in another way.
         let sealing = Passphrase::new("Gr\u{fc}n correct battery staple".to_owned());
         match view {
@@ -223,11 +225,11 @@ fn python_reads_an_export_as_its_recipient() {
         }
         let phrase = custodian.folder.path().join("phrase");
         fs::write(&phrase, "\u{feff}Gru\u{308}n correct battery staple\r\n").expect("written");
-        let copy = custodian.folder.path().join(view.name());
+        let copy = custodian.folder.path().join(&name);
         let request = Request {
             to: &keys.public(),
             view,
-            regions: Regions::All,
+            regions,
             purpose: "interoperation",
             query: &Query::default(),
             now: jiff::Timestamp::now(),
@@ -237,7 +239,7 @@ fn python_reads_an_export_as_its_recipient() {
             read(&python, &[&copy, Path::new("--recipient"), &key_file, Path::new("--passphrase-file"), &phrase])
                 .expect("the reader opens the copy");
         assert_eq!(theirs.len(), 25);
-        assert_eq!(theirs, ours(&copy, &PermittedKeys::own_copy(keys)), "{}", view.name());
+        assert_eq!(theirs, ours(&copy, &PermittedKeys::own_copy(keys)), "{name}");
     }
 }
 

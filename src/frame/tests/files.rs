@@ -128,6 +128,79 @@ fn a_tiff_of_several_pictures_is_refused() {
     assert!(refused(&round).contains("order of pages"));
 }
 
+/// A TIFF file whose offsets have eight bytes, of one grey page; some of what it says may be told otherwise.
+fn big_tiff(width: u16, height: u16, little: bool, pages: usize) -> Vec<u8> {
+    let number = |value: u64, len: usize| {
+        let bytes = value.to_le_bytes()[..len].to_vec();
+        if little { bytes } else { bytes.into_iter().rev().collect() }
+    };
+    let Page { strip, .. } = Page::gray(width, height);
+    let mut file = if little { b"II".to_vec() } else { b"MM".to_vec() };
+    file.extend([number(43, 2), number(8, 2), number(0, 2), number(16 + strip.len() as u64, 8)].concat());
+    file.extend(&strip);
+    for page in 0..pages {
+        let entries: [(u64, u64, u64); 9] = [
+            (256, 3, width.into()),
+            (257, 3, height.into()),
+            (258, 3, 8),
+            (259, 3, 1),
+            (262, 3, 1),
+            (273, 16, 16),
+            (277, 3, 1),
+            (278, 3, height.into()),
+            (279, 16, strip.len() as u64),
+        ];
+        file.extend(number(entries.len() as u64, 8));
+        for (tag, kind, value) in entries {
+            let wide = if kind == 3 { 2 } else { 8 };
+            file.extend(
+                [number(tag, 2), number(kind, 2), number(1, 8), number(value, wide), vec![0; 8 - wide]].concat(),
+            );
+        }
+        let next = if page + 1 < pages { file.len() as u64 + 8 } else { 0 };
+        file.extend(number(next, 8));
+    }
+    file
+}
+
+#[test]
+fn a_big_tiff_is_read_as_a_tiff_is() {
+    let plain = luma_of_file(&tiff(&[Page::gray(90, 70)]));
+    for little in [true, false] {
+        let file = big_tiff(90, 70, little, 1);
+        let luma = luma_of_file(&file);
+        assert!(luma.size == plain.size && luma.data == plain.data);
+        assert!(refused(&big_tiff(90, 70, little, 2)).contains("more than one picture"));
+        for cut in (0..file.len()).step_by(97) {
+            assert!(decode(&file[..cut]).is_err(), "{cut}");
+        }
+    }
+}
+
+/// What a camera or a scanner writes: a small picture first, the full one below it, as it is or as a JPEG. The small one never
+/// stands for it.
+#[test]
+fn a_thumbnail_is_never_taken_for_the_picture_below_it() {
+    let mut coded = Vec::new();
+    let gray = Page::gray(320, 240);
+    jpeg_encoder::Encoder::new(&mut coded, 90).encode(&gray.strip, 320, 240, jpeg_encoder::ColorType::Luma).unwrap();
+    let coded = Page { compression: 7, strip: coded, ..gray.clone() };
+    let old = Page { compression: 6, ..coded.clone() };
+    let mut sizes = Vec::new();
+    for full in [gray, coded, old] {
+        for (kind, dng) in [(Some(1), true), (Some(1), false), (None, true), (None, false)] {
+            let thumbnail = Page { kind, dng, below: vec![full.clone()], ..Page::gray(80, 60) };
+            for pages in [vec![thumbnail.clone()], vec![thumbnail.clone(), Page::reduced(40, 30)]] {
+                match decode(&tiff(&pages)) {
+                    Ok(frame) => sizes.push(frame.size()),
+                    Err(error) => assert!(!error.to_string().is_empty()),
+                }
+            }
+        }
+    }
+    assert!(!sizes.is_empty() && sizes.iter().all(|size| *size == Size::new(320, 240)), "{sizes:?}");
+}
+
 #[test]
 fn raw_data_is_refused_by_name() {
     let thumbnail = Page::reduced(80, 60);
