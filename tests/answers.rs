@@ -167,7 +167,7 @@ fn a_sparse_file_in_place_of_any_file_is_refused_before_it_is_read() {
 
 const SEARCH: [&str; 6] = ["search", "--vault", "vault", "--custody", "custody", "--json"];
 
-fn export(view: &'static str, to: &'static str) -> Vec<&'static str> {
+fn export<'a>(view: &'a str, to: &'a str) -> Vec<&'a str> {
     let mut args = vec!["export", "--vault", "vault", "--custody", "custody", "--to", "partner.pub", "--json"];
     args.extend(["--view", view, "--purpose", "test", "-o", to]);
     args
@@ -227,6 +227,14 @@ fn one_damaged_segment_does_not_keep_the_others_from_an_answer() {
         let search = place.run(&SEARCH);
         assert_eq!((search.code, len(&search, "hits"), len(&search, "damaged")), (Some(3), 1, 1), "{at}: {search:?}");
         assert!(search.stderr.contains(name_of(&damaged)), "{search:?}");
+        let copy = place.run(&export("metadata", &format!("copy-{at}")));
+        assert_eq!((copy.code, copy.number("captures"), len(&copy, "damaged")), (Some(3), 1, 1), "{at}: {copy:?}");
+        assert!(copy.stderr.contains(name_of(&damaged)), "{copy:?}");
+        // A stolen copy of it, too: what is left is counted, and that some is not.
+        let impact = place.run(&["impact", "vault", "--vault", "vault", "--custody", "custody", "--json"]);
+        assert_eq!((impact.code, impact.number("captures")), (Some(1), 1), "{at}: {impact:?}");
+        let uncounted = field(&impact, "uncounted");
+        assert!(uncounted["damaged"] == 1 || uncounted["cut"] == 1, "{at}: {impact:?}");
     }
     fs::write(&damaged, &bytes).expect("written");
     assert_eq!(place.run(&SEARCH).code, Some(0));
@@ -287,6 +295,9 @@ fn another_custodians_keyring_is_no_answer() {
     let custody = custody.to_str().expect("a name");
     let search = place.run(&["search", "--vault", "vault", "--custody", custody]);
     search.failed(3, "", "");
+    let to = ["--to", "partner.pub", "--view", "metadata", "--purpose", "test", "-o", "copy"];
+    place.run(&[&["export", "--vault", "vault", "--custody", custody][..], &to].concat()).failed(3, "", "");
+    assert!(!place.at("copy").exists());
     let check = place.run(&["check", "--vault", "vault", "--deep", "--custody", custody]);
     check.failed(3, "", "");
     assert!(!check.stdout.contains("whole"), "{check:?}");
@@ -301,6 +312,32 @@ fn another_custodians_keyring_is_no_answer() {
     assert!(matches!(found, Err(OpenError::NothingOpens { closed: 2 })));
     let report = check_deep(&place.at("vault"), Trust::Nobody, &keys).expect("checked");
     assert!(report.faults.iter().any(|fault| matches!(fault, Fault::NothingOpens { sections: 6 })), "{report:?}");
+}
+
+/// A keyring from before a rotation: what was sealed since is whole by its hash, and nobody says more of it.
+#[test]
+fn what_a_deep_check_cannot_open_is_not_called_whole() {
+    let place = Place::new();
+    let copied = Command::new("cp").args(["-r", "custody", "earlier"]).current_dir(place.at("")).status();
+    assert!(copied.expect("cp runs").success());
+    let mut keyring = Keyring::open(&place.at("custody"), &common::passphrase()).expect("opens");
+    keyring.rotate(None, jiff::Timestamp::now()).expect("rotated");
+    let request = PackRequest { site: "North Bridge", valid_days: 30, now: jiff::Timestamp::now() };
+    keyring.issue_pack(&request, &place.at("next.pack")).expect("issued");
+    place.site.put("3.jpg", &photo(3));
+    let next = place.site.command_with(&place.at("next.pack"), &place.at("vault")).output().expect("runs");
+    assert_eq!(Ended::of(next).code, Some(0));
+
+    let deep = |custody| place.run(&["check", "--deep", "--vault", "vault", "--custody", custody]);
+    let all = deep("custody");
+    assert!(all.code == Some(0) && all.stdout.contains("The vault is whole"), "{all:?}");
+    let part = deep("earlier");
+    assert_eq!(part.code, Some(1), "{part:?}");
+    assert!(part.stdout.contains("What was opened is whole") && !part.stdout.contains("vault is whole"), "{part:?}");
+    assert!(part.stdout.contains("3 sections were not opened"), "{part:?}");
+    let json = place.run(&["check", "--deep", "--vault", "vault", "--custody", "earlier", "--json"]);
+    let told = ["captures", "opened_sections", "unopened_sections"].map(|name| json.number(name));
+    assert_eq!((json.code, told), (Some(1), [2, 6, 3]), "{json:?}");
 }
 
 /// Whoever can write to the vault can write a journal that holds together; only the site's key makes one that is the site's.
@@ -496,6 +533,19 @@ fn captures_of_another_site_are_counted_and_named() {
         site.opened().iter().map(|o| (o.catalogue.site.clone(), o.catalogue.sealed_by.clone())).collect();
     let named = |name: &str| Some(name.to_owned());
     assert_eq!(sites, [(named("South Gate"), named("North Bridge")), (named("North Bridge"), named("North Bridge"))]);
+    // A search says so where it is not the site that the table claims.
+    let search = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
+        command.args(["search", "--vault", "vault", "--custody", "custody"]).args(more);
+        command.current_dir(site.custodian.folder.path()).env("SAFELIGHT_PASSPHRASE", PASSPHRASE);
+        within_a_minute(&mut command)
+    };
+    let words = search(&[]);
+    let said: Vec<_> = words.stdout.lines().filter(|line| line.contains("sealed by North Bridge")).collect();
+    assert!(said.len() == 1 && said[0].contains("South Gate"), "{words:?}");
+    let hits = field(&search(&["--json"]), "hits");
+    let hits = hits.as_array().expect("hits");
+    assert!(hits.len() == 2 && hits.iter().all(|hit| hit["sealed_by"] == "North Bridge"), "{hits:?}");
 }
 
 #[test]
@@ -524,32 +574,4 @@ fn no_keyring_is_made_in_a_vault_or_beside_another_log() {
     let before = names("other");
     place.run(&["custody", "init", "--custody", "other"]).failed(2, "audit log", "another folder");
     assert_eq!(names("other"), before);
-}
-
-#[test]
-fn what_could_not_be_examined_is_counted_by_check_and_named_again() {
-    let site = Site::new();
-    site.put("letter.jpg", b"Dear traveller, this is a text file.");
-    site.put("whole.jpg", &photo(0));
-    for run in 0..2 {
-        let ended = site.ingest(&[]);
-        assert_eq!(ended.code, Some(1), "{run}: {ended:?}");
-        assert!(ended.stderr.contains("letter.jpg"), "{run}: {ended:?}");
-    }
-    let keys = site.custodian.keyring.checking_keys();
-    let report = check_deep(&site.custodian.vault(), Trust::Nobody, &keys).expect("checked");
-    assert_eq!((report.captures, report.unreadable), (2, 1), "{report:?}");
-}
-
-/// A Mac writes one beside each photograph where the file system keeps no attributes.
-#[test]
-fn what_a_mac_keeps_beside_a_photograph_is_told_from_it() {
-    let site = Site::new();
-    site.put("a.jpg", &photo(0));
-    site.put("._a.jpg", &[b"\0\x05\x16\x07\0\x02\0\0Mac OS X".as_slice(), &[0; 4000]].concat());
-    site.put("._b.jpg", &photo(1));
-    let run = site.ingest(&[]);
-    assert_eq!((run.code, run.number("sealed"), run.number("unreadable")), (Some(0), 2, 0), "{run:?}");
-    assert!(run.stderr.contains("._a.jpg") && run.stderr.contains("Mac"), "{run:?}");
-    assert_eq!(site.names(), ["._b.jpg", "a.jpg"]);
 }

@@ -113,6 +113,9 @@ fn every_attack_that_applies_breaks_both_baselines_and_none_the_vault() {
     }
 }
 
+/// Attacks what was stolen of a vault: a folder, what kind of store it is, and which names in it are its own.
+type AttackOn<'a> = dyn Fn(&OpeningVault, &Path, StoreKind, &[String]) -> Assessment + 'a;
+
 /// What the attacks find in a stolen vault and in copies of it, all laid into the folder `at`: in words, and nothing where all is
 /// well.
 fn found_in_the_sealed(
@@ -120,7 +123,7 @@ fn found_in_the_sealed(
     vault: &str,
     truth: &Truth,
     at: &Path,
-    attack: &dyn Fn(&OpeningVault, &Path, StoreKind, &[String]) -> Assessment,
+    attack: &AttackOn<'_>,
 ) -> Vec<String> {
     // The thief has the vault with its pack; and, elsewhere, what two partners lost together with their keys: a copy of
     // the plates and a copy of the faces, and the scenes.

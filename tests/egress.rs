@@ -301,6 +301,12 @@ fn what_cannot_be_written_is_said_before_the_passphrase_is_asked_for_and_is_not_
         pack("nowhere/site.pack"),
         checkpoint("there.jpg"),
         vec!["custody", "policy", "--custody", "custody", "--set", "mistyped"],
+        vec!["custody", "rotate", "--custody", "mistyped"],
+        vec!["custody", "slot", "add", "--custody", "mistyped", "--shares", "2/2", "-o", "a.txt", "-o", "b.txt"],
+        vec!["custody", "slot", "add", "--custody", "custody", "--shares", "2/2", "-o", "there.jpg", "-o", "2.jpg"],
+        vec!["custody", "slot", "remove", "--custody", "mistyped", &id],
+        vec!["audit", "show", "--details", "--custody", "mistyped"],
+        vec!["audit", "forget", "--custody", "mistyped", "--before", "2020-01"],
     ];
     for args in refused {
         // Without a passphrase at hand: who gets to the prompt is told so.
@@ -336,6 +342,74 @@ fn nothing_is_written_for_which_there_is_no_entry() {
     }
     assert_eq!(agency.export(1, "case 7", "copy").0, 3);
     assert!(!agency.at("copy").exists());
+}
+
+/// All that the product does with the custodian's keys: each is an entry of its own kind, and none takes place where no entry can
+/// be written.
+#[test]
+fn every_verb_with_keys_is_an_entry_and_does_nothing_without_one() {
+    let agency = Agency::new();
+    let record = id(1).to_string();
+    let policy = agency.run(PASSPHRASE, &["custody", "policy", "--custody", "custody"]).stdout;
+    std::fs::write(agency.at("policy.toml"), String::from_utf8(policy).expect("text").replace("= 500", "= 400"))
+        .expect("written");
+    let share = ["--shares", "2/2", "-o", "a.txt", "-o", "b.txt"];
+    let all: [(Verb, &[&str], &[&str]); 14] = [
+        (Verb::Search, &["search", "--vault", "vault"], &[]),
+        (Verb::Open, &["open", &record, "--vault", "vault"], &["--purpose", "case 7", "-o", "1.jpg"]),
+        (Verb::Identity, &["open", &record, "--identity", "--vault", "vault"], &["--purpose", "case 7", "-o", "2.jpg"]),
+        (
+            Verb::Export,
+            &["export", "--vault", "vault", "--to", "contractor.pub", "--view", "metadata"],
+            &["--until", "2023-11-14T22:13:20.010Z", "--purpose", "case 7", "-o", "copy"],
+        ),
+        (Verb::Impact, &["impact", "vault", "--vault", "vault"], &["--report", "impact.html"]),
+        (Verb::Impact, &["impact", "vault", "--vault", "vault"], &["--notify", "plates.csv"]),
+        (Verb::Check, &["check", "--deep", "--vault", "vault"], &[]),
+        (Verb::Show, &["audit", "show", "--details"], &[]),
+        (Verb::Forget, &["audit", "forget", "--before", "2020-01"], &[]),
+        (Verb::Policy, &["custody", "policy", "--set", "policy.toml"], &[]),
+        (Verb::Pack, &["custody", "pack", "--site", "South"], &["-o", "south.pack"]),
+        (Verb::Rotate, &["custody", "rotate"], &[]),
+        (Verb::Slot, &["custody", "slot", "add"], &share),
+        (Verb::Expire, &["expire", "--vault", "vault"], &[]),
+    ];
+    let run = |args: &[&str], more: &[&str]| {
+        let output = agency.run(PASSPHRASE, &[args, &["--custody", "custody"], more].concat());
+        (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    };
+    let of = |verb: Verb| agency.entries().iter().filter(|entry| entry.0 == verb).count();
+    // The log begins.
+    assert_eq!(agency.open(2, Some("case 7"), "first.jpg").0, 0);
+    for (verb, args, more) in &all {
+        let before = of(*verb);
+        let (code, said) = run(args, more);
+        assert!(code == Some(0) && of(*verb) > before, "{args:?}: {said}");
+    }
+    // Every kind of entry but those that the log writes of itself.
+    let met: Vec<_> = all.iter().map(|(verb, ..)| *verb).collect();
+    let own = [Verb::Begin, Verb::UnlockFailed, Verb::Quiet, Verb::Clock, Verb::Finding];
+    for code in 0..=u8::MAX {
+        let verb = Verb::from_code(code);
+        let known = verb != Verb::Unknown(code);
+        assert!(!known || met.contains(&verb) || own.contains(&verb), "{verb:?} is not tried");
+    }
+
+    for (.., more) in &all {
+        for file in more.iter().filter(|word| word.contains('.') || **word == "copy") {
+            let _ = std::fs::remove_file(agency.at(file)).or_else(|_| std::fs::remove_dir_all(agency.at(file)));
+        }
+    }
+    let text = std::fs::read_to_string(agency.at("policy.toml")).expect("read");
+    std::fs::write(agency.at("policy.toml"), text.replace("= 400", "= 300")).expect("written");
+    std::fs::write(agency.at("custody/audit/checkpoint"), "not a note").expect("written");
+    let before = common::snapshot(&agency.at(""));
+    for (verb, args, more) in &all {
+        let (code, said) = run(args, more);
+        assert!(code == Some(3) && said.contains("audit log"), "{verb:?}: {said}");
+        assert!(!said.contains(&record) && !said.contains("North Bridge"), "{verb:?} gives out: {said}");
+        assert_eq!(common::snapshot(&agency.at("")), before, "{verb:?}");
+    }
 }
 
 #[test]

@@ -194,10 +194,10 @@ fn memory_after_the_run_holds_no_plate_and_no_session_key() {
     assert!(!Dump(secrets.plates.concat()).holds(&secrets.plates).is_empty());
 }
 
-/// A process that opens keys, stopped in the middle: no core of it can be written, nobody but root can read its memory, and
-/// none of it goes to a swap disk where the system allows that.
+/// A process that opens keys or sees pictures, stopped in the middle: no core of it can be written, and nobody but root can read
+/// its memory; where it opens keys, none of it goes to a swap disk where the system allows that.
 #[test]
-fn a_process_with_keys_leaves_no_copy_of_its_memory() {
+fn a_process_with_keys_or_pictures_leaves_no_copy_of_its_memory() {
     use std::os::unix::fs::{MetadataExt, chown};
     use std::os::unix::process::CommandExt;
     /// Somebody: root's own processes look the same whether they can be dumped or not.
@@ -213,36 +213,52 @@ fn a_process_with_keys_leaves_no_copy_of_its_memory() {
             vault.finish()
         })
         .expect("sealed");
+    fs::create_dir(folder.join("photos")).expect("made");
+    fs::write(folder.join("photos/a.jpg"), common::site::photo(1)).expect("written");
     let is_root = fs::metadata("/proc/self").expect("metadata").uid() == 0;
-    let (_reader, mut writer) = io::pipe().expect("a pipe");
-    writer.write_all(&vec![b'\n'; PIPE]).expect("filled");
-    let mut command = Command::new(&program);
-    command.args(["search", "--json", "--vault"]).arg(custodian.vault()).arg("--custody").arg(custodian.custody());
-    command.env("SAFELIGHT_PASSPHRASE", common::PASSPHRASE).stdin(Stdio::null()).stdout(writer);
     if is_root {
         for entry in walkdir::WalkDir::new(folder) {
             chown(entry.expect("listed").path(), Some(NOBODY), Some(NOBODY)).expect("given away");
         }
-        command.uid(NOBODY).gid(NOBODY);
     }
-    let mut process = command.spawn().expect("started");
-    let file = |name: &str| fs::read_to_string(format!("/proc/{}/{name}", process.id())).unwrap_or_default();
-    let began = Instant::now();
-    while !file("wchan").contains("pipe") && began.elapsed() < Duration::from_secs(if is_root { 30 } else { 10 }) {
-        std::thread::sleep(Duration::from_millis(20));
+    let nets = folder.join("nets");
+    let copied = Command::new("cp").arg("-r").arg(common::site::tiny_nets()).arg(&nets).status();
+    assert!(copied.expect("cp runs").success());
+    let opening = ["--vault", "vault", "--custody", "custody", "--json"];
+    let verbs: [(&[&str], bool); 4] = [
+        (&[&["search"], &opening[..]].concat(), true),
+        (&[&["check", "--deep"], &opening[..]].concat(), true),
+        (&["ingest", "photos", "--vault", "vault", "--pack", "site.pack", "--models", "nets", "--json"], false),
+        (&["inspect", "photos", "--models", "nets", "--format", "jsonl"], false),
+    ];
+    for (args, opens_keys) in verbs {
+        let (_reader, mut writer) = io::pipe().expect("a pipe");
+        writer.write_all(&vec![b'\n'; PIPE]).expect("filled");
+        let mut command = Command::new(&program);
+        command.args(args).current_dir(folder).env("SAFELIGHT_PASSPHRASE", common::PASSPHRASE);
+        command.stdin(Stdio::null()).stdout(writer).stderr(Stdio::null());
+        if is_root {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        let mut process = command.spawn().expect("started");
+        let file = |name: &str| fs::read_to_string(format!("/proc/{}/{name}", process.id())).unwrap_or_default();
+        let began = Instant::now();
+        while !file("wchan").contains("pipe") && began.elapsed() < Duration::from_secs(if is_root { 30 } else { 10 }) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let line = |text: String, head: &str| {
+            text.lines()
+                .find(|line| line.starts_with(head))
+                .map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        };
+        let core = line(file("limits"), "Max core file size").expect("a limit");
+        let locked = line(file("limits"), "Max locked memory").expect("a limit");
+        let pages = line(file("status"), "VmLck").unwrap_or_else(|| panic!("{args:?} has ended"));
+        let owner = fs::metadata(format!("/proc/{}/mem", process.id())).expect("metadata").uid();
+        process.kill().expect("killed");
+        process.wait().expect("ended");
+        assert_eq!(core[4..6], ["0", "0"], "{args:?}");
+        assert_eq!(owner, 0, "{args:?}: what cannot be dumped belongs to root");
+        assert!(!opens_keys || (locked[4] == "unlimited") == (pages[1] != "0"), "{args:?}: {locked:?} {pages:?}");
     }
-    let line = |text: String, head: &str| {
-        text.lines()
-            .find(|line| line.starts_with(head))
-            .map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
-    };
-    let core = line(file("limits"), "Max core file size").expect("a limit");
-    let locked = line(file("limits"), "Max locked memory").expect("a limit");
-    let pages = line(file("status"), "VmLck").expect("a size");
-    let owner = fs::metadata(format!("/proc/{}/mem", process.id())).expect("metadata").uid();
-    process.kill().expect("killed");
-    process.wait().expect("ended");
-    assert_eq!(core[4..6], ["0", "0"]);
-    assert_eq!(owner, 0, "what cannot be dumped belongs to root");
-    assert_eq!(locked[4] == "unlimited", pages[1] != "0", "{locked:?} {pages:?}");
 }

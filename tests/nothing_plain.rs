@@ -1,5 +1,7 @@
-//! After a whole run nothing that was plain is on any disk: not in the vault, the site's pack, an export, a report or the
-//! temporary folder. The same search finds everything in the plain folder, so it can find things.
+//! After a whole run nothing that was plain is on any disk: not in the vault, the site's pack, an export or a report; and there
+//! is no temporary folder at all. The same search finds everything in the plain folder, so it can find things.
+//!
+//! What is written on the way, and removed again, `tests/campaign` looks at.
 
 mod common;
 
@@ -18,6 +20,7 @@ fn safelight(folder: &Path, arguments: &[&str]) {
     let output = Command::new(env!("CARGO_BIN_EXE_safelight"))
         .current_dir(folder)
         .env("SAFELIGHT_PASSPHRASE", PASSPHRASE)
+        // There is none: whoever wants to write there fails.
         .env("TMPDIR", folder.join("tmp"))
         .args(arguments)
         .output()
@@ -25,7 +28,7 @@ fn safelight(folder: &Path, arguments: &[&str]) {
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// What must not be found: plates, file names, and three pieces of each picture's file, of which one is its head.
+/// What must not be found: plates, file names, times, places, and three pieces of each picture's file, of which one is its head.
 fn secrets(pictures: &Path) -> BTreeSet<Vec<u8>> {
     let truth = fs::read_to_string(pictures.join("truth.jsonl")).expect("the truth");
     let mut secrets = BTreeSet::new();
@@ -49,6 +52,21 @@ fn secrets(pictures: &Path) -> BTreeSet<Vec<u8>> {
             secrets.insert(file[at..at + 24].to_vec());
         }
     }
+    let mut table = csv::Reader::from_path(pictures.join("captures.csv")).expect("the table");
+    let columns = table.headers().expect("a header").clone();
+    for row in table.records().map(|row| row.expect("a row")) {
+        let cell = |name: &str| columns.iter().position(|column| column == name).map(|at| &row[at]).expect("a column");
+        secrets.insert(cell("site").as_bytes().to_vec());
+        let time: jiff::Timestamp = cell("timestamp").parse().expect("a time");
+        let milliseconds = time.as_millisecond();
+        secrets.insert(cell("timestamp").as_bytes().to_vec());
+        secrets.insert(time.strftime("%Y-%m-%d").to_string().into_bytes());
+        secrets.insert(time.strftime("%Y:%m:%d").to_string().into_bytes());
+        secrets.insert(milliseconds.to_string().into_bytes());
+        secrets.insert(milliseconds.to_le_bytes()[..6].to_vec());
+        secrets.insert(milliseconds.to_be_bytes()[2..].to_vec());
+        secrets.insert(time.as_second().to_string().into_bytes());
+    }
     secrets
 }
 
@@ -68,7 +86,6 @@ fn found_in(folder: &Path, search: &AhoCorasick) -> Vec<(PathBuf, usize)> {
 fn nothing_plain_is_left_on_any_disk() {
     let root = tempfile::tempdir().expect("a folder");
     let at = root.path();
-    fs::create_dir(at.join("tmp")).expect("made");
     let count = IMAGES.to_string();
     safelight(at, &["simulate", "--out", "pictures", "-n", &count, "--seed", "11", "--size", "640x360"]);
     safelight(at, &["custody", "init", "--custody", "custody"]);
@@ -98,7 +115,8 @@ fn nothing_plain_is_left_on_any_disk() {
     let secrets = secrets(&at.join("pictures"));
     let search = AhoCorasick::builder().build(&secrets).expect("a search");
     let shown: Vec<_> = secrets.iter().map(|secret| String::from_utf8_lossy(secret)).collect();
-    for place in ["vault", "copy", "custody", "tmp"] {
+    assert!(!at.join("tmp").exists(), "somebody made a temporary folder");
+    for place in ["vault", "copy", "custody"] {
         let found = found_in(&at.join(place), &search);
         assert!(found.is_empty(), "{place}: {:?}", found.iter().map(|(p, s)| (p, &shown[*s])).collect::<Vec<_>>());
     }
@@ -112,4 +130,7 @@ fn nothing_plain_is_left_on_any_disk() {
     let plain: BTreeSet<usize> = found_in(&at.join("pictures"), &search).into_iter().map(|(_, s)| s).collect();
     let pieces = secrets.iter().enumerate().filter(|(_, secret)| secret.len() == 24).map(|(at, _)| at);
     assert!(pieces.clone().count() >= 2 * IMAGES && pieces.clone().all(|piece| plain.contains(&piece)));
+    // And the days in the cameras' own notes.
+    let is_day = |word: &str| word.len() == 10 && word.as_bytes()[4] == b':';
+    assert!(shown.iter().enumerate().any(|(at, word)| is_day(word) && plain.contains(&at)));
 }

@@ -146,6 +146,21 @@ fn nothing_that_others_wrote_steers_the_terminal() {
     fs::write(hostile.at("captures.csv"), format!("file,class\na.jpg,\"{STEERS}\"\n")).expect("written");
     let told = says(&run, &["--captures", "captures.csv"]);
     assert!(told.contains("does not have"), "{told}");
+    // The rest of the verbs, and their refusals.
+    says(&["custody", "init", "--custody", "custody"], &[]);
+    says(&["custody", "policy", "--custody", "custody"], &[]);
+    fs::write(hostile.at("policy.toml"), format!("default_class = {STEERS:?}\n")).expect("written");
+    says(&["custody", "policy", "--custody", "custody", "--set", "policy.toml"], &[]);
+    says(&["custody", "recipient", "--unencrypted", "-o", SEGMENT], &[]);
+    let slot = ["custody", "slot", "add", "--custody", "custody", "--shares", "2/2", "--label", STEERS];
+    says(&slot, &["-o", "a.txt", "-o", SEGMENT]);
+    says(&["custody", "slot", "remove", "--custody", "custody", SEGMENT], &[]);
+    says(&["audit", "checkpoint", "--custody", "custody", "-o", SEGMENT], &[]);
+    says(&["audit", "key", "--custody", SEGMENT], &[]);
+    says(&["audit", "forget", "--custody", "custody", "--before", SEGMENT], &[]);
+    says(&["simulate", "--out", SEGMENT, "-n", "1", "--size", "64x64"], &[]);
+    says(&["demo", "--out", "photos"], &[]);
+    says(&["generate", "man", "--out", SEGMENT], &[]);
     // Arguments come from folders' contents, too: `safelight check *`.
     says(&["check", SEGMENT], &[]);
     says(&[&format!("--{STEERS}")], &[]);

@@ -418,3 +418,37 @@ fn signed_bytes(contents: &PackContents, signer: &CardSigner, key: &SigningKey) 
     bytes.extend_from_slice(&signature.0);
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::custody::{Keyring, PackRequest, Passphrase, PassphraseCost};
+
+    /// What a site holds, byte for byte: public halves, this epoch's pseudonym keys and its own keys; nothing that opens, nothing
+    /// that signs as the custodian, and no other epoch's keys.
+    #[test]
+    fn a_pack_holds_no_private_key_and_no_other_epochs() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let now = Timestamp::now();
+        let cost = PassphraseCost { memory_kib: 64, passes: 1, lanes: 1 };
+        let passphrase = Passphrase::new("correct horse battery staple".to_owned());
+        let mut keyring = Keyring::create(dir.path(), &passphrase, cost, Policy::default(), now).expect("made");
+        let request = PackRequest { site: "North Bridge", valid_days: 90, now };
+        for name in ["first.pack", "second.pack"] {
+            keyring.issue_pack(&request, &dir.path().join(name)).expect("issued");
+            keyring.rotate(None, now).expect("a second epoch begins");
+        }
+        let bytes = std::fs::read(dir.path().join("first.pack")).expect("read");
+        let holds = |key: &[u8]| bytes.windows(key.len()).any(|window| window == key);
+        let body = &keyring.body;
+        let epoch = |at: usize| body.epochs[at].keys.expect("not locked");
+        assert!(holds(&epoch(0)[..32]) && holds(&epoch(0)[32..]), "the search finds what is there");
+        assert!(!holds(&epoch(1)[..32]) && !holds(&epoch(1)[32..]));
+        let privates: Vec<_> = body.buckets.iter().map(|bucket| bucket.private.expect("not locked")).collect();
+        assert!(privates.len() >= 12 && !privates.iter().any(|private| holds(private)), "{}", privates.len());
+        assert!(!holds(&body.signing_key) && !holds(&body.canary_key.expect("its own")));
+        let pack = SitePack::read(&dir.path().join("first.pack")).expect("read");
+        let public = |bucket: &IssuedBucket| holds(&bucket.sealing.key.to_bytes());
+        assert!(!pack.schedule.buckets.is_empty() && pack.schedule.buckets.iter().all(public));
+    }
+}

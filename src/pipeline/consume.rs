@@ -153,3 +153,57 @@ impl Place {
         Ok(std::fs::remove_file(self.name)?)
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// Whatever was put in a file's place since it was read stays, also with its bytes, its time and its name.
+    #[test]
+    fn only_the_very_file_that_was_read_is_deleted() {
+        type Exchange = fn(&Path);
+        let exchanges: [(&str, Exchange); 7] = [
+            ("written to", |file| fs::write(file, "other bytes than before").unwrap()),
+            ("written to with as many bytes", |file| fs::write(file, "BYTES").unwrap()),
+            ("touched", |file| {
+                fs::File::options().append(true).open(file).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap()
+            }),
+            ("replaced by a copy", |file| {
+                let modified = fs::metadata(file).unwrap().modified().unwrap();
+                fs::rename(file, file.with_extension("old")).unwrap();
+                fs::write(file, "bytes").unwrap();
+                fs::File::options().append(true).open(file).unwrap().set_modified(modified).unwrap();
+            }),
+            ("replaced by a folder", |file| {
+                fs::remove_file(file).unwrap();
+                fs::create_dir(file).unwrap();
+            }),
+            ("replaced by a link to itself", |file| {
+                fs::rename(file, file.with_extension("old")).unwrap();
+                symlink(file.with_extension("old"), file).unwrap();
+            }),
+            ("its folder replaced by a link to it", |file| {
+                let (folder, moved) = (file.parent().unwrap(), file.parent().unwrap().with_extension("old"));
+                fs::rename(folder, &moved).unwrap();
+                symlink(&moved, folder).unwrap();
+            }),
+        ];
+        for (what, exchange) in [("left alone", (|_| ()) as Exchange)].into_iter().chain(exchanges) {
+            let base = tempfile::tempdir().unwrap();
+            let name = Path::new("lane/a.jpg");
+            let file = base.path().join(name);
+            fs::create_dir(file.parent().unwrap()).unwrap();
+            fs::write(&file, "bytes").unwrap();
+            let stamp = Stamp::of(&fs::metadata(&file).unwrap());
+            // The system's clock for files goes in steps.
+            std::thread::sleep(Duration::from_millis(20));
+            exchange(&file);
+            let deleted = Consume::default().delete(base.path(), name, &stamp);
+            let left = fs::symlink_metadata(&file).is_ok();
+            assert_eq!((deleted.is_ok(), left), (what == "left alone", what != "left alone"), "{what}: {deleted:?}");
+        }
+    }
+}

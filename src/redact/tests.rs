@@ -77,8 +77,16 @@ fn nothing_of_the_original_but_its_picture_reaches_the_scene() {
         e.add_app_segment(13, b"Photoshop 3.0\0 a caption".to_vec()).unwrap();
     });
     let mut file = file;
+    for (marker, segment) in [(0xFE, &b"a comment on the traveller"[..]), (0xE0, b"JFXX\0\x10 a thumbnail of a face")] {
+        // Behind JFIF's own, which is 18 bytes with its marker.
+        file.splice(20..20, [&[0xFF, marker, 0, segment.len() as u8 + 2], segment].concat());
+    }
     file.extend(b"a second picture after the first");
     let scene = redacted(&file, &[]).scene;
+    for words in ["serial", "XMP", "profile", "caption", "thumbnail", "traveller", "second"] {
+        let holds = |bytes: &[u8]| bytes.windows(words.len()).any(|window| window == words.as_bytes());
+        assert!(holds(&file) && !holds(&scene), "{words}");
+    }
     let mut markers = Vec::new();
     let mut rest = &scene[2..];
     while let [0xFF, marker, l1, l0, ..] = *rest {
@@ -207,6 +215,30 @@ fn no_colour_of_a_blanked_area_reaches_the_pixels_beside_it() {
         // A decoder that smooths makes it 27.
         assert!(r.abs_diff(g) <= 8 && b.abs_diff(g) <= 8, "{pixel:?} at {x}, {y}");
     }
+}
+
+/// The same of a picture that is held as pixels: its words, its own EXIF block and its colour profile stay behind.
+#[test]
+fn nothing_of_a_png_but_its_picture_reaches_the_scene() {
+    let mut file = std::io::Cursor::new(Vec::new());
+    picture(64, 64).write_to(&mut file, image::ImageFormat::Png).unwrap();
+    let mut file = file.into_inner();
+    // A file of one chunk, without its signature.
+    let chunk = |kind: &[u8; 4], data: &[u8]| png(&[(kind, data)])[8..].to_vec();
+    let words = [
+        chunk(b"tEXt", b"Comment\0a comment on the traveller"),
+        chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0 an XMP packet"),
+        chunk(b"eXIf", b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x01\0\0\0\0\0\0 a camera's serial number"),
+    ];
+    // Behind the header, which is 33 bytes with the signature.
+    file.splice(33..33, words.concat());
+    file.extend(b"a second picture after the first");
+    let Redaction { scene, .. } = redacted(&file, &[]);
+    for words in ["traveller", "XMP", "serial", "second"] {
+        let holds = |bytes: &[u8]| bytes.windows(words.len()).any(|window| window == words.as_bytes());
+        assert!(holds(&file) && !holds(&scene), "{words}");
+    }
+    assert!(scene.ends_with(&[0xFF, 0xD9]));
 }
 
 #[test]

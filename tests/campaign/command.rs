@@ -8,12 +8,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use safelight::custody::{Keyring, SitePack};
+use jiff::Timestamp;
+use safelight::capture::CaptureId;
+use safelight::custody::{Keyring, PackRequest, RecipientKeys, SitePack};
 use safelight::seal::Capability;
-use safelight::vault::{OpenError, OpeningVault, Query, Trust, check, check_deep};
+use safelight::vault::{OpenError, OpeningVault, Query, SealingOptions, SealingVault, Trust, check, check_deep};
 
 use crate::common::site::{Ended, Site, photo};
-use crate::common::{PASSPHRASE, SECRET_NAME, files_below, passphrase};
+use crate::common::store::{Fate, FatedStore};
+use crate::common::{CHEAP, PASSPHRASE, SECRET_NAME, endless, files_below, passphrase};
 use crate::{stride, told};
 
 const PHOTOS: u32 = 5;
@@ -112,6 +115,54 @@ fn an_ingest_meets_every_failing_call() {
         }
     }
     told("a call of `ingest` failed or fell short", faults);
+}
+
+/// Not what is left in the end, but every byte that is written to any file while a site and a custodian work, and every name
+/// that a file is made under: temporary files, and such as are deleted again, included.
+#[test]
+fn whatever_is_written_to_any_file_is_sealed() {
+    let Some(shim) = Shim::new() else { return };
+    let site = site();
+    let row = format!("0-{},Nogales Crossing,lane-seven,2019-05-13T08:00:00Z", String::from_utf8_lossy(SECRET_NAME));
+    site.put("captures.csv", format!("file,site,lane,timestamp\n{row}\n").as_bytes());
+    let folder = site.custodian.folder.path();
+    RecipientKeys::generate().public().write(&folder.join("partner.pub")).expect("written");
+    let verb = |words: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
+        command.args(words.split(' ')).current_dir(folder).env("SAFELIGHT_PASSPHRASE", PASSPHRASE);
+        command
+    };
+    let commands = [
+        ingest(&site),
+        ingest(&site),
+        verb("check --deep --vault vault --custody custody"),
+        verb("search --vault vault --custody custody --plate ABC1234"),
+        verb("export --vault vault --custody custody --to partner.pub --view full --purpose evacuation -o copy"),
+        verb("impact vault --vault vault --custody custody"),
+        verb("breach vault --tries 1"),
+        verb("custody rotate --custody custody"),
+        verb("expire --vault vault --custody custody --dry-run"),
+    ];
+    let written = shim.0.path().join("written");
+    for mut command in commands {
+        command.env("LD_PRELOAD", shim.0.path().join("shim.so")).env("FAULT_ROOT", "/").env("FAULT_KEEP", &written);
+        let ended = Ended::of(command.output().expect("the command runs"));
+        assert!(matches!(ended.code, Some(0 | 1)), "{command:?}: {ended:?}");
+        let bytes = fs::read(&written).unwrap_or_default();
+        let words = [SECRET_NAME, b"Nogales", b"lane-seven", b"2019-05-13", b"ABC1234", b"evacuation"];
+        let photos = [0, 1].map(|number| photo(number)[600..632].to_vec());
+        for needle in words.into_iter().chain(photos.iter().map(Vec::as_slice)) {
+            let found = bytes.windows(needle.len()).any(|window| window == needle);
+            assert!(!found, "{command:?} writes {:?}", String::from_utf8_lossy(needle));
+        }
+    }
+    // It does see what is written, and under which name.
+    let bytes = fs::read(&written).expect("kept");
+    let card = fs::read(site.custodian.vault().join("vault")).expect("a card");
+    for needle in [card.as_slice(), b"/vault/segments/"] {
+        assert!(bytes.windows(needle.len()).any(|window| window == needle));
+    }
+    assert!(bytes.len() > 300_000, "{} bytes", bytes.len());
 }
 
 #[test]
@@ -233,4 +284,74 @@ fn a_keyring_survives_every_failing_call() {
         }
     }
     told("a call of `custody pack` failed or fell short", faults);
+}
+
+/// Keys that are due go, and nothing else does, whichever call of the keyring's, the log's or the vault's files fails.
+#[test]
+fn an_expiry_meets_every_failing_call() {
+    let Some(shim) = Shim::new() else { return };
+    let at = |time: &str| time.parse::<Timestamp>().expect("a time");
+    let sealed = at("2024-01-10T12:00:00Z");
+    let (folder, kept) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let [folder, kept] = [&folder, &kept].map(tempfile::TempDir::path);
+    let mut keyring =
+        Keyring::create(&kept.join("custody"), &passphrase(), CHEAP, endless(), sealed).expect("a keyring");
+    let request = PackRequest { site: "North Bridge", valid_days: 20, now: sealed };
+    let pack = keyring.issue_pack(&request, &kept.join("site.pack")).expect("a pack");
+    let fate = Fate::kind();
+    fate.turn_clock(sealed.duration_since(Timestamp::now()));
+    let store = Box::new(FatedStore(fate));
+    let mut vault = SealingVault::open_on(store, &kept.join("vault"), &pack, SealingOptions::default()).expect("opens");
+    for number in 0..4 {
+        // Transit is due with February, visitors' scenes are not.
+        let class = (number % 2 == 1).then_some("visitor");
+        vault.append(crate::common::capture(number, class)).expect("taken");
+    }
+    vault.finish().expect("sealed");
+    let anew = || {
+        for path in files_below(folder) {
+            fs::remove_file(path).expect("removed");
+        }
+        for path in files_below(kept) {
+            let to = folder.join(path.strip_prefix(kept).expect("below"));
+            fs::create_dir_all(to.parent().expect("a folder")).expect("made");
+            fs::copy(&path, to).expect("copied");
+        }
+    };
+    let expire = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
+        command.args(["expire", "--before", "2024-03-01", "--quiet", "--vault"]).arg(folder.join("vault"));
+        command.arg("--custody").arg(folder.join("custody")).env("SAFELIGHT_PASSPHRASE", PASSPHRASE);
+        command
+    };
+    let scenes = |keyring: &Keyring| {
+        let vault = OpeningVault::open(&folder.join("vault"), Trust::Nobody).expect("the vault opens");
+        let keys = crate::common::openly(keyring, &folder.join("vault"), &Capability::ALL);
+        let id = |number| CaptureId(crate::common::capture(number, None).catalogue.id);
+        (0..4).filter(|&number| vault.scene(id(number), &keys).is_ok()).collect::<Vec<_>>()
+    };
+    let mut faults = 0;
+    for fault in WRITING.into_iter().chain(READING) {
+        anew();
+        let (healthy, calls) = shim.run(&mut expire(), folder, fault, NEVER);
+        assert!(healthy.code == Some(0) && calls > 2, "{fault:?}: {healthy:?}");
+        for number in (0..calls).step_by(stride(3)) {
+            let context = format!("{fault:?} of call {number}");
+            anew();
+            let (ended, _) = shim.run(&mut expire(), folder, fault, number);
+            assert!(fault.1 != "short" || ended.code == Some(0), "{context}: {ended:?}");
+            let keyring = Keyring::open(&folder.join("custody"), &passphrase());
+            let keyring = keyring.unwrap_or_else(|error| panic!("{context}: the keyring is lost: {error}"));
+            let keys = keyring.opening_keys(&Capability::ALL);
+            let report = check_deep(&folder.join("vault"), Trust::Nobody, &keys).expect("checked");
+            assert!(report.is_sound(), "{context}: {:?}", report.faults);
+            let again = Ended::of(expire().output().expect("the command runs"));
+            assert!(matches!(again.code, Some(0 | 1)), "{context}: {again:?}");
+            let keyring = Keyring::open(&folder.join("custody"), &passphrase()).expect("opens");
+            assert!(keyring.due(at("2024-03-01T00:00:00Z")).is_empty(), "{context}");
+            assert_eq!(scenes(&keyring), [1, 3], "{context}");
+            faults += 1;
+        }
+    }
+    told("a call of `expire` failed or fell short", faults);
 }
