@@ -88,13 +88,16 @@ fn a_fifo_in_place_of_any_file_is_said_and_not_waited_for() {
     let search = ["search", "--vault", "vault", "--custody", "custody"];
     let check = ["check", "--vault", "vault"];
     assert_eq!(place.run(&search).code, Some(0));
-    let cases: [(PathBuf, &[&[&str]]); 8] = [
+    let cases: [(PathBuf, &[&[&str]]); 11] = [
         (place.segments().remove(0), &[&check, &search]),
         (journal, &[&check]),
         (tombstone, &[&check]),
         (place.at("vault/vault"), &[&check, &search]),
         (place.at("custody/keyring"), &[&search]),
         (place.at("custody/audit/checkpoint"), &[&["audit", "verify", "--custody", "custody"], &search]),
+        (place.at("custody/audit/keys"), &[&search]),
+        (place.at("custody/audit/pending"), &[&search]),
+        (place.at("custody/log-head"), &[&search]),
         (place.at("policy.toml"), &[&["custody", "policy", "--custody", "custody", "--set", "policy.toml"]]),
         (
             place.at("partner.pub"),
@@ -124,7 +127,7 @@ fn a_fifo_in_place_of_any_file_is_said_and_not_waited_for() {
         }
         put_back(&path, bytes);
     }
-    for name in ["site.pack", "vault/vault", "vault/lock"] {
+    for name in ["site.pack", "site.pack.state", "safelight-custodians", "vault/vault", "vault/lock"] {
         let bytes = fifo_at(&place.at(name));
         let ended = place.ingest();
         assert!(matches!(ended.code, Some(2 | 3)), "{name}: {ended:?}");
@@ -138,12 +141,19 @@ fn a_fifo_in_place_of_any_file_is_said_and_not_waited_for() {
 fn a_sparse_file_in_place_of_any_file_is_refused_before_it_is_read() {
     let place = Place::new();
     assert_eq!(place.run(&["search", "--vault", "vault", "--custody", "custody"]).code, Some(0));
-    let bundle = files_below(&place.at("custody/audit/tile/entries")).remove(0);
-    let cases: [(&str, &[&str]); 5] = [
+    assert_eq!(place.run(&export("scene", "copy")).code, Some(0));
+    RecipientKeys::generate().write(&place.at("partner.key")).expect("written");
+    let bundle = files_below(&place.at("custody/audit/tile/entries")).pop().expect("the newest");
+    let journal = files_below(&place.at("vault/journals")).remove(0);
+    let cases: [(&str, &[&str]); 9] = [
         ("custody/keyring", &["search", "--vault", "vault", "--custody", "custody"]),
         ("vault/vault", &["check", "--vault", "vault"]),
         ("custody/audit/checkpoint", &["audit", "verify", "--custody", "custody"]),
         (bundle.to_str().expect("a name"), &["audit", "verify", "--custody", "custody"]),
+        ("custody/log-head", &["search", "--vault", "vault", "--custody", "custody"]),
+        (journal.to_str().expect("a name"), &["check", "--vault", "vault"]),
+        ("copy/manifest", &["search", "--vault", "copy", "--key", "partner.key"]),
+        ("site.pack.state", &["check", "--vault", "vault", "--pack", "site.pack"]),
         ("policy.toml", &["custody", "policy", "--custody", "custody", "--set", "policy.toml"]),
     ];
     for (name, command) in cases {

@@ -15,7 +15,10 @@ use std::process::Command;
 use common::{CHEAP, Custodian, PASSPHRASE, capture, spliced};
 use safelight::audit::{AuditLog, Details, LogKey, Look, PermittedKeys, Verb};
 use safelight::capture::{CaptureId, to_base32};
-use safelight::custody::{Passphrase, Quorum, RecipientKeys, SlotRole, SlotTerms};
+use safelight::custody::{
+    ClassPolicy, Egress, EpochLength, Passphrase, Policy, PurposeBudget, Quorum, RecipientKeys, Retention, SlotRole,
+    SlotTerms,
+};
 use safelight::export::{Regions, Request, View, export};
 use safelight::vault::{ExpiringVault, OpeningVault, Query, SealingOptions, SealingVault, Trust, expire};
 use serde_json::{Value, json};
@@ -175,6 +178,52 @@ fn python_opens_a_keyring_by_shares_and_by_two_passphrases() {
     assert!(seen.len() == expected.len() && seen.iter().all(|capture| capture.get("identity").is_none()));
     let both = [&first_only[..], &[option("--second-passphrase-file"), &two]].concat();
     assert_eq!(read(&python, &both).expect("both open everything"), expected);
+}
+
+/// Everything that a policy can say, and what it says by leaving it out.
+#[test]
+fn python_reads_the_policy() {
+    let Some(python) = python() else { return };
+    let mut custodian = Custodian::new();
+    let passphrase = custodian.folder.path().join("passphrase");
+    fs::write(&passphrase, PASSPHRASE).expect("written");
+    let custody = custodian.custody();
+    let args = [Path::new("--policy"), Path::new("--custody"), &custody, Path::new("--passphrase-file"), &passphrase];
+    let purposes = vec![PurposeBudget { name: "case 7".to_owned(), records_per_day: 3 }];
+    let (catalogue, scene, identity) = (Retention::Years(2), Retention::Months(7), Retention::Days(1));
+    let class = ClassPolicy { name: "convoy".to_owned(), catalogue, scene, identity };
+    let egress = |listed| Some(Egress { records_per_day: 50, purposes: purposes.clone(), listed_per_day: listed });
+    let own = Policy {
+        classes: vec![class],
+        default_class: "convoy".to_owned(),
+        epoch: EpochLength::Week,
+        dual_control: true,
+        egress: egress(Some(7)),
+        details_kept: Some(Retention::Months(30)),
+    };
+    let policies = [Policy::default(), Policy { egress: egress(None), ..common::endless() }, own];
+    for policy in policies {
+        custodian.keyring.set_policy(policy.clone(), jiff::Timestamp::now()).expect("decided");
+        let classes: Vec<_> = policy
+            .classes
+            .iter()
+            .map(|c| json!([c.name, c.catalogue.to_string(), c.scene.to_string(), c.identity.to_string()]))
+            .collect();
+        let limits = policy.egress.as_ref().map(|egress| {
+            let purposes: Vec<_> = egress.purposes.iter().map(|p| json!([p.name, p.records_per_day])).collect();
+            json!({"records_per_day": egress.records_per_day, "purposes": purposes, "listed_per_day": egress.listed_per_day()})
+        });
+        let expected = json!({
+            "classes": classes,
+            "default_class": policy.default_class,
+            "epoch": policy.epoch.name(),
+            "dual_control": policy.dual_control,
+            "egress": limits,
+            "details_kept": policy.details_kept.map_or("1 year".to_owned(), |term| term.to_string()),
+            "unknown": [],
+        });
+        assert_eq!(read(&python, &args).expect("the reader opens the keyring"), [expected]);
+    }
 }
 
 #[test]

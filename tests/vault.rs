@@ -127,12 +127,23 @@ fn shared_custodian() -> &'static Custodian {
 fn keys_of_one_capability_open_no_other() {
     let custodian = Custodian::new();
     seal(&custodian, 0..3);
-    let keys = openly(&custodian.keyring, &custodian.vault(), &[Capability::Catalogue]);
     let vault = OpeningVault::open(&custodian.vault(), Trust::Nobody).expect("the vault opens");
     let segment = vault.segments().expect("listed")[0];
-    let id = CaptureId(vault.catalogue(segment, &keys).expect("the catalogue opens")[0].id);
-    assert!(matches!(vault.scene_in(segment, id, &keys), Err(OpenError::NoKey { .. })));
-    assert!(matches!(vault.identity_in(segment, id, &keys), Err(OpenError::NoKey { .. })));
+    let id = CaptureId(capture(1, None).catalogue.id);
+    for own in Capability::ALL {
+        let keys = openly(&custodian.keyring, &custodian.vault(), &[own]);
+        let opened = [
+            (Capability::Catalogue, vault.catalogue(segment, &keys).err()),
+            (Capability::Scene, vault.scene_in(segment, id, &keys).err()),
+            (Capability::Identity, vault.identity_in(segment, id, &keys).err()),
+        ];
+        for (capability, error) in opened {
+            match error {
+                None => assert_eq!(capability, own),
+                Some(error) => assert!(capability != own && matches!(error, OpenError::NoKey { .. }), "{own}: {error}"),
+            }
+        }
+    }
 }
 
 #[test]
