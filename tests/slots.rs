@@ -7,7 +7,8 @@ use std::fs;
 use common::{CHEAP, Custodian, passphrase};
 use jiff::Timestamp;
 use safelight::custody::{
-    Keyring, KeyringError, PackRequest, Passphrase, Policy, Quorum, Share, ShareVerdict, SlotKind, SlotRole, SlotTerms,
+    Keyring, KeyringError, PackRequest, Passphrase, Policy, Quorum, RecipientError, RecipientKeys, Share, ShareVerdict,
+    SlotKind, SlotRole, SlotTerms,
 };
 use safelight::seal::{Capability, SlotId};
 
@@ -197,4 +198,22 @@ fn a_policy_of_dual_control_bars_identities_until_there_is_a_second_slot() {
     assert_eq!(custodian.keyring.opening_keys(&[Capability::Identity]).len(), 0);
     add_passphrase(&mut custodian.keyring, "the comptroller's own", SlotRole::Second);
     assert!(custodian.keyring.identity_barrier().is_none(), "both were there when it was added");
+}
+
+/// Whatever is made to be opened by words is not made to be opened by such as are soon guessed.
+#[test]
+fn no_slot_and_no_recipients_key_takes_a_weak_passphrase() {
+    let custodian = Custodian::new();
+    let before = fs::read(custodian.custody().join("keyring")).expect("read");
+    let key = custodian.folder.path().join("partner.key");
+    for weak in ["", "password123", "20190401"] {
+        for role in [SlotRole::First, SlotRole::Second] {
+            let refused = custodian.keyring.draft_passphrase_slot(&text(weak), CHEAP, terms(role, "night shift")).err();
+            assert!(matches!(refused, Some(KeyringError::Passphrase(_))), "{weak:?}: {refused:?}");
+        }
+        let refused = RecipientKeys::generate().write_sealed(&key, &text(weak), CHEAP).err();
+        assert!(matches!(refused, Some(RecipientError::Passphrase(_))), "{weak:?}: {refused:?}");
+    }
+    assert!(!key.exists());
+    assert_eq!(fs::read(custodian.custody().join("keyring")).expect("read"), before);
 }

@@ -4,12 +4,10 @@
     reader.py VAULT --custody DIR --passphrase-file FILE [--second-passphrase-file FILE]
     reader.py VAULT --custody DIR --share FILE --share FILE …
     reader.py EXPORT --recipient partner.key [--passphrase-file FILE]
-    reader.py --policy --custody DIR --passphrase-file FILE
 
 Prints one JSON object a capture: its catalogue record, and length and BLAKE3 of what the scene and the identity hold.
 Every original that the given keys allow to restore is restored and compared with its BLAKE3.
 It verifies everything that the format lets a reader verify, and stops at the first thing that is wrong.
-With --policy it prints what the custodian has decided, instead.
 """
 
 import argparse
@@ -132,7 +130,7 @@ def base32(sixteen):
 
 
 def keyring_keys(folder, credential, second):
-    """All private keys of a keyring that the credentials open, by key id."""
+    """All private keys of a keyring that the credentials open, by key id; its verifying key and its policy."""
     data = (Path(folder) / "keyring").read_bytes()
     must(data[:8] == b"SLKEY\r\n\x1a", "not a keyring")
     version, suite, slots_len = struct.unpack_from("<HHI", data, 8)
@@ -158,32 +156,7 @@ def keyring_keys(folder, credential, second):
     must(all(key_id(private) == name for name, private in keys.items()), "key id")
     for epoch in body[4]:
         epoch_keys(epoch, body, version, custody, lock)
-    return keys, verifying, policy(body[3])
-
-
-def policy(decided):
-    """How long what is kept, how long pseudonyms stay comparable, how much may leave a day."""
-
-    def term(value):
-        kind, (number,) = value
-        return f"{number} {['day', 'year', 'month'][kind]}{'' if number == 1 else 's'}"
-
-    limits = None
-    if egress := decided.get(4):
-        limits = {
-            "records_per_day": egress[0],
-            "purposes": [[purpose[0], purpose[1]] for purpose in egress[1]],
-            "listed_per_day": 10 * egress[0] if egress.get(2) is None else egress[2],
-        }
-    return {
-        "classes": [[each[0], term(each[1]), term(each[2]), term(each[3])] for each in decided[0]],
-        "default_class": decided[1],
-        "epoch": ["day", "week", "month", "never"][decided.get(2, 3)],
-        "dual_control": decided.get(3) or False,
-        "egress": limits,
-        "details_kept": term(decided[5]) if decided.get(5) else "1 year",
-        "unknown": sorted(set(decided) - set(range(6))),
-    }
+    return keys, verifying, body[3]
 
 
 def epoch_keys(epoch, body, version, custody, lock):
@@ -559,8 +532,7 @@ def digest(data):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("vault", type=Path, nargs="?")
-    parser.add_argument("--policy", action="store_true")
+    parser.add_argument("vault", type=Path)
     parser.add_argument("--custody")
     parser.add_argument("--passphrase-file")
     parser.add_argument("--share", action="append")
@@ -573,9 +545,7 @@ def main():
     else:
         shares = [share(Path(path).read_text("utf-8")) for path in args.share or []]
         credential = shares or passphrase(args.passphrase_file)
-        keys, trusted, decided = keyring_keys(args.custody, credential, passphrase(args.second_passphrase_file))
-        if args.policy:
-            return print(json.dumps(decided))
+        keys, trusted, _ = keyring_keys(args.custody, credential, passphrase(args.second_passphrase_file))
     vault_id, custodian, is_export = card(args.vault)
     must(trusted in (None, custodian), "vault of another custodian")
     committed = {}
