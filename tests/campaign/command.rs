@@ -120,7 +120,7 @@ fn an_ingest_meets_every_failing_call() {
 /// Not what is left in the end, but every byte that is written to any file while a site and a custodian work, and every name
 /// that a file is made under: temporary files, and such as are deleted again, included.
 #[test]
-fn whatever_is_written_to_any_file_is_sealed() {
+fn whatever_is_written_to_any_file_is_sealed_and_nothing_is_sent() {
     let Some(shim) = Shim::new() else { return };
     let site = site();
     let row = format!("0-{},Nogales Crossing,lane-seven,2019-05-13T08:00:00Z", String::from_utf8_lossy(SECRET_NAME));
@@ -149,7 +149,8 @@ fn whatever_is_written_to_any_file_is_sealed() {
         let ended = Ended::of(command.output().expect("the command runs"));
         assert!(matches!(ended.code, Some(0 | 1)), "{command:?}: {ended:?}");
         let bytes = fs::read(&written).unwrap_or_default();
-        let words = [SECRET_NAME, b"Nogales", b"lane-seven", b"2019-05-13", b"ABC1234", b"evacuation"];
+        // And nothing is sent anywhere.
+        let words = [SECRET_NAME, b"Nogales", b"lane-seven", b"2019-05-13", b"ABC1234", b"evacuation", b"socket"];
         let photos = [0, 1].map(|number| photo(number)[600..632].to_vec());
         for needle in words.into_iter().chain(photos.iter().map(Vec::as_slice)) {
             let found = bytes.windows(needle.len()).any(|window| window == needle);
@@ -163,6 +164,12 @@ fn whatever_is_written_to_any_file_is_sealed() {
         assert!(bytes.windows(needle.len()).any(|window| window == needle));
     }
     assert!(bytes.len() > 300_000, "{} bytes", bytes.len());
+    // And what is sent, where there is a program at hand that sends.
+    let mut talks = Command::new("bash");
+    talks.args(["-c", "exec 3<>/dev/udp/127.0.0.1/9"]).env("LD_PRELOAD", shim.0.path().join("shim.so"));
+    if talks.env("FAULT_KEEP", &written).output().is_ok_and(|output| output.status.success()) {
+        assert!(fs::read(&written).expect("kept").ends_with(b"socket"));
+    }
 }
 
 #[test]

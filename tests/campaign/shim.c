@@ -1,6 +1,7 @@
 /* Stands before the system's calls on files below FAULT_ROOT and makes the FAULT_AT-th of the kind FAULT_CALL fail as FAULT_HOW
    says: eio, enospc, or short (half of the bytes; with FAULT_AT -1, every time). Their number goes to FAULT_COUNT at the end.
-   What is written to those files, and under which names they are made, goes to the file FAULT_KEEP, too. */
+   What is written to those files, and under which names they are made, goes to the file FAULT_KEEP, too, and so does "socket"
+   for each that is opened. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -94,6 +96,10 @@ ssize_t pwrite64(int fd, const void *from, size_t length, off64_t to) {
 ssize_t writev(int fd, const struct iovec *parts, int length) {
     for (int part = 0; watches(fd) && part < length; part++) kept(parts[part].iov_base, parts[part].iov_len);
     TRANSFER("write", fd, length, REAL(writev)(fd, parts, length));
+}
+int socket(int domain, int type, int protocol) {
+    kept("socket", 6);
+    return REAL(socket)(domain, type, protocol);
 }
 int fsync(int fd) { return watches(fd) && struck("fsync", 0) ? -1 : REAL(fsync)(fd); }
 int ftruncate64(int fd, off64_t length) { return watches(fd) && struck("write", 0) ? -1 : REAL(ftruncate64)(fd, length); }
