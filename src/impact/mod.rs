@@ -4,8 +4,9 @@
 //! catalogues only, and a list for notification only where it is handed identity keys. Knows nothing of how the theft
 //! came about, and attacks nothing: that is [`breach`](crate::breach).
 //!
-//! Catalogues are read in parallel and folded in the order of their names, so that figures never depend on the number of
-//! threads. Memory grows with distinct plates, some hundred bytes each, and not with pictures.
+//! Catalogues are read in parallel and folded in the order of their names, the vault's before those of copies, so that figures
+//! never depend on the number of threads. Memory grows with captures, some dozens of bytes each, and with distinct plates, some
+//! hundred; not with pictures.
 
 use std::collections::HashSet;
 use std::io::{self, Write};

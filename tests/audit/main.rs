@@ -252,9 +252,8 @@ fn a_writer_may_die_at_any_moment() {
     log(&healthy).record(&desk.custodian.keyring, &look()).expect("recorded");
     assert!(healthy.operations() > 30, "{}", healthy.operations());
 
-    for at in 0..healthy.operations() {
-        // One way to die at each operation, in turn; `tests/faults.rs` tries all of them on vaults.
-        let (blow, power_cut) = [(Blow::Halfway, false), (Blow::Before, true), (Blow::After, true)][at % 3];
+    let ways = [(Blow::Halfway, false), (Blow::Before, true), (Blow::After, true)];
+    for (at, (blow, power_cut)) in (0..healthy.operations()).flat_map(|at| ways.map(|way| (at, way))) {
         let context = format!("{blow:?} operation {at}, power cut: {power_cut}");
         desk.restore(before.path());
         let fate = Fate::strike(at, blow);
