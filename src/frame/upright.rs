@@ -94,9 +94,16 @@ impl Orientation {
         let across = place(1.0, 0.0) - origin;
         let down = place(0.0, 1.0) - origin;
         let mut data = Vec::with_capacity(stored.data.len());
+        let width = size.width as usize;
         for y in 0..size.height as isize {
             let row = origin + y * down;
-            data.extend((0..size.width as isize).map(|x| stored.data[(row + x * across) as usize]));
+            let first = row.min(row + (width as isize - 1) * across) as usize;
+            let cells = stored.data[first..].iter().step_by(across.unsigned_abs()).take(width);
+            if across > 0 {
+                data.extend(cells);
+            } else {
+                data.extend(cells.rev());
+            }
         }
         GrayPlane { size, data }
     }

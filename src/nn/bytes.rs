@@ -21,7 +21,10 @@ pub fn weight_step(greatest: f32) -> f32 {
 
 /// A weight in steps.
 pub fn weight(value: f32, step: f32) -> i8 {
-    (value / step).round_ties_even().clamp(-MOST_WEIGHT, MOST_WEIGHT) as i8
+    /// Above it there is no room for a fraction: adding it rounds, ties to even, as no library call has to.
+    const WHOLE: f32 = 12_582_912.0;
+    let steps = (value / step).clamp(-MOST_WEIGHT, MOST_WEIGHT);
+    (steps + WHOLE - WHOLE) as i8
 }
 
 /// Four weights as a lane holds them, the first in its lowest byte: bits, not a number.
@@ -134,5 +137,21 @@ mod fours {
         fn singles(self, sums: Sums) -> Sums {
             cast(self.set.avx512f._mm512_cvtepi32_ps(cast(sums)))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_round_ties_to_even() {
+        for eighths in -2_000..=2_000 {
+            let value = eighths as f32 / 8.0;
+            let expected = value.round_ties_even().clamp(-MOST_WEIGHT, MOST_WEIGHT) as i8;
+            assert_eq!(weight(value, 1.0), expected, "{value}");
+            assert_eq!(weight(value * 0.5, 0.5), expected, "{value}");
+        }
+        assert_eq!((weight(f32::INFINITY, 1.0), weight(f32::NAN, 1.0)), (127, 0));
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Owns the arithmetic over paths. Symbol 0 is the blank; equal neighbours are one symbol unless a blank parts them.
 
+use std::cmp::Ordering;
+
 /// Longer texts are no plates; their paths are dropped.
 pub const MAX_LENGTH: usize = crate::capture::PlateText::MAX_LEN;
 
@@ -85,31 +87,39 @@ pub fn best_texts(probabilities: &[f64], symbols: usize, count: usize) -> Vec<Te
             continue;
         }
         next.clear();
-        for prefix in &beam {
+        // A text stays: by a blank, or by its last symbol once more.
+        next.extend(beam.iter().map(|prefix| {
+            let repeated = prefix.text().last().map_or(0.0, |last| prefix.symbol * step[*last as usize]);
+            Prefix { blank: prefix.probability() * step[0], symbol: repeated, ..*prefix }
+        }));
+        for prefix in beam.iter().filter(|prefix| prefix.length < MAX_LENGTH) {
             let last = prefix.text().last().copied();
-            // The text stays: by a blank, or by its last symbol once more.
-            let repeated = last.map_or(0.0, |last| prefix.symbol * step[last as usize]);
-            let stay = entry(&mut next, prefix, None);
-            stay.blank += prefix.probability() * step[0];
-            stay.symbol += repeated;
-            if prefix.length == MAX_LENGTH {
-                continue;
-            }
             for &(symbol, p) in &likely {
                 // The last symbol again is a new one only after a blank.
                 let before = if last == Some(symbol) { prefix.blank } else { prefix.probability() };
-                if before > 0.0 {
-                    entry(&mut next, prefix, Some(symbol)).symbol += before * p;
+                if before <= 0.0 {
+                    continue;
+                }
+                let mut longer = Prefix { length: prefix.length + 1, blank: 0.0, symbol: before * p, ..*prefix };
+                longer.symbols[prefix.length] = symbol;
+                // Of two texts that grow, none becomes the other, so that only one which stays can be the same. What lies
+                // beyond a text's end is 0 and no symbol: whole arrays of one size are compared.
+                match next[..beam.len()].iter_mut().find(|stays| stays.symbols == longer.symbols) {
+                    Some(stays) => stays.symbol += longer.symbol,
+                    None => next.push(longer),
                 }
             }
         }
-        next.sort_by(|a, b| b.probability().total_cmp(&a.probability()));
+        if next.len() > BEAM {
+            next.select_nth_unstable_by(BEAM - 1, better);
+            next.truncate(BEAM);
+        }
+        next.sort_unstable_by(better);
         let least = next.first().map_or(0.0, |best| best.probability() * HOPELESS);
-        let alive = next.partition_point(|prefix| prefix.probability() >= least);
-        next.truncate(alive.min(BEAM));
+        next.truncate(next.partition_point(|prefix| prefix.probability() >= least));
         std::mem::swap(&mut beam, &mut next);
     }
-    beam.sort_by(|a, b| b.probability().total_cmp(&a.probability()));
+    beam.sort_unstable_by(better);
     beam.iter()
         .filter(|prefix| prefix.probability() > 0.0)
         .take(count)
@@ -117,19 +127,9 @@ pub fn best_texts(probabilities: &[f64], symbols: usize, count: usize) -> Vec<Te
         .collect()
 }
 
-/// The prefix `base` followed by `symbol` among `prefixes`, added when it is not there.
-fn entry<'p>(prefixes: &'p mut Vec<Prefix>, base: &Prefix, symbol: Option<u8>) -> &'p mut Prefix {
-    let mut wanted = Prefix { blank: 0.0, symbol: 0.0, ..*base };
-    if let Some(symbol) = symbol {
-        wanted.symbols[wanted.length] = symbol;
-        wanted.length += 1;
-    }
-    // What lies beyond a text's end is 0 and no symbol, so that whole arrays of one size can be compared.
-    let at = prefixes.iter().position(|p| p.symbols == wanted.symbols).unwrap_or_else(|| {
-        prefixes.push(wanted);
-        prefixes.len() - 1
-    });
-    &mut prefixes[at]
+/// The more probable first; of two that are as probable always the same.
+fn better(a: &Prefix, b: &Prefix) -> Ordering {
+    b.probability().total_cmp(&a.probability()).then_with(|| a.symbols.cmp(&b.symbols))
 }
 
 #[cfg(test)]

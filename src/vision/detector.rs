@@ -60,13 +60,26 @@ impl Detector for NetDetector {
 
     fn glance(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
         let whole = glance(image.size(), &self.meta.grid);
-        self.look(image, &[whole])
+        let mut found = self.propose(image, &[whole]);
+        found.sort_by(|a, b| b.score.total_cmp(&a.score));
+        found.retain(|candidate| candidate.score >= GLANCED_FROM);
+        found.truncate(GLANCED);
+        self.refine(image, found)
     }
 }
 
+/// A glance refines so many candidates, from this score on: whether a picture is the right way up, its best ones tell. Of
+/// training photographs, the right way up, 19 of 20 show a better one, and of drawn ones the wrong way up one in two.
+const GLANCED: usize = 3;
+const GLANCED_FROM: f32 = 0.25;
+
 impl NetDetector {
     fn look(&mut self, image: &dyn LumaSource, all: &[Tile]) -> Vec<Detection> {
-        let mut found = self.propose(image, all);
+        let found = self.propose(image, all);
+        self.refine(image, found)
+    }
+
+    fn refine(&mut self, image: &dyn LumaSource, mut found: Vec<Detection>) -> Vec<Detection> {
         found.retain_mut(|candidate| {
             *candidate = self.refiners.of_mut(candidate.kind).refine(image, *candidate);
             candidate.score >= self.meta.threshold.redact.of(candidate.kind)

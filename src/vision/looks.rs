@@ -3,6 +3,9 @@
 //! Owns the tests that tell interlaced, pale, panoramic and turned pictures, which are cheap beside a look, and the merging.
 //! What a view is: [`super::shown`].
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
+
 use super::shown::{Part, Shown, Tone, View};
 use super::{Detection, Eyes, Margins};
 use crate::capture::{Region, RegionKind};
@@ -82,15 +85,16 @@ impl<'a> Looks<'a> {
         }
         let best = plate.max(face);
         let turned = |way| View { way, ..View::default() };
-        let mut seen: Option<(f32, Shown<'a>)> = None;
+        let mut seen: Option<(f32, View)> = None;
+        let small = Small { image: self.image, plane: OnceCell::new() };
         let mut glance = |view: View| {
             if self.views.iter().any(|shown| shown.view() == view) {
                 return;
             }
-            let shown = Shown::new(self.image, view);
-            let score = eyes.glance(&shown).iter().map(|detection| detection.score).fold(0.0, f32::max);
-            if seen.as_ref().is_none_or(|(most, _)| score > *most) {
-                seen = Some((score, shown));
+            let glimpsed = eyes.glance(&Shown::new(&small, view));
+            let score = glimpsed.iter().map(|detection| detection.score).fold(0.0, f32::max);
+            if seen.is_none_or(|(most, _)| score > most) {
+                seen = Some((score, view));
             }
         };
         for way in [Orientation::QuarterRight, Orientation::QuarterLeft, Orientation::HalfTurn] {
@@ -100,10 +104,10 @@ impl<'a> Looks<'a> {
         if best > 0.0 {
             glance(View { tone: Tone::Negative, way: self.first, part: Part::Whole });
         }
-        if let Some((score, shown)) = seen
+        if let Some((score, view)) = seen
             && score > best.max(GLIMPSED)
         {
-            self.views.push(shown);
+            self.views.push(Shown::new(self.image, view));
             self.look(eyes, self.views.len() - 1);
         }
     }
@@ -143,6 +147,31 @@ impl<'a> Looks<'a> {
             }
         }
         kept.into_iter().map(|(found, ..)| found).collect()
+    }
+}
+
+/// An image whose smaller plane is made once for all glances.
+struct Small<'a> {
+    image: &'a dyn LumaSource,
+    plane: OnceCell<(u32, GrayPlane)>,
+}
+
+impl LumaSource for Small<'_> {
+    fn size(&self) -> Size {
+        self.image.size()
+    }
+
+    fn reduced(&self, denominator: u32) -> Cow<'_, GrayPlane> {
+        let (known, plane) = self.plane.get_or_init(|| (denominator, self.image.reduced(denominator).into_owned()));
+        if *known == denominator { Cow::Borrowed(plane) } else { self.image.reduced(denominator) }
+    }
+
+    fn at_hand(&self) -> u32 {
+        self.image.at_hand()
+    }
+
+    fn crop(&self, area: PixelRect) -> GrayPlane {
+        self.image.crop(area)
     }
 }
 
@@ -206,7 +235,7 @@ fn parts(image: &dyn LumaSource, panorama: bool) -> Vec<Part> {
     parts
 }
 
-/// Spots at which combs are looked for, across and down; each is a unit of 16 × 16 pixels, which a JPEG decodes by itself.
+/// Spots at which combs are looked for, across and down, within units of 16 × 16 pixels, each of which a JPEG decodes by itself.
 const SPOTS: (u32, u32) = (8, 6);
 const SPOT: u32 = 16;
 

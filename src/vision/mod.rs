@@ -54,7 +54,7 @@ pub trait Detector: Send {
     /// Every region above the redaction threshold, overlaps already merged, best first.
     fn detect(&mut self, image: &dyn LumaSource) -> Vec<Detection>;
 
-    /// The same at half the scale, which is a quarter of the work, and finds only what is large.
+    /// What is surest of it at half the scale, where it is large: less than a quarter of the work.
     fn glance(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
         self.detect(image)
     }

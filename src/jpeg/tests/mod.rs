@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use super::bits::BitReader;
 use super::*;
-use crate::geometry::PixelRect;
+use crate::geometry::{PixelRect, Size};
 pub(crate) use coder::TableKind;
 use coder::{Block, Picture, pictures};
 
@@ -138,6 +138,26 @@ proptest! {
         let other = other.write();
         let scene = jpeg.splice(&file, &areas, fill).unwrap().scene;
         prop_assert!(parse(&other).splice(&other, &areas, fill).unwrap().scene == scene);
+    }
+
+    #[test]
+    fn means_are_those_of_the_pixels_there(w in 1u32..70, h in 1u32..70, exponent in 1u32..4, seed in 0u8..) {
+        use crate::frame::GrayPlane;
+        let factor = 1 << exponent;
+        let value = |x: u32, y: u32| seed.wrapping_mul(31).wrapping_add((x * 37 + y * 101 + x * y) as u8);
+        let data = (0..h).flat_map(|y| (0..w).map(move |x| value(x, y))).collect();
+        let plane = GrayPlane { size: Size::new(w, h), data };
+        let size = Size::new(w.div_ceil(factor), h.div_ceil(factor));
+        let means = luma::means(&plane, size, factor as usize);
+        prop_assert_eq!(means.data.len() as u64, size.pixels());
+        for (at, mean) in (0..).zip(&means.data) {
+            let (left, top) = (at % size.width * factor, at / size.width * factor);
+            let area = PixelRect::new(left, top, factor.min(w - left), factor.min(h - top));
+            let cells = plane.crop(area).data;
+            let sum: u32 = cells.iter().map(|cell| u32::from(*cell)).sum();
+            let count = cells.len() as u32;
+            prop_assert_eq!(u32::from(*mean), (sum + count / 2) / count);
+        }
     }
 
     #[test]
