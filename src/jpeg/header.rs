@@ -175,6 +175,13 @@ pub(crate) enum Space {
     Ycck,
 }
 
+impl Space {
+    /// Whether the first component is luma.
+    pub(super) fn has_luma(self) -> bool {
+        matches!(self, Self::Gray | Self::Ycbcr)
+    }
+}
+
 /// A frame's marker, size and components.
 pub(super) type Frame = (u8, Size, Vec<Component>);
 
@@ -316,10 +323,15 @@ impl Gathered {
                 [high, low] => self.restart = usize::from(u16::from_be_bytes([high, low])),
                 _ => return Err(JpegError::Malformed(Fault::SegmentLength)),
             },
-            0xE0 => self.jfif |= segments.body()?.starts_with(b"JFIF\0"),
+            0xE0 => {
+                let body = segments.body()?;
+                self.jfif |= body.len() >= 14 && body.starts_with(b"JFIF\0");
+            }
             0xEE => {
                 if let [b'A', b'd', b'o', b'b', b'e', _, _, _, _, _, _, transform, ..] = segments.body()? {
-                    self.adobe = Some(*transform);
+                    // Of two that differ, neither.
+                    let differs = self.adobe.is_some_and(|before| before != *transform);
+                    self.adobe = Some(if differs { u8::MAX } else { *transform });
                 }
             }
             0xE1 => {
@@ -349,22 +361,25 @@ impl Gathered {
         }
     }
 
-    /// What the samples of `components` mean. Decoders take three for RGB when Adobe's segment says so, or when nothing is
-    /// said and the components are named so.
-    pub fn space(&self, components: &[Component]) -> Space {
-        let named_rgb = components.iter().map(|c| c.id).eq(*b"RGB") && !self.jfif;
-        match components.len() {
-            1 => Space::Gray,
-            4 if self.adobe == Some(2) => Space::Ycck,
-            4 => Space::Cmyk,
-            _ if self.adobe.map_or(named_rgb, |transform| transform != 1) => Space::Rgb,
-            _ => Space::Ycbcr,
+    /// What the samples of `components` mean, as all decoders take it.
+    ///
+    /// # Errors
+    ///
+    /// Where they differ: one goes by JFIF's segment, another by Adobe's or by the components' names, and without either
+    /// nobody knows whether four inks are stored inverted.
+    pub fn space(&self, components: &[Component]) -> Result<Space, Unsupported> {
+        let named_rgb = components.iter().map(|c| c.id).eq(*b"RGB");
+        match (components.len(), self.adobe) {
+            (1, _) => Ok(Space::Gray),
+            (4, Some(0)) => Ok(Space::Cmyk),
+            (4, Some(2)) => Ok(Space::Ycck),
+            (4, None) => Err(Unsupported::UnmarkedInks),
+            (3, Some(1)) => Ok(Space::Ycbcr),
+            (3, Some(0)) if !self.jfif => Ok(Space::Rgb),
+            (3, None) if named_rgb && !self.jfif => Ok(Space::Rgb),
+            (3, None) if !named_rgb => Ok(Space::Ycbcr),
+            _ => Err(Unsupported::Contradiction),
         }
-    }
-
-    /// Whether the first component is luma.
-    pub fn has_luma(&self, components: &[Component]) -> bool {
-        matches!(self.space(components), Space::Gray | Space::Ycbcr)
     }
 
     fn quant_tables(&mut self, mut body: &[u8], at: usize) -> Result<(), JpegError> {
@@ -454,7 +469,7 @@ impl Gathered {
     fn scan(self, mut body: &[u8], scan_start: usize) -> Result<Header, JpegError> {
         const FAULT: JpegError = JpegError::Malformed(Fault::Scan);
         let no_tables = self.lacks_tables();
-        let has_luma = self.frame.as_ref().is_some_and(|(_, _, components)| self.has_luma(components));
+        let space = self.frame.as_ref().map(|(_, _, components)| self.space(components));
         let (frame_marker, size, mut components) = self.frame.ok_or(FAULT)?;
         let &[count] = take(&mut body)?;
         if usize::from(count) != components.len() {
@@ -486,7 +501,7 @@ impl Gathered {
             return Err(FAULT);
         }
         // The first component must be luma.
-        if !has_luma {
+        if !space.ok_or(FAULT)??.has_luma() {
             return Err(Unsupported::Colour.into());
         }
         let Gathered { quant, dc, ac, restart, exif, .. } = self;

@@ -119,6 +119,15 @@ pub enum Unsupported {
     /// RGB or another space without luma.
     #[error("such a colour space")]
     Colour,
+    /// Segments that say different things of what the samples mean.
+    #[error("a colour space that is told in two ways")]
+    Contradiction,
+    /// Four inks of which nothing says how they are stored.
+    #[error("a picture of four inks (CMYK) without Adobe's segment, which decoders show in different ways,")]
+    UnmarkedInks,
+    /// A quantisation table that was replaced between two scans of a component.
+    #[error("a quantisation table that changes between scans")]
+    Requantised,
     /// More than one scan, or scans that no sequential one can stand for.
     #[error("such an order of scans")]
     SeveralScans,

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::bits::{BitReader, Entropy};
-use super::header::{Component, Gathered, Segments, most_blocks, sequences};
+use super::header::{Component, Gathered, QuantTable, Segments, Space, most_blocks, sequences};
 use super::huffman::{SymbolDecoder, extend};
 use super::planes::Planes;
 use super::write::{Block, Blocks, Coefficients};
@@ -90,7 +90,11 @@ pub(crate) fn has_one_sample_a_pixel(file: &[u8]) -> bool {
 /// Every coefficient of a file, in whatever way it was coded.
 pub(crate) struct Coded {
     picture: Picture,
-    gathered: Gathered,
+    /// The tables that its components name.
+    quant: [Option<QuantTable>; 4],
+    space: Space,
+    /// See [`Sequential::exif`].
+    exif: Option<Range<usize>>,
 }
 
 impl Coded {
@@ -110,6 +114,7 @@ impl Coded {
         let mut segments = Segments::new(file, 2);
         let mut gathered = Gathered::default();
         let mut picture: Option<Picture> = None;
+        let mut space = None;
         let mut scans = 0;
         loop {
             let marker = match segments.marker() {
@@ -132,6 +137,10 @@ impl Coded {
                     if gathered.lacks_tables() {
                         gathered.standard_tables();
                     }
+                    // What follows the first scan says nothing of what the samples mean.
+                    if space.is_none() {
+                        space = Some(gathered.space(&picture.components));
+                    }
                     scans += 1;
                     if scans > MAX_SCANS {
                         return Err(Unsupported::SeveralScans.into());
@@ -145,15 +154,15 @@ impl Coded {
             }
         }
         let picture = picture.ok_or(JpegError::Malformed(Fault::Frame))?;
-        if picture.components.iter().any(|c| gathered.quant[c.quant].is_none()) {
-            return Err(JpegError::Malformed(Fault::QuantTable));
-        }
         // Every bit of every coefficient must have been stated: somebody may have put an end marker behind what is left of
         // a file.
         if picture.stated.iter().flatten().any(|bits| *bits != 0) {
             return Err(JpegError::Truncated);
         }
-        Ok(Self { picture, gathered })
+        let space = space.ok_or(JpegError::Truncated)??;
+        let mut picture = picture;
+        let quant = picture.tables()?;
+        Ok(Self { picture, quant, space, exif: gathered.exif })
     }
 
     /// The file of one scan.
@@ -162,14 +171,14 @@ impl Coded {
     ///
     /// [`JpegError::Unsupported`] when no such file can be spliced.
     pub(crate) fn sequential(&self) -> Result<Sequential, JpegError> {
-        let Self { picture: Picture { size, components, blocks, .. }, gathered } = self;
+        let Self { picture: Picture { size, components, blocks, .. }, quant, space, exif } = self;
         sequences(components)?;
-        if !gathered.has_luma(components) {
+        if !space.has_luma() {
             return Err(Unsupported::Colour.into());
         }
-        let written = Coefficients { size: *size, components, quant: &gathered.quant, blocks }.write();
+        let written = Coefficients { size: *size, components, quant, blocks }.write();
         let file = written.ok_or(Unsupported::SeveralScans)?;
-        Ok(Sequential { file, exif: gathered.exif.clone() })
+        Ok(Sequential { file, exif: exif.clone() })
     }
 
     /// The samples of each component, as [`Planes`].
@@ -178,14 +187,13 @@ impl Coded {
     ///
     /// [`JpegError::Unsupported`] when the components' samples do not divide one another.
     pub(crate) fn planes(self) -> Result<Planes, JpegError> {
-        let Self { picture: Picture { size, components, blocks, .. }, gathered } = self;
-        let space = gathered.space(&components);
-        Planes::new(size, &components, blocks, &gathered.quant, space)
+        let Self { picture: Picture { size, components, blocks, .. }, quant, space, .. } = self;
+        Planes::new(size, &components, blocks, &quant, space)
     }
 
     /// Where in the file its EXIF block lies, behind its six leading bytes.
     pub(crate) fn exif(&self) -> Option<Range<usize>> {
-        self.gathered.exif.clone()
+        self.exif.clone()
     }
 }
 
@@ -241,6 +249,9 @@ struct Picture {
     blocks: Vec<Blocks>,
     /// For each component's coefficients, which bit was stated last, or [`UNKNOWN`].
     stated: Vec<[u8; 64]>,
+    /// For each component, the quantisation table that was in force when its first scan began: what is stated later is not
+    /// about it.
+    quant: Vec<Option<QuantTable>>,
     /// MCUs across and down.
     mcus: (usize, usize),
 }
@@ -258,13 +269,38 @@ impl Picture {
         let blocks = |c: &Component| Blocks { across: mcus.0 * c.blocks.0 as usize, blocks: vec![[0; 64]; count(c)] };
         let blocks = components.iter().map(blocks).collect();
         let stated = vec![[UNKNOWN; 64]; components.len()];
-        Ok(Self { progressive, size, components, blocks, stated, mcus })
+        let quant = vec![None; components.len()];
+        Ok(Self { progressive, size, components, blocks, stated, quant, mcus })
+    }
+
+    /// The components' tables under numbers that the components name from now on: those that they named, but where another
+    /// component's table had the same number at another time.
+    fn tables(&mut self) -> Result<[Option<QuantTable>; 4], JpegError> {
+        const FAULT: JpegError = JpegError::Malformed(Fault::QuantTable);
+        let mut tables: [Option<QuantTable>; 4] = [const { None }; 4];
+        for (component, table) in self.components.iter_mut().zip(&self.quant) {
+            let table = table.as_ref().ok_or(FAULT)?;
+            let fits = |taken: &Option<QuantTable>| taken.as_ref().is_none_or(|taken| taken.steps == table.steps);
+            if !fits(&tables[component.quant]) {
+                // There are no more components than tables.
+                component.quant = tables.iter().position(fits).ok_or(FAULT)?;
+            }
+            tables[component.quant].get_or_insert_with(|| table.clone());
+        }
+        Ok(tables)
     }
 
     /// Decodes the scan at the front of `data`; returns its length.
     fn scan(&mut self, scan: &Scan, gathered: &Gathered, data: &[u8]) -> Result<usize, JpegError> {
         let Scan { from, to, high, low, .. } = *scan;
         for (index, ..) in &scan.components {
+            let in_force = gathered.quant[self.components[*index].quant].as_ref();
+            let in_force = in_force.ok_or(JpegError::Malformed(Fault::QuantTable))?;
+            let first = self.quant[*index].get_or_insert_with(|| in_force.clone());
+            // Decoders differ in which of two they take.
+            if first.steps != in_force.steps {
+                return Err(Unsupported::Requantised.into());
+            }
             for stated in &mut self.stated[*index][from..=to] {
                 // Each scan takes up where the one before it ended, a bit at a time.
                 let follows = if high == 0 { *stated == UNKNOWN } else { *stated == high && high == low + 1 };

@@ -124,6 +124,9 @@ impl Picture {
             segment(&mut file, 0xDB, &[&[1u8][..], &[99; 64]].concat());
             segment(&mut file, 0xEE, b"Adobe\0d\0\0\0\0\x01");
         }
+        if self.sampling.len() == 4 {
+            segment(&mut file, 0xEE, b"Adobe\0d\0\0\0\0\0");
+        }
         let steps: Vec<u8> = (0..64).map(|k| 3 + k / 2).collect();
         segment(&mut file, 0xDB, &[&[0][..], &steps, &[1], &steps].concat());
         let mut frame = vec![8];

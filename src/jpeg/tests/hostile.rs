@@ -87,7 +87,10 @@ fn segments_that_lie() {
 #[test]
 fn colour_that_is_no_luma() {
     let picture = |adobe: u8| {
-        let file = small();
+        let mut file = small();
+        // No JFIF segment, which would contradict.
+        let at = file.windows(5).position(|window| window == b"JFIF\0").unwrap();
+        file[at] = b'j';
         let segment = [&[0xFF, 0xEE, 0, 14][..], b"Adobe\0d\0\0\0\0", &[adobe]].concat();
         [&file[..2], &segment, &file[2..]].concat()
     };

@@ -150,9 +150,9 @@ impl Writer<'_> {
         }
     }
 
-    fn scan(&self, &(components, from, to, high, low): &Script) -> Vec<Vec<u8>> {
+    fn scan(&self, &(components, from, to, high, low): &Script, restart: usize) -> Vec<Vec<u8>> {
         let units = self.units(components);
-        let per_interval = if self.picture.restart == 0 { units.len() } else { self.picture.restart };
+        let per_interval = if restart == 0 { units.len() } else { restart };
         let interval = |units: &[Vec<(usize, &Block)>]| {
             let (mut bits, mut before, mut run) = (BitWriter::default(), [0; 4], 0);
             for &(c, block) in units.iter().flatten() {
@@ -180,7 +180,18 @@ impl Writer<'_> {
     }
 
     pub fn write(&self, scripts: &[Script]) -> Vec<u8> {
-        let Picture { size: (width, height), sampling, restart, .. } = self.picture;
+        self.write_with(scripts, |_| Vec::new(), |_| self.picture.restart)
+    }
+
+    /// With other segments before each of the scans that there are (and behind the last one), and restart intervals of their
+    /// own.
+    fn write_with(
+        &self,
+        scripts: &[Script],
+        before: impl Fn(usize) -> Vec<u8>,
+        restart: impl Fn(usize) -> usize,
+    ) -> Vec<u8> {
+        let Picture { size: (width, height), sampling, .. } = self.picture;
         let progressive = scripts.iter().any(|script| (script.1, script.2) != (0, 63));
         let mut file = vec![0xFF, 0xD8];
         let segment = |file: &mut Vec<u8>, marker: u8, body: &[u8]| {
@@ -189,6 +200,9 @@ impl Writer<'_> {
             file.extend_from_slice(body);
         };
         segment(&mut file, 0xE1, b"Exif\0\0MM\0\x2a");
+        if sampling.len() == 4 {
+            segment(&mut file, 0xEE, b"Adobe\0d\0\0\0\0\0");
+        }
         segment(&mut file, 0xDB, &[&[0][..], &[3; 64], &[1], &[5; 64]].concat());
         let mut frame = [&[8][..], &height.to_be_bytes(), &width.to_be_bytes(), &[sampling.len() as u8]].concat();
         for (id, &(h, v)) in (1u8..).zip(sampling) {
@@ -199,12 +213,16 @@ impl Writer<'_> {
         for class in [0, 0x10] {
             segment(&mut file, 0xC4, &[&[class][..], &spec.counts, &spec.symbols].concat());
         }
-        segment(&mut file, 0xDD, &(*restart as u16).to_be_bytes());
+        let mut scans = 0;
         for script in scripts {
             let components: Vec<usize> = script.0.iter().copied().filter(|c| *c < sampling.len()).collect();
             if components.is_empty() {
                 continue;
             }
+            file.extend(before(scans));
+            let restart = restart(scans);
+            scans += 1;
+            segment(&mut file, 0xDD, &(restart as u16).to_be_bytes());
             let named = components.iter().flat_map(|c| [*c as u8 + 1, 0]);
             let mut body = vec![components.len() as u8];
             body.extend(named);
@@ -212,7 +230,7 @@ impl Writer<'_> {
             segment(&mut file, 0xDA, &body);
             let all: &[usize] = &[0, 1, 2, 3];
             let present = (&all[..components.len()], script.1, script.2, script.3, script.4);
-            let intervals = self.scan(if components.len() == script.0.len() { script } else { &present });
+            let intervals = self.scan(if components.len() == script.0.len() { script } else { &present }, restart);
             for (number, bytes) in intervals.iter().enumerate() {
                 if number > 0 {
                     file.extend_from_slice(&[0xFF, 0xD0 + ((number - 1) % 8) as u8]);
@@ -220,6 +238,7 @@ impl Writer<'_> {
                 stuff(bytes, &mut file);
             }
         }
+        file.extend(before(scans));
         file.extend_from_slice(&[0xFF, 0xD9]);
         file
     }
@@ -317,4 +336,188 @@ fn a_picture() -> Picture {
         fill: 0,
         dirty: false,
     }
+}
+
+/// A quantisation table of equal steps.
+fn table(number: u8, step: u8) -> Vec<u8> {
+    [&[0xFF, 0xDB, 0, 67, number][..], &[step; 64]].concat()
+}
+
+/// Luma as its samples say; where the file can be made one of a single scan, that says the same.
+fn luma(file: &[u8]) -> Result<Vec<u8>, JpegError> {
+    let limits = Limits::default();
+    let planes = Coded::read(file, &limits).and_then(Coded::planes)?;
+    let Size { width, height } = planes.size;
+    let samples: Vec<u8> =
+        (0..height).flat_map(|y| planes.planes[0].row(y as usize)[..width as usize].to_vec()).collect();
+    if let Ok(made) = made(file) {
+        let jpeg = Jpeg::parse(&made.file, &limits, Reduction::Full).unwrap();
+        let again = crate::frame::LumaSource::reduced(&jpeg, 1).data.clone();
+        assert!(again.iter().zip(&samples).all(|(a, b)| a.abs_diff(*b) <= 1), "two ways, two pictures");
+    }
+    Ok(samples)
+}
+
+/// Blocks of middling coefficients, so that no sample is clipped and steps tell.
+fn some_picture() -> Picture {
+    let sampling = vec![(1, 1); 3];
+    let block = |at: usize| std::array::from_fn(|k| if k < 4 { ((at * 7 + k * 5) % 23) as i16 - 11 } else { 0 });
+    let mcus = (0..12).map(|at| (0..3).map(|c| block(3 * at + c)).collect()).collect();
+    Picture { size: (32, 24), sampling, mcus, ..a_picture() }
+}
+
+/// The kinds of segments that have a meaning for what follows, each before every scan and behind the last.
+#[test]
+fn tables_are_about_what_follows_them_or_the_file_is_refused() {
+    let picture = some_picture();
+    let writer = Writer { picture: &picture, encoder: Encoder::new(&codes()) };
+    let restart = |_| 0;
+    for (scripts, firsts) in [(&SEPARATE[..], [0, 1, 2]), (&PROGRESSIVE, [0, 0, 0])] {
+        let plain = writer.write(scripts);
+        let known = luma(&plain).unwrap();
+        let scans = if scripts.len() == 4 { 3 } else { scripts.len() };
+        for place in 0..=scans {
+            for step in [1, 5, 255] {
+                // Luma's table; chroma's is 1.
+                let file =
+                    writer.write_with(scripts, |at| if at == place { table(0, step) } else { Vec::new() }, restart);
+                let shown = luma(&file);
+                let later = scripts.iter().enumerate().any(|(at, script)| at >= place && script.0.contains(&0));
+                match (place <= firsts[0], later) {
+                    // In force when luma's first scan begins.
+                    (true, _) => {
+                        assert!(step == 255 || shown.as_ref().unwrap() != &known, "{step} before scan {place}");
+                        let again =
+                            writer.write_with(scripts, |at| if at == 0 { table(0, step) } else { Vec::new() }, restart);
+                        assert!(shown == luma(&again));
+                    }
+                    (false, true) => {
+                        let error = shown.err();
+                        assert_eq!(error, Some(Unsupported::Requantised.into()), "{step} before scan {place}");
+                    }
+                    (false, false) => assert!(shown.unwrap() == known, "{step} before scan {place}"),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn components_keep_their_tables_when_the_number_is_used_again() {
+    let picture = some_picture();
+    let writer = Writer { picture: &picture, encoder: Encoder::new(&codes()) };
+    // All three components name the same number.
+    let one_number = |mut file: Vec<u8>| {
+        let frame = file.windows(2).position(|w| w == [0xFF, 0xC1]).unwrap();
+        (0..3).for_each(|c| file[frame + 12 + 3 * c] = 0);
+        file
+    };
+    for steps in [[3, 9, 1], [1, 5, 9], [7, 7, 2], [2, 2, 2]] {
+        let before = |at: usize| steps.get(at).map_or(table(0, 99), |step| table(0, *step));
+        let file = one_number(writer.write_with(&SEPARATE, before, |_| 0));
+        let reference = super::reference::decode(&file);
+        let planes = Coded::read(&file, &Limits::default()).and_then(Coded::planes).unwrap();
+        for (plane, reference) in planes.planes.iter().zip(&reference) {
+            let ours: Vec<u8> = (0..24).flat_map(|y| plane.row(y).to_vec()).collect();
+            assert!(ours.iter().zip(reference).all(|(a, b)| a.abs_diff(*b) <= 1), "{steps:?}");
+        }
+        // The file of one scan says the same.
+        let made = made(&file).unwrap();
+        let again = super::reference::decode(&made.file);
+        assert!(again == reference, "{steps:?}");
+    }
+}
+
+#[test]
+fn restart_intervals_and_codes_are_those_of_each_scan() {
+    let picture = some_picture();
+    let writer = Writer { picture: &picture, encoder: Encoder::new(&codes()) };
+    // A Huffman table of other codes behind the last scan; one that is the same between.
+    let spec = codes();
+    let same = [&[0xFF, 0xC4, 1, 19, 0][..], &spec.counts, &spec.symbols].concat();
+    for scripts in [&SEPARATE[..], &PROGRESSIVE] {
+        let known = luma(&writer.write(scripts)).unwrap();
+        for restarts in [[1, 0, 3, 2, 5], [0, 2, 0, 4, 1], [4, 4, 1, 0, 0]] {
+            let file = writer.write_with(scripts, |_| same.clone(), |at| restarts[at % 5]);
+            assert!(luma(&file).unwrap() == known, "{restarts:?}");
+            if scripts.len() == 4 {
+                assert!(super::reference::decode(&file) == super::reference::decode(&writer.write(scripts)));
+            }
+        }
+        let behind = |at: usize, last: usize| {
+            let few = [&[0xFF, 0xC4, 0, 20, 0][..], &[1], &[0; 15], &[0]].concat();
+            if at == last { [few, b"\xFF\xDD\0\x04\0\x05".to_vec()].concat() } else { Vec::new() }
+        };
+        let scans = if scripts.len() == 4 { 3 } else { scripts.len() };
+        let file = writer.write_with(scripts, |at| behind(at, scans), |_| 0);
+        assert!(luma(&file).unwrap() == known);
+    }
+}
+
+#[test]
+fn tables_behind_the_one_scan_of_a_sequential_file_are_about_nothing() {
+    let file = super::encoders::file(64, 48, |_| {});
+    let limits = Limits::default();
+    let known = luma(&file).unwrap();
+    let end = file.len() - 2;
+    for behind in
+        [table(0, 255), table(1, 1), b"\xFF\xDD\0\x04\0\x05".to_vec(), b"\xFF\xEE\0\x0EAdobe\0d\0\0\0\0\0".to_vec()]
+    {
+        let file = [&file[..end], &behind, &file[end..]].concat();
+        assert!(luma(&file).unwrap() == known);
+        let shown = match Jpeg::parse(&file, &limits, Reduction::Full) {
+            Ok(jpeg) => jpeg,
+            Err(_) => Jpeg::parse(&made(&file).unwrap().file, &limits, Reduction::Full).unwrap(),
+        };
+        let plain = Jpeg::parse(&super::encoders::file(64, 48, |_| {}), &limits, Reduction::Full).unwrap();
+        assert!(*crate::frame::LumaSource::reduced(&shown, 1) == *crate::frame::LumaSource::reduced(&plain, 1));
+    }
+    // Arithmetic coding's conditioning belongs to no file that is taken.
+    let file = [&file[..end], b"\xFF\xCC\0\x04\0\x10", &file[end..]].concat();
+    assert!(Jpeg::parse(&file, &limits, Reduction::Full).is_err() && made(&file).is_err());
+}
+
+/// What the samples mean, all decoders must agree on.
+#[test]
+fn a_colour_space_that_is_told_in_two_ways_is_refused() {
+    const JFIF: &[u8] = b"\xFF\xE0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0";
+    let adobe = |transform: u8| [&b"\xFF\xEE\0\x0EAdobe\0d\0\0\0\0"[..], &[transform]].concat();
+    let picture = some_picture();
+    let writer = Writer { picture: &picture, encoder: Encoder::new(&codes()) };
+    let space = |segments: &[u8], ids: &[u8; 3]| {
+        let mut file = writer.write_with(&SEPARATE, |at| if at == 0 { segments.to_vec() } else { adobe(0) }, |_| 0);
+        let frame = file.windows(2).position(|w| w == [0xFF, 0xC1]).unwrap();
+        (0..3).for_each(|c| file[frame + 10 + 3 * c] = ids[c]);
+        let scans: Vec<usize> = memchr::memmem::find_iter(&file, b"\xFF\xDA\0\x08\x01").collect();
+        for (c, at) in scans.into_iter().enumerate() {
+            file[at + 5] = ids[c];
+        }
+        Coded::read(&file, &Limits::default()).map(|coded| coded.planes().unwrap().space)
+    };
+    let (numbers, letters) = (b"\x01\x02\x03", b"RGB");
+    assert_eq!(space(b"", numbers), Ok(Space::Ycbcr));
+    assert_eq!(space(b"", letters), Ok(Space::Rgb));
+    assert_eq!(space(JFIF, numbers), Ok(Space::Ycbcr));
+    assert_eq!(space(&adobe(1), letters), Ok(Space::Ycbcr));
+    assert_eq!(space(&adobe(0), numbers), Ok(Space::Rgb));
+    let refused = Err(Unsupported::Contradiction.into());
+    for (segments, ids) in [
+        ([JFIF, &adobe(0)].concat(), numbers),
+        (JFIF.to_vec(), letters),
+        (adobe(2), numbers),
+        (adobe(7), numbers),
+        ([adobe(0), adobe(1)].concat(), numbers),
+    ] {
+        assert_eq!(space(&segments, ids), refused, "{}", segments.escape_ascii());
+    }
+}
+
+#[test]
+fn four_inks_are_refused_where_nothing_says_how_they_are_stored() {
+    let picture = Picture { sampling: vec![(1, 1); 4], mcus: vec![vec![[3; 64]; 4]], ..a_picture() };
+    let file = Writer { picture: &picture, encoder: Encoder::new(&codes()) }.write(&SEPARATE);
+    assert!(Coded::read(&file, &Limits::default()).is_ok());
+    let at = file.windows(2).position(|w| w == [0xFF, 0xEE]).unwrap();
+    let unmarked = [&file[..at], &file[at + 16..]].concat();
+    assert_eq!(Coded::read(&unmarked, &Limits::default()).err(), Some(Unsupported::UnmarkedInks.into()));
 }
