@@ -108,11 +108,14 @@ fn six_weeks_stop_at_the_budget() {
     // All at once.
     let (code, said) = agency.export(CAPTURES, "maintenance", "everything");
     assert_eq!(code, 3, "{said}");
-    assert!(said.contains("50 records a day") && said.contains("420 more"), "{said}");
+    assert!(
+        said.contains("50 records a day") && said.contains("50 of them are left") && !said.contains("420"),
+        "{said}"
+    );
     assert!(gone("everything"));
 
     // What an investigation needs is no trouble.
-    let (code, said) = agency.export(BUDGET - 2, "case 7", "case-7");
+    let (code, said) = agency.export(BUDGET - 3, "case 7", "case-7");
     assert_eq!(code, 0, "{said}");
 
     // Then record by record: two more, and no third, whatever it is said to be for.
@@ -130,17 +133,17 @@ fn six_weeks_stop_at_the_budget() {
     use Verdict::{Done, Refused};
     let expected = [
         (Begin, 0, Done),
-        (Export, 420, Refused),
-        (Export, 48, Done),
+        (Export, 1, Refused),
+        (Export, 47, Done),
         (Open, 1, Done),
         (Open, 1, Done),
-        (Open, 1, Refused),
-        (Open, 1, Refused),
-        (Open, 1, Refused),
+        (Open, 0, Refused),
+        (Open, 0, Refused),
+        (Open, 0, Refused),
     ];
     assert_eq!(agency.entries(), expected);
     let today = agency.today();
-    assert_eq!((&today["exported"], &today["opened"], &today["refused"]), (&48.into(), &2.into(), &423.into()));
+    assert_eq!((&today["exported"], &today["opened"], &today["refused"]), (&47.into(), &2.into(), &4.into()));
     let (code, said) = agency.custodian(&["audit", "verify", "--custody", "custody", "--max-age", "0"]);
     assert_eq!(code, 0, "{said}");
 }
@@ -246,13 +249,13 @@ fn lists_after_a_theft_and_listings_count_as_what_is_opened() {
     // The assessment itself gives nobody out.
     assert_eq!(impact(&[]).0, 0);
     let (code, said) = impact(&["--captures", "captures.csv"]);
-    assert!(code == 3 && said.contains("420 more"), "{said}");
+    assert!(code == 3 && said.contains("would be more") && !said.contains("420"), "{said}");
     assert!(!agency.at("captures.csv").exists());
     // 420 captures show one plate.
     let (code, said) = impact(&["--notify", "plates.csv"]);
     assert_eq!(code, 0, "{said}");
     let (code, said) = agency.export(BUDGET, "case 7", "copy");
-    assert!(code == 3 && said.contains("1 left today"), "{said}");
+    assert!(code == 3 && said.contains("48 of them are left"), "{said}");
 
     let list = ["search", "--vault", "vault", "--custody", "custody", "--json"];
     let (code, said) = agency.custodian(&list);
@@ -261,6 +264,60 @@ fn lists_after_a_theft_and_listings_count_as_what_is_opened() {
     assert_eq!(second.status.code(), Some(3));
     let said = String::from_utf8_lossy(&second.stderr);
     assert!(said.contains("500 records a day be listed") && second.stdout.is_empty(), "{said}");
+}
+
+/// A refusal that says how many there would have been answers what was asked.
+#[test]
+fn what_is_refused_tells_nothing_of_what_was_asked_for() {
+    let mut agency = Agency::new();
+    let egress = Egress { records_per_day: 3, purposes: Vec::new(), listed_per_day: Some(3) };
+    let policy = Policy { egress: Some(egress), ..agency.custodian.keyring.policy().clone() };
+    agency.custodian.keyring.set_policy(policy, jiff::Timestamp::now()).expect("a sound policy");
+    let time = |ms: i64| jiff::Timestamp::from_millisecond(1_700_000_000_000 + ms).expect("a time").to_string();
+    let (start, many, all, never) = (time(0), time(7), time(420), time(-9));
+    let base = ["search", "--vault", "vault", "--custody", "custody", "--to"];
+    let search = |to: &str, more: &[&str]| agency.custodian(&[&base[..], &[to], more].concat());
+    let export = |until: &str, name: &str| {
+        let asked =
+            ["--to", "contractor.pub", "--view", "metadata", "--purpose", "case 7", "--until", until, "-o", name];
+        agency.custodian(&[&["export", "--vault", "vault", "--custody", "custody"][..], &asked].concat())
+    };
+    let spent = || agency.entries().last().map(|&(_, records, _)| records);
+
+    // While something is left, all that is more than that is told in the same words.
+    let (code, said) = search(&many, &[]);
+    assert!(code == 3 && said.contains("3 of them are left") && spent() == Some(1), "{said}");
+    let (_, second) = search(&all, &[]);
+    assert_eq!(second, said.replace("3 of them are", "2 of them are"));
+    assert_eq!(search(&all, &["--site", "North Bridge"]).0, 3);
+    // When nothing is, it is refused before anything is looked up: what there is, and whether, makes no difference.
+    let (code, nothing_left) = search(&all, &[]);
+    assert!(code == 3 && nothing_left.contains("none of them is left today") && spent() == Some(0), "{nothing_left}");
+    for more in [&[][..], &["--plate", "SECRETPLATE7"], &["--plate", "S*"], &["--site", "nowhere"], &["--json"]] {
+        for to in [&never, &start, &many] {
+            assert_eq!(search(to, more), (3, nothing_left.clone()), "{to} {more:?}");
+        }
+    }
+
+    // An export that finds nothing was told so, which counts as one.
+    assert_eq!(export(&never, "a").0, 2);
+    assert_eq!(agency.entries().last(), Some(&(Verb::Export, 0, Verdict::Done)));
+    assert!(export(&never, "a").1.contains("no capture matches"));
+    let (code, said) = export(&all, "a");
+    assert!(code == 3 && said.contains("1 of them is left today") && !said.contains("420"), "{said}");
+    let (code, nothing_left) = export(&never, "a");
+    assert!(code == 3 && nothing_left.contains("none of them is left today"), "{nothing_left}");
+    assert_eq!(export(&many, "a"), (3, nothing_left.clone()));
+    // Nor do lists after a theft, and a vault of which nothing can be read makes no difference.
+    std::fs::rename(agency.at("vault/segments"), agency.at("elsewhere")).expect("moved");
+    std::fs::create_dir(agency.at("vault/segments")).expect("made");
+    assert_eq!(export(&all, "a"), (3, nothing_left));
+    assert!(search(&all, &[]).1.contains("none of them is left today"));
+    for (option, to) in [("--captures", "captures.csv"), ("--notify", "plates.csv")] {
+        let impact = ["impact", "vault", "--custody", "custody", "--vault", "vault", option, to];
+        let (code, said) = agency.custodian(&impact);
+        assert!(code == 3 && said.contains("none of them is left today") && !agency.at(to).exists(), "{said}");
+    }
 }
 
 // The order: inputs and outputs, then the prompt, then the entry, then what is given out.
@@ -505,7 +562,7 @@ fn a_purpose_spelt_otherwise_has_no_other_budget() {
     assert_eq!(agency.open(1, Some("press office"), "1.jpg").0, 0);
     for (number, spelt) in ["PRESS  office", "ｐｒｅｓｓ office", " Press\u{a0}Office"].into_iter().enumerate() {
         let (code, said) = agency.open(number as u64 + 2, Some(spelt), "2.jpg");
-        assert!(code == 3 && said.contains("1 left today"), "{spelt:?}: {said}");
+        assert!(code == 3 && said.contains("none of them is left today"), "{spelt:?}: {said}");
     }
     let before = agency.entries();
     for spelt in ["press\u{200b} office", "press\u{ad} office", "\u{feff}press office"] {

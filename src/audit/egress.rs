@@ -1,6 +1,8 @@
 //! The budgets: how many records may leave, and how many may be listed, on one day.
 //!
-//! What has left is counted from the log itself, so that there is nothing beside it to reset.
+//! What has left is counted from the log itself, so that there is nothing beside it to reset. A refusal is an answer, too: it
+//! tells that there is more than was left. So it costs one where anything was left, tells no number, and where nothing was
+//! left it comes before anything is looked up: who asks on learns no more in a day than the budget allows.
 
 use super::entry::{Entry, Verb, Verdict};
 use crate::custody::{Policy, fold_purpose};
@@ -41,26 +43,25 @@ impl Allowance {
 
     /// What an entry counts as, when it counts towards this.
     pub(super) fn counts(self, entry: &Entry) -> Option<u64> {
-        let counts = entry.verb.budget() == Some(self.of) && entry.verdict != Verdict::Refused;
-        counts.then(|| self.weight(entry.records))
+        (entry.verb.budget() == Some(self.of)).then(|| match entry.verdict {
+            // Earlier versions put there what had been asked for.
+            Verdict::Refused => entry.records.min(1),
+            Verdict::Done | Verdict::Overridden => weight(entry.verb, entry.records),
+        })
     }
 
-    /// What so many records count as.
-    pub(super) fn weight(self, records: u64) -> u64 {
-        match self.of {
-            Budget::Egress => records,
-            Budget::Listing => records.max(1),
-        }
+    /// How many more records may leave, after what left today for this purpose and for all.
+    pub(super) fn left(self, spent: u64, spent_in_total: u64) -> u64 {
+        let total = self.total.saturating_sub(spent_in_total);
+        self.purpose.map_or(total, |limit| limit.saturating_sub(spent).min(total))
     }
+}
 
-    /// Whether so many more records may leave, after what left today for this purpose and for all.
-    pub(super) fn judge(self, spent: u64, spent_in_total: u64, records: u64) -> Verdict {
-        let records = self.weight(records);
-        let within = |spent: u64, limit: u64| spent.saturating_add(records) <= limit;
-        match self.purpose.is_none_or(|limit| within(spent, limit)) && within(spent_in_total, self.total) {
-            true => Verdict::Done,
-            false => Verdict::Refused,
-        }
+/// What so many records of a verb count as. Whoever asks and finds nothing was told that, which counts as one.
+pub(super) fn weight(verb: Verb, records: u64) -> u64 {
+    match verb {
+        Verb::Search | Verb::Export => records.max(1),
+        _ => records,
     }
 }
 
@@ -80,8 +81,8 @@ mod tests {
         assert_eq!((of("unstated").purpose, of("case 7").purpose, of("case 7").total), (Some(0), None, 7));
         assert_eq!(Allowance::of(&Policy::default(), Verb::Open, Some("case 7")), None);
         assert_eq!(Allowance::of(&policy, Verb::Pack, None), None);
-        assert_eq!(of("unstated").judge(0, 0, 1), Verdict::Refused);
-        assert_eq!(of("case 7").judge(6, 6, 1), Verdict::Done);
+        assert_eq!(of("unstated").left(0, 0), 0);
+        assert_eq!(of("case 7").left(6, 6), 1);
     }
 
     #[test]
@@ -90,7 +91,11 @@ mod tests {
         let policy = Policy { egress: Some(egress), ..Policy::default() };
         let listing = Allowance::of(&policy, Verb::Search, None).expect("a limit");
         assert_eq!((listing.of, listing.total), (Budget::Listing, 3));
-        assert_eq!((listing.judge(2, 2, 0), listing.judge(3, 3, 0)), (Verdict::Done, Verdict::Refused));
+        assert_eq!((listing.left(2, 2), weight(Verb::Search, 0), weight(Verb::Export, 0)), (1, 1, 1));
+        let entry = |records, verdict| Entry { records, verdict, ..Entry::new(Verb::Search, 0) };
+        let counts = |records, verdict| listing.counts(&entry(records, verdict));
+        assert_eq!([counts(0, Verdict::Done), counts(7, Verdict::Done)], [Some(1), Some(7)]);
+        assert_eq!([counts(0, Verdict::Refused), counts(420, Verdict::Refused)], [Some(0), Some(1)]);
     }
 
     proptest! {
@@ -99,9 +104,8 @@ mod tests {
             let allowance = Allowance { of: Budget::Egress, purpose: None, total: limit };
             let mut spent = 0;
             for records in asked {
-                if allowance.judge(0, spent, records) == Verdict::Done {
-                    spent += records;
-                }
+                let left = allowance.left(0, spent);
+                spent += if records <= left { records } else { left.min(1) };
             }
             prop_assert!(spent <= limit);
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::egress::Allowance;
+use super::egress::{Allowance, weight};
 use super::entry::{Day, Details, Entry, Verb, Verdict, hour_of};
 use super::head::{self, Leap};
 use super::keys;
@@ -136,7 +136,9 @@ pub struct Recorded {
     pub verdict: Verdict,
     /// What the policy allows, where it limits the verb.
     pub allowance: Option<Allowance>,
-    /// Records that left on this day before, for this purpose.
+    /// What it counts as.
+    pub cost: u64,
+    /// What counted on this day before, for this purpose.
     pub spent: u64,
     /// And for all purposes together.
     pub spent_in_total: u64,
@@ -198,6 +200,25 @@ impl AuditLog {
     ///
     /// See [`AuditError`]. Nothing may be given out then.
     pub fn record(&self, keyring: &Keyring, look: &Look<'_>) -> Result<Recorded, AuditError> {
+        Ok(self.put_on_record(keyring, look, false)?.expect("an entry, whatever is left"))
+    }
+
+    /// Puts a refusal on record where nothing is left of the day's budget, before anything is looked up: a later one would
+    /// tell whether there was anything to find. `None`, and no entry, where something is left.
+    ///
+    /// # Errors
+    ///
+    /// See [`AuditError`]. Nothing may be looked up then.
+    pub fn refuse_at_once(&self, keyring: &Keyring, look: &Look<'_>) -> Result<Option<Recorded>, AuditError> {
+        self.put_on_record(keyring, look, true)
+    }
+
+    fn put_on_record(
+        &self,
+        keyring: &Keyring,
+        look: &Look<'_>,
+        where_nothing_is_left: bool,
+    ) -> Result<Option<Recorded>, AuditError> {
         self.must_be_of(keyring)?;
         let purpose = look.purpose.or(look.verb.gives_out().then_some(UNSTATED));
         let folded = purpose.map(fold_purpose).transpose()?;
@@ -209,22 +230,37 @@ impl AuditLog {
         let leap = writer.leap();
         let (spent, spent_in_total) = allowance.map_or(Ok((0, 0)), |allowance| writer.spent(allowance, tag))?;
         let began_anew = allowance.is_some() && writer.began_anew()?;
-        let verdict = match allowance {
-            None => Verdict::Done,
-            Some(_) if began_anew || leap.is_some() => Verdict::Refused,
-            Some(allowance) => allowance.judge(spent, spent_in_total, look.records),
+        let barred = allowance.is_some() && (began_anew || leap.is_some());
+        let left = match allowance {
+            None => u64::MAX,
+            Some(_) if barred => 0,
+            Some(allowance) => allowance.left(spent, spent_in_total),
         };
-        let verdict = if verdict == Verdict::Refused && overridden { Verdict::Overridden } else { verdict };
+        if where_nothing_is_left && (left > 0 || overridden) {
+            return Ok(None);
+        }
+        let verdict = match weight(look.verb, look.records) <= left && !(where_nothing_is_left || barred) {
+            true => Verdict::Done,
+            false if overridden => Verdict::Overridden,
+            false => Verdict::Refused,
+        };
+        let (mut records, mut details) = (look.records, look.details.clone());
+        if verdict == Verdict::Refused {
+            // What it cost, and not what was found: an entry is read, too.
+            records = left.min(1);
+            (details.records, details.digest) = (Vec::new(), None);
+        }
         if overridden {
             writer.believe_clock();
         }
-        let entry = Entry { records: look.records, verdict, purpose: tag, ..Entry::new(look.verb, hour_of(now)) };
-        let mut details = look.details.clone();
+        let entry = Entry { records, verdict, purpose: tag, ..Entry::new(look.verb, hour_of(now)) };
         details.purpose = purpose.unwrap_or_default().to_owned();
         writer.add(entry, Some(details));
         let checkpoint = writer.finish()?;
         let permit = Permit::of(keyring, look);
-        Ok(Recorded { index: checkpoint.size - 1, verdict, allowance, spent, spent_in_total, began_anew, leap, permit })
+        let index = checkpoint.size - 1;
+        let cost = if verdict == Verdict::Refused { records } else { weight(look.verb, records) };
+        Ok(Some(Recorded { index, verdict, allowance, cost, spent, spent_in_total, began_anew, leap, permit }))
     }
 
     /// An entry elsewhere than beside the keyring is none.

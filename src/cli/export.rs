@@ -12,6 +12,7 @@ use super::search::{asked, time};
 use super::terminal::{count, json, tell};
 use super::unlock::{SecondArgs, UnlockArgs};
 use super::{Context, Failure, Outcome, gaps, ledger};
+use crate::audit::Look;
 use crate::custody::RecipientPublicKey;
 use crate::export::{ExportError, ExportPlan, Regions, Request, View};
 use crate::seal::KeyId;
@@ -163,9 +164,17 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         query: &Query { from: args.from, to: args.until, site: args.site, ..Query::default() },
         now: Timestamp::now(),
     };
-    let mut plan = ExportPlan::new(&vault, &keyring, &request)?;
-    let mut look = plan.look();
-    look.details.query = format!("{} {asked}", look.details.query).trim_end().to_owned();
+    let asking = in_full(request.look(&vault), &asked);
+    ledger::may_ask(&keyring, asking.clone(), &args.egress)?;
+    let mut plan = match ExportPlan::new(&vault, &keyring, &request) {
+        Err(error) if error.is_an_answer() => {
+            // That there is nothing to give is told about what was asked for.
+            let _ = ledger::permit(&keyring, asking, &args.egress)?;
+            return Err(error.into());
+        }
+        plan => plan?,
+    };
+    let look = in_full(plan.look(), &asked);
     let permit = ledger::permit(&keyring, look, &args.egress)?;
     let (lacking, closed) = plan.take_gaps();
     let totals = plan.write(permit, &args.output)?;
@@ -193,6 +202,12 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         }
     }
     gaps::end(&lacking, closed)
+}
+
+/// With what was asked for.
+fn in_full<'a>(mut look: Look<'a>, asked: &str) -> Look<'a> {
+    look.details.query = format!("{} {asked}", look.details.query).trim_end().to_owned();
+    look
 }
 
 impl From<ExportError> for Failure {

@@ -62,6 +62,14 @@ impl Holder {
         }
     }
 
+    /// Stops where nothing is left of the day's budget, before anything is looked up; a recipient has none.
+    pub fn may_ask(&self, look: Look<'_>, args: &EgressArgs) -> Result<(), Failure> {
+        match &self.who {
+            Who::Custodian(keyring, _) => ledger::may_ask(keyring, look, args),
+            Who::Recipient(..) => Ok(()),
+        }
+    }
+
     /// Puts on record what is about to be given out, and gives the keys that it permits; a recipient's need no entry.
     pub fn permitted(self, look: Look<'_>, args: &EgressArgs) -> Result<PermittedKeys, Failure> {
         match self.who {

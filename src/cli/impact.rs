@@ -68,6 +68,15 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     if args.egress.takes_both(&keyring) && !keyring.has_second() {
         args.second.open(&mut keyring)?;
     }
+    let look = |what: &str, records| {
+        let vault = vault.as_ref().map(|vault| vault.card().vault.0);
+        let details = Details { query: what.to_owned(), vault, ..Details::default() };
+        Look { verb: Verb::Impact, records, purpose: Some("notification"), details, over_budget: false }
+    };
+    let lists = [(&args.captures, "captures"), (&args.notify, "plates to notify")];
+    for (_, what) in lists.into_iter().filter(|(path, _)| path.is_some()) {
+        ledger::may_ask(&keyring, look(what, 0), &args.egress)?;
+    }
     let custodian = Custodian {
         keys: &keyring.opening_keys(capabilities),
         canaries: &keyring.canaries(),
@@ -85,13 +94,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     // Before anybody is told anything.
     let about = format!("{}: {}", shown(&args.stolen), count(found.captures, "capture"));
     ledger::record_act(&keyring, Verb::Impact, about)?;
-    let permit = |what: &str, records| {
-        let details =
-            Details { query: what.to_owned(), vault: vault.as_ref().map(|v| v.card().vault.0), ..Details::default() };
-        let purpose = Some("notification");
-        let look = Look { verb: Verb::Impact, records, purpose, details, over_budget: false };
-        ledger::permit(&keyring, look, &args.egress)
-    };
+    let permit = |what: &str, records| ledger::permit(&keyring, look(what, records), &args.egress);
     let permits = (
         args.captures.as_ref().map(|_| permit("captures", found.captures)).transpose()?,
         notice.as_ref().map(|notice| permit("plates to notify", notice.plates())).transpose()?,

@@ -11,8 +11,8 @@ use jiff::civil::Date;
 use super::terminal::{chain, count, grouped, say};
 use super::{Failure, Stop};
 use crate::audit::{
-    Allowance, AuditError, AuditLog, Budget, Details, Leap, Look, Permit, PermitError, Recorded, TileError, UNSTATED,
-    Verb, Verdict,
+    AuditError, AuditLog, Budget, Details, Leap, Look, Permit, PermitError, Recorded, TileError, UNSTATED, Verb,
+    Verdict,
 };
 use crate::custody::{Keyring, KeyringError, fold_purpose};
 
@@ -76,19 +76,23 @@ pub(super) fn begin(keyring: &Keyring) -> Result<(), Failure> {
 /// Puts on record that records are about to be given out, and stops where that would go beyond the policy's budget.
 /// Without the permit that comes of it nothing is given out.
 pub(super) fn permit(keyring: &Keyring, look: Look<'_>, args: &EgressArgs) -> Result<Permit, Failure> {
-    let mut look = look;
-    look.details.operator = operator();
-    look.over_budget = args.over_budget;
+    let look = signed(look, args);
     let recorded = AuditLog::of(keyring.folder()).confirming(args.confirm_date).record(keyring, &look)?;
-    let Recorded { verdict, allowance, spent, spent_in_total, began_anew, leap, .. } = recorded;
-    if let (Verdict::Refused, Some(leap), false) = (verdict, leap, began_anew) {
-        return Err(leapt(keyring, leap, "; this refusal is on record"));
-    }
-    if let Some(allowance) = allowance {
-        let purpose = look.purpose.unwrap_or(UNSTATED);
-        told(allowance, (spent, spent_in_total), (look.records, purpose), verdict, began_anew)?;
-    }
+    told(keyring, &look, &recorded)?;
     recorded.permit().ok_or_else(|| Failure::integrity("this was refused", "the refusal is on record"))
+}
+
+/// Stops, and puts that on record, where nothing is left of the day's budget: before anything is looked up for what is about
+/// to be asked.
+pub(super) fn may_ask(keyring: &Keyring, look: Look<'_>, args: &EgressArgs) -> Result<(), Failure> {
+    let look = signed(look, args);
+    let refused = AuditLog::of(keyring.folder()).confirming(args.confirm_date).refuse_at_once(keyring, &look)?;
+    refused.map_or(Ok(()), |refused| told(keyring, &look, &refused))
+}
+
+fn signed<'a>(look: Look<'a>, args: &EgressArgs) -> Look<'a> {
+    let details = Details { operator: operator(), ..look.details };
+    Look { details, over_budget: args.over_budget, ..look }
 }
 
 /// The clock is ahead of all that is known.
@@ -105,43 +109,50 @@ pub(super) fn leapt(keyring: &Keyring, leap: Leap, more: &str) -> Failure {
     )
 }
 
-/// Says what is left of the day's budget, or that nothing is.
-fn told(
-    allowance: Allowance,
-    (spent, in_total): (u64, u64),
-    (records, purpose): (u64, &str),
-    verdict: Verdict,
-    began_anew: bool,
-) -> Result<(), Failure> {
+/// Says what is left of the day's budget, or that nothing is. A refusal names no number that what was asked for decides.
+fn told(keyring: &Keyring, look: &Look<'_>, recorded: &Recorded) -> Result<(), Failure> {
+    let Recorded { verdict, allowance, spent, spent_in_total, began_anew, leap, .. } = *recorded;
+    if let (Verdict::Refused, Some(leap), false) = (verdict, leap, began_anew) {
+        return Err(leapt(keyring, leap, "; this refusal is on record"));
+    }
+    let Some(allowance) = allowance else { return Ok(()) };
     let (may, have) = match allowance.of {
-        Budget::Egress => ("leave", "left"),
+        Budget::Egress => ("leave", "have left"),
         Budget::Listing => ("be listed", "were listed"),
     };
     // The tighter of the two limits: the one with less room.
-    let total = (allowance.total, in_total, "for all purposes together".to_owned());
+    let purpose = look.purpose.unwrap_or(UNSTATED);
+    let total = (allowance.total, spent_in_total, "for all purposes together".to_owned());
     let own = allowance.purpose.map(|limit| (limit, spent, format!("for the purpose {purpose:?}")));
     let room = |&(limit, spent, _): &(u64, u64, String)| limit.saturating_sub(spent);
     let (limit, spent, of) = own.into_iter().chain([total]).min_by_key(room).unwrap_or_default();
+    let further = match keyring.has_dual_control() {
+        true => "wait for the next day (UTC), or go on with the second holder: --over-budget",
+        false => "wait for the next day (UTC)",
+    };
     match verdict {
         Verdict::Refused if began_anew => Err(Failure::integrity(
             "the audit log began anew today, so that nobody knows how many records have left",
-            "restore the log, wait for the next day (UTC), or go on with a second holder: --over-budget",
+            format!("restore the log, or {further}"),
         )),
         Verdict::Refused => {
-            let (a_day, more) = (count(limit, "record"), grouped(records));
+            let left = limit.saturating_sub(spent);
+            let (rest, fewer) = match left {
+                0 => ("none of them is left today".to_owned(), ""),
+                1 => ("1 of them is left today, and this would be more".to_owned(), "ask for fewer, "),
+                left => {
+                    (format!("{} of them are left today, and this would be more", grouped(left)), "ask for fewer, ")
+                }
+            };
+            let counts = if left > 0 { ", and counts as one record" } else { "" };
             Err(Failure::integrity(
-                format!(
-                    "the policy lets {a_day} a day {may} {of}; {} {have} today, and this would be {more} more",
-                    grouped(spent)
-                ),
-                "take fewer, wait for the next day (UTC), or go on with a second holder: --over-budget; this refusal is on \
-                 record",
+                format!("the policy lets {} a day {may} {of}; {rest}", count(limit, "record")),
+                format!("{fewer}{further}; this refusal is on record{counts}"),
             ))
         }
         Verdict::Done | Verdict::Overridden => {
-            let now = spent.saturating_add(records);
+            let now = spent.saturating_add(recorded.cost);
             if now.saturating_mul(5) >= limit.saturating_mul(4) {
-                let have = if have == "left" { "have left" } else { "were listed" };
                 say(&format!("note: with this, {} of the {} a day {have} {of}", grouped(now), count(limit, "record")));
             }
             Ok(())

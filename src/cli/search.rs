@@ -97,6 +97,9 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         details.pseudonyms.extend(epochs.iter().map(|keys| keys.plate(plate).show(RegionKind::Plate).to_string()));
     }
     details.pseudonyms.extend(pseudonym.map(|(kind, wanted)| wanted.show(kind).to_string()));
+    let look = Look { verb: Verb::Search, records: 0, purpose: None, details, over_budget: false };
+    holder.may_ask(look.clone(), &egress)?;
+    let mut details = look.details;
     let mut found = query.run(&vault, holder.keys())?;
     let mut note = None;
     if let (Some(asked), Some(keyring)) = (&plate, holder.keyring())

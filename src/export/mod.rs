@@ -24,7 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
-use crate::audit::{AuditError, AuditLog, Details, Look, Permit, PermitError, Verb};
+use crate::audit::{AuditError, AuditLog, Details, Look, Permit, PermitError, Verb, Verdict};
 use crate::capture::{CaptureId, RegionKind};
 use crate::custody::{FileError, Keyring, OpeningKeys, PurposeError, RecipientPublicKey, SealingKey, fold_purpose};
 use crate::pseudonym::{Canary, EpochKeys, Pseudonym};
@@ -140,9 +140,7 @@ pub enum ExportError {
     #[error(transparent)]
     File(#[from] FileError),
     /// What matches the request is damaged, or may be among what is missing: there is nothing to give.
-    #[error(
-        "nothing that matches can be given: {damaged} captures and {gaps} parts of the vault are missing or damaged"
-    )]
+    #[error("nothing that matches can be given: it is damaged, or in parts of the vault that are missing or damaged")]
     NothingWhole {
         /// Captures that match and are damaged.
         damaged: u64,
@@ -163,6 +161,26 @@ pub enum ExportError {
     Budget,
 }
 
+impl ExportError {
+    /// Whether it tells something of what the vault holds: then it is put on record like a copy, of no record.
+    pub fn is_an_answer(&self) -> bool {
+        matches!(self, Self::Nothing | Self::NothingWhole { .. })
+    }
+}
+
+impl<'a> Request<'a> {
+    /// What is to be put on record of it before anything is looked up in a vault.
+    pub fn look(&self, vault: &OpeningVault) -> Look<'a> {
+        let details = Details {
+            vault: Some(vault.card().vault.0),
+            query: format!("view {}", self.view.name()),
+            recipient: Some(self.to.id().0),
+            ..Details::default()
+        };
+        Look { verb: Verb::Export, records: 0, purpose: Some(self.purpose.trim()), details, over_budget: false }
+    }
+}
+
 /// Makes the copy in `folder`, which must not exist or be empty. It appears there whole or not at all, after an entry in
 /// the log of the keyring's folder, within the policy's budget.
 ///
@@ -175,9 +193,20 @@ pub fn export(
     request: &Request<'_>,
     folder: &Path,
 ) -> Result<ExportTotals, ExportError> {
-    let plan = ExportPlan::new(vault, keyring, request)?;
     ExportPlan::check_target(folder)?;
-    let recorded = AuditLog::of(keyring.folder()).record(keyring, &plan.look())?;
+    let (log, asking) = (AuditLog::of(keyring.folder()), request.look(vault));
+    fold_purpose(request.purpose)?;
+    if log.refuse_at_once(keyring, &asking)?.is_some() {
+        return Err(ExportError::Budget);
+    }
+    let plan = match ExportPlan::new(vault, keyring, request) {
+        Err(error) if error.is_an_answer() => {
+            let recorded = log.record(keyring, &asking)?;
+            return Err(if recorded.verdict == Verdict::Refused { ExportError::Budget } else { error });
+        }
+        plan => plan?,
+    };
+    let recorded = log.record(keyring, &plan.look())?;
     plan.write(recorded.permit().ok_or(ExportError::Budget)?, folder)
 }
 
@@ -248,16 +277,10 @@ impl<'a> ExportPlan<'a> {
 
     /// What is to be put on record before the copy is made.
     pub fn look(&self) -> Look<'a> {
-        let mut details = Details {
-            vault: Some(self.vault.card().vault.0),
-            query: format!("view {}", self.request.view.name()),
-            recipient: Some(self.request.to.id().0),
-            ..Details::default()
-        };
-        details.set_records(self.captures().map(|id| id.0));
-        let records = self.captures().len() as u64;
-        let purpose = Some(self.request.purpose.trim());
-        Look { verb: Verb::Export, records, purpose, details, over_budget: false }
+        let mut look = self.request.look(self.vault);
+        look.details.set_records(self.captures().map(|id| id.0));
+        look.records = self.captures().len() as u64;
+        look
     }
 
     /// Whether the copy could be made in `folder`, which must not exist or be empty.

@@ -9,13 +9,14 @@ fn a_budget_holds_for_a_day_and_every_refusal_is_on_record() {
     assert_eq!(look(60, false).verdict, Verdict::Done);
     let refused = look(41, false);
     assert_eq!((refused.verdict, refused.spent, refused.spent_in_total), (Verdict::Refused, 60, 60));
-    // What was refused did not leave.
-    assert_eq!(look(40, false).verdict, Verdict::Done);
+    // What was refused did not leave; that there is more than was left was told, which counts as one.
+    assert_eq!((refused.cost, look(40, false).verdict), (1, Verdict::Refused));
+    assert_eq!(look(38, false).verdict, Verdict::Done);
     assert_eq!(look(1, false).verdict, Verdict::Refused);
     assert_eq!(look(1, true).verdict, Verdict::Overridden);
     // Searching takes nothing out, and has a budget of its own; a search that finds nothing counts as one.
     let search = |records| desk.try_look(Verb::Search, records, false).expect("recorded").verdict;
-    assert_eq!([6, 4, 0, 0].map(search), [Verdict::Refused, Verdict::Done, Verdict::Done, Verdict::Refused]);
+    assert_eq!([6, 3, 0, 0].map(search), [Verdict::Refused, Verdict::Done, Verdict::Done, Verdict::Refused]);
 
     // Midnight renews it, and a clock that is set back does not.
     desk.fate.turn_clock(days(1));
@@ -24,6 +25,36 @@ fn a_budget_holds_for_a_day_and_every_refusal_is_on_record() {
     assert_eq!(look(1, false).verdict, Verdict::Refused);
     let report = desk.verify_later();
     assert!(report.is_sound(), "{report:?}");
+}
+
+/// Whoever asks for more and more until it is refused learns how much there is: that is bounded as all else is.
+#[test]
+fn refusals_tell_no_number_and_are_bounded_by_the_budget() {
+    let desk = Desk::limited();
+    let ask = |records: u64| {
+        let mut details = Details::default();
+        details.set_records((0..records).map(|number| (u128::from(number)).to_be_bytes()));
+        let look = Look { verb: Verb::Search, records, purpose: None, details, over_budget: false };
+        match desk.log().refuse_at_once(&desk.custodian.keyring, &look).expect("judged") {
+            Some(refused) => (refused.verdict, refused.cost, false),
+            None => {
+                let answer = desk.log().record(&desk.custodian.keyring, &look).expect("recorded");
+                (answer.verdict, answer.cost, true)
+            }
+        }
+    };
+    // Of five: each answer costs, also the answer that there are more; then nothing is looked up any more.
+    let told = [60, 7, 6, 420, 8].map(ask);
+    assert_eq!(told, [(Verdict::Refused, 1, true); 5]);
+    assert_eq!([0, 1, 420, u64::MAX >> 40].map(ask), [(Verdict::Refused, 0, false); 4]);
+    let reader = desk.log().detail_reader(&desk.custodian.keyring).expect("a reader");
+    let refused = desk.log().entries_since(&desk.key(), 0).expect("read");
+    let refused: Vec<_> = refused.iter().filter(|recording| recording.entry.verdict == Verdict::Refused).collect();
+    assert_eq!(refused.iter().map(|r| r.entry.records).collect::<Vec<_>>(), [1, 1, 1, 1, 1, 0, 0, 0, 0]);
+    for recording in refused {
+        let Told::Details(details) = reader.open(recording) else { panic!("details") };
+        assert!(details.records.is_empty() && details.digest.is_none());
+    }
 }
 
 #[test]

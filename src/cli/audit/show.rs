@@ -100,7 +100,7 @@ impl Days {
             let totals = days.entry(entry.day()).or_default();
             match (entry.verb, entry.verdict) {
                 (Verb::UnlockFailed, _) => totals.failed_unlocks += 1,
-                (verb, Verdict::Refused) if verb.gives_out() => add(&mut totals.refused, entry.records),
+                (_, Verdict::Refused) => totals.refused += 1,
                 (Verb::Export, _) => add(&mut totals.exported, entry.records),
                 (verb, _) if verb.gives_out() => add(&mut totals.opened, entry.records),
                 _ => {}
