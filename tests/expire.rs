@@ -255,6 +255,53 @@ fn what_has_expired_counts_as_held_by_nobody() {
     }
 }
 
+/// What counts as sealed without a tombstone: only what its custodian has the keys of still, by the terms that were sealed
+/// with it. Each capture: known, lost, held.
+#[test]
+fn what_is_past_its_term_counts_as_held_by_nobody_whoever_took_the_tombstones_away() {
+    let scene = Scene::new();
+    scene.copy("vault", "copy");
+    // The custodian expires on a copy, and on the vault, whose tombstones somebody removes.
+    let mut vaults = [ExpiringVault::open(&scene.path("copy"), Trust::Nobody).expect("the vault is free")];
+    expire(&mut scene.keyring("custody"), &mut vaults, at(DUE), at(DUE)).expect("expired");
+    let mut keyring = scene.keyring("custody");
+    let request = PackRequest { site: "North Bridge", valid_days: 20, now: at(DUE) };
+    let next = keyring.issue_pack(&request, &scene.path("next.pack")).expect("a pack");
+    let ask = |vault: &str, pack: &SitePack, when: &str| {
+        let fate = Fate::kind();
+        fate.turn_clock(at(when).duration_since(Timestamp::now()));
+        let store = Box::new(FatedStore(fate));
+        let vault = SealingVault::open_on(store, &scene.path(vault), pack, SealingOptions::default()).expect("opens");
+        let sieve = vault.sieve();
+        let answer = |number| {
+            let identity = capture(number, class(number)).identity;
+            let origin = Origin::new(identity.blake3, &Circumstances::default(), &identity.source_name);
+            (sieve.knows(&origin), sieve.lost(&origin), sieve.holding(&origin))
+        };
+        (0..CAPTURES).map(answer).collect::<Vec<_>>()
+    };
+    let held = |number: u64| if number % 7 == 6 { Holding::Unreadable } else { Holding::Examined };
+    for (number, answer) in (0..).zip(ask("vault", &scene.pack, "2024-01-29T00:00:00Z")) {
+        assert_eq!(answer, (true, false, held(number)), "{number}, within its term");
+    }
+    // Near its end nothing is deleted for it any more: clocks differ.
+    for (number, answer) in (0..).zip(ask("vault", &next, "2024-02-29T12:00:00Z")) {
+        assert_eq!(answer, (true, false, Holding::None), "{number}, at the end of its term");
+    }
+    for vault in ["vault", "copy"] {
+        fs::remove_dir_all(scene.path(vault).join("tombstones")).or_else(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => Ok(()),
+            _ => Err(error),
+        })
+        .expect("removed");
+        for (number, answer) in (0..).zip(ask(vault, &next, DUE)) {
+            // Of the others the catalogue and the scene are left, and no original.
+            let expected = (!is_transit(number), is_transit(number), Holding::None);
+            assert_eq!(answer, expected, "{number} in {vault}");
+        }
+    }
+}
+
 #[test]
 fn a_removed_segment_needs_its_tombstone() {
     let scene = Scene::new();

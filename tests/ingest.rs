@@ -258,6 +258,92 @@ fn the_same_bytes_in_other_rows_are_other_captures() {
     assert!(opened.iter().all(|capture| capture.original == photo(0)));
 }
 
+/// Rows that say the same are two rows all the same: two passages within a second, or a clock that stands.
+#[test]
+fn files_with_rows_of_their_own_are_captures_of_their_own() {
+    let site = Site::new();
+    for name in ["p1.jpg", "p2.jpg"] {
+        site.put(name, &photo(0));
+    }
+    let table = "file,timestamp\np1.jpg,2026-11-02T10:00:00Z\np2.jpg,2026-11-02T10:00:00Z\n";
+    site.put("captures.csv", table.as_bytes());
+    let run = site.ingest(&AT_ONCE);
+    let numbers = ["sealed", "skipped", "copies", "consumed"].map(|field| run.number(field));
+    assert_eq!((run.code, numbers), (Some(0), [2, 0, 0, 2]), "{run:?}");
+    assert_eq!(site.names(), ["p1.jpg", "p2.jpg"]);
+    // A third one that comes later is another capture, too; one that comes again is not.
+    site.put("p1.jpg", &photo(0));
+    site.put("p3.jpg", &photo(0));
+    site.put("captures.csv", format!("{table}p3.jpg,2026-11-02T10:00:00Z\n").as_bytes());
+    let run = site.ingest(&["--consume", "--min-age", "0"]);
+    let numbers = ["sealed", "skipped", "copies", "consumed"].map(|field| run.number(field));
+    assert_eq!((run.code, numbers), (Some(0), [1, 1, 0, 2]), "{run:?}");
+    assert_eq!(site.names(), ["p1.jpg", "p2.jpg", "p3.jpg"]);
+}
+
+/// The state is written over the one before it: so it is the site's own file, outside of every vault, or the run is refused.
+#[cfg(unix)]
+#[test]
+fn a_state_that_would_replace_or_lie_in_something_else_is_refused() {
+    use std::os::unix::fs::symlink;
+    let site = Site::new();
+    let folder = site.custodian.folder.path().to_owned();
+    site.put("a.jpg", &photo(0));
+    let at = |name: &str| folder.join(name).to_string_lossy().into_owned();
+    let refused = |state: &str, code: i32, problem: &str, remedy: &str| {
+        let before = (snapshot(&folder), snapshot(site.photos.path()));
+        let run = site.ingest(&[AT_ONCE.as_slice(), &["--state", state]].concat());
+        run.failed(code, problem, remedy);
+        assert_eq!((snapshot(&folder), snapshot(site.photos.path())), before, "{state}");
+    };
+    symlink(&folder, folder.join("around")).expect("linked");
+    for made in [false, true] {
+        if made {
+            assert_eq!(site.ingest(&[]).code, Some(0));
+            let aside = folder.join("kept.state");
+            fs::copy(folder.join("site.pack.state"), aside).expect("copied");
+            symlink("kept.state", folder.join("linked.state")).expect("linked");
+            refused(&at("linked.state"), 2, "is a symbolic link", "--state");
+        } else {
+            symlink("nowhere", folder.join("dangling")).expect("linked");
+            fs::create_dir_all(folder.join("some/folder")).expect("made");
+        }
+        for inside in ["vault", "vault/vault", "vault/journals/x", "vault/segments/x", "vault/x", "some/../vault/vault"] {
+            refused(&at(inside), 2, "lies in a vault", "--state");
+            refused(&at(&format!("around/{inside}")), 2, "lies in a vault", "--state");
+        }
+        refused(&at("dangling"), 2, "is a symbolic link", "--state");
+        refused(&at("site.pack"), 3, "is not this site's state", "");
+        refused(&site.photos.path().join("a.jpg").to_string_lossy(), 3, "is not this site's state", "");
+    }
+    let run = site.ingest(&["--consume", "--min-age", "0", "--state", &at("kept.state")]);
+    assert_eq!((run.code, run.number("consumed")), (Some(0), 1), "{run:?}");
+}
+
+/// A vault that is not where it was is not begun anew: what it holds would be missed by nobody.
+#[test]
+fn a_vault_that_is_gone_is_noticed_by_its_site() {
+    let site = Site::new();
+    site.put("a.jpg", &photo(0));
+    assert_eq!(site.ingest(&[]).code, Some(0));
+    let (vault, away) = (site.custodian.vault(), site.custodian.folder.path().join("away"));
+    fs::rename(&vault, &away).expect("moved");
+    for empty in [false, true] {
+        if empty {
+            fs::create_dir(&vault).expect("made");
+        }
+        let before = snapshot(site.custodian.folder.path());
+        site.ingest(&[]).failed(2, "has sealed into another vault", "--new");
+        assert_eq!(snapshot(site.custodian.folder.path()), before);
+    }
+    // A second vault of the same site is made by who says so, and both are known from then on.
+    assert_eq!(site.ingest(&["--new"]).code, Some(0));
+    assert_eq!(site.ingest(&[]).code, Some(0));
+    let pack = site.custodian.folder.path().join("site.pack");
+    let back = Ended::of(site.command_with(&pack, &away).output().expect("runs"));
+    assert_eq!((back.code, back.number("skipped")), (Some(0), 1), "{back:?}");
+}
+
 #[test]
 fn copies_that_no_row_tells_apart_are_named_and_kept() {
     let site = Site::new();

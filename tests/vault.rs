@@ -315,15 +315,40 @@ fn only_what_an_interrupted_run_left_is_removed() {
     let (vault, folder) = (custodian.vault(), custodian.folder.path());
     put(&folder.join("mine.jpg"), b"mine");
     let ids: Vec<String> = (0..3).map(|_| safelight::seal::SegmentId::random().to_string()).collect();
-    put(&vault.join("incoming").join(&ids[0]), b"left by a run");
+    // What a run leaves is a sealed file, whole or cut anywhere, or what a power cut makes of one.
+    let card = fs::read(vault.join("vault")).expect("a card");
+    let segment = fs::read(&files_below(&vault.join("segments"))[0]).expect("a segment");
+    let journal = fs::read(&files_below(&vault.join("journals"))[0]).expect("a journal");
+    let left = |of: &[u8], at: std::ops::Range<usize>, len: usize| {
+        let id = safelight::seal::SegmentId::random();
+        let mut bytes = of.to_vec();
+        bytes[at].copy_from_slice(&id.0);
+        put(&vault.join("incoming").join(id.to_string()), &bytes[..len.min(of.len())]);
+        id.to_string()
+    };
+    let mut gone = vec![left(&card, 16..32, usize::MAX), left(&card, 16..32, 128), left(&journal, 32..48, 40)];
+    gone.extend([0, 32, 47, 48, 5000, usize::MAX].map(|len| left(&segment, 32..48, len)));
+    gone.push(left(&[0; 9000], 0..0, usize::MAX));
+    // What bears such a name by chance is somebody's: whatever it is, and sealed files of other vaults and names.
+    let stays = [b"\xff\xd8\xff\xe0 a photograph of mine, longer than a header is".as_slice(), b"mine", b"SL"];
+    for bytes in stays.into_iter().chain([segment.as_slice(), &card, b"SLSEG\r\n\x1a and more of mine, as long as a header is"]) {
+        put(&vault.join("incoming").join(safelight::seal::SegmentId::random().to_string()), bytes);
+    }
+    let mut foreign = segment.clone();
+    foreign[16] ^= 1;
+    left(&foreign, 32..48, usize::MAX);
     put(&vault.join("incoming/a.jpg"), b"mine");
     put(&vault.join("incoming").join(ids[0].to_lowercase()), b"not a name that a vault gives");
     std::os::unix::fs::symlink(folder.join("mine.jpg"), vault.join("incoming").join(&ids[1])).expect("linked");
     put(&vault.join("incoming").join(&ids[2]).join("a.jpg"), b"mine");
     let mut expected = snapshot(&vault.join("incoming"));
-    expected.remove(Path::new(&ids[0])).expect("it was there");
+    gone.iter().for_each(|name| _ = expected.remove(Path::new(name)).expect("it was there"));
+    assert_eq!(expected.values().filter(|what| !what.starts_with("link")).count(), 7 + 4);
     seal(&custodian, 3..4);
     assert_eq!(snapshot(&vault.join("incoming")), expected);
+    // What stays is named.
+    let opened = SealingVault::open(&vault, &custodian.pack, SealingOptions::default()).expect("opens");
+    assert_eq!(opened.strangers().len(), expected.len() - 1, "{:?}", opened.strangers());
     assert_eq!(fs::read(folder.join("mine.jpg")).expect("read"), b"mine");
 }
 

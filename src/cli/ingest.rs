@@ -17,7 +17,7 @@ use crate::pipeline::{
     peak_rss_bytes,
 };
 use crate::seal::Capability;
-use crate::vault::{Damage, SealTotals, SealingOptions, SealingVault, SiteState};
+use crate::vault::{Damage, Make, SealTotals, SealingOptions, SealingVault, SiteState};
 
 /// Arguments of `ingest`.
 #[derive(clap::Args)]
@@ -25,7 +25,7 @@ use crate::vault::{Damage, SealTotals, SealingOptions, SealingVault, SiteState};
 Every image is looked at in memory, its plates and faces are replaced by keyed pseudonyms and blanked, and all of it is \
 sealed for the custodian before it touches the vault's disk. What cannot be decoded is sealed whole and has no scene; \
 videos, and files that are neither picture nor text, are named and stay where they are. An image that the vault holds already is skipped: an interrupted run is resumed by running it again. \
-The same bytes in another row of the table are another capture; without a row, a copy under another name is skipped and \
+A file with a row of its own in the table is a capture of its own; without a row, a copy under another name is skipped and \
 named.
 
 With --consume a photograph is deleted only when the segment that holds it was read back whole, the file is still the one \
@@ -36,10 +36,10 @@ the configuration is wrong; 3 the site pack or the vault is damaged; 130 interru
 pub struct Args {
     /// Folder of photographs, walked with all its folders, or one photograph
     folder: PathBuf,
-    /// Vault to add to; it is made when it does not exist, with --consume only if --new is given
+    /// Vault to add to; it is made when it does not exist, with --consume or after another vault only if --new is given
     #[arg(long, value_name = "DIR")]
     vault: PathBuf,
-    /// The vault may be a new one, although photographs are deleted
+    /// The vault may be a new one, although photographs are deleted or this site has sealed into another one
     #[arg(long)]
     new: bool,
     /// Site pack from the custodian
@@ -100,7 +100,11 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         allow_duplicates: args.allow_duplicates,
         adopt_unjournalled: args.adopt,
         // A mistyped path must not cost photographs.
-        make: args.new || !args.consume,
+        make: match (args.new, args.consume) {
+            (true, _) => Make::Always,
+            (false, true) => Make::Never,
+            (false, false) => Make::First,
+        },
         state: Some(args.state.clone().unwrap_or_else(|| SiteState::beside(&args.pack))),
     };
     let mut vault = SealingVault::open(&args.vault, &pack, sealing)?;
@@ -110,6 +114,10 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         if vault.is_new() {
             say(&format!("{} is a new vault", shown(&args.vault)));
         }
+    }
+
+    for stranger in vault.strangers() {
+        say(&format!("{} is not known to be the vault's, and stays where it is", shown(stranger)));
     }
 
     let defaults = Options::default();

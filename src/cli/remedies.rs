@@ -202,6 +202,13 @@ impl From<SealError> for Failure {
             SealError::NoVault { .. } => {
                 Self::usage(problem, "check the path: nothing was sealed or deleted; --new makes a vault there")
             }
+            SealError::Gone { .. } => Self::usage(
+                problem,
+                "check the path, or put the vault back in its place; --new makes another one there",
+            ),
+            SealError::Inside { .. } => {
+                Self::usage(problem, "choose a folder elsewhere: a vault is copied whole, and keys lie apart from it")
+            }
             SealError::NotOurs { .. } => Self::usage(problem, NOT_OURS),
             SealError::Export => Self::usage(problem, "name a vault that sites seal into"),
             SealError::Card(_) => {
@@ -240,6 +247,10 @@ impl From<StateError> for Failure {
             StateError::Write(_) => Self::usage(
                 problem,
                 "make the pack's folder writable to whoever ingests, or name another place with --state FILE",
+            ),
+            StateError::InVault { .. } | StateError::Link { .. } => Self::usage(
+                problem,
+                "name a file beside the pack with --state FILE; nothing was sealed or changed",
             ),
             StateError::Damaged { .. } => Self::integrity(
                 problem,

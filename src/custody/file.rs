@@ -63,8 +63,11 @@ fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
     sync_parent(path)
 }
 
-/// Writes a file, whole or not at all, over the one of that name if there is one.
-pub(crate) fn put_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+/// Writes a file, whole or not at all: over the one of that name if `over` says so, else where none is.
+pub(crate) fn put_private(path: &Path, bytes: &[u8], over: bool) -> Result<(), FileError> {
+    if !over {
+        return create_private(path, bytes);
+    }
     let staged = stage(path, bytes, PRIVATE)?;
     staged.persist(path).map_err(|e| FileError::on("replace", path)(e.error))?;
     sync_parent(path)

@@ -263,6 +263,11 @@ impl Schedule {
         self.policy.class(name)
     }
 
+    /// The month with which the keys of a bucket expire, if it is one of this pack's.
+    pub(crate) fn expiry(&self, bucket: BucketId) -> Option<Month> {
+        self.buckets.iter().find(|issued| issued.sealing.bucket == bucket).map(|issued| issued.expiry)
+    }
+
     /// The public key for one capability of a class, for records sealed at `sealed`; `None` when the custodian issued
     /// none, which an unexpired pack does not let happen.
     pub fn sealing_key(&self, class: &ClassPolicy, capability: Capability, sealed: Timestamp) -> Option<&SealingKey> {

@@ -52,7 +52,7 @@ pub enum ConsumeError {
     #[error("its bytes were sealed by an earlier version, which did not note under which name")]
     Unnamed,
     /// What was sealed is not there any more.
-    #[error("the vault does not hold its original any more, or not as it was sealed")]
+    #[error("nothing shows that its original can still be opened: its term is over or nearly so, or it is not held as it was sealed")]
     NotHeld,
     /// The system refused.
     #[error("it cannot be deleted")]

@@ -317,7 +317,8 @@ impl ExpiringVault {
     ) -> Result<ExpiredVault, ExpireError> {
         self.lock.keep();
         // An interrupted ingest's, too: it was never committed.
-        own::clear_incoming(&*self.store, &self.layout).map_err(|(path, error)| failed("remove", &path)(error))?;
+        let cleared = own::clear_incoming(&*self.store, &self.layout, self.vault.card().vault);
+        cleared.map_err(|(path, error)| failed("remove", &path)(error))?;
         let Plan { segments, mut outcome } = self.plan(doomed)?;
         let mut draft = Draft::default();
         for (segment, keys, buried) in segments {

@@ -11,6 +11,7 @@ use super::header::TRAILER_LEN;
 use super::layout::Layout;
 use super::lock::{self, Lock};
 use super::own;
+use super::place::Enclosure;
 use super::sealing::SealError;
 use super::segment::{SealedSegment, SegmentDraft};
 use super::store::Store;
@@ -25,6 +26,16 @@ const LONGEST_CARD: u64 = 4096;
 pub(super) struct Files {
     pub store: Box<dyn Store>,
     pub layout: Layout,
+}
+
+/// A vault that this process alone may write to.
+pub(super) struct Entered {
+    pub lock: Lock,
+    pub card: Card,
+    /// Whether it was made for that.
+    pub made: bool,
+    /// What lies in `incoming` and is not known to be the vault's.
+    pub strangers: Vec<PathBuf>,
 }
 
 /// What was made on the way to a vault, to be taken away again if none comes of it.
@@ -71,8 +82,8 @@ impl Files {
     }
 
     /// Takes the vault for this process alone and reads its card, or makes a vault where there is nothing else and `make`
-    /// says so. Also whether it was made.
-    pub fn enter(&self, pack: &SitePack, make: bool, traces: &mut Traces) -> Result<(Lock, Card, bool), SealError> {
+    /// says so.
+    pub fn enter(&self, pack: &SitePack, make: bool, traces: &mut Traces) -> Result<Entered, SealError> {
         if self.look(pack)?.is_none() && !make {
             return Err(SealError::NoVault { path: self.layout.root().to_owned() });
         }
@@ -96,8 +107,9 @@ impl Files {
             }
             None => self.make(pack, traces)?,
         };
-        own::clear_incoming(&*self.store, &self.layout).map_err(|(path, error)| failed("remove", &path)(error))?;
-        Ok((lock, card, found.is_none()))
+        let cleared = own::clear_incoming(&*self.store, &self.layout, card.vault);
+        let strangers = cleared.map_err(|(path, error)| failed("remove", &path)(error))?;
+        Ok(Entered { lock, card, made: found.is_none(), strangers })
     }
 
     /// Reads the card of the vault, if there is one, and refuses every folder that is somebody else's. Changes nothing.
@@ -107,7 +119,10 @@ impl Files {
         match fs::metadata(root) {
             Ok(metadata) if !metadata.is_dir() => return Err(not_a_vault()),
             Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let inside = Enclosure::of(root).map(|_| SealError::Inside { path: root.to_owned() });
+                return inside.map_or(Ok(None), Err);
+            }
             Err(error) => return Err(failed("read", root)(error)),
         }
         let card = match fs::symlink_metadata(&path) {
@@ -122,6 +137,7 @@ impl Files {
             }
         };
         match &card {
+            None if Enclosure::of(root).is_some() => return Err(SealError::Inside { path: root.to_owned() }),
             None if !self.is_room().map_err(failed("read", root))? => return Err(not_a_vault()),
             Some(card) if card.custodian != pack.verifying_key() => {
                 return Err(SealError::ForeignPack { vault: card.custodian.custody(), pack: pack.custody() });

@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::journal::End;
+use super::place::{self, Enclosure};
 use crate::custody::{FileError, JournalKey, SitePack, put_private};
 use crate::files;
 use crate::seal::{JournalId, SUITE, SegmentId, VaultId, secret_key};
@@ -84,6 +85,18 @@ pub enum StateError {
         /// The file.
         path: PathBuf,
     },
+    /// It would lie in a vault, and be carried away, rolled back or taken for a part of it together with that.
+    #[error("the site's state {} lies in a vault", path.display())]
+    InVault {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is a link: what it leads to is another's to write.
+    #[error("the site's state {} is a symbolic link", path.display())]
+    Link {
+        /// The link.
+        path: PathBuf,
+    },
     /// It cannot be written.
     #[error("the site's state cannot be kept: {0}")]
     Write(#[from] FileError),
@@ -148,6 +161,24 @@ impl SiteState {
         })
     }
 
+    /// Whether a state may be kept at `path` by who seals into the vault in `root`: it is written over what lies there.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::InVault`], [`StateError::Link`].
+    pub(super) fn check_place(path: &Path, root: &Path) -> Result<(), StateError> {
+        if path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink()) {
+            return Err(StateError::Link { path: path.to_owned() });
+        }
+        let inside = place::resolved(path).starts_with(place::resolved(root)) || Enclosure::vault_around(path).is_some();
+        if inside { Err(StateError::InVault { path: path.to_owned() }) } else { Ok(()) }
+    }
+
+    /// Whether no vault is known.
+    pub fn is_empty(&self) -> bool {
+        self.heads.is_empty()
+    }
+
     /// Whether anything is known of this vault.
     pub fn knows(&self, vault: VaultId) -> bool {
         self.heads.contains_key(&vault)
@@ -186,11 +217,20 @@ impl SiteState {
         if self.heads.get(&vault) == Some(&head) && self.path.exists() {
             return Ok(());
         }
-        // Another process of this site may seal into another vault.
-        let others = files::read(&self.path, MAX_LEN).ok().and_then(|bytes| self.parse(&bytes)).unwrap_or_default();
-        self.heads.extend(others.into_iter().filter(|(other, _)| *other != vault));
+        // Another process of this site may seal into another vault. What is not a state of this site is never replaced.
+        let found = match files::read_own(&self.path, MAX_LEN) {
+            Ok(bytes) => {
+                Some(self.parse(&bytes).ok_or_else(|| StateError::Damaged { path: self.path.clone() })?)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(source) => return Err(StateError::Io { path: self.path.clone(), source }),
+        };
+        let over = found.is_some();
+        self.heads.extend(found.into_iter().flatten().filter(|(other, _)| *other != vault));
         self.heads.insert(vault, head);
-        Ok(put_private(&self.path, &self.to_bytes())?)
+        let bytes = self.to_bytes();
+        put_private(&self.path, &bytes, over)?;
+        Ok(())
     }
 
     fn to_bytes(&self) -> Vec<u8> {

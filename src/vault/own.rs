@@ -4,13 +4,14 @@
 //! folder whose card was read before.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::layout::Layout;
 use super::store::Store;
+use super::stray::{FileKind, kind_of_file};
 use crate::files;
-use crate::seal::SegmentId;
+use crate::seal::{SegmentId, VaultId};
 
 /// The first folder of the vault that is a link, or none at all.
 pub(super) fn strange_folder(layout: &Layout) -> io::Result<Option<PathBuf>> {
@@ -27,12 +28,46 @@ pub(super) fn is_id(name: &str) -> bool {
     SegmentId::parse(name).is_some_and(|id| id.to_string() == name)
 }
 
-/// Removes what interrupted runs left in `incoming`. It is ciphertext only. Whatever else lies there stays.
+/// Of a file that the vault writes, the bytes that say what it is (8, at the start), of which vault (16, from byte 16), and
+/// which (16, behind that). A card has its vault's id only, which is its name.
+const HEAD: usize = 48;
+/// Which kind and which vault; a file that is shorter says too little to be known as the vault's.
+const LEAST: usize = 32;
+
+/// Whether the file is what a run of this vault left when it was interrupted, by all that it holds and not by its name alone: a
+/// sealed file of this vault and this name, perhaps cut; or what a power cut leaves of one, which is nothing, or zeros.
+fn is_left_behind(path: &Path, vault: VaultId, id: SegmentId) -> io::Result<bool> {
+    let head = files::begin(path, HEAD as u64)?;
+    let named = |at: usize| head.get(at..).is_some_and(|found| id.0.starts_with(&found[..found.len().min(16)]));
+    let ours = head.len() >= LEAST
+        && match kind_of_file(&head) {
+            Some(FileKind::Segment | FileKind::Journal | FileKind::Tombstone) => head[16..32] == vault.0 && named(32),
+            Some(FileKind::Card) => named(16),
+            _ => false,
+        };
+    if ours || !head.iter().all(|&byte| byte == 0) {
+        return Ok(ours);
+    }
+    let (mut file, mut piece) = (files::open_own(path)?.0, [0; 1 << 14]);
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(true),
+            read if piece[..read].iter().all(|&byte| byte == 0) => {}
+            _ => return Ok(false),
+        }
+    }
+}
+
+/// Removes what interrupted runs left in `incoming`. It is ciphertext only. Whatever else lies there stays, and is the answer.
 ///
 /// # Errors
 ///
 /// The path that could not be removed or read, and why.
-pub(super) fn clear_incoming(store: &dyn Store, layout: &Layout) -> Result<(), (PathBuf, io::Error)> {
+pub(super) fn clear_incoming(
+    store: &dyn Store,
+    layout: &Layout,
+    vault: VaultId,
+) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
     let folder = layout.incoming();
     let on = |path: &Path| {
         let path = path.to_owned();
@@ -40,16 +75,21 @@ pub(super) fn clear_incoming(store: &dyn Store, layout: &Layout) -> Result<(), (
     };
     let entries = match fs::read_dir(&folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(on(&folder)(error)),
     };
+    let mut strangers = Vec::new();
     for entry in entries {
         let entry = entry.map_err(on(&folder))?;
         let path = entry.path();
-        let named = entry.file_name().to_str().is_some_and(is_id);
-        if named && entry.file_type().map_err(on(&path))?.is_file() {
-            store.remove(&path).map_err(on(&path))?;
+        let id = entry.file_name().to_str().filter(|name| is_id(name)).and_then(SegmentId::parse);
+        let id = id.filter(|_| entry.file_type().is_ok_and(|kind| kind.is_file()));
+        // What cannot be read is not known to be the vault's.
+        match id.map(|id| is_left_behind(&path, vault, id)) {
+            Some(Ok(true)) => store.remove(&path).map_err(on(&path))?,
+            _ => strangers.push(path),
         }
     }
-    Ok(())
+    strangers.sort_unstable();
+    Ok(strangers)
 }

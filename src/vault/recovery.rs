@@ -6,11 +6,13 @@ use std::path::PathBuf;
 
 use super::card::Card;
 use super::files::{Files, failed, names, trailer_of};
+use super::header::Entry;
 use super::head::{Head, SiteState};
 use super::journal::{self, Deed, Frame, MacKey, Named};
 use super::sealing::{Damage, SealError};
 use super::sieve::{Holder, Sieve};
 use super::store::StoreFile;
+use super::terms::{Term, Terms};
 use super::tombstone::Tombstones;
 use super::whole;
 use crate::custody::SitePack;
@@ -36,6 +38,7 @@ impl Files {
         // Without them, at worst what has expired counts as missing.
         let tombstones = Tombstones::read(&self.layout, card).unwrap_or_default();
         let sieve = Sieve::new(pack.journal_key(), self.layout.clone());
+        let terms = Terms::new(pack.schedule(), self.store.now());
         let key = MacKey::new(pack.journal_key());
         let mut damages = BTreeMap::new();
         let mark = state.and_then(|state| state.mark(card.vault));
@@ -52,12 +55,20 @@ impl Files {
                         },
                         false => Err(Damage::Missing(segment)),
                     };
-                    let closed = |key| tombstones.keys.contains_key(key);
-                    let expired = tombstones.buried.contains_key(&segment);
+                    let closed = |entry: &Entry| tombstones.keys.contains_key(&entry.key);
+                    let expired = tombstones.buried.contains_key(&segment)
+                        || found.as_ref().is_ok_and(|header| {
+                            let catalogue = header.entry(Capability::Catalogue);
+                            catalogue.is_some_and(|entry| terms.of(&sieve, entry.bucket, &digests) == Term::Over)
+                        });
                     let named = digests.contains(&sieve.mark(segment));
                     let holder = match found {
                         Ok(header) if !expired => {
-                            let originals = header.entry(Capability::Identity).is_some_and(|entry| !closed(&entry.key));
+                            let open = |entry: &Entry| {
+                                !closed(entry) && terms.of(&sieve, entry.bucket, &digests) == Term::Runs
+                            };
+                            let originals =
+                                header.entry(Capability::Identity).is_some() && header.entries.iter().all(open);
                             Holder::found(segment, trailer, originals, named)
                         }
                         Ok(_) => Holder::gone(segment, trailer),

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::card::CardError;
-use super::files::{Files, Traces};
+use super::files::{Entered, Files, Traces};
 use super::head::{Departure, SiteState, StateError};
 use super::journal::{self, Deed, Frame, JournalError, MAX_CAPTURES};
 use super::layout::Layout;
@@ -30,6 +30,18 @@ use super::store::{Disk, Store};
 use crate::capture::Circumstances;
 use crate::custody::{PackError, Schedule, SealingKey, SitePack};
 use crate::seal::{Capability, CustodyId, JournalId, SegmentId, VaultId};
+
+/// Whether a vault is made where there is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Make {
+    /// Never: a mistyped path is refused.
+    Never,
+    /// Unless the site's state knows of a vault: one that is gone is not begun anew.
+    #[default]
+    First,
+    /// Whatever the state knows.
+    Always,
+}
 
 /// When a segment is full, and what else a site may choose.
 #[derive(Clone, Debug)]
@@ -44,8 +56,8 @@ pub struct SealingOptions {
     /// Go on in a vault whose journals do not name all of its segments, as after the loss of a journal. What those hold
     /// may then be sealed twice.
     pub adopt_unjournalled: bool,
-    /// Make the vault when there is none.
-    pub make: bool,
+    /// Whether to make the vault when there is none.
+    pub make: Make,
     /// Where the site keeps how far it has sealed into which vault: a vault that does not hold all of it is refused, unless
     /// [`Self::adopt_unjournalled`]. `None` keeps nothing.
     pub state: Option<PathBuf>,
@@ -58,7 +70,7 @@ impl Default for SealingOptions {
             flush_after: Duration::from_secs(5),
             allow_duplicates: false,
             adopt_unjournalled: false,
-            make: true,
+            make: Make::First,
             state: None,
         }
     }
@@ -88,6 +100,18 @@ pub enum SealError {
     /// There is no vault, and none is to be made.
     #[error("there is no vault in {}", path.display())]
     NoVault {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// There is no vault, and the site has sealed into one before.
+    #[error("there is no vault in {}, and this site has sealed into another vault before", path.display())]
+    Gone {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The vault would lie in another vault, or beside a keyring.
+    #[error("{} lies in a vault or in a custody folder", path.display())]
+    Inside {
         /// The folder.
         path: PathBuf,
     },
@@ -206,6 +230,7 @@ pub struct SealingVault {
     unknown: bool,
     sieve: Sieve,
     damages: Vec<Damage>,
+    strangers: Vec<PathBuf>,
     options: SealingOptions,
     pending: Vec<Pending>,
     totals: SealTotals,
@@ -239,17 +264,22 @@ impl SealingVault {
     ) -> Result<Self, SealError> {
         let files = Files { store, layout: Layout::new(folder) };
         pack.check_usable(files.store.now())?;
+        options.state.as_deref().map_or(Ok(()), |path| SiteState::check_place(path, folder))?;
         let mut state = options.state.as_deref().map(|path| SiteState::read(path, pack)).transpose()?;
+        let gone = options.make == Make::First && state.as_ref().is_some_and(|state| !state.is_empty());
         let mut traces = Traces::default();
-        let entered = files.enter(pack, options.make, &mut traces).and_then(|(lock, card, made)| {
-            let (sieve, journal, damages) = files.recover(&card, pack, options.adopt_unjournalled, state.as_ref())?;
-            Ok((lock, card, made, sieve, journal, damages))
+        let entered = files.enter(pack, options.make != Make::Never && !gone, &mut traces).and_then(|entered| {
+            let recovered = files.recover(&entered.card, pack, options.adopt_unjournalled, state.as_ref())?;
+            Ok((entered, recovered))
         });
-        let (mut lock, card, made, sieve, journal, damages) = match entered {
+        let (Entered { mut lock, card, made, strangers }, (sieve, journal, damages)) = match entered {
             Ok(entered) => entered,
             Err(error) => {
                 traces.remove();
-                return Err(error);
+                return Err(match error {
+                    SealError::NoVault { path } if gone => SealError::Gone { path },
+                    error => error,
+                });
             }
         };
         let unknown = state.as_ref().is_some_and(|state| !state.knows(card.vault)) && journal.head().segments > 0;
@@ -268,6 +298,7 @@ impl SealingVault {
             unknown,
             sieve,
             damages,
+            strangers,
             options,
             pending: Vec::new(),
             totals: SealTotals::default(),
@@ -300,6 +331,11 @@ impl SealingVault {
     pub fn damages(&self) -> Vec<Damage> {
         let found = self.sieve.disproven().into_iter().map(Damage::Altered);
         self.damages.iter().copied().chain(found).collect()
+    }
+
+    /// What lies in the vault's folder `incoming` and is not known to be the vault's: it stays.
+    pub fn strangers(&self) -> &[PathBuf] {
+        &self.strangers
     }
 
     /// A handle with which other threads ask the same.
@@ -409,7 +445,8 @@ impl SealingVault {
         let sealed = self.files.write_segment(&draft, self.vault, &keys)?;
         drop(draft);
         let SealedSegment { id, trailer, bytes, captures } = sealed;
-        let noted = digests.iter().copied().chain([self.sieve.mark(id)]).collect();
+        let terms = keys.iter().filter_map(|key| Some(self.sieve.term(key.bucket, self.schedule.expiry(key.bucket)?)));
+        let noted = digests.iter().copied().chain([self.sieve.mark(id)]).chain(terms).collect();
         let intent = Frame { deed: Deed::Intent, segment: id, trailer, digests: journal::padded(noted) };
         self.journal.append(&intent)?;
         self.journal.sync()?;

@@ -12,8 +12,8 @@ use super::header::TRAILER_LEN;
 use super::layout::Layout;
 use super::whole;
 use crate::capture::Circumstances;
-use crate::custody::JournalKey;
-use crate::seal::{SegmentId, secret_key};
+use crate::custody::{JournalKey, Month};
+use crate::seal::{BucketId, SegmentId, secret_key};
 
 /// A keyed digest of an original file. Random to whoever lacks the site's journal key.
 pub(super) type Digest = [u8; 16];
@@ -24,13 +24,12 @@ secret_key! {
 
 /// What tells one capture from all others: the original's bytes, what a table says of it, and its name.
 ///
-/// A camera that hangs sends one picture for three passages: the same bytes under other circumstances are another capture.
+/// A camera that hangs sends one picture for three passages: a file with a row of its own is a capture of its own.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Origin {
     blake3: [u8; 32],
     /// Encoded; empty when no table says anything.
     circumstances: Vec<u8>,
-    timed: bool,
     name: Vec<u8>,
 }
 
@@ -53,12 +52,21 @@ impl Origin {
                 }
             }
         }
-        Self { blake3, circumstances, timed: row.captured_at.is_some(), name: name.to_owned() }
+        Self { blake3, circumstances, name: name.to_owned() }
     }
 
     /// The same for all files that would be the same capture.
     pub fn capture(&self) -> [u8; 32] {
-        *blake3::Hasher::new().update(&self.blake3).update(&self.circumstances).finalize().as_bytes()
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.blake3).update(&self.circumstances);
+        if self.has_row() {
+            hasher.update(&self.name);
+        }
+        *hasher.finalize().as_bytes()
+    }
+
+    fn has_row(&self) -> bool {
+        !self.circumstances.is_empty()
     }
 }
 
@@ -78,16 +86,21 @@ pub enum Holding {
 }
 
 /// What a digest is of. Only the first was written by the first versions.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Of {
     /// The bytes.
     Original,
-    /// The bytes and the circumstances.
-    Capture,
     /// The bytes, the circumstances and the name.
     File,
     /// The bytes of what could not be examined.
     Unreadable,
+}
+
+impl Of {
+    /// What tells a capture from others: its bytes, or with a row of its own its file.
+    fn capture(origin: &Origin) -> Self {
+        if origin.has_row() { Self::File } else { Self::Original }
+    }
 }
 
 /// What a site has sealed, and what lies in memory to be sealed. Cheap to clone; clones share their content.
@@ -117,7 +130,7 @@ pub(super) struct Holder {
     pub trailer: [u8; TRAILER_LEN],
     /// It holds nothing that can be opened: missing, damaged, or expired.
     gone: AtomicBool,
-    /// Whether the originals' keys are there still.
+    /// Whether the originals' keys are there still, for all that can be known.
     originals: bool,
     /// Whether its writer noted circumstances and names.
     named: bool,
@@ -194,7 +207,7 @@ impl Sieve {
             Some(Place::Pending) => true,
             None => false,
         };
-        named && !origin.timed && self.find(origin, Of::File).is_none()
+        named && !origin.has_row() && self.find(origin, Of::File).is_none()
     }
 
     /// Whether these bytes are known as what could not be examined.
@@ -204,7 +217,7 @@ impl Sieve {
 
     /// Whether an earlier segment held the capture, and holds it no more.
     pub fn lost(&self, origin: &Origin) -> bool {
-        let digest = self.digest(origin, Of::Capture);
+        let digest = self.digest(origin, Of::capture(origin));
         let state = self.shared.state.read().unwrap_or_else(PoisonError::into_inner);
         let holder = state.known.get(&digest).and_then(|&at| state.holders.get(at as usize));
         holder.is_some_and(|holder| holder.is_gone())
@@ -217,8 +230,7 @@ impl Sieve {
             Some(Place::Pending) | None => None,
         };
         let Some(holder) = held(self.place(origin)) else { return Holding::None };
-        // Of two captures at the same moment and place, with the same bytes, nobody can want both.
-        let same = origin.timed || held(self.find(origin, Of::File)).is_some();
+        let same = held(self.find(origin, Of::File)).is_some();
         match (holder.named, same) {
             (false, _) => Holding::Unnamed,
             (true, false) => Holding::Copy,
@@ -232,7 +244,8 @@ impl Sieve {
         if self.knows(origin) && !again {
             return None;
         }
-        let of = [Some(Of::Capture), Some(Of::File), unreadable.then_some(Of::Unreadable)];
+        let bytes = (!origin.has_row()).then_some(Of::Original);
+        let of = [bytes, Some(Of::File), unreadable.then_some(Of::Unreadable)];
         let digests: Vec<Digest> = of.into_iter().flatten().map(|of| self.digest(origin, of)).collect();
         let mut state = self.shared.state.write().unwrap_or_else(PoisonError::into_inner);
         state.known.extend(digests.iter().map(|&digest| (digest, PENDING)));
@@ -267,9 +280,14 @@ impl Sieve {
         self.keyed(&[&segment.0, &[4]])
     }
 
+    /// What stands among a segment's digests to say until when its custodian keeps a bucket's key: a bucket's id tells nobody.
+    pub(super) fn term(&self, bucket: BucketId, month: Month) -> Digest {
+        self.keyed(&[&bucket.0, &[5], &month.number().to_le_bytes()])
+    }
+
     fn place(&self, origin: &Origin) -> Option<Place> {
-        let capture = self.find(origin, Of::Capture);
-        if capture.is_some() || origin.circumstances.is_empty() {
+        let capture = self.find(origin, Of::capture(origin));
+        if capture.is_some() || !origin.has_row() {
             return capture;
         }
         // By a version that knew of bytes only.
@@ -290,8 +308,6 @@ impl Sieve {
         let Origin { blake3, circumstances, name, .. } = origin;
         match of {
             Of::Original => self.keyed(&[blake3]),
-            Of::Capture if circumstances.is_empty() => self.keyed(&[blake3]),
-            Of::Capture => self.keyed(&[blake3, &[1], circumstances]),
             Of::File => {
                 let length = (circumstances.len() as u64).to_le_bytes();
                 self.keyed(&[blake3, &[2], &length, circumstances, name])

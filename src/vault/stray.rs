@@ -23,6 +23,8 @@ pub enum FileKind {
     Card,
     /// A site's journal.
     Journal,
+    /// What has expired, by the custodian's word.
+    Tombstone,
     /// An export's manifest.
     Manifest,
     /// A site pack.
@@ -42,6 +44,7 @@ pub fn kind_of_file(head: &[u8]) -> Option<FileKind> {
         b"SEG" => FileKind::Segment,
         b"VLT" => FileKind::Card,
         b"JRN" => FileKind::Journal,
+        b"TMB" => FileKind::Tombstone,
         b"MAN" => FileKind::Manifest,
         b"PCK" => FileKind::SitePack,
         b"KEY" => FileKind::Keyring,

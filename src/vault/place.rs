@@ -1,0 +1,61 @@
+//! Where a file or a folder would come to lie, links resolved: nothing is made in a vault but by the vault, and no vault in a
+//! custody folder or in another vault.
+//!
+//! A vault holds what it names and nothing else, and whoever copies it must not find keys in it.
+
+use std::path::{Component, Path, PathBuf};
+
+use super::layout::Layout;
+use super::stray::{FileKind, kind_of_file};
+use crate::files;
+
+/// What a path lies in, by what holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Enclosure {
+    /// A vault, or an export.
+    Vault(PathBuf),
+    /// A folder with a custodian's keyring.
+    Custody(PathBuf),
+}
+
+impl Enclosure {
+    /// What `path` lies in, or is: of the folders above it the nearest that is a vault or holds a keyring.
+    pub fn of(path: &Path) -> Option<Self> {
+        resolved(path).ancestors().find_map(|above| {
+            let is = |name: &str, kind| files::begin(&above.join(name), 8).is_ok_and(|head| kind_of_file(&head) == Some(kind));
+            if is(Layout::CARD, FileKind::Card) {
+                return Some(Self::Vault(above.to_owned()));
+            }
+            is("keyring", FileKind::Keyring).then(|| Self::Custody(above.to_owned()))
+        })
+    }
+
+    /// The vault that `path` lies in, or is.
+    pub fn vault_around(path: &Path) -> Option<PathBuf> {
+        // A vault may be in a custody folder, from before that was refused.
+        let mut path = path.to_owned();
+        loop {
+            match Self::of(&path)? {
+                Self::Vault(vault) => return Some(vault),
+                Self::Custody(folder) => path = folder.parent()?.to_owned(),
+            }
+        }
+    }
+}
+
+/// The path from the root on without links and `..`, as far as it exists; what does not exist yet is taken as it is written.
+pub(super) fn resolved(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut resolved = PathBuf::new();
+    for part in absolute.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => _ = resolved.pop(),
+            part => {
+                resolved.push(part);
+                resolved = resolved.canonicalize().unwrap_or(resolved);
+            }
+        }
+    }
+    resolved
+}
