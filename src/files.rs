@@ -75,12 +75,26 @@ fn open_with(options: &mut OpenOptions, path: &Path, follow: bool) -> io::Result
         flags.set(rustix::fs::OFlags::NOFOLLOW, !follow);
         std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags.bits().cast_signed());
     }
-    let file = options.open(path)?;
+    let file = options.open(path).map_err(|error| match is_link(&error, follow) {
+        true => io::Error::new(io::ErrorKind::InvalidInput, "it is a symbolic link, and none is followed here"),
+        false => error,
+    })?;
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
     }
     Ok((file, metadata.len()))
+}
+
+/// Whether a file did not open because it is a link and none is followed.
+fn is_link(error: &io::Error, follow: bool) -> bool {
+    #[cfg(unix)]
+    return !follow && error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error());
+    #[cfg(not(unix))]
+    {
+        let _ = (error, follow);
+        false
+    }
 }
 
 /// A regular file of at most `most` bytes, to be read bit by bit; what is written to it meanwhile is not read beyond them.

@@ -264,6 +264,7 @@ fn what_is_past_its_term_counts_as_held_by_nobody_whoever_took_the_tombstones_aw
     // The custodian expires on a copy, and on the vault, whose tombstones somebody removes.
     let mut vaults = [ExpiringVault::open(&scene.path("copy"), Trust::Nobody).expect("the vault is free")];
     expire(&mut scene.keyring("custody"), &mut vaults, at(DUE), at(DUE)).expect("expired");
+    drop(vaults);
     let mut keyring = scene.keyring("custody");
     let request = PackRequest { site: "North Bridge", valid_days: 20, now: at(DUE) };
     let next = keyring.issue_pack(&request, &scene.path("next.pack")).expect("a pack");
@@ -289,11 +290,12 @@ fn what_is_past_its_term_counts_as_held_by_nobody_whoever_took_the_tombstones_aw
         assert_eq!(answer, (true, false, Holding::None), "{number}, at the end of its term");
     }
     for vault in ["vault", "copy"] {
-        fs::remove_dir_all(scene.path(vault).join("tombstones")).or_else(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => Ok(()),
-            _ => Err(error),
-        })
-        .expect("removed");
+        fs::remove_dir_all(scene.path(vault).join("tombstones"))
+            .or_else(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => Ok(()),
+                _ => Err(error),
+            })
+            .expect("removed");
         for (number, answer) in (0..).zip(ask(vault, &next, DUE)) {
             // Of the others the catalogue and the scene are left, and no original.
             let expected = (!is_transit(number), is_transit(number), Holding::None);

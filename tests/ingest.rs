@@ -308,7 +308,8 @@ fn a_state_that_would_replace_or_lie_in_something_else_is_refused() {
             symlink("nowhere", folder.join("dangling")).expect("linked");
             fs::create_dir_all(folder.join("some/folder")).expect("made");
         }
-        for inside in ["vault", "vault/vault", "vault/journals/x", "vault/segments/x", "vault/x", "some/../vault/vault"] {
+        for inside in ["vault", "vault/vault", "vault/journals/x", "vault/segments/x", "vault/x", "some/../vault/vault"]
+        {
             refused(&at(inside), 2, "lies in a vault", "--state");
             refused(&at(&format!("around/{inside}")), 2, "lies in a vault", "--state");
         }
@@ -496,6 +497,30 @@ fn tables_are_found_wherever_they_lie_and_what_fits_nothing_is_named() {
     assert!(said("3 captures without a time"), "{run:?}");
     let lanes: Vec<_> = site.opened().into_iter().map(|opened| opened.catalogue.lane).collect();
     assert_eq!(lanes, ["4", "1", "2", "-"].map(|lane| (lane != "-").then(|| lane.to_owned())));
+}
+
+/// Of a run that ended before it had met all files, nobody knows which rows have none.
+#[cfg(unix)]
+#[test]
+fn rows_are_not_called_without_a_file_by_a_run_that_did_not_get_so_far() {
+    use std::fmt::Write;
+    let site = Site::new();
+    let mut table = "file,lane\n".to_owned();
+    for number in 0..300 {
+        site.put(&format!("{number:03}.jpg"), &photo(number));
+        writeln!(table, "{number:03}.jpg,1").expect("written");
+    }
+    site.put("captures.csv", table.as_bytes());
+    // No file may become longer than 32 KiB: as on a disk that is full.
+    let run = site.command_with(&site.custodian.folder.path().join("site.pack"), &site.custodian.vault());
+    let mut limited = std::process::Command::new("sh");
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 32; exec \"$0\" \"$@\""]).arg(run.get_program()).args(run.get_args());
+    let ended = Ended::of(limited.args(["--jobs", "1", "--commit-bytes", "1000"]).output().expect("runs"));
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert_eq!(ended.number("rows_without_file"), 0, "{ended:?}");
+    assert!(!ended.stderr.contains("not in the folder"), "{ended:?}");
+    let whole = site.ingest(&[]);
+    assert_eq!((whole.code, whole.number("sealed"), whole.number("rows_without_file")), (Some(0), 300, 0));
 }
 
 /// A table in doubt stops a run before its first image: circumstances cannot be added later.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-use super::target::{must_be_new, unwritable};
+use super::target::{must_be_new, must_lie_outside, unwritable};
 use super::terminal::{Page, chain, json, shown, stderr_is_terminal};
 use super::unlock::UnlockArgs;
 use super::{Context, Failure, Outcome, Stop, ledger};
@@ -74,6 +74,7 @@ pub(super) struct Attacked {
 /// Runs `breach`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     args.report.as_deref().map_or(Ok(()), must_be_new)?;
+    args.baselines.as_deref().map_or(Ok(()), must_lie_outside)?;
     let truth = args.truth.as_deref().map(Truth::read).transpose().map_err(failure)?;
     let attacked = run_suite(&args, truth.as_ref(), context)?;
     let truth = truth.as_ref();

@@ -14,7 +14,7 @@ use super::{Context, Failure, Outcome, ledger, rehearse, slot, target, unlock};
 use crate::audit::Verb;
 use crate::custody::{Keyring, PackRequest, PassphraseCost, Policy, RecipientKeys};
 use crate::files;
-use crate::vault::{FileKind, kind_of_file};
+use crate::vault::Enclosure;
 use show::{Shown, ShownEpoch};
 
 /// Arguments of `custody`.
@@ -160,21 +160,15 @@ fn init(args: &CustodyArgs, policy: Option<&Path>, context: &Context) -> Result<
 /// A keyring beside what it opens is stolen together with it, and a log is one custodian's: both are better known before
 /// anything is written.
 fn check_place(folder: &Path) -> Result<(), Failure> {
-    let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-    // What does not exist yet lies where its nearest folder does, links resolved.
-    let place = absolute.ancestors().find_map(|above| above.canonicalize().ok());
-    for above in place.iter().flat_map(|place| place.ancestors()).chain(absolute.ancestors()) {
-        let head = files::begin(&above.join("vault"), 8).unwrap_or_default();
-        if kind_of_file(&head) == Some(FileKind::Card) {
-            return Err(Failure::usage(
-                format!(
-                    "{} lies in the vault {}: who copies the vault would have its keyring",
-                    shown(folder),
-                    shown(above)
-                ),
-                "choose a folder elsewhere, best on another machine",
-            ));
-        }
+    if let Some(vault) = Enclosure::vault_around(folder) {
+        return Err(Failure::usage(
+            format!(
+                "{} lies in the vault {}: who copies the vault would have its keyring",
+                shown(folder),
+                shown(&vault)
+            ),
+            "choose a folder elsewhere, best on another machine",
+        ));
     }
     let of_a_log = ["audit", "log-head"].iter().any(|name| folder.join(name).symlink_metadata().is_ok());
     if of_a_log && folder.join("keyring").symlink_metadata().is_err() {

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::eyes::EyesArgs;
 use super::remedies::stdout_failed;
 use super::terminal::{Page, count, grouped, json_line, say, shown};
-use super::{Context, Failure, Outcome};
+use super::{Context, Failure, Outcome, target};
 use crate::report::Measure;
 
 mod stage;
@@ -51,6 +51,7 @@ pub struct Args {
 /// Runs `demo`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let nets = args.eyes.nets()?;
+    target::must_lie_outside(&args.out)?;
     let stage = Stage::set(&args.out)?;
     let mut clock = Clock { context, began: Instant::now(), measures: Vec::new() };
 

@@ -13,7 +13,7 @@ use super::remedies::stdout_failed;
 use super::terminal::{Page, bytes, count, json, say, shown};
 use super::trust::PinArgs;
 use super::unlock::UnlockArgs;
-use super::{Context, Failure, Outcome, Stop, ledger};
+use super::{Context, Failure, Outcome, Stop, gaps, ledger};
 use crate::audit::{AuditLog, Leap, Verb};
 use crate::custody::{DueKey, Keyring, Remains, SitePack};
 use crate::vault::{Expired, ExpiredVault, ExpiringVault, OpeningVault, Trust, check_custodians, expire, would_expire};
@@ -94,12 +94,22 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         )?;
         expire(&mut keyring, &mut vaults, before, now)?
     };
+    // Keys that are due go whatever a vault is like; what is wrong with it is said.
+    let keys = keyring.opening_keys(&[]);
+    let lacking = vaults.iter().map(|vault| vault.gaps(&keys)).collect::<Result<Vec<_>, _>>()?;
     let report = Report::of(&expired, &args);
     let mut out = Page::default();
     let printed = if context.json { json(&report) } else { report.print(&mut out, context) };
     printed.map_err(stdout_failed)?;
+    let mut ended = Outcome::Done;
+    for gaps in &lacking {
+        match gaps::end(gaps, 0)? {
+            Outcome::Done => {}
+            Outcome::SomeFailed => ended = Outcome::SomeFailed,
+        }
+    }
     match expired.destroyed.as_ref().map(|destroyed| destroyed.remains) {
-        None | Some(Remains::Nothing) => Ok(Outcome::Done),
+        None | Some(Remains::Nothing) => Ok(ended),
         Some(Remains::OtherNames(names)) => {
             say(&format!(
                 "the keyring's file before this one has {} (hard links), and holds these keys still: destroy it",

@@ -8,10 +8,10 @@ use serde::Serialize;
 
 use super::ledger::EgressArgs;
 use super::remedies::stdout_failed;
-use super::search::{asked, time};
+use super::search::{asked, check_range, time};
 use super::terminal::{count, json, tell};
 use super::unlock::{SecondArgs, UnlockArgs};
-use super::{Context, Failure, Outcome, gaps, ledger};
+use super::{Context, Failure, Outcome, gaps, ledger, target};
 use crate::audit::Look;
 use crate::custody::RecipientPublicKey;
 use crate::export::{ExportError, ExportPlan, Regions, Request, View};
@@ -143,6 +143,8 @@ fn introduce(to: &RecipientPublicKey, expected: Option<KeyId>, context: &Context
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let to = RecipientPublicKey::read(&args.to)?;
     introduce(&to, args.fingerprint, context)?;
+    check_range(args.from, args.until, "--until")?;
+    target::must_lie_outside(&args.output)?;
     ExportPlan::check_target(&args.output)?;
     OpeningVault::open(&args.vault, Trust::Nobody)?;
     let mut keyring = args.unlock.open(&args.custody)?;

@@ -216,25 +216,28 @@ fn print(out: &mut Page, found: &Impact) -> std::io::Result<()> {
         line("canary", format!("{ids} of export {} for the recipient {}…", trace.export, trace.recipient))?;
     }
     let uncounted = &found.uncounted;
-    for (number, what) in [
-        (uncounted.closed, "segments are sealed to keys that are expired or somebody else's"),
+    for (number, noun, what) in [
+        (uncounted.closed, "segment", "sealed to keys that are expired or somebody else's"),
         (
             uncounted.copies,
-            "segments of copies are sealed to their recipients' keys: not open to this thief, and to nobody else without \
-             those; `audit show --details` tells what was exported",
+            "segment",
+            "of copies, sealed to their recipients' keys: not open to this thief, and to nobody else without those; \
+             `audit show --details` tells what was exported",
         ),
-        (uncounted.cut, "segments were cut before their catalogue's end; name the vault with --vault"),
-        (uncounted.damaged, "segments do not open: altered or damaged"),
-        (uncounted.unknown, "names, hashes or ids are unknown here"),
+        (uncounted.cut, "segment", "cut before the end of the catalogue; name the vault with --vault"),
+        (uncounted.damaged, "segment", "not to be opened: altered or damaged"),
+        (uncounted.irregular, "link, FIFO or other special file", "not opened: bring the files themselves"),
+        (uncounted.unknown, "listed entry", "unknown here: names, hashes or ids"),
         (
             uncounted.pictures,
-            "pictures are no original and no scene of this vault, byte for byte; is it named with --vault?",
+            "picture",
+            "unlike every original and scene of this vault, byte for byte; is it named with --vault?",
         ),
-        (uncounted.undigested, "captures were sealed before files could be recognised: the pictures may be theirs"),
-        (uncounted.lacking, "parts of the vault are missing or damaged: what was taken may be in there"),
+        (uncounted.undigested, "capture", "sealed before files could be recognised: these pictures may be theirs"),
+        (uncounted.lacking, "part", "of the vault missing or damaged: what was taken may be in there"),
     ] {
         if number > 0 {
-            line("uncounted", format!("{} {what}", grouped(number)))?;
+            line("uncounted", format!("{} {what}", count(number, noun)))?;
         }
     }
     line("", format!("assessed in {:.1} s", found.seconds))

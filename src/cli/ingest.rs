@@ -241,8 +241,7 @@ fn report(
 ) -> Result<(), Failure> {
     let Vaults { totals, new, unknown, damages } = vault;
     let classes = classes(summary, pack);
-    // Of a run that was stopped, nobody knows what it would have met.
-    let rows = if summary.interrupted { Named::default() } else { source.tables().rows_without_file() };
+    let rows = source.rows_without_file();
     let files = source.tables().files_without_row();
     if context.json {
         let object = json!({
@@ -303,6 +302,9 @@ fn report(
         ));
     }
     if summary.images == 0 {
+        if summary.failed > 0 {
+            say(&format!("{} could not be read or are not treated, not sealed", grouped(summary.failed)));
+        }
         say(&format!("no images in {}: nothing was sealed", shown(&args.folder)));
         return Ok(());
     }

@@ -14,7 +14,7 @@ use super::ingest::source_failure;
 use super::overlay::{Overlay, OverlayError};
 use super::remedies::stdout_failed;
 use super::terminal::{Page, chain, count, ending, json_line, say, say_note, shown};
-use super::{Context, Failure, Outcome, Stop, interrupt};
+use super::{Context, Failure, Outcome, Stop, interrupt, target};
 use crate::capture::{Region, RegionKind};
 use crate::frame::LumaSource;
 use crate::geometry::{PixelRect, Size};
@@ -122,6 +122,7 @@ fn make_overlay(out: &Path, sources: &[PathBuf]) -> Result<Overlay, Failure> {
             "give a folder elsewhere",
         ));
     }
+    target::must_lie_outside(out)?;
     // Before the first copy: what is in use stays as it is, and no run ends half way because of a name in it.
     let empty = fs::read_dir(out).map(|mut entries| entries.next().is_none());
     if matches!(empty, Ok(false)) {

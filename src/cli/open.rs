@@ -8,7 +8,7 @@ use super::holder::{Holder, HolderArgs, open_vault};
 use super::ledger::{EgressArgs, purpose};
 use super::remedies::stdout_failed;
 use super::terminal::{self, json, stdout_is_terminal, tell};
-use super::{Context, Failure, Outcome, Stop, target};
+use super::{Context, Failure, Outcome, Stop, gaps, target};
 use crate::audit::{Details, Look, UNSTATED, Verb};
 use crate::capture::CaptureId;
 use crate::redact::{RestoreError, needs_scene, restore};
@@ -48,9 +48,15 @@ pub struct Args {
 }
 
 /// What `--json` prints. With `--json` the picture cannot go to stdout.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Opened {
     record: String,
+    /// By the table, or of the pack.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    site: Option<String>,
+    /// By the pack that sealed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sealed_by: Option<String>,
     bytes: usize,
     blake3: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,21 +76,27 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     if !to_stdout {
         target::must_be_new(&args.output)?;
     }
-    let capabilities: &[_] =
-        if args.identity { &[Capability::Scene, Capability::Identity] } else { &[Capability::Scene] };
+    let capabilities: &[_] = if args.identity { &Capability::ALL } else { &[Capability::Catalogue, Capability::Scene] };
     let mut holder = args.holder.unlock(&args.vault, capabilities, &args.egress)?;
     let (vault, _) = open_vault(&args.vault, &mut holder, context)?;
     let (verb, part) =
         if args.identity { (Verb::Identity, Capability::Identity) } else { (Verb::Open, Capability::Scene) };
     vault.probe(id, part, holder.keys()).map_err(|error| traced(error, &vault, &holder))?;
 
+    let mut lacking = vault.gaps(holder.keys())?;
+    // What else is missing takes nothing from this record.
+    lacking.missing.clear();
+
     let mut details = Details { vault: Some(vault.card().vault.0), ..Details::default() };
     details.set_records([id.0]);
     let purpose = Some(args.purpose.trim()).filter(|purpose| !purpose.is_empty());
     let look = Look { verb, records: 1, purpose, details, over_budget: false };
     let keys = holder.permitted(look, &args.egress)?;
-    let mut opened =
-        Opened { record: id.to_string(), bytes: 0, blake3: String::new(), source_name: None, plates: None };
+    let mut opened = Opened { record: id.to_string(), ..Opened::default() };
+    // It may have expired, or be another's.
+    if let Ok(record) = vault.record(id, &keys) {
+        (opened.site, opened.sealed_by) = (record.site, record.sealed_by);
+    }
     let file = if args.identity {
         let identity = vault.identity(id, &keys)?;
         opened.source_name = Some(String::from_utf8_lossy(&identity.source_name).into_owned());
@@ -107,6 +119,11 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         json(&opened).map_err(stdout_failed)?;
     } else if !context.quiet && !to_stdout {
         tell!("{} bytes written to {}", opened.bytes, args.output.display());
+        if let (Some(site), Some(sealer)) = (&opened.site, &opened.sealed_by)
+            && site != sealer
+        {
+            tell!("of site {site:?} by the table, sealed with the pack of {sealer:?}");
+        }
         if let (Some(name), Some(plates)) = (&opened.source_name, &opened.plates) {
             tell!(
                 "original {name}; plates read: {}",
@@ -114,7 +131,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             );
         }
     }
-    Ok(Outcome::Done)
+    gaps::end(&lacking, 0)
 }
 
 /// Whether a record that was not found has expired: the catalogue outlives what it speaks of, and the custodian may ask it.

@@ -248,10 +248,9 @@ impl From<StateError> for Failure {
                 problem,
                 "make the pack's folder writable to whoever ingests, or name another place with --state FILE",
             ),
-            StateError::InVault { .. } | StateError::Link { .. } => Self::usage(
-                problem,
-                "name a file beside the pack with --state FILE; nothing was sealed or changed",
-            ),
+            StateError::InVault { .. } | StateError::Link { .. } => {
+                Self::usage(problem, "name a file beside the pack with --state FILE; nothing was sealed or changed")
+            }
             StateError::Damaged { .. } => Self::integrity(
                 problem,
                 "restore it from a backup; or move it away: it then begins anew, and a vault that was rolled back before is not \

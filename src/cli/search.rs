@@ -80,6 +80,7 @@ pub(super) fn time(text: &str) -> Result<Timestamp, String> {
 /// Runs `search`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let Args { vault, holder, plate, exact, fuzzy, pseudonym, from, to, site, egress } = args;
+    check_range(from, to, "--to")?;
     let plate = plate.as_deref().map(|text| Asked::parse(text, fuzzy)).transpose()?;
     let pseudonym = pseudonym.as_deref().map(parse_pseudonym).transpose()?;
     let mut holder = holder.unlock_to_search(&vault, plate.is_some(), &egress)?;
@@ -140,6 +141,17 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         tell!("{said}");
     }
     gaps::end(&gaps, closed)
+}
+
+/// Nothing lies in a range that ends before it begins: "nothing" would be no answer.
+pub(super) fn check_range(from: Option<Timestamp>, to: Option<Timestamp>, end: &str) -> Result<(), Failure> {
+    match (from, to) {
+        (Some(from), Some(to)) if to <= from => Err(Failure::usage(
+            format!("the range ends at {to:.0}, and does not begin before: {from:.0}"),
+            format!("give --from a time before that of {end}; a day begins at midnight UTC"),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// A query in the words of its options, without any plate.

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::remedies::stdout_failed;
 use super::terminal::{Page, json_line, shown};
-use super::{Context, Failure, Outcome, Stop};
+use super::{Context, Failure, Outcome, Stop, target};
 use crate::geometry::Size;
 use crate::simulate::produce::{self, Content, Order, SimulateError};
 use crate::simulate::world::Scenario;
@@ -86,6 +86,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(8));
     }
     let began = Instant::now();
+    target::must_lie_outside(&args.out)?;
     produce::prepare(&args.out).map_err(explain)?;
     let produced = pool.install(|| produce::produce(&order, &args.out, &|| bar.inc(1))).map_err(explain)?;
     bar.finish_and_clear();

@@ -10,9 +10,23 @@ use std::path::Path;
 use super::Failure;
 use super::terminal::shown;
 use crate::files;
+use crate::vault::Enclosure;
 
-/// Whether a file could be made there: nothing has its name, a link without a target neither, and its folder takes files.
+/// Whether it would not lie in a vault, links resolved: what lies there is copied with it, and is a stranger in it to every check.
+pub(super) fn must_lie_outside(path: &Path) -> Result<(), Failure> {
+    match Enclosure::vault_around(path) {
+        None => Ok(()),
+        Some(vault) => Err(Failure::usage(
+            format!("{} lies in the vault {}: nothing is made in there", shown(path), shown(&vault)),
+            "name a place outside of every vault and export",
+        )),
+    }
+}
+
+/// Whether a file could be made there: nothing has its name, a link without a target neither, its folder takes files, and is
+/// no vault's.
 pub(super) fn must_be_new(path: &Path) -> Result<(), Failure> {
+    must_lie_outside(path)?;
     let there = match path.symlink_metadata() {
         Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

@@ -119,6 +119,21 @@ fn remove_stray(path: &Path, own: &[u8; HEAD]) -> io::Result<()> {
     std::fs::remove_file(path)
 }
 
+/// Removes unfinished files of ours beside `path` that `ours` knows by their first bytes, of which there must be `head`: those
+/// that nobody writes any more. Whatever cannot be looked at stays.
+pub(crate) fn remove_unfinished(path: &Path, head: usize, ours: impl Fn(&[u8]) -> bool) {
+    let Ok(entries) = std::fs::read_dir(parent(path)) else { return };
+    for entry in entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(is_temporary)) {
+        let path = entry.path();
+        let Ok((file, _)) = files::open_own(&path) else { continue };
+        let begins = files::begin(&path, head as u64).is_ok_and(|found| found.len() == head && ours(&found));
+        // Its writer holds it until it has its name.
+        if begins && file.try_lock().is_ok() && files::is_named(&path, &file).unwrap_or(false) {
+            let _ = std::fs::remove_file(&path);
+        }
+    }
+}
+
 /// How names of temporary files begin; six letters and digits follow. Earlier versions began them with `.tmp`.
 const TEMPORARY: &str = ".safelight-";
 
@@ -193,6 +208,8 @@ fn stage(path: &Path, bytes: &[u8], mode: u32) -> Result<NamedTempFile, FileErro
     #[cfg(not(unix))]
     let _ = mode;
     let staged = builder.tempfile_in(parent(path)).and_then(|mut file| {
+        // Held as long as it has no name: by that it is told from what a process that was killed has left.
+        let _ = file.as_file().lock();
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         Ok(file)

@@ -258,17 +258,20 @@ impl Keyring {
             }
         }
         self.body.expired.iter().for_each(|expired| keys.destroyed(KeyId(expired.key)));
-        keys
-    }
-
-    /// Everything with which a vault is verified: as [`Self::opening_keys`] of all capabilities, and the keys of the sites'
-    /// journals.
-    pub fn checking_keys(&self) -> OpeningKeys {
-        let mut keys = self.opening_keys(&Capability::ALL);
         for site in &self.body.sites {
             keys.insert_journal(JournalId(site.journal), JournalKey::from_bytes(&site.journal_key));
         }
         keys
+    }
+
+    /// All sites, each by its journal's id and its name.
+    pub fn sites(&self) -> impl Iterator<Item = (JournalId, &str)> {
+        self.body.sites.iter().map(|site| (JournalId(site.journal), site.name.as_str()))
+    }
+
+    /// Everything with which a vault is verified: [`Self::opening_keys`] of all capabilities.
+    pub fn checking_keys(&self) -> OpeningKeys {
+        self.opening_keys(&Capability::ALL)
     }
 
     /// The key that marks the ids of exports, so that a leaked one names the copy that it came from.

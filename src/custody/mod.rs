@@ -32,8 +32,8 @@ mod summary;
 
 pub use epoch::{Epoch, Rotation};
 pub use expiry::{Destroyed, DueKey};
-pub(crate) use file::put_private;
 pub use file::{FileError, Remains};
+pub(crate) use file::{put_private, remove_unfinished};
 pub use issue::PackRequest;
 pub(crate) use keyring::AuditKey;
 pub use keyring::{Keyring, KeyringError};

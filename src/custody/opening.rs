@@ -60,11 +60,6 @@ impl OpeningKeys {
         self.journals.get(&id)
     }
 
-    /// Whether journals can be verified at all.
-    pub fn has_journals(&self) -> bool {
-        !self.journals.is_empty()
-    }
-
     /// How many keys there are.
     pub fn len(&self) -> usize {
         self.keys.len()

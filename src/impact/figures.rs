@@ -45,6 +45,8 @@ pub struct Uncounted {
     pub cut: u64,
     /// Segments that do not open: altered or damaged.
     pub damaged: u64,
+    /// Links, FIFOs and devices, which are not opened.
+    pub irregular: u64,
     /// Names and hashes that no segment of the vault answers to.
     pub unknown: u64,
     /// Pictures that are neither an original nor a scene of the vault that was given, or none was given: changed since, or

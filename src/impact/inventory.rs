@@ -98,6 +98,8 @@ impl Inventory {
             let is_file = if entry.depth() == 0 { entry.path().is_file() } else { entry.file_type().is_file() };
             if is_file {
                 files.push(entry.into_path());
+            } else if !entry.path().is_dir() || entry.path_is_symlink() && entry.depth() > 0 {
+                inventory.uncounted.irregular += 1;
             }
         }
         let looked_at: Vec<_> = files.par_iter().map(|path| look(path)).collect();

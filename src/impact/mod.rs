@@ -57,7 +57,7 @@ pub enum ImpactError {
     #[error(transparent)]
     Vault(#[from] OpenError),
     /// Names or hashes cannot be looked up without the vault that they are of.
-    #[error("{named} segments are known by name or hash only")]
+    #[error("segments are known by name or hash only: {named}")]
     NeedsVault {
         /// How many.
         named: u64,
@@ -159,7 +159,7 @@ impl Loot {
         let listed = list.ids.iter().map(|id| SegmentId(id.0)).filter(|id| present.contains(id));
         let mut found: Vec<SegmentId> = listed.chain(named.iter().copied().filter(|id| present.contains(id))).collect();
         inventory.uncounted.cut += named.iter().filter(|id| !present.contains(id)).count() as u64;
-        self.gaps = vault.gaps()?;
+        self.gaps = vault.gaps(custodian.keys)?;
         let (by_hash, matched) = list::segments_with(&list.hashes, vault, &present, &mut self.gaps)?;
         inventory.uncounted.unknown += list.hashes.len().saturating_sub(matched) as u64;
         found.extend(by_hash);

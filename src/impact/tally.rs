@@ -241,12 +241,13 @@ impl<'a, 'o> Tally<'a, 'o> {
         let recognised = |file: &FileDigest| self.originals.contains(file) || self.scenes.contains(file);
         let pictures = loot.inventory.others.iter().filter(|(file, picture)| **picture && !recognised(file));
         let pictures = pictures.count() as u64;
-        let Uncounted { closed, cut, damaged, unknown, .. } = loot.inventory.uncounted;
+        let Uncounted { closed, cut, damaged, irregular, unknown, .. } = loot.inventory.uncounted;
         let uncounted = Uncounted {
             closed: closed + self.uncounted.closed,
             copies: self.uncounted.copies,
             cut: cut + self.uncounted.cut,
             damaged: damaged + self.uncounted.damaged,
+            irregular,
             unknown: unknown + self.uncounted.unknown,
             pictures,
             undigested: if pictures > 0 { self.undigested } else { 0 },

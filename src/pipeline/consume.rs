@@ -52,7 +52,9 @@ pub enum ConsumeError {
     #[error("its bytes were sealed by an earlier version, which did not note under which name")]
     Unnamed,
     /// What was sealed is not there any more.
-    #[error("nothing shows that its original can still be opened: its term is over or nearly so, or it is not held as it was sealed")]
+    #[error(
+        "nothing shows that its original can still be opened: its term is over or nearly so, or it is not held as it was sealed"
+    )]
     NotHeld,
     /// The system refused.
     #[error("it cannot be deleted")]

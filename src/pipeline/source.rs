@@ -12,7 +12,7 @@ use thiserror::Error;
 use walkdir::WalkDir;
 
 use super::captures::{CAPTURES_FILE, CapturesError};
-use super::tables::Tables;
+use super::tables::{Named, Tables};
 use crate::capture::Circumstances;
 use crate::files;
 use crate::frame::{Format, Kind};
@@ -36,7 +36,7 @@ pub enum SourceFault {
     /// A link back to a folder that is being walked: its images are found without it.
     #[error("a symbolic link to a folder above it: not followed")]
     Loop,
-    /// A FIFO, a socket or a device that is named like an image.
+    /// A FIFO, a socket or a device: whoever put it there expects something of it, and nobody knows what is behind it.
     #[error("not a regular file: not opened")]
     NotAFile,
     /// What a Mac keeps beside a photograph and names like it: attributes, and no picture.
@@ -54,9 +54,9 @@ pub enum SourceFault {
 }
 
 impl SourceFault {
-    /// Whether something may have been passed over that shows somebody. A loop or a FIFO holds nothing that could be lost.
+    /// Whether something may have been passed over that shows somebody. A loop holds nothing that could be lost.
     pub fn is_loss(&self) -> bool {
-        !matches!(self, Self::Loop | Self::NotAFile | Self::AppleDouble)
+        !matches!(self, Self::Loop | Self::AppleDouble)
     }
 }
 
@@ -95,6 +95,8 @@ pub struct Source {
     ignored: u64,
     /// Tables that this product writes beside images.
     known: Vec<PathBuf>,
+    /// Whether all was met that there is.
+    ended: bool,
 }
 
 impl Source {
@@ -114,7 +116,7 @@ impl Source {
         };
         known.extend(["truth.jsonl", "simulation.json"].map(|name| root.join(name)));
         let walk = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
-        Ok(Self { root: root.to_owned(), base: base.to_owned(), walk, tables, ignored: 0, known })
+        Ok(Self { root: root.to_owned(), base: base.to_owned(), walk, tables, ignored: 0, known, ended: false })
     }
 
     /// The folder below which images have their names.
@@ -125,6 +127,12 @@ impl Source {
     /// The tables of captures.
     pub fn tables(&self) -> &Tables {
         &self.tables
+    }
+
+    /// Rows of the tables for which no file was met, once all files were: of a run that ended before, nobody knows what it would
+    /// have met.
+    pub fn rows_without_file(&self) -> Named {
+        if self.ended { self.tables.rows_without_file() } else { Named::default() }
     }
 
     /// Files met so far that are not images, the folder's own tables not counted.
@@ -140,7 +148,11 @@ impl Source {
 
     pub(super) fn next(&mut self) -> Option<Found> {
         loop {
-            let entry = match self.walk.next()? {
+            let Some(entry) = self.walk.next() else {
+                self.ended = true;
+                return None;
+            };
+            let entry = match entry {
                 Ok(entry) => entry,
                 Err(error) => {
                     let path = error.path().unwrap_or(&self.root).to_owned();
@@ -156,14 +168,10 @@ impl Source {
             if kind.is_dir() || self.known.iter().any(|known| known == entry.path()) {
                 continue;
             }
-            let named = is_named_like_an_image(entry.path());
             if !kind.is_file() {
-                if named {
-                    return Some(Found::Fault(entry.into_path(), SourceFault::NotAFile));
-                }
-                self.ignored += 1;
-                continue;
+                return Some(Found::Fault(entry.into_path(), SourceFault::NotAFile));
             }
+            let named = is_named_like_an_image(entry.path());
             if !named {
                 match kind_of(entry.path()) {
                     // A picture that nobody here decodes is taken like one that cannot be decoded: whole.

@@ -103,7 +103,7 @@ impl Tables {
     }
 
     /// Rows that name no image that was met so far.
-    pub fn rows_without_file(&self) -> Named {
+    pub(super) fn rows_without_file(&self) -> Named {
         let mut rows = Named::default();
         for (folder, table) in &self.tables {
             table.unused().for_each(|name| rows.add(&folder.join(name).to_string_lossy()));

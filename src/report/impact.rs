@@ -265,6 +265,7 @@ fn write_uncounted(impact: &Impact, page: &mut String) -> fmt::Result {
         (uncounted.copies, "Segments of copies, sealed to their recipients' keys, which are not in the loot"),
         (uncounted.cut, "Segments cut before their catalogue's end, and in no vault that was named"),
         (uncounted.damaged, "Segments that do not open: altered or damaged"),
+        (uncounted.irregular, "Links, FIFOs and devices, which were not opened"),
         (uncounted.unknown, "Names, hashes or ids that are unknown here"),
         (uncounted.pictures, "Pictures that are, byte for byte, no original and no scene of the vault"),
         (uncounted.undigested, "Captures sealed before files could be recognised, to which those pictures may belong"),

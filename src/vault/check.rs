@@ -3,7 +3,7 @@
 //! Without keys it finds whatever happens to a disk or a copy. Somebody who alters a segment *and* its journal on
 //! purpose is found with keys, and by the site when it next opens its journal.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek};
@@ -94,7 +94,7 @@ pub enum Fault {
         journal: JournalId,
     },
     /// No section opens with the keys that were given: nothing is known of what is inside.
-    #[error("none of {sections} sections opens with these keys")]
+    #[error("no section opens with these keys, of {sections}")]
     NothingOpens {
         /// How many there are.
         sections: usize,
@@ -177,18 +177,24 @@ pub struct CheckReport {
     pub vouched: bool,
     /// Whether the card is signed. Cards of the first format are not, and say nothing that anybody could not write.
     pub signed: bool,
+    /// Whether it is a copy for a recipient.
+    pub export: bool,
     /// Segments looked at.
     pub segments: u64,
     /// Their bytes.
     pub bytes: u64,
     /// Journals read.
     pub journals: u64,
+    /// Of these, such as were verified frame by frame with their site's key: what they name, that site has sealed.
+    pub verified: Vec<JournalId>,
     /// Segments that were removed because everything in them has expired.
     pub expired: u64,
     /// Captures whose records were opened; 0 without keys.
     pub captures: u64,
     /// Of these, such as could not be examined: they have no scene.
     pub unreadable: u64,
+    /// Of these, such as their table places at another site than the one whose pack sealed them: that site, and this one.
+    pub other_sites: BTreeMap<(String, Option<String>), u64>,
     /// Sections that were opened; 0 without keys.
     pub opened: u64,
     /// Whatever is wrong, in the order of names.
@@ -203,12 +209,15 @@ impl CheckReport {
             custodian: vault.card().custodian.custody(),
             vouched: vault.is_vouched(),
             signed: vault.card().is_signed(),
+            export: vault.card().kind == VaultKind::Export,
             segments: 0,
             bytes: 0,
             journals: 0,
+            verified: Vec::new(),
             expired: 0,
             captures: 0,
             unreadable: 0,
+            other_sites: BTreeMap::new(),
             opened: 0,
             faults: Vec::new(),
             notes: Vec::new(),
@@ -227,7 +236,16 @@ impl CheckReport {
 ///
 /// When the folder is not a vault or cannot be listed. What is wrong inside is in the report.
 pub fn check(folder: &Path, trust: Trust) -> Result<CheckReport, OpenError> {
-    examine(folder, trust, None)
+    examine(folder, trust, None, false)
+}
+
+/// Checks a vault without opening anything, and verifies its journals with the keys that the keyring has of its sites.
+///
+/// # Errors
+///
+/// As [`check`].
+pub fn check_journals(folder: &Path, trust: Trust, keys: &OpeningKeys) -> Result<CheckReport, OpenError> {
+    examine(folder, trust, Some(keys), false)
 }
 
 /// Checks a vault and opens every section for which `keys` has a key: every chunk, every record, and that the records of
@@ -237,7 +255,7 @@ pub fn check(folder: &Path, trust: Trust) -> Result<CheckReport, OpenError> {
 ///
 /// As [`check`].
 pub fn check_deep(folder: &Path, trust: Trust, keys: &OpeningKeys) -> Result<CheckReport, OpenError> {
-    examine(folder, trust, Some(keys))
+    examine(folder, trust, Some(keys), true)
 }
 
 /// Compares a vault with what its site has sealed into it, by the state that the site keeps beside its pack, and adds to `report`
@@ -258,7 +276,12 @@ pub fn check_site(
         report.notes.push(Note::NoState);
     }
     let end = match claims::verify(&vault, &layout, pack.journal(), pack.journal_key(), state.mark(id)) {
-        Ok(end) => end,
+        Ok(end) => {
+            if !report.verified.contains(&pack.journal()) {
+                report.verified.push(pack.journal());
+            }
+            end
+        }
         Err(JournalError::Io(error)) if error.kind() == io::ErrorKind::NotFound => journal::End::none(),
         Err(source) => {
             let journal = pack.journal();
@@ -275,7 +298,7 @@ pub fn check_site(
     Ok(())
 }
 
-fn examine(folder: &Path, trust: Trust, keys: Option<&OpeningKeys>) -> Result<CheckReport, OpenError> {
+fn examine(folder: &Path, trust: Trust, keys: Option<&OpeningKeys>, deep: bool) -> Result<CheckReport, OpenError> {
     let vault = OpeningVault::open(folder, trust)?;
     let layout = Layout::new(folder);
     let mut report = CheckReport::of(&vault);
@@ -301,6 +324,7 @@ fn examine(folder: &Path, trust: Trust, keys: Option<&OpeningKeys>) -> Result<Ch
     }
     let missing = claims.iter().flat_map(|claims| claims.missing(&present, &layout, &tombstones));
     report.faults.extend(missing.map(|segment| Fault::Missing { segment }));
+    let keys = keys.filter(|_| deep);
     let findings: Vec<Findings> =
         segments.par_iter().map(|&segment| examine_segment(&vault, segment, claims.as_ref(), keys)).collect();
     let expired = |note| match note {
@@ -314,6 +338,9 @@ fn examine(folder: &Path, trust: Trust, keys: Option<&OpeningKeys>) -> Result<Ch
         report.bytes += findings.bytes;
         report.captures += findings.captures;
         report.unreadable += findings.unreadable;
+        for (sites, captures) in findings.other_sites {
+            *report.other_sites.entry(sites).or_default() += captures;
+        }
         report.opened += findings.opened;
         report.faults.extend(findings.faults);
         report.notes.extend(findings.notes.into_iter().map(expired));
@@ -325,28 +352,18 @@ fn examine(folder: &Path, trust: Trust, keys: Option<&OpeningKeys>) -> Result<Ch
     Ok(report)
 }
 
-/// What the journals claim. With the keys of their sites every frame's MAC is verified: without them anybody can write a
-/// journal that holds together.
+/// What the journals claim.
 fn read_journals(
     vault: &OpeningVault,
     layout: &Layout,
     keys: Option<&OpeningKeys>,
     report: &mut CheckReport,
 ) -> Result<Claims, OpenError> {
-    let mut claims = Claims::read(vault, layout)?;
+    let mut claims = Claims::read(vault, layout, keys)?;
     report.journals = claims.journals.len() as u64;
     report.notes.extend(claims.interrupted.drain(..).map(|journal| Note::Interrupted { journal }));
-    let faults = claims.faults.drain(..);
-    report.faults.extend(faults.map(|(journal, source)| Fault::Journal { journal, source }));
-    let Some(keys) = keys.filter(|keys| keys.has_journals()) else { return Ok(claims) };
-    for &journal in &claims.journals {
-        match keys.journal(journal).map(|key| claims::verify(vault, layout, journal, key, None)) {
-            None => report.faults.push(Fault::UnknownJournal { journal }),
-            Some(Err(source @ JournalError::Forged { .. })) => report.faults.push(Fault::Journal { journal, source }),
-            // What else is wrong with it was found without a key.
-            Some(_) => {}
-        }
-    }
+    report.faults.append(&mut claims.faults);
+    report.verified.append(&mut claims.verified);
     Ok(claims)
 }
 
@@ -366,6 +383,7 @@ struct Findings {
     bytes: u64,
     captures: u64,
     unreadable: u64,
+    other_sites: BTreeMap<(String, Option<String>), u64>,
     opened: u64,
     faults: Vec<Fault>,
     notes: Vec<Note>,
@@ -450,6 +468,10 @@ impl Findings {
                         Ok(record) => {
                             self.captures += 1;
                             self.unreadable += u64::from(record.status == Status::Unreadable);
+                            let CatalogueRecord { site, sealed_by, .. } = &record;
+                            if let Some(site) = site.as_ref().filter(|_| sealed_by.is_some() && site != sealed_by) {
+                                *self.other_sites.entry((site.clone(), sealed_by.clone())).or_default() += 1;
+                            }
                             catalogue.insert(id, record).is_some().then_some("two catalogue records")
                         }
                         Err(error) => {

@@ -12,7 +12,7 @@ use super::journal::{self, Deed, JournalError, MacKey};
 use super::layout::Layout;
 use super::opening::{OpenError, OpeningVault};
 use super::tombstone::Tombstones;
-use crate::custody::JournalKey;
+use crate::custody::{JournalKey, OpeningKeys};
 use crate::files;
 use crate::seal::{JournalId, SegmentId};
 
@@ -31,12 +31,17 @@ pub(super) struct Claims {
     pub journals: Vec<JournalId>,
     /// Those whose last run was interrupted.
     pub interrupted: Vec<JournalId>,
+    /// Those of which every frame was written with their site's key.
+    pub verified: Vec<JournalId>,
     /// Those that cannot be trusted.
-    pub faults: Vec<(JournalId, JournalError)>,
+    pub faults: Vec<Fault>,
 }
 
 impl Claims {
-    pub fn read(vault: &OpeningVault, layout: &Layout) -> Result<Self, OpenError> {
+    /// Reads all journals. With a custodian's `keys` every frame's MAC is verified: without them anybody can write a journal that
+    /// holds together, of a site that there never was, too.
+    pub fn read(vault: &OpeningVault, layout: &Layout, keys: Option<&OpeningKeys>) -> Result<Self, OpenError> {
+        let keys = keys.filter(|keys| keys.custody().is_some());
         let mut claims = Self::default();
         for name in names(&layout.journals())? {
             let Some(id) = JournalId::parse(&name).filter(|id| id.to_string() == name) else { continue };
@@ -44,7 +49,16 @@ impl Claims {
             match claims.add(vault, layout, id) {
                 Ok(end) if end.torn || end.pending.is_some() => claims.interrupted.push(id),
                 Ok(_) => {}
-                Err(source) => claims.faults.push((id, source)),
+                Err(source) => {
+                    claims.faults.push(Fault::Journal { journal: id, source });
+                    continue;
+                }
+            }
+            match keys.map(|keys| keys.journal(id).map(|key| verify(vault, layout, id, key, None))) {
+                None => {}
+                Some(None) => claims.faults.push(Fault::UnknownJournal { journal: id }),
+                Some(Some(Ok(_))) => claims.verified.push(id),
+                Some(Some(Err(source))) => claims.faults.push(Fault::Journal { journal: id, source }),
             }
         }
         Ok(claims)
@@ -103,7 +117,7 @@ pub(super) fn verify(
 pub struct Gaps {
     /// Segments that a journal names and that are not there, and files of other vaults.
     pub missing: Vec<Fault>,
-    /// What is there and damaged, or cannot be read.
+    /// What is there and damaged, cannot be read, or is a journal that its site did not write.
     pub damaged: Vec<Fault>,
 }
 
@@ -115,17 +129,17 @@ impl Gaps {
         layout: &Layout,
         listed: &[SegmentId],
         tombstones: &Tombstones,
+        keys: &OpeningKeys,
     ) -> Result<(Self, Claims), OpenError> {
         if vault.card().kind == VaultKind::Export {
             return Ok((Self::default(), Claims::default()));
         }
-        let mut claims = Claims::read(vault, layout)?;
+        let mut claims = Claims::read(vault, layout, Some(keys))?;
         let present: HashSet<_> = listed.iter().copied().collect();
         let missing = claims.missing(&present, layout, tombstones);
         let mut gaps = Self::default();
         gaps.missing.extend(missing.into_iter().map(|segment| Fault::Missing { segment }));
-        let faults = claims.faults.drain(..);
-        gaps.damaged.extend(faults.map(|(journal, source)| Fault::Journal { journal, source }));
+        gaps.damaged.append(&mut claims.faults);
         // Without its journal nobody can say what else is missing.
         let unnamed = listed.iter().filter(|segment| !claims.segments.contains_key(segment));
         gaps.missing.extend(unnamed.map(|&segment| Fault::Unjournalled { segment }));

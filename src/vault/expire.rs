@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::card::VaultKind;
+use super::claims::Gaps;
 use super::header::Header;
 use super::layout::Layout;
 use super::lock::{self, Lock};
@@ -213,6 +214,15 @@ impl ExpiringVault {
         let lock = lock.ok_or_else(|| ExpireError::Locked { path: folder.to_owned() })?;
         let tombstones = Tombstones::read(&layout, vault.card())?;
         Ok(Self { store, layout, vault, tombstones, lock })
+    }
+
+    /// What is missing from the vault, and journals that their sites did not write by the custodian's `keys`.
+    ///
+    /// # Errors
+    ///
+    /// When the vault cannot be listed.
+    pub fn gaps(&self, keys: &OpeningKeys) -> Result<Gaps, OpenError> {
+        self.vault.gaps(keys)
     }
 
     /// Removes the segments that a tombstone of the trusted custodian names, and says how many there were and their bytes.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::journal::End;
 use super::place::{self, Enclosure};
-use crate::custody::{FileError, JournalKey, SitePack, put_private};
+use crate::custody::{FileError, JournalKey, SitePack, put_private, remove_unfinished};
 use crate::files;
 use crate::seal::{JournalId, SUITE, SegmentId, VaultId, secret_key};
 
@@ -170,7 +170,8 @@ impl SiteState {
         if path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink()) {
             return Err(StateError::Link { path: path.to_owned() });
         }
-        let inside = place::resolved(path).starts_with(place::resolved(root)) || Enclosure::vault_around(path).is_some();
+        let inside =
+            place::resolved(path).starts_with(place::resolved(root)) || Enclosure::vault_around(path).is_some();
         if inside { Err(StateError::InVault { path: path.to_owned() }) } else { Ok(()) }
     }
 
@@ -219,18 +220,21 @@ impl SiteState {
         }
         // Another process of this site may seal into another vault. What is not a state of this site is never replaced.
         let found = match files::read_own(&self.path, MAX_LEN) {
-            Ok(bytes) => {
-                Some(self.parse(&bytes).ok_or_else(|| StateError::Damaged { path: self.path.clone() })?)
-            }
+            Ok(bytes) => Some(self.parse(&bytes).ok_or_else(|| StateError::Damaged { path: self.path.clone() })?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(source) => return Err(StateError::Io { path: self.path.clone(), source }),
         };
         let over = found.is_some();
         self.heads.extend(found.into_iter().flatten().filter(|(other, _)| *other != vault));
         self.heads.insert(vault, head);
-        let bytes = self.to_bytes();
-        put_private(&self.path, &bytes, over)?;
+        put_private(&self.path, &self.to_bytes(), over)?;
         Ok(())
+    }
+
+    /// Removes states of this site beside this one that were being written when their writers were killed.
+    pub(super) fn clear_strays(&self) {
+        let ours = |head: &[u8]| head.starts_with(MAGIC) && head.get(16..FIXED_LEN) == Some(&self.journal.0);
+        remove_unfinished(&self.path, FIXED_LEN, ours);
     }
 
     fn to_bytes(&self) -> Vec<u8> {

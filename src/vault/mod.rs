@@ -41,7 +41,7 @@ mod trust;
 mod whole;
 
 pub use card::{Card, CardError, VaultKind};
-pub use check::{CheckReport, Fault, Note, check, check_deep, check_site};
+pub use check::{CheckReport, Fault, Note, check, check_deep, check_journals, check_site};
 pub use claims::Gaps;
 pub use expire::{ExpireError, Expired, ExpiredVault, ExpiringVault, check_custodians, expire, would_expire};
 pub use head::{Departure, SiteState, StateError};

@@ -147,7 +147,7 @@ pub enum OpenError {
     #[error("nothing is given out without an entry: {0}")]
     Permit(#[from] PermitError),
     /// Not a single catalogue opens: whatever is asked of this vault, these keys cannot answer.
-    #[error("none of the {closed} segments opens with these keys")]
+    #[error("no segment opens with these keys, of {closed}")]
     NothingOpens {
         /// How many there are.
         closed: usize,
@@ -241,6 +241,12 @@ impl OpeningVault {
             keys.admit(Capability::Catalogue, self.card.vault, record.id())?;
         }
         Ok(records)
+    }
+
+    /// What the catalogue says of a capture, wherever it lies.
+    pub fn record(&self, id: CaptureId, keys: &PermittedKeys) -> Result<CatalogueRecord, OpenError> {
+        keys.admit(Capability::Catalogue, self.card.vault, id)?;
+        self.find(id, Capability::Catalogue, keys)
     }
 
     /// A capture's redacted image, wherever it lies.
@@ -338,14 +344,15 @@ impl OpeningVault {
         Ok(ids.into_iter().enumerate().map(&mut readable).collect())
     }
 
-    /// What is missing from the vault, and journals that cannot be trusted. Segments are not opened.
+    /// What is missing from the vault, and journals that cannot be trusted, or that their sites did not write by a custodian's
+    /// `keys`. Segments are not opened.
     ///
     /// # Errors
     ///
     /// When the vault cannot be listed.
-    pub fn gaps(&self) -> Result<Gaps, OpenError> {
+    pub fn gaps(&self, keys: &OpeningKeys) -> Result<Gaps, OpenError> {
         let segments = self.segments()?;
-        Ok(Gaps::of(self, &self.layout, &segments, &self.tombstones()?)?.0)
+        Ok(Gaps::of(self, &self.layout, &segments, &self.tombstones()?, keys)?.0)
     }
 
     pub(super) fn layout(&self) -> &Layout {
@@ -458,7 +465,7 @@ impl SegmentFile {
     pub fn open(path: &Path, segment: SegmentId, card: &Card) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Io { path: path.to_owned(), source };
         let malformed = |source| OpenError::Header { segment, source };
-        let (mut file, found) = files::open(path).map_err(failed)?;
+        let (mut file, found) = files::open_own(path).map_err(failed)?;
         let mut header_bytes = Vec::with_capacity(Header::len_with(3));
         file.by_ref().take(FIXED_LEN as u64).read_to_end(&mut header_bytes).map_err(failed)?;
         let rest = Header::len_from(&header_bytes).map_err(malformed)? - FIXED_LEN;

@@ -22,7 +22,9 @@ impl Enclosure {
     /// What `path` lies in, or is: of the folders above it the nearest that is a vault or holds a keyring.
     pub fn of(path: &Path) -> Option<Self> {
         resolved(path).ancestors().find_map(|above| {
-            let is = |name: &str, kind| files::begin(&above.join(name), 8).is_ok_and(|head| kind_of_file(&head) == Some(kind));
+            let is = |name: &str, kind| {
+                files::begin(&above.join(name), 8).is_ok_and(|head| kind_of_file(&head) == Some(kind))
+            };
             if is(Layout::CARD, FileKind::Card) {
                 return Some(Self::Vault(above.to_owned()));
             }

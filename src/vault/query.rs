@@ -129,7 +129,7 @@ impl Query {
         // After the segments: one that was removed meanwhile had its tombstone before.
         let tombstones = vault.tombstones()?;
         let expired = tombstones.buried.keys().copied().collect();
-        let (gaps, claims) = Gaps::of(vault, vault.layout(), &segments, &tombstones)?;
+        let (gaps, claims) = Gaps::of(vault, vault.layout(), &segments, &tombstones, keys)?;
         let mut found = Found { hits: Vec::new(), vault: vault.card().vault, closed: HashSet::new(), expired, gaps };
         let mut opened = 0;
         for (segment, read) in by_segment {

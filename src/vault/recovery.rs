@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use super::card::Card;
 use super::files::{Files, failed, names, trailer_of};
-use super::header::Entry;
 use super::head::{Head, SiteState};
+use super::header::Entry;
 use super::journal::{self, Deed, Frame, MacKey, Named};
 use super::sealing::{Damage, SealError};
 use super::sieve::{Holder, Sieve};

@@ -142,7 +142,7 @@ pub enum SealError {
         source: JournalError,
     },
     /// Segments exist that no journal names: a journal was lost or cut.
-    #[error("{count} segments are named by no journal, such as {example}")]
+    #[error("{} named by no journal, such as {example}", if *count == 1 { "1 segment is".to_owned() } else { format!("{count} segments are") })]
     Unjournalled {
         /// How many.
         count: usize,
@@ -285,6 +285,7 @@ impl SealingVault {
         let unknown = state.as_ref().is_some_and(|state| !state.knows(card.vault)) && journal.head().segments > 0;
         if let Some(state) = &mut state {
             state.keep(card.vault, journal.head()).inspect_err(|_| traces.remove())?;
+            state.clear_strays();
         }
         lock.keep();
         Ok(Self {

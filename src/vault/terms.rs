@@ -15,9 +15,9 @@ use crate::seal::BucketId;
 /// The site's clock and the custodian's differ by less; nothing is deleted for the sake of what ends within this.
 const MARGIN: SignedDuration = SignedDuration::from_hours(48);
 
-/// The first format is of 2026, and terms are at most a thousand years; later ones are not known.
+/// Terms are at most a thousand years.
 const FIRST_YEAR: u32 = 2020;
-const YEARS: u32 = 120;
+const YEARS: u32 = 1100;
 
 /// Whether a bucket's key is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,8 @@ pub(super) enum Term {
 pub(super) struct Terms<'s> {
     schedule: &'s Schedule,
     now: Timestamp,
-    known: RefCell<HashMap<BucketId, Month>>,
+    /// What was found out. Whose month the first intent does not tell, earlier versions have sealed to: it stays unknown.
+    known: RefCell<HashMap<BucketId, Option<Month>>>,
 }
 
 impl<'s> Terms<'s> {
@@ -55,12 +56,12 @@ impl<'s> Terms<'s> {
 
     fn month(&self, sieve: &Sieve, bucket: BucketId, digests: &[Digest]) -> Option<Month> {
         if let Some(month) = self.known.borrow().get(&bucket) {
-            return Some(*month);
+            return *month;
         }
         let months = (12 * FIRST_YEAR..12 * (FIRST_YEAR + YEARS)).map(Month::from_number);
         let noted = |month: &Month| digests.binary_search(&sieve.term(bucket, *month)).is_ok();
-        let month = self.schedule.expiry(bucket).or_else(|| months.into_iter().find(noted))?;
+        let month = self.schedule.expiry(bucket).or_else(|| months.into_iter().find(noted));
         self.known.borrow_mut().insert(bucket, month);
-        Some(month)
+        month
     }
 }
