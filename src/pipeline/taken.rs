@@ -21,8 +21,13 @@ pub(super) fn taken(file: &[u8]) -> Option<Timestamp> {
         return None;
     }
     // The file may be anybody's, and its capture must outlive whatever its EXIF does.
-    let exif = catch_unwind(AssertUnwindSafe(|| exif::Reader::new().read_from_container(&mut Cursor::new(file))));
-    let exif = exif.ok()?.ok()?;
+    let read = || {
+        // What can be read counts, as with viewers: widespread writers leave out the end of a directory.
+        let mut reader = exif::Reader::new();
+        let read = reader.continue_on_error(true).read_from_container(&mut Cursor::new(file));
+        read.or_else(|error| error.distill_partial_result(drop))
+    };
+    let exif = catch_unwind(AssertUnwindSafe(read)).ok()?.ok()?;
     let text = |tag| match &exif.get_field(tag, In::PRIMARY)?.value {
         Value::Ascii(texts) => texts.first().cloned(),
         _ => None,
@@ -86,6 +91,25 @@ mod tests {
         assert_eq!(taken("0001:01:01 00:00:00", Some("+00:00")), None);
         assert_eq!(taken("2019:02:30 00:00:00", Some("+00:00")), None);
         assert_eq!(taken("    :  :     :  :  ", Some("+00:00")), None);
+    }
+
+    /// As `piexif` writes them: nothing stands behind the last entry of a directory but its values.
+    #[test]
+    fn a_directory_without_its_end_is_read() {
+        let whole = jpeg("2019:05:03 14:22:05", Some("-05:00"));
+        // SOI, APP1, length, "Exif", 26 bytes to the directory, which has two entries of twelve bytes.
+        let end = 2 + 4 + 6 + 26 + 2 + 24;
+        let mut file = [&whole[..end], &whole[end + 4..]].concat();
+        let length = u16::from_be_bytes([file[4], file[5]]) - 4;
+        file[4..6].copy_from_slice(&length.to_be_bytes());
+        for entry in [end - 24, end - 12] {
+            let at = u32::from_be_bytes(file[entry + 8..entry + 12].try_into().unwrap()) - 4;
+            file[entry + 8..entry + 12].copy_from_slice(&at.to_be_bytes());
+        }
+        assert_eq!(taken(&file).map(|time| time.to_string()).as_deref(), Some("2019-05-03T19:22:05Z"));
+        // A field that lies outside is none.
+        file[end - 12 + 8] = 0x7F;
+        assert_eq!(taken(&file), None);
     }
 
     proptest::proptest! {
