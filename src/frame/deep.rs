@@ -4,6 +4,8 @@
 
 use image::DynamicImage;
 
+use super::range;
+
 /// A picture that uses less than one part in this many of what sixteen bits can hold is stretched.
 const SMALL: usize = 4;
 
@@ -37,9 +39,14 @@ fn of<const N: usize>(samples: &[u16], luma: impl Fn(&[u16; N]) -> u16) -> Optio
         *seen > few
     };
     let (mut below, mut above) = (0, 0);
-    let dark = counts.iter().position(|count| beyond(&mut below, *count))?;
-    let bright = counts.iter().rposition(|count| beyond(&mut above, *count))?;
-    if bright - dark >= counts.len() / SMALL || bright == dark {
+    let mut dark = counts.iter().position(|count| beyond(&mut below, *count))?;
+    let mut bright = counts.iter().rposition(|count| beyond(&mut above, *count))?;
+    let small = counts.len() / SMALL;
+    if bright - dark >= small {
+        // A caption of full brightness is no part of what the camera saw.
+        (dark, bright) = range::body(&counts, small / 2)?;
+    }
+    if bright.saturating_sub(dark) >= small || bright <= dark {
         return None;
     }
     let eight = |pixel: &[u16; N]| {
@@ -72,6 +79,21 @@ mod tests {
         image.put_pixel(0, 0, Rgb([65_535; 3]));
         let luma = stretched(&DynamicImage::ImageRgb16(image)).expect("eight bits in sixteen");
         assert!(luma[255] >= 250 && luma[1] <= 2);
+    }
+
+    #[test]
+    fn a_caption_of_full_brightness_makes_no_range() {
+        let image = ImageBuffer::from_fn(256, 100, |x, y| {
+            // A bar and a block, 4 % of the picture.
+            Luma([if y < 2 || (y > 90 && x < 50) { 65_535 } else { (x * 4) as u16 }])
+        });
+        let luma = stretched(&DynamicImage::ImageLuma16(image)).expect("ten bits");
+        let row = &luma[50 * 256..51 * 256];
+        assert!(row.is_sorted() && row[3] <= 4 && row[252] >= 250, "{} {}", row[3], row[252]);
+        assert_eq!(luma[0], 255);
+        // A picture in the picture is more than a caption: it has all values.
+        let inset = ImageBuffer::from_fn(256, 100, |x, y| Luma([if y < 20 { x * 257 } else { x * 4 } as u16]));
+        assert!(stretched(&DynamicImage::ImageLuma16(inset)).is_none());
     }
 
     #[test]

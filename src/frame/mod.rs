@@ -22,6 +22,7 @@ mod format;
 mod jpeg;
 mod luma;
 mod picture;
+pub(crate) mod range;
 mod raster;
 mod tiff;
 mod told;

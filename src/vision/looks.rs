@@ -9,7 +9,7 @@ use std::cell::OnceCell;
 use super::shown::{Part, Shown, Tone, View};
 use super::{Detection, Eyes, Margins};
 use crate::capture::{Region, RegionKind};
-use crate::frame::{GrayPlane, LumaSource, Orientation, Told};
+use crate::frame::{GrayPlane, LumaSource, Orientation, Told, range};
 use crate::geometry::{PixelRect, Rect, Size};
 
 /// A region, and the box that must be blanked so that nothing of it is left. Both in pixels of the stored image; the second may
@@ -208,6 +208,12 @@ fn stretch(image: &dyn LumaSource) -> Option<Tone> {
     let (mut below, mut above) = (0, 0);
     let dark = (0..=255).find(|value| end(value, &mut below))?;
     let bright = (0..=255).rev().find(|value| end(value, &mut above))?;
+    let (mut dark, mut bright) = (dark, bright);
+    if bright.saturating_sub(dark) >= PALE {
+        // What was laid over the picture is no part of its range.
+        let (low, high) = range::body(&counts, usize::from(PALE) / 2)?;
+        (dark, bright) = (low as u8, high as u8);
+    }
     // One value alone shows nothing.
     (dark < bright && bright - dark < PALE).then_some(Tone::Stretched(dark, bright))
 }

@@ -236,15 +236,53 @@ fn an_interlaced_picture_hides_what_both_of_its_moments_show() {
     assert!(hidden + 2 >= all, "{hidden} of {all}");
 }
 
+/// Something over a picture that is as bright as can be: a bar of 12 rows, or a block at the side.
+fn overlaid(x: u32, y: u32) -> bool {
+    y < 12 || (x < 17 && (300..490).contains(&y))
+}
+
+/// A file of sixteen bits whose camera has ten, with or without a caption of full brightness.
+fn ten_bits(drawn: &Drawn, caption: bool, tone: impl Fn(u8) -> f32) -> Vec<u8> {
+    let deep: ImageBuffer<Luma<u16>, _> = ImageBuffer::from_fn(WIDTH, HEIGHT, |x, y| {
+        let value = (tone(drawn.luma.get_pixel(x, y).0[0]) * 1023.0) as u16;
+        Luma([if caption && overlaid(x, y) { 65_535 } else { value }])
+    });
+    let mut file = std::io::Cursor::new(Vec::new());
+    DynamicImage::ImageLuma16(deep).write_to(&mut file, ImageFormat::Png).unwrap();
+    file.into_inner()
+}
+
+/// Those of whose faces the caption covers nothing.
+fn below_a_caption() -> Vec<Drawn> {
+    let free =
+        |drawn: &Drawn| drawn.faces.iter().all(|f| f.y > 14.0 && (f.x > 20.0 || f.bottom() < 298.0 || f.y > 492.0));
+    travellers().iter().filter(|drawn| free(drawn)).cloned().collect()
+}
+
 #[test]
 fn data_of_ten_bits_in_sixteen_hide_what_those_of_eight_hide() {
-    let pictures = &travellers()[..3];
-    let (all, hidden) = count(pictures, |drawn| {
-        let deep: ImageBuffer<Luma<u16>, _> =
-            ImageBuffer::from_fn(WIDTH, HEIGHT, |x, y| Luma([u16::from(drawn.luma.get_pixel(x, y).0[0]) * 4]));
-        let mut file = std::io::Cursor::new(Vec::new());
-        DynamicImage::ImageLuma16(deep).write_to(&mut file, ImageFormat::Png).unwrap();
-        file.into_inner()
-    });
-    assert_eq!(hidden, all);
+    let pictures = below_a_caption();
+    for caption in [false, true] {
+        let (all, hidden) = count(&pictures, |drawn| ten_bits(drawn, caption, |value| f32::from(value) / 255.0));
+        assert!(all >= 6 && hidden == all, "caption: {caption}: {hidden} of {all}");
+        // Linear data are dark.
+        let linear = |value: u8| (f32::from(value) / 255.0).powf(2.2);
+        let (all, hidden) = count(&pictures, |drawn| ten_bits(drawn, caption, linear));
+        assert!(hidden + all / 4 >= all, "linear, caption: {caption}: {hidden} of {all}");
+    }
+}
+
+#[test]
+fn a_caption_does_not_keep_a_pale_picture_from_being_stretched() {
+    for (share, dark) in [(0.1, 0.0), (0.12, 40.0), (0.15, 180.0)] {
+        let mut pale = below_a_caption();
+        for drawn in &mut pale {
+            for (x, y, pixel) in drawn.luma.enumerate_pixels_mut() {
+                let value = (dark + f32::from(pixel.0[0]) * share) as u8;
+                pixel.0[0] = if overlaid(x, y) { 255 } else { value };
+            }
+        }
+        let (all, hidden) = count(&pale, |drawn| drawn.jpeg(&[]));
+        assert!(hidden + 1 >= all, "{share} of the range from {dark}: {hidden} of {all}");
+    }
 }
