@@ -111,6 +111,21 @@ fn every_file_is_accounted_for() {
     site.put("dashcam.mp4", b"\0\0\0\x18ftypmp42\0\0\0\0isommp42");
     site.put("stream", b"RIFF\0\0\0\0AVI LIST");
     site.put("photos.zip", b"PK\x03\x04\x14\0\0\0");
+    let letter =
+        ["Dear traveller, this is your photograph.\n".repeat(200).as_bytes(), b"\n/9j/4AAQSkZJRgABAQEASABIAAD\n"]
+            .concat();
+    site.put("letter.eml", &letter);
+    site.put(
+        "drawing",
+        &[0xFF, 0xFE].into_iter().chain(b"<svg/>".iter().flat_map(|byte| [*byte, 0])).collect::<Vec<u8>>(),
+    );
+    site.put("figure", b"%!PS-Adobe-3.0 EPSF-3.0\n");
+    // One picture behind another, and the seconds around the moment, which a telephone names.
+    site.put("two.jpg", &[photo(2), photo(3)].concat());
+    let packet = b"http://ns.adobe.com/xap/1.0/\0<x GCamera:MotionPhoto=\"1\"/>";
+    let film = photo(4);
+    let film = [&film[..2], &[0xFF, 0xE1, 0, packet.len() as u8 + 2], packet, &film[2..]].concat();
+    site.put("with-film.jpg", &[&film[..], b"\0\0\0\x14ftypmp42\0\0\0\0mp42\0\0\0\x09mdat\0"].concat());
     // Nobody is to be seen in these.
     let beside: [(&str, &[u8]); 6] = [
         ("notes.txt", b"line one\nline two\n"),
@@ -125,8 +140,9 @@ fn every_file_is_accounted_for() {
     }
     let run = site.ingest(&[]);
     assert_eq!(run.code, Some(1), "{run:?}");
-    let numbers = ["images", "sealed", "unreadable", "failed", "ignored"].map(|field| run.number(field));
-    assert_eq!(numbers, [8, 8, 6, 3, 6], "{run:?}");
+    let numbers = ["images", "sealed", "unreadable", "further", "failed", "ignored"].map(|field| run.number(field));
+    assert_eq!(numbers, [11, 11, 8, 1, 5, 6], "{run:?}");
+    assert!(run.stderr.contains("1 with variants of the picture behind it, which the scene does not show"), "{run:?}");
     for (name, why) in [
         ("a.heic", "a HEIC file"),
         ("b.avif", "an AVIF file"),
@@ -137,6 +153,10 @@ fn every_file_is_accounted_for() {
         ("dashcam.mp4", "a video (MP4 or QuickTime)"),
         ("stream", "a video (AVI)"),
         ("photos.zip", "neither a picture nor text"),
+        ("letter.eml", "a picture in base64 (JPEG)"),
+        ("drawing", "a drawing (SVG)"),
+        ("figure", "a PostScript file"),
+        ("two.jpg", "followed by another picture (JPEG)"),
     ] {
         let said = |line: &str| line.contains(name) && line.contains(why);
         assert!(run.stderr.lines().any(said), "{name}: {}", run.stderr);
@@ -148,7 +168,7 @@ fn every_file_is_accounted_for() {
     }
     // A second run has nothing to seal, and names again what it does not treat.
     let again = site.ingest(&[]);
-    assert_eq!((again.code, again.number("sealed"), again.number("failed")), (Some(1), 0, 3), "{again:?}");
+    assert_eq!((again.code, again.number("sealed"), again.number("failed")), (Some(1), 0, 5), "{again:?}");
 }
 
 /// A camera's raw file by hand: 80x60 pixels of thumbnail first, the whole picture below it, as JPEG or as it is.

@@ -48,11 +48,12 @@ pub(super) fn decode(header: Header, file: &[u8]) -> Result<(Orientation, Option
 }
 
 /// A file that is not one sequential scan, made one: held as coefficients, beside the sequential file that says the same; or
-/// else as pixels.
-pub(super) fn several_scans(file: &[u8]) -> Result<(Orientation, Content), DecodeError> {
+/// else as pixels. And where its last scan ends.
+pub(super) fn several_scans(file: &[u8]) -> Result<(Orientation, Content, usize), DecodeError> {
     let coded = Coded::read(file, &super::jpeg::LIMITS).map_err(refusal)?;
     let exif = coded.exif().and_then(|range| file.get(range));
     let orientation = exif.map_or(Orientation::Upright, Orientation::from_exif);
+    let end = coded.end();
     let made = coded.sequential().and_then(|Sequential { file: sequential, .. }| {
         // Too many bytes for the index; samples have no such bound.
         let header = Header::parse(&sequential, &LIMITS)?;
@@ -60,9 +61,9 @@ pub(super) fn several_scans(file: &[u8]) -> Result<(Orientation, Content), Decod
         Ok((Jpeg::decode(header, &sequential, reduction)?, sequential))
     });
     match made {
-        Ok((jpeg, sequential)) => Ok((orientation, Content::Coefficients(Box::new(jpeg), Some(sequential)))),
+        Ok((jpeg, sequential)) => Ok((orientation, Content::Coefficients(Box::new(jpeg), Some(sequential)), end)),
         Err(JpegError::Unsupported(_) | JpegError::TooLarge) => {
-            Ok((orientation, Content::Pixels(Box::new(super::jpeg::picture(coded)?))))
+            Ok((orientation, Content::Pixels(Box::new(super::jpeg::picture(coded)?)), end))
         }
         Err(error) => Err(refusal(error)),
     }

@@ -28,8 +28,10 @@ pub enum Kind {
     Foreign(&'static str),
     /// Moving pictures, by name.
     Video(&'static str),
-    /// Nothing to be seen: text, nothing at all, or what this program and operating systems write beside pictures.
+    /// Nothing to be seen: nothing at all, or what this program and operating systems write beside pictures.
     Beside,
+    /// Text, which may hold pictures further on.
+    Text,
     /// Something else, which may hold pictures or not.
     Unknown,
 }
@@ -110,6 +112,9 @@ impl Kind {
             (b"BPG\xFB", Kind::Foreign("BPG")),
             (b"\x76\x2F\x31\x01", Kind::Foreign("OpenEXR")),
             (b"DDS ", Kind::Foreign("DDS")),
+            (b"\xC5\xD0\xD3\xC6", Kind::Foreign("EPS")),
+            (b"%!PS", Kind::Foreign("PostScript")),
+            (b"%PDF", Kind::Unknown),
             (b"\x1A\x45\xDF\xA3", Kind::Video("Matroska or WebM")),
             (b"\x30\x26\xB2\x75\x8E\x66\xCF\x11", Kind::Video("Windows Media")),
             (b"FLV\x01", Kind::Video("Flash")),
@@ -118,10 +123,6 @@ impl Kind {
             (b"IMKH", Kind::Video("Hikvision")),
             // What a Mac keeps beside a file.
             (b"\0\x05\x16\x07", Kind::Beside),
-            // Text that says how it is coded.
-            (b"\xEF\xBB\xBF", Kind::Beside),
-            (b"\xFF\xFE", Kind::Beside),
-            (b"\xFE\xFF", Kind::Beside),
         ];
         if let Some((_, kind)) = SIGNATURES.iter().find(|(signature, _)| head.starts_with(signature)) {
             return *kind;
@@ -134,8 +135,13 @@ impl Kind {
         match head {
             [b'P', b'1'..=b'7', b'\n' | b' ' | b'\r' | b'\t', ..] => Self::Foreign("PNM"),
             _ if jpeg_start(head).is_some_and(|start| start > 0) => Self::Image(Format::Jpeg),
+            [] => Self::Beside,
             _ if memchr::memmem::find(head, b"<svg").is_some() => Self::Foreign("SVG"),
-            _ if is_text(head) => Self::Beside,
+            _ if memchr::memmem::find(head, b"/* XPM */").is_some() => Self::Foreign("XPM"),
+            // Text that says how it is coded.
+            [0xEF, 0xBB, 0xBF, ..] | [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => Self::Text,
+            _ if is_text(head) && is_bitmap_in_c(head) => Self::Foreign("XBM"),
+            _ if is_text(head) => Self::Text,
             _ => Self::Unknown,
         }
     }
@@ -188,6 +194,11 @@ pub(super) fn has_more_parts(file: &[u8], start: usize) -> bool {
     let rest = &file[start..];
     let next = memchr::memmem::find_iter(rest, boundary).find(|at| !rest[at + boundary.len()..].starts_with(b"--"));
     next.is_some_and(|at| memchr::memmem::find(&rest[at..], &[0xFF, 0xD8, 0xFF]).is_some())
+}
+
+/// Whether a text is a bitmap as the X Window System writes them: a program's lines.
+fn is_bitmap_in_c(text: &[u8]) -> bool {
+    [b"#define".as_slice(), b"_width ", b"_bits[]"].iter().all(|words| memchr::memmem::find(text, words).is_some())
 }
 
 /// Whether bytes are text without control characters; a character may be cut off at the end.

@@ -17,6 +17,7 @@ use crate::geometry::{PixelRect, Size};
 use crate::jpeg::{Jpeg, JpegError};
 
 mod coefficients;
+mod colours;
 mod deep;
 mod format;
 mod jpeg;
@@ -26,6 +27,7 @@ pub(crate) mod range;
 mod raster;
 mod tiff;
 mod told;
+mod trailing;
 mod upright;
 
 pub use format::{Format, Kind};
@@ -149,6 +151,14 @@ pub enum DecodeError {
         /// What it is.
         feature: &'static str,
     },
+    /// Something to be seen stands behind the picture, and the file does not call it a variant of that.
+    #[error("the {format} picture is followed by {what}, which nobody here examines")]
+    Followed {
+        /// Format by content.
+        format: Format,
+        /// What it is.
+        what: &'static str,
+    },
     /// The structure contradicts the format's rules.
     #[error("the {format} structure is damaged: {detail}")]
     Damaged {
@@ -210,7 +220,7 @@ impl Header {
             Kind::Image(format) => format,
             Kind::Foreign(name) => return Err(DecodeError::Foreign(name)),
             Kind::Video(name) => return Err(DecodeError::Video(name)),
-            Kind::Beside | Kind::Unknown => return Err(DecodeError::NotAnImage),
+            Kind::Beside | Kind::Text | Kind::Unknown => return Err(DecodeError::NotAnImage),
         };
         let start = match format {
             Format::Jpeg => format::jpeg_start(file).unwrap_or(0),
@@ -277,12 +287,13 @@ impl Header {
         let Self { format, size, start, .. } = self;
         let whole = file;
         let file = file.get(start..).unwrap_or_default();
-        let (orientation, content) = match self.way {
+        let (orientation, content, end) = match self.way {
             Way::Coefficients(header) => match coefficients::decode(*header, file)? {
                 (orientation, Some(jpeg)) => {
                     // What stands before the picture, its scene does not give back: it is spliced from the picture alone.
                     let alone = (start > 0).then(|| file.to_vec());
-                    (orientation, Content::Coefficients(Box::new(jpeg), alone))
+                    let end = jpeg.scan_end();
+                    (orientation, Content::Coefficients(Box::new(jpeg), alone), end)
                 }
                 // The header did not tell: what it takes is asked again.
                 (_, None) => {
@@ -294,11 +305,16 @@ impl Header {
             Way::OtherJpeg => coefficients::several_scans(file)?,
             Way::Raster => {
                 let (orientation, picture) = raster::decode(file, format, limits)?;
-                (orientation, Content::Pixels(Box::new(picture)))
+                (orientation, Content::Pixels(Box::new(picture)), raster::end(file, format))
             }
         };
+        let further = trailing::further(file, end, format, size)?;
         let told = Told::by(file, format, orientation);
-        Ok(Frame { size, format, told, content })
+        let frame = Frame { size, format, told, content, further };
+        if colours::hold_the_picture(&frame, || jpeg::decode(file).ok()) {
+            return Err(DecodeError::Unsupported { format, feature: "a picture in colours of one brightness" });
+        }
+        Ok(frame)
     }
 }
 
@@ -308,6 +324,7 @@ pub struct Frame {
     format: Format,
     told: Told,
     content: Content,
+    further: u32,
 }
 
 /// How an image is held.
@@ -342,6 +359,12 @@ impl Frame {
     /// Everything that the file says of how it is to be seen.
     pub fn told(&self) -> &Told {
         &self.told
+    }
+
+    /// How many variants of the picture the file holds behind it, which a scene does not show: gain maps, previews, depths, the
+    /// seconds around the moment.
+    pub fn further(&self) -> u32 {
+        self.further
     }
 
     /// How the image is held.

@@ -45,7 +45,7 @@ mod tests {
     #[test]
     fn what_is_laid_over_a_picture_is_no_part_of_its_range() {
         let picture = (30..60, 300);
-        assert_eq!(body(&counts(&[picture.clone()]), 32), Some((30, 59)));
+        assert_eq!(body(&counts(std::slice::from_ref(&picture)), 32), Some((30, 59)));
         // White, black, and both, of one value or of a few.
         assert_eq!(body(&counts(&[picture.clone(), (255..256, 400)]), 32), Some((30, 59)));
         assert_eq!(body(&counts(&[(180..220, 300), (0..1, 400), (255..256, 400)]), 32), Some((180, 219)));

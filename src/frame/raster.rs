@@ -14,8 +14,8 @@ use crate::geometry::Size;
 /// Size, and most bytes held while decoding, as the header claims them.
 pub(super) fn claims(file: &[u8], format: Format, limits: &Limits) -> Result<(Size, u64), DecodeError> {
     match format {
-        Format::Png => check_png(file)?,
-        Format::WebP => check_webp(file)?,
+        Format::Png => drop(check_png(file)?),
+        Format::WebP => drop(check_webp(file)?),
         // Their decoders fail when a row is missing: there is no end marker to look for.
         Format::Tiff | Format::Bmp | Format::Jpeg => {}
     }
@@ -177,8 +177,35 @@ fn refusal(format: Format, source: ImageError) -> DecodeError {
     }
 }
 
-/// Whether the chunks run to `IEND`, and hold one picture.
-fn check_png(file: &[u8]) -> Result<(), DecodeError> {
+/// Where the picture in `file` ends, which was decoded. Of a TIFF file, whose parts lie anywhere, its end.
+pub(super) fn end(file: &[u8], format: Format) -> usize {
+    let end = match format {
+        Format::Png => check_png(file).ok(),
+        Format::WebP => check_webp(file).ok(),
+        Format::Bmp => bmp_end(file),
+        Format::Tiff | Format::Jpeg => None,
+    };
+    end.unwrap_or(file.len()).min(file.len())
+}
+
+/// Where a bitmap's pixels end; `None` when it does not say.
+fn bmp_end(file: &[u8]) -> Option<usize> {
+    let number = |at: usize| Some(u32::from_le_bytes(*file.get(at..)?.first_chunk()?));
+    let short = |at: usize| Some(u32::from(u16::from_le_bytes(*file.get(at..)?.first_chunk()?)));
+    let (width, height, bits, compression) = match number(14)? {
+        12 => (short(18)?, short(20)?, short(24)?, 0),
+        _ => (number(18)?, number(22)?.cast_signed().unsigned_abs(), short(28)?, number(30)?),
+    };
+    let length = match compression {
+        // As they are, rows of whole words.
+        0 | 3 | 6 => (u64::from(width) * u64::from(bits)).div_ceil(32) * 4 * u64::from(height),
+        _ => Some(number(34)?).filter(|length| *length > 0)?.into(),
+    };
+    usize::try_from(u64::from(number(10)?) + length).ok()
+}
+
+/// Where the chunks end, which must run to `IEND` and hold one picture.
+fn check_png(file: &[u8]) -> Result<usize, DecodeError> {
     let format = Format::Png;
     let mut rest = &file[8..];
     let mut frames = false;
@@ -189,14 +216,14 @@ fn check_png(file: &[u8]) -> Result<(), DecodeError> {
         rest = next.ok_or(DecodeError::Truncated { format })?;
         frames |= [a, b, c, d] == *b"fdAT";
         if [a, b, c, d] == *b"IEND" {
-            return if frames { Err(several_frames(format)) } else { Ok(()) };
+            return if frames { Err(several_frames(format)) } else { Ok(file.len() - rest.len()) };
         }
     }
     Err(DecodeError::Truncated { format })
 }
 
-/// Whether the file is as long as its outermost chunk says, and holds one picture.
-fn check_webp(file: &[u8]) -> Result<(), DecodeError> {
+/// Where the outermost chunk ends, of which all must be there, and which must hold one picture.
+fn check_webp(file: &[u8]) -> Result<usize, DecodeError> {
     let format = Format::WebP;
     let truncated = DecodeError::Truncated { format };
     let Some((&[_, _, _, _, l0, l1, l2, l3], after)) = file.split_first_chunk::<8>() else { return Err(truncated) };
@@ -210,7 +237,7 @@ fn check_webp(file: &[u8]) -> Result<(), DecodeError> {
         let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
         rest = length.checked_next_multiple_of(2).and_then(|skip| data.get(skip..)).unwrap_or_default();
     }
-    Ok(())
+    Ok(8 + length.saturating_add(length % 2))
 }
 
 const fn several_frames(format: Format) -> DecodeError {

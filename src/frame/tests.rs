@@ -6,7 +6,9 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod behind;
 mod files;
+mod tiffs;
 
 /// A picture with slopes, edges and texture.
 pub(crate) fn picture(width: u32, height: u32) -> RgbImage {

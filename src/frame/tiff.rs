@@ -26,9 +26,97 @@ struct Page {
     pieces: Vec<u64>,
     /// Whether it has a DNG version.
     dng: bool,
+    /// Tags that say what its samples mean, with their values, as often as they are stated.
+    meanings: Vec<(u64, Vec<u64>)>,
 }
 
+/// Tags on which the meaning of a picture's bits depends.
+const MEANINGS: [u64; 11] =
+    [BITS, FILL_ORDER, SAMPLES, PLANES, PREDICTOR, INKS, DOTS, EXTRA, FORMAT, OLD_FORMAT, DEPTH];
+const BITS: u64 = 258;
+const FILL_ORDER: u64 = 266;
+const SAMPLES: u64 = 277;
+const PLANES: u64 = 284;
+const PREDICTOR: u64 = 317;
+const INKS: u64 = 332;
+const DOTS: u64 = 336;
+const EXTRA: u64 = 338;
+const FORMAT: u64 = 339;
+const OLD_FORMAT: u64 = 32_996;
+const DEPTH: u64 = 32_997;
+
+/// Compressions, by what may be done to the samples before.
+const PLAIN: [u64; 2] = [1, 32_773];
+const FAX: u64 = 4;
+const PREDICTED: [u64; 3] = [5, 8, 32_946];
+
 impl Page {
+    /// The values of a tag, or what they are where it is left out.
+    fn meaning(&self, tag: u64, default: &'static [u64]) -> &[u64] {
+        self.meanings.iter().find(|(of, _)| *of == tag).map_or(default, |(_, values)| values)
+    }
+
+    /// What of it is of a kind that the decoder does not read, or reads without heeding what the tags say of it, so that what it
+    /// gives is not what a viewer shows. Whatever is not known to be read right is one.
+    fn unread(&self) -> Option<&'static str> {
+        let all = |tag, default, read: &[u64]| self.meaning(tag, default).iter().all(|value| read.contains(value));
+        let samples = self.meaning(SAMPLES, &[1]);
+        let bits = self.meaning(BITS, &[1]);
+        let extra = self.meaning(EXTRA, &[]);
+        let colours = match self.photometric {
+            0 | 1 => 1,
+            2 => 3,
+            3 => return Some("a palette"),
+            5 => 4,
+            6 => return Some("colours as luma and chroma (YCbCr)"),
+            8..=10 => return Some("colours as CIELAB"),
+            _ => return Some("such a colour space"),
+        };
+        let mut tags: Vec<u64> = self.meanings.iter().map(|(tag, _)| *tag).collect();
+        tags.sort_unstable();
+        if tags.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Some("a tag that is stated twice");
+        }
+        if !all(FILL_ORDER, &[1], &[1]) {
+            return Some("bits in reverse order (FillOrder)");
+        }
+        if !all(FORMAT, &[1], &[1]) || !all(OLD_FORMAT, &[1], &[1, 2]) {
+            return Some("samples other than whole numbers without sign (SampleFormat)");
+        }
+        if !all(DEPTH, &[1], &[1]) {
+            return Some("more than one picture");
+        }
+        // Viewers take a fourth sample of which nothing is said for transparency.
+        let unsaid = colours == 3 && *samples == [4] && extra.is_empty();
+        if !unsaid && (*samples != [colours + extra.len() as u64] || !matches!(extra, [] | [1 | 2])) {
+            return Some("channels beside those of colour and transparency");
+        }
+        if colours != 3 && !extra.is_empty() {
+            return Some("transparency without colours as RGB");
+        }
+        if *samples != [1] && !all(PLANES, &[1], &[1]) {
+            return Some("colours in planes of their own (PlanarConfiguration)");
+        }
+        if colours == 4 && (!all(INKS, &[1], &[1]) || !matches!(self.meaning(DOTS, &[]), [] | [0, 255 | 65_535])) {
+            return Some("inks other than those of CMYK, or in another range");
+        }
+        // With one value for all samples, or one for each.
+        let depth = bits.first().copied().unwrap_or(0);
+        let known = matches!(depth, 8 | 16) || depth == 1 && *samples == [1];
+        if !known || bits.iter().any(|bits| *bits != depth) {
+            return Some("samples of other than 1, 8 or 16 bits");
+        }
+        match (self.meaning(PREDICTOR, &[1]), self.compression) {
+            ([1], FAX) if depth == 1 => None,
+            ([1], 7) if depth == 8 => None,
+            ([1], compression) if PLAIN.contains(&compression) || PREDICTED.contains(&compression) => None,
+            // Where samples are compressed otherwise, viewers take no heed of it.
+            ([2], compression) if PREDICTED.contains(&compression) && depth > 1 => None,
+            ([1], _) => Some("such a compression"),
+            _ => Some("such a predictor"),
+        }
+    }
+
     fn pixels(&self) -> u64 {
         self.width.saturating_mul(self.height)
     }
@@ -105,7 +193,16 @@ impl Reader<'_> {
             let entry = at.saturating_add(head + n * entry);
             let values = || self.values(entry);
             let one = || Ok::<_, DecodeError>(values()?.first().copied().unwrap_or(0));
-            match self.number(entry, 2)? {
+            let tag = self.number(entry, 2)?;
+            if MEANINGS.contains(&tag) {
+                let mut values = values()?;
+                if values.is_empty() {
+                    // Of a type that nobody expects.
+                    values.push(u64::MAX);
+                }
+                page.meanings.push((tag, values));
+            }
+            match tag {
                 254 => page.reduced |= one()? == 1,
                 255 => page.reduced |= one()? == 2,
                 256 => page.width = one()?,
@@ -178,14 +275,16 @@ pub(super) fn picture(file: &[u8]) -> Result<Picture, DecodeError> {
     if pages.iter().any(|page| page.at != picture.at && !copy(page)) {
         return Err(unsupported("more than one picture"));
     }
-    const JPEG: [u64; 3] = [6, 7, 34_892];
     let plain = |&piece: &u64| {
         let piece = usize::try_from(piece).ok().and_then(|at| file.get(at..));
-        piece.is_some_and(jpeg::has_one_sample_a_pixel)
+        piece.is_some_and(jpeg::is_plain)
     };
-    // The decoder of these mixes neighbours' colours, and garbles some samplings without saying so.
-    if JPEG.contains(&picture.compression) && !picture.pieces.iter().all(plain) {
-        return Err(unsupported("JPEG compression with reduced colours"));
+    // The decoder of these mixes neighbours' colours, and garbles some samplings and orders of scans without saying so.
+    if picture.compression == 7 && !picture.pieces.iter().all(plain) {
+        return Err(unsupported("JPEG compression with reduced colours or in several scans"));
+    }
+    if let Some(feature) = picture.unread() {
+        return Err(unsupported(feature));
     }
     let width = reader.offset() as usize;
     let bytes = picture.at.to_be_bytes();

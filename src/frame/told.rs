@@ -158,7 +158,7 @@ impl Heard {
 const ORIENTATION: u32 = 0x0112;
 
 /// The segments before the first scan.
-fn jpeg_segments(file: &[u8], mut each: impl FnMut(&[u8])) {
+pub(super) fn jpeg_segments<'f>(file: &'f [u8], mut each: impl FnMut(&'f [u8])) {
     let mut rest = file.get(2..).unwrap_or_default();
     loop {
         match rest {

@@ -36,7 +36,7 @@ pub(crate) use header::Space;
 pub use luma::Reduction;
 pub(crate) use planes::Planes;
 pub use removed::{RestoreError, restore};
-pub(crate) use sequential::{Coded, claims, has_one_sample_a_pixel};
+pub(crate) use sequential::{Coded, claims, extent, is_plain};
 pub use sequential::{Sequential, sequential};
 pub use splice::{Fill, SpliceError, Spliced};
 
@@ -223,6 +223,11 @@ impl Jpeg {
     /// Size of the picture.
     pub fn size(&self) -> Size {
         self.header.size
+    }
+
+    /// Where in the file its entropy-coded data ends.
+    pub(crate) fn scan_end(&self) -> usize {
+        self.header.scan_start + self.entropy.stuffed_len
     }
 
     /// Bytes that the index takes for each MCU.

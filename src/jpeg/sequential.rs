@@ -66,25 +66,60 @@ pub(crate) fn claims(file: &[u8], limits: &Limits) -> Result<(Size, u64), JpegEr
     }
 }
 
-/// Whether the stream at the front of `file` has a sample of each component for every pixel. False when it does not say.
-pub(crate) fn has_one_sample_a_pixel(file: &[u8]) -> bool {
-    let frame = |file: &[u8]| {
+/// Whether the stream at the front of `file` is sequential, of one scan that nothing but its end follows, and has a sample of
+/// each component for every pixel: what every decoder decodes alike. False when it does not say.
+pub(crate) fn is_plain(file: &[u8]) -> bool {
+    let plain = |file: &[u8]| {
         let mut segments = Segments::new(file, 2);
         let mut gathered = Gathered::default();
         loop {
             match segments.marker().ok()? {
-                marker @ 0xC0..=0xC2 => {
+                marker @ 0xC0..=0xC1 => {
                     let limits = Limits { max_pixels: u64::MAX, max_bytes: usize::MAX };
                     let (_, _, components) = gathered.frame(marker, segments.body().ok()?, &limits).ok()?;
                     let most = most_blocks(components);
-                    return Some(components.iter().all(|c| c.blocks == most));
+                    if components.iter().any(|c| c.blocks != most) {
+                        return None;
+                    }
                 }
-                0xD9 | 0xDA => return None,
+                0xDA => {
+                    let components = gathered.frame.as_ref()?.2.len();
+                    if usize::from(*segments.body().ok()?.first()?) != components {
+                        return None;
+                    }
+                    break;
+                }
+                0xC2 | 0xD9 => return None,
                 marker => gathered.segment(marker, &mut segments).ok()?,
             }
         }
+        loop {
+            match segments.marker().ok()? {
+                0xD0..=0xD7 => {}
+                marker => return Some(marker == 0xD9),
+            }
+        }
     };
-    file.starts_with(&[0xFF, 0xD8]) && frame(file) == Some(true)
+    file.starts_with(&[0xFF, 0xD8]) && plain(file) == Some(true)
+}
+
+/// How long the JPEG at the front of `file` is, to its end marker, and its size as its frame claims it. `None` when it does
+/// not say.
+pub(crate) fn extent(file: &[u8]) -> Option<(usize, Size)> {
+    let mut segments = Segments::new(file, 2);
+    let mut size = None;
+    loop {
+        match segments.marker().ok()? {
+            0x01 | 0xD0..=0xD8 => {}
+            0xD9 => return Some((segments.at(), size?)),
+            0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF => {
+                let &[_, h1, h0, w1, w0, ..] = segments.body().ok()? else { return None };
+                size = Some(Size::new(u16::from_be_bytes([w1, w0]).into(), u16::from_be_bytes([h1, h0]).into()));
+            }
+            // Behind a scan's header, its data are no markers.
+            _ => drop(segments.body().ok()?),
+        }
+    }
 }
 
 /// Every coefficient of a file, in whatever way it was coded.
@@ -95,6 +130,8 @@ pub(crate) struct Coded {
     space: Space,
     /// See [`Sequential::exif`].
     exif: Option<Range<usize>>,
+    /// Where the last scan ends.
+    end: usize,
 }
 
 impl Coded {
@@ -115,7 +152,7 @@ impl Coded {
         let mut gathered = Gathered::default();
         let mut picture: Option<Picture> = None;
         let mut space = None;
-        let mut scans = 0;
+        let (mut scans, mut end) = (0, 0);
         loop {
             let marker = match segments.marker() {
                 // The end may be left out: what the scans stated says whether they are all there.
@@ -149,6 +186,7 @@ impl Coded {
                     let data = file.get(segments.at()..).ok_or(JpegError::Truncated)?;
                     let length = picture.scan(&scan, &gathered, data)?;
                     segments.skip(length);
+                    end = segments.at();
                 }
                 marker => gathered.segment(marker, &mut segments)?,
             }
@@ -162,7 +200,7 @@ impl Coded {
         let space = space.ok_or(JpegError::Truncated)??;
         let mut picture = picture;
         let quant = picture.tables()?;
-        Ok(Self { picture, quant, space, exif: gathered.exif })
+        Ok(Self { picture, quant, space, exif: gathered.exif, end })
     }
 
     /// The file of one scan.
@@ -171,7 +209,7 @@ impl Coded {
     ///
     /// [`JpegError::Unsupported`] when no such file can be spliced.
     pub(crate) fn sequential(&self) -> Result<Sequential, JpegError> {
-        let Self { picture: Picture { size, components, blocks, .. }, quant, space, exif } = self;
+        let Self { picture: Picture { size, components, blocks, .. }, quant, space, exif, .. } = self;
         sequences(components)?;
         if !space.has_luma() {
             return Err(Unsupported::Colour.into());
@@ -189,6 +227,11 @@ impl Coded {
     pub(crate) fn planes(self) -> Result<Planes, JpegError> {
         let Self { picture: Picture { size, components, blocks, .. }, quant, space, .. } = self;
         Planes::new(size, &components, blocks, &quant, space)
+    }
+
+    /// Where in the file its last scan ends.
+    pub(crate) fn end(&self) -> usize {
+        self.end
     }
 
     /// Where in the file its EXIF block lies, behind its six leading bytes.

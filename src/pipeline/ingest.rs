@@ -112,6 +112,7 @@ enum End {
         stamp: Stamp,
         record: Box<CaptureRecord>,
         regions: u64,
+        further: bool,
         fault: Option<Unreadable>,
     },
     Duplicate {
@@ -260,8 +261,9 @@ impl Ingest<'_> {
             Err(unreadable) => (None, Some(unreadable)),
         };
         let regions = sight.as_ref().map_or(0, |sight| sight.regions());
+        let further = sight.as_ref().is_some_and(|sight| sight.has_further());
         let record = Box::new(clerk.record(image, bytes, digest, sight));
-        End::Record { turn, origin, stamp, record, regions, fault }
+        End::Record { turn, origin, stamp, record, regions, further, fault }
     }
 }
 
@@ -334,7 +336,7 @@ impl<'s, S: RecordSink> Sealing<'s, S> {
                 self.skip(&path, &origin);
                 (origin, stamp)
             }
-            End::Record { turn, origin, stamp, record, regions, fault } => {
+            End::Record { turn, origin, stamp, record, regions, further, fault } => {
                 let wanted = self.options.allow_duplicates || !self.known.knows(&origin);
                 if wanted {
                     self.summary.again += u64::from(self.known.lost(&origin));
@@ -353,6 +355,7 @@ impl<'s, S: RecordSink> Sealing<'s, S> {
                     self.captures += 1;
                     self.bytes += weight;
                     self.summary.regions += regions;
+                    self.summary.further += u64::from(further);
                     if let Some(fault) = fault {
                         self.summary.unreadable += 1;
                         self.progress.note(&path, &Note::Unreadable(fault));

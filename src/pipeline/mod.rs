@@ -25,6 +25,7 @@ mod source;
 mod summary;
 mod tables;
 mod taken;
+mod texts;
 
 pub use captures::{CAPTURES_FILE, COLUMNS, Captures, CapturesError};
 pub use consume::{Consume, ConsumeError};

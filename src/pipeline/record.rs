@@ -32,6 +32,8 @@ pub(super) struct Sight {
     scene: Vec<u8>,
     media_type: &'static str,
     method: Method,
+    /// Variants of the picture behind it in its file.
+    further: u32,
     /// `None` when it is the original itself.
     removed: Option<Vec<u8>>,
 }
@@ -40,6 +42,11 @@ impl Sight {
     pub(super) fn regions(&self) -> u64 {
         self.regions.len() as u64
     }
+
+    /// Whether its file holds more than the scene shows.
+    pub(super) fn has_further(&self) -> bool {
+        self.further > 0
+    }
 }
 
 impl Clerk<'_> {
@@ -47,6 +54,7 @@ impl Clerk<'_> {
     pub(super) fn sight(&self, examined: Examined<'_>, stages: &mut Stages) -> Result<Sight, Unreadable> {
         let Examined { file, frame, regions, areas } = examined;
         let size = frame.size();
+        let further = frame.further();
         let (records, plates) = timed(&mut stages.pseudonym, || self.regions(&frame, &regions, &areas));
         let redaction = timed(&mut stages.redact, || redact(frame, file, &areas))?;
         Ok(Sight {
@@ -54,6 +62,7 @@ impl Clerk<'_> {
             height: size.height,
             regions: records,
             plates,
+            further,
             scene: redaction.scene,
             media_type: redaction.media_type,
             method: redaction.method,

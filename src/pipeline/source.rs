@@ -1,7 +1,7 @@
 //! A folder becomes a sequence of image files, always in the same order.
 //!
 //! Owns which files are images: those whose name says so, whatever they hold, and those whose first bytes say so. No other
-//! file is passed over in silence but text and what is known to show nobody. Opens nothing that is not a regular file.
+//! file is passed over in silence but text without pictures and what is known to show nobody. Opens nothing that is not a regular file.
 
 use std::fs::{self, Metadata};
 use std::io::{self, Read};
@@ -13,6 +13,7 @@ use walkdir::WalkDir;
 
 use super::captures::{CAPTURES_FILE, CapturesError};
 use super::tables::{Named, Tables};
+use super::texts;
 use crate::capture::Circumstances;
 use crate::files;
 use crate::frame::{Format, Kind};
@@ -45,6 +46,9 @@ pub enum SourceFault {
     /// Moving pictures, which are not treated: the file stays where it is, unsealed.
     #[error("a video ({0}): videos are not treated, it stays as it is")]
     Video(&'static str),
+    /// A letter, a page or a drawing that holds a picture.
+    #[error("text that holds {0}: not treated, it stays as it is")]
+    PictureInText(&'static str),
     /// Nothing that this program knows, so that nobody knows whether it shows anybody.
     #[error("neither a picture nor text: not treated, it stays as it is")]
     Unknown,
@@ -180,6 +184,16 @@ impl Source {
                         self.ignored += 1;
                         continue;
                     }
+                    Ok(Kind::Text) => match texts::picture_in(entry.path()) {
+                        Ok(None) => {
+                            self.ignored += 1;
+                            continue;
+                        }
+                        Ok(Some(what)) => {
+                            return Some(Found::Fault(entry.into_path(), SourceFault::PictureInText(what)));
+                        }
+                        Err(error) => return Some(Found::Fault(entry.into_path(), SourceFault::Io(error))),
+                    },
                     Ok(Kind::Unknown) if is_system_file(entry.path()) => {
                         self.ignored += 1;
                         continue;

@@ -80,6 +80,8 @@ pub struct Summary {
     pub recoded: u64,
     /// Captures sealed whole because they could not be examined.
     pub unreadable: u64,
+    /// Captures in whose files the picture is followed by variants of it, which the scene does not show.
+    pub further: u64,
     /// Files and folders that could not be read from disk, and files that are not treated: videos, and what is neither a picture
     /// nor text. They are not in the vault.
     pub failed: u64,

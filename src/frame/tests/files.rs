@@ -3,238 +3,28 @@
 use super::*;
 use crate::frame::Kind;
 
-fn refused(file: &[u8]) -> String {
+pub(super) fn refused(file: &[u8]) -> String {
     let Err(error) = decode(file) else { panic!("{:?} was taken", Kind::sniff(file)) };
     error.to_string()
 }
 
-fn luma_of_file(file: &[u8]) -> GrayPlane {
+pub(super) fn luma_of_file(file: &[u8]) -> GrayPlane {
     decode(file).unwrap_or_else(|error| panic!("{error}")).reduced(1).into_owned()
 }
 
-/// A page of a TIFF file: a grey picture of one strip.
-#[derive(Clone)]
-struct Page {
-    size: (u16, u16),
-    /// NewSubfileType, where it is stated.
-    kind: Option<u32>,
-    photometric: u16,
-    compression: u16,
-    /// The strip.
-    strip: Vec<u8>,
-    dng: bool,
-    below: Vec<Page>,
-}
-
-impl Page {
-    fn gray(width: u16, height: u16) -> Self {
-        let strip = (0..u32::from(width) * u32::from(height)).map(|i| (i * 7 / u32::from(width)) as u8).collect();
-        Self { size: (width, height), kind: None, photometric: 1, compression: 1, strip, dng: false, below: Vec::new() }
-    }
-
-    fn reduced(width: u16, height: u16) -> Self {
-        Self { kind: Some(1), ..Self::gray(width, height) }
-    }
-
-    /// Appends the page and returns where its directory lies and where the next one's offset stands.
-    fn write(&self, file: &mut Vec<u8>) -> (u32, usize) {
-        let below: Vec<u32> = self.below.iter().map(|page| page.write(file).0).collect();
-        let strip = file.len() as u32;
-        file.extend(&self.strip);
-        let list = file.len() as u32;
-        file.extend(below.iter().flat_map(|at| at.to_le_bytes()));
-        if file.len() % 2 == 1 {
-            file.push(0);
-        }
-        let at = file.len() as u32;
-        let mut entries: Vec<(u16, u16, u32, u32)> = Vec::new();
-        entries.extend(self.kind.map(|kind| (254, 4, 1, kind)));
-        entries.extend([
-            (256, 3, 1, self.size.0.into()),
-            (257, 3, 1, self.size.1.into()),
-            (258, 3, 1, 8),
-            (259, 3, 1, self.compression.into()),
-            (262, 3, 1, self.photometric.into()),
-            (273, 4, 1, strip),
-            (277, 3, 1, 1),
-            (278, 3, 1, self.size.1.into()),
-            (279, 4, 1, self.strip.len() as u32),
-        ]);
-        match below[..] {
-            [] => {}
-            [one] => entries.push((330, 4, 1, one)),
-            _ => entries.push((330, 4, below.len() as u32, list)),
-        }
-        if self.dng {
-            entries.push((50_706, 1, 4, 0x0000_0401));
-        }
-        file.extend((entries.len() as u16).to_le_bytes());
-        for (tag, kind, count, value) in entries {
-            file.extend(tag.to_le_bytes());
-            file.extend(kind.to_le_bytes());
-            file.extend(count.to_le_bytes());
-            file.extend(value.to_le_bytes());
-        }
-        let next = file.len();
-        file.extend([0; 4]);
-        (at, next)
-    }
-}
-
-fn tiff(pages: &[Page]) -> Vec<u8> {
-    let mut file = b"II*\0\0\0\0\0".to_vec();
-    let mut link = 4;
-    for page in pages {
-        let (at, next) = page.write(&mut file);
-        file[link..link + 4].copy_from_slice(&at.to_le_bytes());
-        link = next;
-    }
-    file
-}
-
 #[test]
-fn the_largest_page_is_the_picture_and_copies_of_it_are_left_out() {
-    let alone = luma_of_file(&tiff(&[Page::gray(90, 70)]));
-    assert_eq!(alone.size, Size::new(90, 70));
-    let small = Page::reduced(80, 60);
-    let below = Page { below: vec![Page::gray(90, 70)], ..small.clone() };
-    let above = Page { below: vec![small.clone(), Page::reduced(40, 30)], ..Page::gray(90, 70) };
-    for pages in [vec![small.clone(), Page::gray(90, 70)], vec![Page::gray(90, 70), small], vec![below], vec![above]] {
-        let luma = luma_of_file(&tiff(&pages));
-        assert!(luma.size == alone.size && luma.data == alone.data);
-    }
-}
-
-#[test]
-fn a_tiff_of_several_pictures_is_refused() {
-    let page = Page::gray(90, 70);
-    let below = Page { below: vec![page.clone()], ..page.clone() };
-    // As large as the picture, it is no smaller copy, whatever it says; a mask says what is seen of a picture.
-    let equal = Page { kind: Some(1), ..page.clone() };
-    let mask = Page { kind: Some(4), ..Page::gray(9, 7) };
-    for pages in [
-        vec![page.clone(), page.clone()],
-        vec![Page::gray(80, 60), page.clone()],
-        vec![below],
-        vec![page.clone(), equal],
-        vec![page.clone(), mask],
-    ] {
-        assert!(refused(&tiff(&pages)).contains("more than one picture"));
-    }
-    // A page that follows itself.
-    let mut round = tiff(&[page]);
-    let (first, end) = (round[4..8].to_vec(), round.len() - 4);
-    round[end..].copy_from_slice(&first);
-    assert!(refused(&round).contains("order of pages"));
-}
-
-/// A TIFF file whose offsets have eight bytes, of one grey page; some of what it says may be told otherwise.
-fn big_tiff(width: u16, height: u16, little: bool, pages: usize) -> Vec<u8> {
-    let number = |value: u64, len: usize| {
-        let bytes = value.to_le_bytes()[..len].to_vec();
-        if little { bytes } else { bytes.into_iter().rev().collect() }
-    };
-    let Page { strip, .. } = Page::gray(width, height);
-    let mut file = if little { b"II".to_vec() } else { b"MM".to_vec() };
-    file.extend([number(43, 2), number(8, 2), number(0, 2), number(16 + strip.len() as u64, 8)].concat());
-    file.extend(&strip);
-    for page in 0..pages {
-        let entries: [(u64, u64, u64); 9] = [
-            (256, 3, width.into()),
-            (257, 3, height.into()),
-            (258, 3, 8),
-            (259, 3, 1),
-            (262, 3, 1),
-            (273, 16, 16),
-            (277, 3, 1),
-            (278, 3, height.into()),
-            (279, 16, strip.len() as u64),
-        ];
-        file.extend(number(entries.len() as u64, 8));
-        for (tag, kind, value) in entries {
-            let wide = if kind == 3 { 2 } else { 8 };
-            file.extend(
-                [number(tag, 2), number(kind, 2), number(1, 8), number(value, wide), vec![0; 8 - wide]].concat(),
-            );
-        }
-        let next = if page + 1 < pages { file.len() as u64 + 8 } else { 0 };
-        file.extend(number(next, 8));
-    }
-    file
-}
-
-#[test]
-fn a_big_tiff_is_read_as_a_tiff_is() {
-    let plain = luma_of_file(&tiff(&[Page::gray(90, 70)]));
-    for little in [true, false] {
-        let file = big_tiff(90, 70, little, 1);
-        let luma = luma_of_file(&file);
-        assert!(luma.size == plain.size && luma.data == plain.data);
-        assert!(refused(&big_tiff(90, 70, little, 2)).contains("more than one picture"));
-        for cut in (0..file.len()).step_by(97) {
-            assert!(decode(&file[..cut]).is_err(), "{cut}");
-        }
-    }
-}
-
-/// What a camera or a scanner writes: a small picture first, the full one below it, as it is or as a JPEG. The small one never
-/// stands for it.
-#[test]
-fn a_thumbnail_is_never_taken_for_the_picture_below_it() {
-    let mut coded = Vec::new();
-    let gray = Page::gray(320, 240);
-    jpeg_encoder::Encoder::new(&mut coded, 90).encode(&gray.strip, 320, 240, jpeg_encoder::ColorType::Luma).unwrap();
-    let coded = Page { compression: 7, strip: coded, ..gray.clone() };
-    let old = Page { compression: 6, ..coded.clone() };
-    let mut sizes = Vec::new();
-    for full in [gray, coded, old] {
-        for (kind, dng) in [(Some(1), true), (Some(1), false), (None, true), (None, false)] {
-            let thumbnail = Page { kind, dng, below: vec![full.clone()], ..Page::gray(80, 60) };
-            for pages in [vec![thumbnail.clone()], vec![thumbnail.clone(), Page::reduced(40, 30)]] {
-                match decode(&tiff(&pages)) {
-                    Ok(frame) => sizes.push(frame.size()),
-                    Err(error) => assert!(!error.to_string().is_empty()),
-                }
-            }
-        }
-    }
-    assert!(!sizes.is_empty() && sizes.iter().all(|size| *size == Size::new(320, 240)), "{sizes:?}");
-}
-
-#[test]
-fn raw_data_is_refused_by_name() {
-    let thumbnail = Page::reduced(80, 60);
-    let cells = Page { photometric: 32_803, ..Page::gray(90, 70) };
-    let nikon = Page { compression: 34_713, ..cells.clone() };
-    for pages in [
-        // DNG, NEF and the like: a thumbnail first, the sensor's cells below it.
-        vec![Page { below: vec![cells.clone()], dng: true, ..thumbnail.clone() }],
-        vec![Page { below: vec![cells.clone(), Page::reduced(40, 30)], ..thumbnail.clone() }],
-        vec![Page { below: vec![nikon], ..thumbnail.clone() }],
-        vec![cells],
-        vec![Page { dng: true, ..Page::gray(90, 70) }],
-        vec![thumbnail, Page { photometric: 34_892, ..Page::gray(90, 70) }],
-    ] {
-        assert!(refused(&tiff(&pages)).contains("raw data"));
-    }
-}
-
-#[test]
-fn jpeg_in_tiff_is_taken_where_no_colour_is_reduced() {
-    let page = |factor| {
-        let file = jpeg(&picture(64, 48), |e| e.set_sampling_factor(factor));
-        let page = Page { compression: 7, photometric: 6, strip: file, ..Page::gray(64, 48) };
-        // Three samples a pixel.
-        let mut file = tiff(&[page]);
-        let at = file.windows(4).rposition(|w| w == [0x15, 1, 3, 0]).unwrap();
-        file[at + 8] = 3;
-        file
-    };
-    for factor in [SamplingFactor::F_2_2, SamplingFactor::F_2_1, SamplingFactor::F_1_2, SamplingFactor::F_4_1] {
-        assert!(refused(&page(factor)).contains("reduced colours"));
-    }
-    let plain = decode(&page(SamplingFactor::F_1_1)).err().map(|error| error.to_string());
-    assert!(!plain.is_some_and(|error| error.contains("reduced colours")));
+fn a_bitmap_says_where_its_pixels_begin_and_which_way_up_they_are() {
+    let colour = picture(20, 10);
+    let file = encoded(&DynamicImage::ImageRgb8(colour.clone()), ImageFormat::Bmp);
+    let plain = luma_of_file(&file);
+    let offset = u32::from_le_bytes(file[10..14].try_into().unwrap()) as usize;
+    let mut apart = [&file[..offset], &[0xAA; 7], &file[offset..]].concat();
+    apart[10..14].copy_from_slice(&(offset as u32 + 7).to_le_bytes());
+    assert!(luma_of_file(&apart) == plain);
+    let mut down = file;
+    down[22..26].copy_from_slice(&(-10i32).to_le_bytes());
+    let down = luma_of_file(&down);
+    assert!(down.data.chunks(20).eq(plain.data.chunks(20).rev()));
 }
 
 /// A still picture of two chunks' worth, and the chunks `more` behind its header.
@@ -384,7 +174,7 @@ fn a_height_may_follow_the_picture() {
 
 #[test]
 fn content_decides_what_a_file_is() {
-    use Kind::{Beside, Foreign, Unknown, Video};
+    use Kind::{Beside, Foreign, Text, Unknown, Video};
     let boxed = |brands: &[u8]| [b"\0\0\0\x20ftyp".as_slice(), brands].concat();
     let packets: Vec<u8> = (0..600).map(|i| if i % 188 == 0 { 0x47 } else { 0x80 }).collect();
     for (head, kind) in [
@@ -410,9 +200,15 @@ fn content_decides_what_a_file_is() {
         (b"\0\0\x01\xBA\x44".to_vec(), Video("MPEG")),
         (b"\0\0\0\x01\x67\x42".to_vec(), Video("H.264 or H.265")),
         (packets, Video("MPEG transport stream")),
-        (b"file,lane\na.jpg,3\n".to_vec(), Beside),
+        (b"file,lane\na.jpg,3\n".to_vec(), Text),
+        (b"\xFF\xFEf\0i\0".to_vec(), Text),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n".to_vec(), Foreign("PostScript")),
+        (b"\xC5\xD0\xD3\xC6\x20\0\0\0".to_vec(), Foreign("EPS")),
+        (b"/* XPM */\nstatic char *face[] = {".to_vec(), Foreign("XPM")),
+        (b"#define face_width 16\n#define face_height 7\nstatic char face_bits[] = {".to_vec(), Foreign("XBM")),
+        (b"%PDF-1.7\n".to_vec(), Unknown),
         (Vec::new(), Beside),
-        ("Übergang Süd".as_bytes()[..13].to_vec(), Beside),
+        ("Übergang Süd".as_bytes()[..13].to_vec(), Text),
         (b"\0\x05\x16\x07\0\x02".to_vec(), Beside),
         (b"\0\0\0\x01Bud1\0".to_vec(), Beside),
         (b"SLSEG\r\n\x1A\x01".to_vec(), Beside),

@@ -244,6 +244,10 @@ pub(crate) fn drawn_twice(sampling: &[(u8, u8)], adobe: Option<u8>) -> ([Vec<u8>
             Picture { size, sampling, restart: 0, tables, mcus, padding: true, behind, fill: 0, dirty: false };
         let mut file = picture.write();
         if let Some(transform) = adobe {
+            // In place of that which four components have anyway.
+            if let Some(at) = memchr::memmem::find(&file, b"\xFF\xEE\0\x0EAdobe") {
+                file.drain(at..at + 16);
+            }
             let segment = [b"\xFF\xEE\0\x0EAdobe\0d\0\0\0\0".as_slice(), &[transform]].concat();
             file.splice(2..2, segment);
         }
