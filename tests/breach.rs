@@ -449,6 +449,27 @@ fn keys_in_the_loot_open_what_lies_there() {
     let before = files_below(&folder.join("custody"));
     let (breached, got, keys) = opened(&["vault", "custody", "passphrase.txt"]);
     assert_eq!((breached, got), (true, [30, 26, 30, 1]));
+    // That it opens is the finding. What it opens would be a look without an entry: it is counted and never shown.
+    for (number, loot) in
+        [&["vault", "custody", "passphrase.txt"][..], &["full", "partner.key"]].into_iter().enumerate()
+    {
+        for more in [&[][..], &["--json"]] {
+            let report = format!("report-{number}-{}.html", more.len());
+            let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
+            command
+                .current_dir(folder)
+                .arg("breach")
+                .args(loot)
+                .args(["--tries", "1", "--show-findings", "--report", &report])
+                .args(more);
+            let shown = command.output().expect("started");
+            let page = fs::read(folder.join(&report)).expect("a report");
+            let all = [shown.stdout, shown.stderr, page].concat();
+            let all = String::from_utf8_lossy(&all);
+            assert!(shown.status.success() && all.contains("1 plate") || more.contains(&"--json"), "{all}");
+            assert!(!all.contains(common::SECRET_PLATE) && !all.contains("lane3-secret"), "{loot:?} {more:?}");
+        }
+    }
     assert_eq!((&keys["keyrings_opened"], keys["guesses"].as_u64()), (&1.into(), Some(2)), "{keys}");
     assert_eq!(files_below(&folder.join("custody")), before, "a thief writes in nobody's log");
     // Or by shares of a slot, as a board's members leave them lying about: two of three, and one is as good as none.

@@ -243,7 +243,7 @@ pub fn attack<P: AsRef<Path>>(
 /// When what was stolen cannot be read.
 pub fn use_keys<P: AsRef<Path>>(stolen: &[P]) -> Result<KeyUse, BreachError> {
     let loot = Loot::survey(stolen)?;
-    Ok(LootKeys::find(&loot).use_on(&loot, &[], &[], 0, 0).0)
+    Ok(LootKeys::find(&loot).use_on(&loot, &[], &[], 0).0)
 }
 
 /// The findings; and, to look at, the pictures carved, and some of those that keys opened.
@@ -279,11 +279,13 @@ fn examine(
 
     let written: Vec<HashLike> = hashes.into_iter().filter(|h| h.written != Written::Raw).collect();
     let enumerated = plan.budget.candidates / Algorithm::Blake3.cost();
-    let (used, opened, scenes) = keys.use_on(loot, &written, &patterns, enumerated, plan.samples);
+    let (used, scenes) = keys.use_on(loot, &written, &patterns, enumerated);
 
     let bytes = loot.bytes();
     let known = |kind| {
-        let (known, shown) = needles.result(kind, bytes, plan.samples);
+        // Which of many plates a site pack's key finds is what that key opens.
+        let samples = if kind == SecretKind::Pseudonym { 0 } else { plan.samples };
+        let (known, shown) = needles.result(kind, bytes, samples);
         (Evidence::Known(known), shown.into_iter().map(Sample::Text).collect())
     };
     let pictures = scan.pictures(plan.samples, loot);
@@ -298,7 +300,7 @@ fn examine(
         (Attack::PlateDigests, known(SecretKind::PlateDigest)),
         (Attack::Dictionary, (Evidence::Dictionary(dictionary), cracked)),
         (Attack::Pseudonyms, known(SecretKind::Pseudonym)),
-        (Attack::Keys, (Evidence::Keys(used), opened)),
+        (Attack::Keys, (Evidence::Keys(used), Vec::new())),
         (Attack::Randomness, (Evidence::Randomness(scan.randomness(loot)), Vec::new())),
     ];
     let findings = evidence.into_iter().map(|(attack, (evidence, samples))| Finding {

@@ -124,7 +124,9 @@ fn seen(loot: &Loot, from: &Pictures<'_>, nets: &Nets, captures: usize) -> (Evid
         faces,
         granted,
     };
-    (Evidence::Seen(evidence), plates.into_iter().map(Sample::Text).collect())
+    // What keys of the loot opened is counted and never shown: it would be a look without an entry in any log.
+    let shown = if granted { BTreeSet::new() } else { plates };
+    (Evidence::Seen(evidence), shown.into_iter().map(Sample::Text).collect())
 }
 
 /// Carved files that bear the name of one photograph of the truth, whole.

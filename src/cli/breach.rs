@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-use super::target::{must_be_new, must_lie_outside, unwritable};
+use super::target::{must_all_be_new, unwritable};
 use super::terminal::{Page, chain, json, shown, stderr_is_terminal};
 use super::unlock::UnlockArgs;
 use super::{Context, Failure, Outcome, Stop, ledger};
@@ -25,7 +25,8 @@ use crate::vision::Nets;
 #[command(after_help = "\
 All of STOLEN is one loot, examined together before anything is said of it. Keys that lie in it are used, as a thief \
 would: a recipient's key opens its copy; notes that may hold a passphrase, and shares, are tried on a keyring; a keyring \
-opens its vault; a site pack's key is tried on pseudonyms that came out. Nothing of it is written in an audit log.
+opens its vault; a site pack's key is tried on pseudonyms that came out. Nothing of it is written in an audit log, and so what \
+keys open is counted and never shown: that they open it is the finding. To look at it is `search`, `open` and `impact`.
 
 With --truth, the whole suite is run: besides what any folder can be searched for, guesses by length, order, joining of \
 copies, residue and tampering, each beside what chance gives. Without it, what was obtained is counted: there are no \
@@ -57,7 +58,7 @@ pub struct Args {
     /// Write a report as one HTML page to FILE, which must not exist; it never holds a picture
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Show in full what was obtained; without it, all but first and last characters are hidden
+    /// Show in full what was obtained without keys; otherwise all but first and last characters are hidden
     #[arg(long)]
     show_findings: bool,
 }
@@ -73,8 +74,7 @@ pub(super) struct Attacked {
 
 /// Runs `breach`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    args.report.as_deref().map_or(Ok(()), must_be_new)?;
-    args.baselines.as_deref().map_or(Ok(()), must_lie_outside)?;
+    must_all_be_new(args.report.iter().chain(&args.baselines))?;
     let truth = args.truth.as_deref().map(Truth::read).transpose().map_err(failure)?;
     let attacked = run_suite(&args, truth.as_ref(), context)?;
     let truth = truth.as_ref();

@@ -3,9 +3,10 @@
 //! A verb checks its inputs and outputs, then asks for secrets, then goes on record, then gives out: what was going to
 //! fail anyway costs neither typing nor budget, and changes nothing.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Failure;
 use super::terminal::shown;
@@ -34,6 +35,24 @@ pub(super) fn must_be_new(path: &Path) -> Result<(), Failure> {
     };
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     there.and_then(|()| tempfile::tempfile_in(parent).map(drop)).map_err(|error| unwritable(path, &error))
+}
+
+/// The same of several files: each could be made, and no two are one.
+pub(super) fn must_all_be_new<'p>(paths: impl IntoIterator<Item = &'p PathBuf>) -> Result<(), Failure> {
+    let mut places = HashSet::new();
+    for path in paths {
+        must_be_new(path)?;
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let place =
+            parent.canonicalize().unwrap_or_else(|_| parent.to_owned()).join(path.file_name().unwrap_or_default());
+        if !places.insert(place) {
+            return Err(Failure::usage(
+                format!("{} is named for two outputs", shown(path)),
+                "give each a file of its own",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// A new file that only its owner may read: it shows what the vault hides.
