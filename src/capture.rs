@@ -124,8 +124,9 @@ fn crockford() -> Encoding {
     spec.translate.from.push_str("abcdefghjkmnpqrstvwxyzoOiIlL");
     spec.translate.to.push_str("ABCDEFGHJKMNPQRSTVWXYZ001111");
     spec.ignore.push('-');
-    // 128 bits are 25.6 symbols: what the last symbol carries beyond them is not checked by hand-typed ids.
-    spec.check_trailing_bits = false;
+    // 128 bits are 25.6 symbols: what the last symbol carries beyond them is nothing, or it was mistyped. Two spellings of one
+    // fingerprint would look like two.
+    spec.check_trailing_bits = true;
     spec.encoding().expect("a constant specification")
 }
 
@@ -202,5 +203,10 @@ mod tests {
         assert_eq!(CaptureId::parse(&shown), Some(id));
         assert_eq!(CaptureId::parse(&shown.to_lowercase().replace('0', "o").replace('1', "l")), Some(id));
         assert_eq!(CaptureId::parse("tooshort"), None);
+        // Of the last symbol three bits belong to the id: one of 32 spells them, and the others were mistyped.
+        let spelt = |last: char| CaptureId::parse(&format!("{}{last}", &shown[..25]));
+        let symbols = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+        assert_eq!(symbols.chars().filter(|&last| spelt(last) == Some(id)).collect::<String>(), shown[25..]);
+        assert_eq!(symbols.chars().filter(|&last| spelt(last).is_some()).count(), 8);
     }
 }

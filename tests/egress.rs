@@ -144,6 +144,10 @@ fn six_weeks_stop_at_the_budget() {
     assert_eq!(agency.entries(), expected);
     let today = agency.today();
     assert_eq!((&today["exported"], &today["opened"], &today["refused"]), (&47.into(), &2.into(), &4.into()));
+    // Each on a line of its own.
+    let shown = agency.run("", &["audit", "show", "--custody", "custody", "--days", "2"]).stdout;
+    let shown = String::from_utf8(shown).expect("text");
+    assert!(shown.contains("\n                ! 4 refused\n") && !shown.contains("\\n"), "{shown}");
     let (code, said) = agency.custodian(&["audit", "verify", "--custody", "custody", "--max-age", "0"]);
     assert_eq!(code, 0, "{said}");
 }
@@ -348,6 +352,23 @@ fn what_cannot_be_written_is_said_before_the_passphrase_is_asked_for_and_is_not_
         export("mistyped", "custody", "copy"),
         export("vault", "mistyped", "copy"),
         impact("vault", "vault", "--captures", "there.jpg"),
+        [impact("vault", "vault", "--captures", "nowhere.csv"), vec!["--report", "nowhere.csv"]].concat(),
+        [impact("vault", "vault", "--notify", "./nowhere.csv"), vec!["--report", "nowhere.csv"]].concat(),
+        vec![
+            "custody",
+            "slot",
+            "add",
+            "--custody",
+            "custody",
+            "--shares",
+            "2/3",
+            "-o",
+            "nowhere.txt",
+            "-o",
+            "a.txt",
+            "-o",
+            "./nowhere.txt",
+        ],
         impact("vault", "vault", "--notify", "there.jpg"),
         impact("vault", "mistyped", "--notify", "plates.csv"),
         impact("mistyped", "vault", "--notify", "plates.csv"),
@@ -380,7 +401,7 @@ fn what_cannot_be_written_is_said_before_the_passphrase_is_asked_for_and_is_not_
         assert_eq!(code, 2, "{args:?}: {said}");
     }
     assert_eq!(agency.entries(), before);
-    for made in ["2.jpg", "copy", "plates.csv", "nowhere"] {
+    for made in ["2.jpg", "copy", "plates.csv", "nowhere", "nowhere.csv", "nowhere.txt"] {
         assert!(!agency.at(made).exists(), "{made}");
     }
     assert_eq!(agency.export(BUDGET - 1, "case 7", "copy").0, 0);
@@ -550,6 +571,76 @@ fn after_long_silence_the_date_is_confirmed_before_keys_are_destroyed_or_records
     assert_eq!(code, 0, "{said}");
     let (code, said) = agency.export_with(1, "case 7", "copy", &[]);
     assert_eq!(code, 0, "{said}");
+}
+
+/// A clock that is a year ahead for one command: what it would date can be used by nobody when it is put right.
+#[test]
+fn nothing_is_dated_by_a_clock_that_nobody_confirmed() {
+    let agency = Agency::new();
+    let fate = Fate::kind();
+    fate.turn_clock(jiff::SignedDuration::from_hours(-24 * 395));
+    let log = AuditLog::on(Box::new(FatedStore(fate)), &agency.custodian.custody());
+    let look = Look { verb: Verb::Show, records: 0, purpose: None, details: Details::default(), over_budget: false };
+    assert!(log.record(&agency.custodian.keyring, &look).is_ok());
+    let then = agency.entries().len();
+
+    let keyring = || std::fs::read(agency.at("custody/keyring")).expect("read");
+    std::fs::write(agency.at("policy"), agency.run(PASSPHRASE, &["custody", "policy", "--custody", "custody"]).stdout)
+        .expect("written");
+    std::fs::write(agency.at("new"), "vexing plover amber quarry tuba").expect("written");
+    let before = keyring();
+    let verbs: [&[&str]; 6] = [
+        &["custody", "rotate", "--custody", "custody"],
+        &["custody", "pack", "--custody", "custody", "--site", "South", "-o", "south.pack"],
+        &["custody", "pack", "--custody", "custody", "--site", "North Bridge", "--next", "-o", "next.pack"],
+        &["custody", "policy", "--custody", "custody", "--set", "policy"],
+        &["custody", "slot", "add", "--custody", "custody", "--new-passphrase-file", "new"],
+        &["expire", "--vault", "vault", "--custody", "custody", "--before", "2020-01-01"],
+    ];
+    for verb in verbs {
+        let (code, said) = agency.custodian(verb);
+        assert!([2, 3].contains(&code) && said.contains("--confirm-date"), "{verb:?}: {code} {said}");
+    }
+    assert!(keyring() == before && !agency.at("south.pack").exists());
+    let (code, said) = agency.custodian(&["audit", "verify", "--custody", "custody"]);
+    assert_eq!(code, 0, "{said}");
+    let key = LogKey::of(agency.custodian.keyring.verifying_key());
+    let entries = AuditLog::of(&agency.custodian.custody()).entries_since(&key, 0).expect("read");
+    let year_ago = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * 390);
+    assert!(entries.len() > then && entries.iter().all(|recording| recording.entry.time() < year_ago));
+
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date().to_string();
+    let (code, said) = agency.custodian(&[verbs[0], &["--confirm-date", &today]].concat());
+    assert_eq!(code, 0, "{said}");
+    for verb in &verbs[1..] {
+        let (code, said) = agency.custodian(verb);
+        assert!(code == 0 || said.contains("has no end"), "{verb:?}: {said}");
+    }
+}
+
+/// The log begins with its keyring: there is no first moment at which it can be taken away unnoticed.
+#[test]
+fn a_new_keyring_knows_of_its_log() {
+    let agency = Agency::new();
+    let fresh = |args: &[&str]| agency.custodian(&[args, &["--custody", "fresh"]].concat());
+    std::fs::write(agency.at("policy"), agency.run(PASSPHRASE, &["custody", "policy", "--custody", "custody"]).stdout)
+        .expect("written");
+    let (code, said) = fresh(&["custody", "init", "--policy", "policy"]);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(fresh(&["custody", "pack", "--site", "North Bridge", "-o", "fresh.pack"]).0, 0);
+    let pack = safelight::custody::SitePack::read(&agency.at("fresh.pack")).expect("a pack");
+    let mut vault = SealingVault::open(&agency.at("theirs"), &pack, SealingOptions::default()).expect("opens");
+    vault.append(capture(1, None)).expect("taken");
+    vault.finish().expect("closed");
+    let search = || fresh(&["search", "--vault", "theirs"]);
+    assert_eq!(search().0, 0);
+    std::fs::remove_dir_all(agency.at("fresh/audit")).expect("removed");
+    std::fs::remove_file(agency.at("fresh/log-head")).expect("removed");
+    let (code, said) = search();
+    assert!(code == 3 && said.contains("began anew"), "{said}");
+    let verified = agency.run("", &["audit", "verify", "--custody", "fresh"]);
+    let verified = String::from_utf8_lossy(&verified.stdout).into_owned();
+    assert!(verified.contains("an earlier log was gone"), "{verified}");
 }
 
 #[test]

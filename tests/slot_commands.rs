@@ -9,7 +9,9 @@ use std::process::Command;
 use common::{CHEAP, Custodian, PASSPHRASE, capture};
 use jiff::Timestamp;
 use safelight::capture::CaptureId;
-use safelight::custody::{Egress, Keyring, Passphrase, Policy, RecipientKeys, Share, SlotRole, SlotTerms};
+use safelight::custody::{
+    Egress, Keyring, KeyringError, Passphrase, Policy, RecipientKeys, Share, SlotRole, SlotTerms,
+};
 use safelight::vault::{SealingOptions, SealingVault};
 
 /// Runs `safelight` in the custodian's folder, with its passphrase; exit code, stdout and stderr.
@@ -190,6 +192,49 @@ fn identities_need_a_second_holder() {
     assert_eq!(code, 0, "{err}");
     let full = [&export[..], &["--view", "full", "-o", "full", "--second-passphrase-file", "second"]].concat();
     let (code, _, err) = safelight(&custodian, &full);
+    assert_eq!(code, 0, "{err}");
+}
+
+/// A policy that asks for two holders where there is one: closed, not open, until there are two.
+#[test]
+fn without_a_second_slot_dual_control_opens_nothing() {
+    let mut custodian = Custodian::new();
+    let mut vault =
+        SealingVault::open(&custodian.vault(), &custodian.pack, SealingOptions::default()).expect("the vault opens");
+    vault.append(capture(1, None)).expect("taken");
+    vault.finish().expect("closed");
+    let policy = Policy { dual_control: true, ..custodian.keyring.policy().clone() };
+    custodian.keyring.set_policy(policy, Timestamp::now()).expect("tightened");
+    assert!(matches!(custodian.keyring.search_keys(), Err(KeyringError::NoSecondSlot)));
+    let loose = Policy { dual_control: false, ..custodian.keyring.policy().clone() };
+    assert!(matches!(custodian.keyring.set_policy(loose, Timestamp::now()), Err(KeyringError::NoSecondSlot)));
+
+    let id = CaptureId(capture(1, None).catalogue.id).to_string();
+    let search = ["search", "--vault", "vault", "--custody", "custody"];
+    let guarded: [&[&str]; 5] = [
+        &[&search[..], &["--plate", "SECRETPLATE7"]].concat(),
+        &[&search[..], &["--plate", "SECRET*"]].concat(),
+        &["open", &id, "--vault", "vault", "--custody", "custody", "--identity", "-o", "original.jpg"],
+        &[&search[..], &["--over-budget"]].concat(),
+        &["audit", "forget", "--custody", "custody", "--before", "2020-01"],
+    ];
+    for args in guarded {
+        let (code, out, err) = safelight(&custodian, args);
+        assert!([2, 3].contains(&code) && out.is_empty() && err.contains("--as second"), "{args:?}: {code} {err}");
+    }
+    assert_eq!(safelight(&custodian, &search).0, 0);
+    let (_, shown, _) = safelight(&custodian, &["custody", "show", "--custody", "custody"]);
+    assert!(shown.contains("no second slot") && !shown.contains("are opened"), "{shown}");
+
+    fs::write(custodian.folder.path().join("second"), "vexing plover amber quarry tuba").expect("written");
+    let add = ["custody", "slot", "add", "--as", "second", "--custody", "custody", "--new-passphrase-file", "second"];
+    let (code, _, err) = safelight(&custodian, &add);
+    assert_eq!(code, 0, "{err}");
+    let (_, shown, _) = safelight(&custodian, &["custody", "show", "--custody", "custody"]);
+    assert!(shown.contains("are opened and plates searched with two slots only"), "{shown}");
+    let both = [guarded[0], &["--second-passphrase-file", "second"]].concat();
+    assert_eq!(safelight(&custodian, guarded[0]).0, 3);
+    let (code, _, err) = safelight(&custodian, &both);
     assert_eq!(code, 0, "{err}");
 }
 

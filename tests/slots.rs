@@ -147,13 +147,13 @@ fn identities_take_two_slots_once_there_is_a_second() {
     let folder = custodian.custody();
     let identity = [Capability::Identity];
     let keys = custodian.keyring.opening_keys(&identity).len();
-    assert!(keys > 0 && custodian.keyring.identity_barrier().is_none());
+    assert!(keys > 0 && custodian.keyring.dual_barrier().is_none());
     assert!(matches!(custodian.keyring.unlock_second(&text("comptroller")), Err(KeyringError::NoSecondSlot)));
     let second = add_passphrase(&mut custodian.keyring, "the comptroller's own", SlotRole::Second);
 
     let mut keyring = Keyring::open(&folder, &passphrase()).expect("opens");
     assert_eq!(keyring.opening_keys(&identity).len(), 0);
-    assert!(matches!(keyring.identity_barrier(), Some(KeyringError::SecondSlotNeeded)));
+    assert!(matches!(keyring.dual_barrier(), Some(KeyringError::SecondSlotNeeded)));
     let others = [Capability::Catalogue, Capability::Scene];
     assert_eq!(keyring.opening_keys(&Capability::ALL).len(), keyring.opening_keys(&others).len());
     // Neither opens for the other, and the first does not count twice.
@@ -168,7 +168,7 @@ fn identities_take_two_slots_once_there_is_a_second() {
     assert_eq!(keyring.opening_keys(&identity).len(), 0);
     keyring.unlock_second(&text("the comptroller's own")).expect("two holders");
     let unlocked = keyring.opening_keys(&identity).len();
-    assert!(unlocked > keys && keyring.identity_barrier().is_none());
+    assert!(unlocked > keys && keyring.dual_barrier().is_none());
 
     // Another second slot, of shares; then the first of them goes, and its holder is out.
     let (_, shares) = add_shares(&mut keyring, (2, 2), SlotRole::Second);
@@ -194,10 +194,10 @@ fn a_policy_of_dual_control_bars_identities_until_there_is_a_second_slot() {
         .keyring
         .set_policy(Policy { dual_control: true, ..Policy::default() }, jiff::Timestamp::now())
         .expect("decided");
-    assert!(matches!(custodian.keyring.identity_barrier(), Some(KeyringError::NoSecondSlot)));
+    assert!(matches!(custodian.keyring.dual_barrier(), Some(KeyringError::NoSecondSlot)));
     assert_eq!(custodian.keyring.opening_keys(&[Capability::Identity]).len(), 0);
     add_passphrase(&mut custodian.keyring, "the comptroller's own", SlotRole::Second);
-    assert!(custodian.keyring.identity_barrier().is_none(), "both were there when it was added");
+    assert!(custodian.keyring.dual_barrier().is_none(), "both were there when it was added");
 }
 
 /// Whatever is made to be opened by words is not made to be opened by such as are soon guessed.
@@ -216,4 +216,22 @@ fn no_slot_and_no_recipients_key_takes_a_weak_passphrase() {
     }
     assert!(!key.exists());
     assert_eq!(fs::read(custodian.custody().join("keyring")).expect("read"), before);
+}
+
+/// One who knows both passphrases is both holders, whichever of them came first.
+#[test]
+fn no_passphrase_opens_a_slot_of_each_kind() {
+    let mut custodian = Custodian::new();
+    add_passphrase(&mut custodian.keyring, "the night shift's very own", SlotRole::First);
+    let refused = |keyring: &Keyring, secret: &str, role| {
+        let draft = keyring.draft_passphrase_slot(&text(secret), CHEAP, terms(role, "night shift"));
+        matches!(draft, Err(KeyringError::OtherHolders))
+    };
+    // Also that of a slot which is not the one that is open.
+    for first in [common::PASSPHRASE, "the night shift's very own"] {
+        assert!(refused(&custodian.keyring, first, SlotRole::Second), "{first}");
+        assert!(!refused(&custodian.keyring, first, SlotRole::First), "{first}");
+    }
+    add_passphrase(&mut custodian.keyring, "the comptroller's own", SlotRole::Second);
+    assert!(refused(&custodian.keyring, "the comptroller's own", SlotRole::First));
 }

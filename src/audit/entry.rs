@@ -103,6 +103,11 @@ impl Verb {
         matches!(self.budget(), Some(Budget::Egress))
     }
 
+    /// Whether it writes dates that others go by: of packs, epochs, slots, tombstones, copies.
+    pub const fn writes_dates(self) -> bool {
+        matches!(self, Self::Pack | Self::Rotate | Self::Policy | Self::Slot | Self::Expire | Self::Export)
+    }
+
     /// The budget that its records count towards.
     pub const fn budget(self) -> Option<Budget> {
         match self {
@@ -364,6 +369,10 @@ pub struct Details {
     /// The date that was confirmed where the clock had leapt.
     #[n(12)]
     pub confirmed: Option<Day>,
+    /// What the clock said, in milliseconds since 1970-01-01 UTC, where it had leapt and nobody confirmed it. The entry's times
+    /// are then the last that was known.
+    #[n(13)]
+    pub clock: Option<i64>,
 }
 
 /// An id in an entry's details.

@@ -52,6 +52,9 @@ pub(super) struct Head {
     /// The day on which the log began anew, or this file was lost.
     #[n(5)]
     pub anew: Option<Day>,
+    /// The hash of the log that the keyring knew of when it was found gone, which is on record.
+    #[cbor(n(6), with = "minicbor::bytes")]
+    pub lost: Option<Hash>,
 }
 
 /// What became of the file.
@@ -76,7 +79,7 @@ impl Head {
     pub fn of(checkpoint: Checkpoint, now: Timestamp, uptime: Option<Uptime>, anew: Option<Day>) -> Self {
         let Checkpoint { size, root } = checkpoint;
         let (boot, since_boot) = uptime.map_or((None, 0), |uptime| (Some(uptime.boot), uptime.milliseconds));
-        Self { size, root, time: now.as_millisecond(), boot, since_boot, anew }
+        Self { size, root, time: now.as_millisecond(), boot, since_boot, anew, lost: None }
     }
 
     /// The file beside the log in `folder`.

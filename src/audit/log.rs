@@ -19,7 +19,7 @@ use super::tree::TileId;
 use super::who::Who;
 use super::writer::Writer;
 use crate::capture::{from_base32, to_base32};
-use crate::custody::{Keyring, Month, PurposeError, fold_purpose};
+use crate::custody::{Keyring, KeyringError, Month, PurposeError, fold_purpose};
 use crate::files;
 use crate::seal::random;
 use crate::vault::{Disk, Store};
@@ -105,6 +105,9 @@ pub enum AuditError {
         /// The first month that is kept.
         earliest: Month,
     },
+    /// The keyring that should know of the log cannot be written.
+    #[error(transparent)]
+    Keyring(Box<KeyringError>),
     /// A leaf of the tree is no entry.
     #[error("entry {index} of the audit log is not one that this version reads")]
     Entry {
@@ -145,7 +148,7 @@ pub struct Recorded {
     /// The log began anew on this day, so that nobody knows what left before: nothing more does without a second slot.
     pub began_anew: bool,
     /// The clock is ahead of all that is known, so that nobody knows whether this is another day: nothing leaves that is
-    /// counted by the day, until the date is confirmed.
+    /// counted by the day, and nothing is dated by it, until the date is confirmed.
     pub leap: Option<Leap>,
     permit: Permit,
 }
@@ -193,6 +196,18 @@ impl AuditLog {
         &self.folder
     }
 
+    /// Begins the log of a keyring that was just made, and lets the keyring know: from then on a log that is gone is one that
+    /// was removed.
+    ///
+    /// # Errors
+    ///
+    /// See [`AuditError`].
+    pub fn begin(&self, keyring: &mut Keyring) -> Result<(), AuditError> {
+        self.must_be_of(keyring)?;
+        self.renew(keyring)?;
+        keyring.remember_log().map_err(|error| AuditError::Keyring(Box::new(error)))
+    }
+
     /// Puts a look on record, durably; begins the log when there is none. Failed unlocks that wait are signed in before
     /// it, and days without any entry are signed for.
     ///
@@ -222,18 +237,21 @@ impl AuditLog {
         self.must_be_of(keyring)?;
         let purpose = look.purpose.or(look.verb.gives_out().then_some(UNSTATED));
         let folded = purpose.map(fold_purpose).transpose()?;
-        let (_lock, now) = self.lock(Some(keyring))?;
-        let mut writer = Writer::open(self, keyring, now)?;
-        let tag = folded.as_deref().map(|purpose| writer.key.tag(purpose));
-        let allowance = Allowance::of(keyring.policy(), look.verb, folded.as_deref());
         let overridden = look.over_budget && keyring.has_second();
+        let (_lock, clock) = self.lock(Some(keyring))?;
+        let mut writer = Writer::open(self, keyring, clock, overridden)?;
+        let now = writer.now();
+        let tag = folded.as_deref().map(|purpose| writer.key.tag(purpose));
+        // An assessment that lists nobody counts towards nothing.
+        let counts = look.verb != Verb::Impact || look.records > 0;
+        let allowance = Allowance::of(keyring.policy(), look.verb, folded.as_deref()).filter(|_| counts);
         let leap = writer.leap();
         let (spent, spent_in_total) = allowance.map_or(Ok((0, 0)), |allowance| writer.spent(allowance, tag))?;
         let began_anew = allowance.is_some() && writer.began_anew()?;
-        let barred = allowance.is_some() && (began_anew || leap.is_some());
+        let barred = began_anew || leap.is_some_and(|_| allowance.is_some() || look.verb.writes_dates());
         let left = match allowance {
+            _ if barred => 0,
             None => u64::MAX,
-            Some(_) if barred => 0,
             Some(allowance) => allowance.left(spent, spent_in_total),
         };
         if where_nothing_is_left && (left > 0 || overridden) {
@@ -249,9 +267,6 @@ impl AuditLog {
             // What it cost, and not what was found: an entry is read, too.
             records = left.min(1);
             (details.records, details.digest) = (Vec::new(), None);
-        }
-        if overridden {
-            writer.believe_clock();
         }
         let entry = Entry { records, verdict, purpose: tag, ..Entry::new(look.verb, hour_of(now)) };
         details.purpose = purpose.unwrap_or_default().to_owned();
@@ -278,11 +293,11 @@ impl AuditLog {
     ///
     /// See [`AuditError`].
     pub fn leap(&self, keyring: &Keyring) -> Result<Option<Leap>, AuditError> {
-        if !self.folder.is_dir() {
+        if !self.folder.is_dir() && keyring.known_log().is_none() {
             return Ok(None);
         }
         let (_lock, now) = self.lock(Some(keyring))?;
-        Ok(Writer::open(self, keyring, now)?.leap())
+        Ok(Writer::open(self, keyring, now, false)?.leap())
     }
 
     /// Signs what waits, the days without any entry, and that the clock was once ahead, so that the log speaks until now.
@@ -291,8 +306,9 @@ impl AuditLog {
     ///
     /// See [`AuditError`].
     pub fn renew(&self, keyring: &Keyring) -> Result<Checkpoint, AuditError> {
-        let (_lock, now) = self.lock(Some(keyring))?;
-        let mut writer = Writer::open(self, keyring, now)?;
+        let (_lock, clock) = self.lock(Some(keyring))?;
+        let mut writer = Writer::open(self, keyring, clock, false)?;
+        let now = writer.now();
         let today = hour_of(now) / 24;
         let quiet = Entry { quiet: Some((today, today)), ..Entry::new(Verb::Quiet, hour_of(now)) };
         match writer.last.as_ref() {
@@ -316,11 +332,12 @@ impl AuditLog {
     /// See [`AuditError`].
     pub fn forget(&self, keyring: &Keyring, before: Month, details: Details) -> Result<usize, AuditError> {
         self.must_be_of(keyring)?;
-        if keyring.has_dual_control() && !keyring.has_second() {
+        if keyring.dual_barrier().is_some() {
             return Err(AuditError::SecondNeeded);
         }
-        let (_lock, now) = self.lock(Some(keyring))?;
-        let mut writer = Writer::open(self, keyring, now)?;
+        let (_lock, clock) = self.lock(Some(keyring))?;
+        let mut writer = Writer::open(self, keyring, clock, false)?;
+        let now = writer.now();
         let earliest = writer.kept_from();
         if before > earliest {
             return Err(AuditError::Kept { before, earliest });

@@ -12,9 +12,9 @@ use super::log::{AuditError, AuditLog, CHECKPOINT, LOG_KEY};
 use super::note::{Checkpoint, LogKey};
 use super::pending::{self, Pending};
 use super::tiles::{TileError, Tiles, bundle_bytes};
-use super::tree::{self, Edge, TileId, WIDTH, leaf_hash, merkle};
+use super::tree::{self, Edge, Hash, TileId, WIDTH, leaf_hash, merkle};
 use super::who::Who;
-use crate::custody::{Keyring, Month};
+use crate::custody::{Keyring, LogMark, Month};
 use crate::seal::CustodyId;
 use crate::vault::Uptime;
 
@@ -36,20 +36,18 @@ pub(super) struct Writer<'l> {
     pub keys_changed: bool,
     /// What was known of the log and the time before.
     head: Option<Head>,
+    /// The last time that nothing contradicted.
+    known: Timestamp,
     uptime: Option<Uptime>,
     leap: Option<Leap>,
+    /// Whether the clock leapt, and nobody says that it is right.
+    disbelieved: bool,
 }
 
 impl<'l> Writer<'l> {
-    pub fn open(log: &'l AuditLog, keyring: &'l Keyring, now: Timestamp) -> Result<Self, AuditError> {
-        let wrap = keyring.audit_key();
-        let (custody, month) = (keyring.custody(), month_of(now));
-        let found = DetailKeys::read(&log.folder, &wrap)?;
-        let keys_lost = found.is_none();
-        let mut keys = found.unwrap_or_default();
-        let kept = keys.of(month);
-        let keys_grown = kept.is_none();
-        let key = kept.unwrap_or_else(|| keys.add(month));
+    /// `believed`: two holders say that the clock is right, whatever is known.
+    pub fn open(log: &'l AuditLog, keyring: &'l Keyring, clock: Timestamp, believed: bool) -> Result<Self, AuditError> {
+        let (wrap, custody) = (keyring.audit_key(), keyring.custody());
         let pending = match Pending::read(&log.folder) {
             Err(TileError::Missing { .. }) => Err(Finding::PendingMissing),
             read => read?.ok_or(Finding::PendingAltered),
@@ -69,8 +67,37 @@ impl<'l> Writer<'l> {
             Found::Missing => (None, false),
             Found::Altered => (None, true),
         };
+        // A log that the keyring knew of and that is on record as gone is not looked for any more.
+        let mark = keyring.known_log().filter(|mark| head.and_then(|head| head.lost) != Some(mark.root));
         let checkpoint = begun.unwrap_or(Checkpoint { size: 0, root: merkle(&[]) });
         let tree = Tiles::open(&log.folder, checkpoint)?;
+        let mut last = None;
+        if begun.is_some() {
+            let known = head.map(|head| (head.size, head.root)).into_iter();
+            continue_from(&tree, checkpoint, known.chain(mark.map(|mark| (mark.size, mark.root))))?;
+            last = Some(entry_of(&tree, checkpoint.size - 1)?);
+        }
+
+        // The last time that nothing contradicted. A log that has no head was written by an earlier version, or is gone.
+        let of_files = head.map(|head| head.time).or(mark.map(|mark| mark.time));
+        let of_files = of_files.and_then(|time| Timestamp::from_millisecond(time).ok());
+        let known = of_files.unwrap_or_else(|| last.as_ref().map_or(keyring.created(), Entry::time)).min(clock);
+        let uptime = log.store.uptime();
+        let of_log = || (mark.is_some() || last.is_some()).then(|| Head::of(checkpoint, known, None, None));
+        let today = hour_of(clock) / 24;
+        let confirmed = log.confirms(today) && (!keyring.has_dual_control() || keyring.has_second());
+        let leap = head.or_else(of_log).and_then(|head| head.leap(clock, uptime)).filter(|_| !confirmed);
+        // What a clock says that nobody confirmed dates nothing.
+        let disbelieved = leap.filter(|_| !believed);
+        let now = disbelieved.map_or(clock, |leap| leap.expected.unwrap_or(leap.last));
+
+        let month = month_of(now);
+        let found = DetailKeys::read(&log.folder, &wrap)?;
+        let keys_lost = found.is_none();
+        let mut keys = found.unwrap_or_default();
+        let kept = keys.of(month);
+        let keys_grown = kept.is_none();
+        let key = kept.unwrap_or_else(|| keys.add(month));
         let mut writer = Self {
             log,
             keyring,
@@ -81,28 +108,27 @@ impl<'l> Writer<'l> {
             key,
             tree,
             checkpoint,
-            last: None,
+            last,
             new: Vec::new(),
             keys_changed: false,
             head,
-            uptime: log.store.uptime(),
-            leap: None,
+            known,
+            uptime,
+            leap,
+            disbelieved: disbelieved.is_some(),
         };
-        let gone = begun.is_none() && head.is_some_and(|head| head.size > 0 || head.anew.is_some());
-        if begun.is_some() {
-            writer.continue_from_head()?;
-            writer.last = Some(writer.entry(checkpoint.size - 1)?);
-        }
         // By now the log is known to be this keyring's, and whole as far as it is written on.
         if keys_grown {
             log.put(Path::new(keys::FILE_NAME), &writer.keys.to_bytes(&wrap))?;
         }
-        writer.look_at_clock();
         // Nobody knows what left today when the log, or what was known of it, is gone.
+        let once = mark.is_some() || head.is_some_and(|head| head.size > 0 || head.anew.is_some());
+        let gone = begun.is_none() && once;
         let finding = if gone { Some(Finding::LogGone) } else { altered.then_some(Finding::HeadAltered) };
         if finding.is_some() {
             let empty = Checkpoint { size: 0, root: merkle(&[]) };
-            writer.head = Some(Head::of(empty, writer.known_time(), None, Some(hour_of(now) / 24)));
+            let lost = keyring.known_log().map(|mark| mark.root).filter(|_| gone);
+            writer.head = Some(Head { lost, ..Head::of(empty, known, None, Some(hour_of(now) / 24)) });
         }
         if gone {
             // Before the first checkpoint: else a death between the two would leave a log shorter than what is known.
@@ -119,48 +145,19 @@ impl<'l> Writer<'l> {
         Ok(writer)
     }
 
-    /// The log has all that it had when the head was left, and grew since at most.
-    fn continue_from_head(&self) -> Result<(), AuditError> {
-        let (Some(head), size) = (&self.head, self.checkpoint.size) else { return Ok(()) };
-        if head.size > size {
-            return Err(AuditError::RolledBack { size, once: head.size });
-        }
-        if self.tree.root_at(head.size)? != head.root {
-            return Err(AuditError::Rewritten { once: head.size });
-        }
-        Ok(())
+    /// The time by which entries are made: the clock's, or where that leapt, the one that is known.
+    pub fn now(&self) -> Timestamp {
+        self.now
     }
 
-    /// The last time that nothing contradicted.
-    fn known_time(&self) -> Timestamp {
-        let of_head = self.head.and_then(|head| Timestamp::from_millisecond(head.time).ok());
-        // A log that has no head yet was written by an earlier version.
-        let of_log = || self.last.as_ref().map_or(self.keyring.created(), Entry::time);
-        of_head.unwrap_or_else(of_log).min(self.now)
-    }
-
-    fn look_at_clock(&mut self) {
-        // A keyring without a log knows nothing of the time; a log without a head is an earlier version's.
-        let of_log = || self.last.as_ref().map(|_| Head::of(self.checkpoint, self.known_time(), None, None));
-        let Some(known) = self.head.or_else(of_log) else { return };
-        let today = hour_of(self.now) / 24;
-        let confirmed = self.log.confirms(today) && (!self.keyring.has_dual_control() || self.keyring.has_second());
-        self.leap = known.leap(self.now, self.uptime).filter(|_| !confirmed);
-    }
-
-    /// By how much the clock is ahead of what is known, when nobody confirmed it.
+    /// By how much the clock is ahead of what is known, when nobody confirmed its date.
     pub fn leap(&self) -> Option<Leap> {
         self.leap
     }
 
-    /// Two holders say that it is right.
-    pub fn believe_clock(&mut self) {
-        self.leap = None;
-    }
-
     /// The first month whose details the policy keeps, by the time that the log had reached before this writer came.
     pub fn kept_from(&self) -> Month {
-        let reached = self.last.as_ref().map_or(Timestamp::MIN, Entry::time).min(self.known_time());
+        let reached = self.last.as_ref().map_or(Timestamp::MIN, Entry::time).min(self.known);
         self.keyring.policy().details_kept().kept_from(reached)
     }
 
@@ -260,7 +257,8 @@ impl<'l> Writer<'l> {
         details.time = self.now.as_millisecond();
         details.generation = self.keyring.generation();
         Who { user: details.user, login: details.login } = Who::now();
-        details.confirmed = Some(hour_of(self.now) / 24).filter(|&today| self.log.confirms(today));
+        details.confirmed = Some(hour_of(self.now) / 24).filter(|&today| !self.disbelieved && self.log.confirms(today));
+        details.clock = self.leap.filter(|_| self.disbelieved).map(|leap| leap.now.as_millisecond());
         let entry = Entry { month: Some(self.month), ..entry };
         let bytes = entry.sealed(&details, &self.key, self.custody);
         self.push(entry, bytes);
@@ -314,13 +312,11 @@ impl<'l> Writer<'l> {
     }
 
     fn leaf(&self, index: u64) -> Result<Vec<u8>, AuditError> {
-        let mut bundle = self.tree.bundle(index / WIDTH as u64)?;
-        // A proven bundle is as long as its tile.
-        Ok(bundle.swap_remove((index % WIDTH as u64) as usize))
+        leaf_of(&self.tree, index)
     }
 
     fn entry(&self, index: u64) -> Result<Entry, AuditError> {
-        Entry::from_bytes(&self.leaf(index)?).ok_or(AuditError::Entry { index })
+        entry_of(&self.tree, index)
     }
 
     /// Writes the tree, then its checkpoint; what is only on its way to the tree when the power is cut is not in it.
@@ -379,14 +375,19 @@ impl<'l> Writer<'l> {
         Ok(())
     }
 
+    /// Leaves what is known of the log beside it, and with the keyring, for when that is next written.
     fn leave_head(&self, checkpoint: Checkpoint) -> Result<(), AuditError> {
-        let anew = self.head.and_then(|head| head.anew);
-        let known = match (self.leap, self.head) {
+        let Checkpoint { size, root } = checkpoint;
+        let (anew, lost) = self.head.map_or((None, None), |head| (head.anew, head.lost));
+        let known = match self.head {
             // What a clock says that nobody confirmed is not what the next one is held against.
-            (Some(_), Some(head)) => Head { size: checkpoint.size, root: checkpoint.root, ..head },
-            (Some(_), None) => Head::of(checkpoint, self.known_time(), None, anew),
-            (None, _) => Head::of(checkpoint, self.now, self.uptime, anew),
+            Some(head) if self.disbelieved => Head { size, root, ..head },
+            None if self.disbelieved => Head::of(checkpoint, self.known, None, anew),
+            _ => Head { lost, ..Head::of(checkpoint, self.now, self.uptime, anew) },
         };
+        if size > 0 {
+            self.keyring.saw_log(LogMark { size, root, time: known.time });
+        }
         self.log.put(&Path::new("..").join(head::FILE_NAME), &known.to_bytes(&self.keyring.audit_key(), self.custody))
     }
 
@@ -394,4 +395,31 @@ impl<'l> Writer<'l> {
         let head = Pending::head(checkpoint, self.month, &self.key, self.custody);
         self.log.put(Path::new(pending::FILE_NAME), &head)
     }
+}
+
+/// The log has all that was known of it, and grew since at most.
+fn continue_from(
+    tree: &Tiles<'_>,
+    checkpoint: Checkpoint,
+    known: impl Iterator<Item = (u64, Hash)>,
+) -> Result<(), AuditError> {
+    for (once, root) in known {
+        if once > checkpoint.size {
+            return Err(AuditError::RolledBack { size: checkpoint.size, once });
+        }
+        if tree.root_at(once)? != root {
+            return Err(AuditError::Rewritten { once });
+        }
+    }
+    Ok(())
+}
+
+fn leaf_of(tree: &Tiles<'_>, index: u64) -> Result<Vec<u8>, AuditError> {
+    let mut bundle = tree.bundle(index / WIDTH as u64)?;
+    // A proven bundle is as long as its tile.
+    Ok(bundle.swap_remove((index % WIDTH as u64) as usize))
+}
+
+fn entry_of(tree: &Tiles<'_>, index: u64) -> Result<Entry, AuditError> {
+    Entry::from_bytes(&leaf_of(tree, index)?).ok_or(AuditError::Entry { index })
 }

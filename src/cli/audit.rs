@@ -163,9 +163,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         Task::Show(args) => show::run(&args, context)?,
         Task::Forget { custody, unlock, second, before } => {
             let mut keyring = unlock.open(&custody)?;
-            if keyring.has_dual_control() {
-                second.open(&mut keyring)?;
-            }
+            second.pass(&mut keyring)?;
             let details =
                 Details { query: format!("before {before}"), operator: ledger::operator(), ..Details::default() };
             let months = AuditLog::of(&custody).forget(&keyring, before, details)?;

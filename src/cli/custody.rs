@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::ledger::DateArgs;
 use super::remedies::stdout_failed;
 use super::terminal::{Page, count, json, shown};
 use super::unlock::{SecondArgs, UnlockArgs};
@@ -46,6 +47,8 @@ was and what is goes into the audit log.")]
         set: Option<PathBuf>,
         #[command(flatten)]
         second: SecondArgs,
+        #[command(flatten)]
+        date: DateArgs,
     },
     /// Issue a site pack: what a site needs in order to seal, and nothing that opens
     Pack {
@@ -66,6 +69,8 @@ was and what is goes into the audit log.")]
         next: bool,
         #[command(flatten)]
         second: SecondArgs,
+        #[command(flatten)]
+        date: DateArgs,
     },
     /// Begin a new pseudonym epoch with new keys to seal for; nothing that is sealed is touched
     #[command(after_help = "\
@@ -78,6 +83,10 @@ packs at once. Search finds plates in all epochs.")]
         /// This site only
         #[arg(long, value_name = "NAME")]
         site: Option<String>,
+        #[command(flatten)]
+        second: SecondArgs,
+        #[command(flatten)]
+        date: DateArgs,
     },
     /// Show what is kept until when and what falls due next, epochs, and sites
     Show {
@@ -121,13 +130,13 @@ const FEW_DAYS: i64 = 7;
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     match args.task {
         Task::Init { custody, policy } => init(&custody, policy.as_deref(), context)?,
-        Task::Policy { custody, set, second } => policy(&custody, set.as_deref(), &second, context)?,
-        Task::Pack { custody, site, output, valid_days, next, second } => {
+        Task::Policy { custody, set, second, date } => policy(&custody, set.as_deref(), (&second, &date), context)?,
+        Task::Pack { custody, site, output, valid_days, next, second, date } => {
             let (days, now) = (valid_days.unwrap_or(USUAL_DAYS), Timestamp::now());
             let request = PackRequest { site: &site, valid_days: days, now };
-            pack(&custody, &second, &request, (next, valid_days), &output, context)?;
+            pack(&custody, (&second, &date), &request, (next, valid_days), &output, context)?;
         }
-        Task::Rotate { custody, site } => rotate(&custody, site.as_deref(), context)?,
+        Task::Rotate { custody, site, second, date } => rotate(&custody, site.as_deref(), (&second, &date), context)?,
         Task::Show { custody } => show(&custody, context)?,
         Task::Slot(args) => slot::run(args, context)?,
         Task::Rehearse(args) => rehearse::run(&args, context)?,
@@ -148,8 +157,8 @@ fn init(args: &CustodyArgs, policy: Option<&Path>, context: &Context) -> Result<
     check_place(&args.custody)?;
     let passphrase = args.unlock.new_passphrase()?;
     let cost = PassphraseCost::default();
-    let keyring = Keyring::create(&args.custody, &passphrase, cost, policy, Timestamp::now())?;
-    ledger::begin(&keyring)?;
+    let mut keyring = Keyring::create(&args.custody, &passphrase, cost, policy, Timestamp::now())?;
+    ledger::begin(&mut keyring)?;
     let made = Made { custody: keyring.custody().to_string() };
     report(context, &made, |out| {
         writeln!(out, "Keyring of custodian {} made in {}.", made.custody, args.custody.display())?;
@@ -187,7 +196,12 @@ fn read_policy(path: &Path) -> Result<Policy, Failure> {
     Ok(Policy::from_toml(&text)?)
 }
 
-fn policy(args: &CustodyArgs, set: Option<&Path>, second: &SecondArgs, context: &Context) -> Result<(), Failure> {
+fn policy(
+    args: &CustodyArgs,
+    set: Option<&Path>,
+    (second, date): (&SecondArgs, &DateArgs),
+    context: &Context,
+) -> Result<(), Failure> {
     #[derive(Serialize)]
     struct Printed {
         policy: String,
@@ -197,11 +211,11 @@ fn policy(args: &CustodyArgs, set: Option<&Path>, second: &SecondArgs, context: 
     let changed = new.is_some();
     if let Some(policy) = new {
         let changes = keyring.policy().changes(&policy);
-        if changes.iter().any(|change| change.loosens) && keyring.has_dual_control() {
-            second.open(&mut keyring)?;
+        if changes.iter().any(|change| change.loosens) {
+            second.pass(&mut keyring)?;
         }
         let said: Vec<String> = changes.iter().map(ToString::to_string).collect();
-        ledger::record_act(&keyring, Verb::Policy, said.join("; "))?;
+        date.record(&mut keyring, second, Verb::Policy, said.join("; "))?;
         keyring.set_policy(policy, Timestamp::now())?;
     }
     let printed = Printed { policy: keyring.policy().to_toml() };
@@ -216,7 +230,7 @@ fn policy(args: &CustodyArgs, set: Option<&Path>, second: &SecondArgs, context: 
 
 fn pack(
     args: &CustodyArgs,
-    second: &SecondArgs,
+    (second, date): (&SecondArgs, &DateArgs),
     request: &PackRequest<'_>,
     (next, asked_days): (bool, Option<u32>),
     output: &Path,
@@ -240,7 +254,7 @@ fn pack(
     target::must_be_new(output)?;
     let mut keyring = args.unlock.open(&args.custody)?;
     second.open_for(&mut keyring, &[])?;
-    ledger::record_act(&keyring, Verb::Pack, request.site)?;
+    date.record(&mut keyring, second, Verb::Pack, request.site)?;
     let pack = if next { keyring.issue_next_pack(request, output)? } else { keyring.issue_pack(request, output)? };
     let schedule = pack.schedule();
     let from = schedule.issued().max(pack.epoch().since);
@@ -287,14 +301,19 @@ fn pack(
     })
 }
 
-fn rotate(args: &CustodyArgs, site: Option<&str>, context: &Context) -> Result<(), Failure> {
+fn rotate(
+    args: &CustodyArgs,
+    site: Option<&str>,
+    (second, date): (&SecondArgs, &DateArgs),
+    context: &Context,
+) -> Result<(), Failure> {
     #[derive(Serialize)]
     struct Rotated {
         epoch: ShownEpoch,
         superseded: Vec<String>,
     }
     let mut keyring = args.unlock.open(&args.custody)?;
-    ledger::record_act(&keyring, Verb::Rotate, site.unwrap_or_default())?;
+    date.record(&mut keyring, second, Verb::Rotate, site.unwrap_or_default())?;
     let rotation = keyring.rotate(site, Timestamp::now())?;
     let rotated = Rotated { epoch: rotation.epoch.into(), superseded: rotation.superseded };
     report(context, &rotated, |out| {

@@ -72,8 +72,8 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     }
     args.vault.iter().try_for_each(|folder| OpeningVault::open(folder, Trust::Nobody).map(drop))?;
     let mut keyring = args.unlock.open(custody)?;
-    // Who names a day does not rely on the clock.
-    if args.before.is_none() && !args.dry_run {
+    // Who names a day does not rely on the clock for what is due; what is written is dated by it all the same.
+    if !args.dry_run {
         check_clock(&keyring, args.confirm_date, now)?;
     }
     let trust = args.pin.trust(Some(&keyring), None)?;

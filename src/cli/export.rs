@@ -22,7 +22,8 @@ use crate::vault::{OpeningVault, Query, Trust};
 #[derive(clap::Args)]
 #[command(after_help = "\
 The copy opens with the recipient's private key alone. It has ids, an order and pseudonyms of its own, so that two \
-recipients cannot join their copies; times are rounded to the hour unless the view is full. The recipient makes its key \
+recipients do not join their copies by these; times are rounded to the hour unless the view is full. Pictures are the same in \
+every copy: two recipients of scenes or originals join those by them. The recipient makes its key \
 pair with `safelight custody recipient` and opens the copy with `safelight search` and `safelight open --key`.
 
 The fingerprint of the recipient's key is shown before anything is asked or done; --fingerprint compares it for you.

@@ -85,7 +85,7 @@ impl HolderArgs {
     pub fn unlock_to_search(&self, vault: &Path, for_plate: bool, egress: &EgressArgs) -> Result<Holder, Failure> {
         let mut holder = self.unlock(vault, &[Capability::Catalogue], egress)?;
         match &mut holder.who {
-            Who::Custodian(keyring, _) if for_plate && keyring.has_locked_epochs() => self.second.open(keyring)?,
+            Who::Custodian(keyring, _) if for_plate => self.second.pass(keyring)?,
             _ => {}
         }
         Ok(holder)

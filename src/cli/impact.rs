@@ -57,7 +57,7 @@ pub struct Args {
 
 /// Runs `impact`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    args.captures.iter().chain(&args.notify).chain(&args.report).try_for_each(|path| target::must_be_new(path))?;
+    target::must_all_be_new(args.captures.iter().chain(&args.notify).chain(&args.report))?;
     args.stolen.metadata().map_err(|source| ImpactError::Stolen { path: args.stolen.clone(), source })?;
     args.vault.iter().try_for_each(|vault| OpeningVault::open(vault, Trust::Nobody).map(drop))?;
     let mut keyring = args.unlock.open(&args.custody)?;
@@ -75,7 +75,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     };
     let lists = [(&args.captures, "captures"), (&args.notify, "plates to notify")];
     for (_, what) in lists.into_iter().filter(|(path, _)| path.is_some()) {
-        ledger::may_ask(&keyring, look(what, 0), &args.egress)?;
+        ledger::may_ask(&keyring, look(what, 1), &args.egress)?;
     }
     let custodian = Custodian {
         keys: &keyring.opening_keys(capabilities),
@@ -93,7 +93,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let notice = args.notify.as_ref().map(|_| impact::notify(&loot, &custodian, &progress)).transpose()?;
     // Before anybody is told anything.
     let about = format!("{}: {}", shown(&args.stolen), count(found.captures, "capture"));
-    ledger::record_act(&keyring, Verb::Impact, about)?;
+    ledger::record_act_on(&keyring, args.egress.confirm_date, Verb::Impact, about)?;
     let permit = |what: &str, records| ledger::permit(&keyring, look(what, records), &args.egress);
     let permits = (
         args.captures.as_ref().map(|_| permit("captures", found.captures)).transpose()?,

@@ -9,6 +9,7 @@ use std::path::Path;
 use jiff::civil::Date;
 
 use super::terminal::{chain, count, grouped, say};
+use super::unlock::SecondArgs;
 use super::{Failure, Stop};
 use crate::audit::{
     AuditError, AuditLog, Budget, Details, Leap, Look, Permit, PermitError, Recorded, TileError, UNSTATED, Verb,
@@ -32,6 +33,31 @@ impl EgressArgs {
     /// Whether the second holder is asked for: beyond the budget, or to confirm a date under dual control.
     pub fn takes_both(&self, keyring: &Keyring) -> bool {
         self.over_budget || (self.confirm_date.is_some() && keyring.has_dual_control())
+    }
+}
+
+/// Arguments of verbs that write dates: of packs, epochs, slots.
+#[derive(clap::Args)]
+pub(super) struct DateArgs {
+    /// Say that today is this date, UTC, where the clock is ahead of what the audit log knows; with the second holder,
+    /// where there is one
+    #[arg(long, value_name = "DATE")]
+    confirm_date: Option<Date>,
+}
+
+impl DateArgs {
+    /// Puts on record what gives no records out and writes dates: by a clock that is believed only.
+    pub fn record(
+        &self,
+        keyring: &mut Keyring,
+        second: &SecondArgs,
+        verb: Verb,
+        what: impl Into<String>,
+    ) -> Result<(), Failure> {
+        if self.confirm_date.is_some() && keyring.has_dual_control() && !keyring.has_second() {
+            second.open(keyring)?;
+        }
+        record_act_on(keyring, self.confirm_date, verb, what)
     }
 }
 
@@ -68,9 +94,9 @@ pub(super) fn attempted<T>(custody: &Path, opened: Result<T, KeyringError>) -> R
 }
 
 /// Begins a new keyring's log.
-pub(super) fn begin(keyring: &Keyring) -> Result<(), Failure> {
-    AuditLog::of(keyring.folder()).renew(keyring)?;
-    Ok(())
+pub(super) fn begin(keyring: &mut Keyring) -> Result<(), Failure> {
+    let log = AuditLog::of(keyring.folder());
+    Ok(log.begin(keyring)?)
 }
 
 /// Puts on record that records are about to be given out, and stops where that would go beyond the policy's budget.
@@ -161,7 +187,7 @@ fn told(keyring: &Keyring, look: &Look<'_>, recorded: &Recorded) -> Result<(), F
 }
 
 /// Puts on record what gives no records out: a change of keys, a check.
-pub(super) fn record_act(keyring: &Keyring, verb: Verb, what: impl Into<String>) -> Result<Recorded, Failure> {
+pub(super) fn record_act(keyring: &Keyring, verb: Verb, what: impl Into<String>) -> Result<(), Failure> {
     record_act_on(keyring, None, verb, what)
 }
 
@@ -171,10 +197,15 @@ pub(super) fn record_act_on(
     confirmed: Option<Date>,
     verb: Verb,
     what: impl Into<String>,
-) -> Result<Recorded, Failure> {
+) -> Result<(), Failure> {
     let details = Details { query: what.into(), operator: operator(), ..Details::default() };
     let look = Look { verb, records: 0, purpose: None, details, over_budget: false };
-    Ok(AuditLog::of(keyring.folder()).confirming(confirmed).record(keyring, &look)?)
+    let recorded = AuditLog::of(keyring.folder()).confirming(confirmed).record(keyring, &look)?;
+    match (recorded.verdict, recorded.leap) {
+        (Verdict::Refused, Some(leap)) => Err(leapt(keyring, leap, "; nothing was changed, and this is on record")),
+        (Verdict::Refused, None) => Err(Failure::integrity("this was refused", "the refusal is on record")),
+        (Verdict::Done | Verdict::Overridden, _) => Ok(()),
+    }
 }
 
 /// Who this is, as far as the machine says.
@@ -207,6 +238,7 @@ impl From<AuditError> for Failure {
             AuditError::Kept { earliest, .. } => {
                 Self::usage(problem, format!("forget months before {earliest} at most; see details_kept in the policy"))
             }
+            AuditError::Keyring(error) => (*error).into(),
             AuditError::Elsewhere { .. } => Self::new(Stop::Internal, problem, "report this: a fault of the program"),
             AuditError::NoLog { .. } => {
                 Self::usage(problem, "name a custody folder in which the keyring was opened before")

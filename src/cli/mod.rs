@@ -227,4 +227,83 @@ mod tests {
     fn arguments_do_not_contradict_each_other() {
         super::Cli::command().debug_assert();
     }
+
+    /// Options of features that may not be built in.
+    const OF_FEATURES: [&str; 7] =
+        ["pkcs11", "token", "pin-file", "new-pkcs11", "new-token", "new-pin-file", "detector"];
+
+    fn has(command: &clap::Command, option: &str) -> bool {
+        let named = |arg: &clap::Arg| {
+            arg.get_long() == Some(option) || arg.get_all_aliases().is_some_and(|all| all.contains(&option))
+        };
+        ["help", "version", "json", "quiet"].contains(&option)
+            || OF_FEATURES.contains(&option)
+            || command.get_arguments().any(named)
+    }
+
+    fn anywhere(command: &clap::Command, option: &str) -> bool {
+        has(command, option) || command.get_subcommands().any(|below| anywhere(below, option))
+    }
+
+    fn options(text: &str) -> impl Iterator<Item = &str> {
+        let of = |word: &str| !word.is_empty() && word.starts_with(|c: char| c.is_ascii_lowercase());
+        text.split(|c: char| c.is_whitespace() || "`\"'(),;:{}[]=./|".contains(c))
+            .filter_map(|word| word.strip_prefix("--"))
+            .filter(move |word| of(word))
+    }
+
+    /// What is wrong with a command as it is written in a text, if it is one of ours.
+    fn fault_of(written: &str) -> Option<String> {
+        let cli = super::Cli::command();
+        let mut words = written.split_whitespace().peekable();
+        let named = words.next_if_eq(&"safelight").is_some();
+        let mut command = &cli;
+        while let Some(below) = words.peek().and_then(|word| command.find_subcommand(word)) {
+            command = below;
+            words.next();
+        }
+        if command.get_name() == cli.get_name() {
+            let verb = words.next().filter(|word| word.starts_with(|c: char| c.is_ascii_lowercase()))?;
+            return named.then(|| format!("`{written}`: no verb {verb:?}"));
+        }
+        let unknown = options(written).find(|option| !has(command, option));
+        let wanted = command.has_subcommands().then(|| words.next()).flatten();
+        let wanted = wanted.filter(|word| word.starts_with(|c: char| c.is_ascii_lowercase()));
+        unknown
+            .map(|option| format!("`{written}`: no option --{option}"))
+            .or_else(|| wanted.map(|word| format!("`{written}`: no subcommand {word:?}")))
+    }
+
+    /// A remedy that names what does not exist helps nobody.
+    #[test]
+    fn every_command_and_option_that_is_named_exists() {
+        let home = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let sources =
+            walkdir::WalkDir::new(home.join("src")).into_iter().chain(walkdir::WalkDir::new(home.join("docs")));
+        let documents = ["README.md", "SECURITY.md", "ARCHITECTURE.md"].map(|name| home.join(name));
+        let sources = sources.map(|entry| entry.expect("a readable folder").into_path()).chain(documents);
+        let mut faults = Vec::new();
+        let (mut commands, mut named) = (0, 0);
+        for path in sources.filter(|path| path.extension().is_some_and(|ext| ext == "rs" || ext == "md")) {
+            let text = std::fs::read_to_string(&path).expect("text").replace("\\\n", " ");
+            let at = path.strip_prefix(home).expect("below").display().to_string();
+            for line in text.lines() {
+                for written in line.split('`').skip(1).step_by(2) {
+                    commands += usize::from(written.starts_with("safelight "));
+                    faults.extend(fault_of(written).map(|fault| format!("{at}: {fault}")));
+                }
+                if at.starts_with("src/cli") && !line.trim_start().starts_with("//") {
+                    for option in options(line) {
+                        named += 1;
+                        if !anywhere(&super::Cli::command(), option) {
+                            faults.push(format!("{at}: no verb has --{option}"));
+                        }
+                    }
+                }
+            }
+        }
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+        assert!(commands > 20 && named > 50, "{commands} commands and {named} options are looked at");
+        assert!(fault_of("safelight custody slot add --second").is_some() && fault_of("safelight mend it").is_some());
+    }
 }

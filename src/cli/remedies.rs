@@ -70,7 +70,7 @@ impl From<KeyringError> for Failure {
                 Self::integrity(problem, "it takes what another holder has, not the same again")
             }
             KeyringError::NoSecondSlot => {
-                Self::usage(problem, "add one: `safelight custody slot add --second`, by another holder")
+                Self::usage(problem, "add one: `safelight custody slot add --as second`, by another holder")
             }
             KeyringError::NoSlot { .. } => Self::usage(problem, "`safelight custody slot list` shows them"),
             KeyringError::LastSlot => Self::usage(problem, "add another one first: `safelight custody slot add`"),
@@ -79,10 +79,17 @@ impl From<KeyringError> for Failure {
             }
             KeyringError::Quorum(_) => Self::usage(problem, "ask for 3 of 5, for example"),
             KeyringError::Damaged => Self::integrity(problem, "restore the keyring from a backup"),
+            KeyringError::OtherHolders => {
+                Self::usage(problem, "dual control takes two people: let the other one choose, and tell nobody")
+            }
             KeyringError::Passphrase(_) => Self::usage(problem, STRONG),
             KeyringError::Cost => Self::usage(problem, "free some memory: opening a keyring takes 256 MiB"),
             KeyringError::Term { .. } => Self::usage(problem, "ask for 1 to 3660 days"),
             KeyringError::UnknownEpoch { .. } => Self::usage(problem, "see the epochs with `safelight custody show`"),
+            KeyringError::EpochAhead { .. } => Self::usage(
+                problem,
+                "begin one that is now: `safelight custody rotate`, then issue every site a new pack",
+            ),
             KeyringError::EpochExpired { .. } => Self::usage(problem, "nothing: it was not to be kept for longer"),
             KeyringError::NoNextEpoch { .. } => {
                 Self::usage(problem, "issue a pack without --next; `safelight custody rotate` begins a new epoch")

@@ -8,13 +8,14 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::custody::report;
+use super::ledger::DateArgs;
 use super::remedies::stdout_failed;
 use super::share_page::SharePage;
 use super::terminal::{Page, say, shown, stdout_is_terminal};
 #[cfg(feature = "pkcs11")]
 use super::unlock::NewTokenArgs;
 use super::unlock::{NewPassphraseArgs, SecondArgs, UnlockArgs};
-use super::{Context, Failure, ledger, target, unlock};
+use super::{Context, Failure, target, unlock};
 use crate::audit::Verb;
 #[cfg(feature = "pkcs11")]
 use crate::custody::Token;
@@ -63,6 +64,8 @@ struct KeyringArgs {
     unlock: UnlockArgs,
     #[command(flatten)]
     second: SecondArgs,
+    #[command(flatten)]
+    date: DateArgs,
 }
 
 #[derive(clap::Args)]
@@ -182,7 +185,7 @@ fn list(custody: &Path, context: &Context) -> Result<(), Failure> {
 }
 
 fn add(args: &AddArgs, context: &Context) -> Result<(), Failure> {
-    let AddArgs { keyring: KeyringArgs { custody, unlock, second }, role, label, new, shares, output, .. } = args;
+    let AddArgs { keyring: KeyringArgs { custody, unlock, second, .. }, role, label, new, shares, output, .. } = args;
     let to_files = !output.is_empty();
     if let Some(quorum) = shares {
         check_destinations(*quorum, output, context)?;
@@ -197,7 +200,7 @@ fn add(args: &AddArgs, context: &Context) -> Result<(), Failure> {
     let terms = SlotTerms { role, label: label.clone(), now: Timestamp::now() };
     #[cfg(feature = "pkcs11")]
     if let Some(token) = args.token.open()? {
-        return add_token(keyring, &token, terms, custody, context);
+        return add_token(keyring, &token, terms, &args.keyring, context);
     }
     let Some(quorum) = shares else {
         let passphrase = new.obtain()?;
@@ -208,7 +211,7 @@ fn add(args: &AddArgs, context: &Context) -> Result<(), Failure> {
             ));
         }
         let draft = keyring.draft_passphrase_slot(&passphrase, PassphraseCost::default(), terms)?;
-        return finish(keyring, draft, &[], custody, context);
+        return finish(keyring, draft, &[], &args.keyring, context);
     };
     let (draft, shares) = keyring.draft_shares_slot(*quorum, terms.clone());
     let page = |share| SharePage {
@@ -226,7 +229,7 @@ fn add(args: &AddArgs, context: &Context) -> Result<(), Failure> {
     } else {
         print_shares(&shares, page)?;
     }
-    let added = finish(keyring, draft, output, custody, context);
+    let added = finish(keyring, draft, output, &args.keyring, context);
     if added.is_err() {
         // Of no use to anybody: the slot does not exist.
         for path in output {
@@ -241,7 +244,7 @@ fn add_token(
     keyring: Keyring,
     token: &Token,
     terms: SlotTerms,
-    custody: &Path,
+    args: &KeyringArgs,
     context: &Context,
 ) -> Result<(), Failure> {
     if terms.role == SlotRole::Second {
@@ -252,7 +255,7 @@ fn add_token(
     }
     let draft = keyring.draft_token_slot(token, terms)?;
     let slot = draft.id();
-    let added = finish(keyring, draft, &[], custody, context);
+    let added = finish(keyring, draft, &[], args, context);
     if added.is_err() {
         // Of no use to anybody: the slot does not exist.
         let _ = token.forget(slot);
@@ -277,12 +280,7 @@ fn check_destinations(quorum: Quorum, output: &[PathBuf], context: &Context) -> 
             "name one file for each share, after -o",
         ));
     }
-    match output.iter().enumerate().find(|(at, path)| output[..*at].contains(path)) {
-        None => output.iter().try_for_each(|path| target::must_be_new(path)),
-        Some((_, path)) => {
-            Err(Failure::usage(format!("{} is named twice", shown(path)), "name one new file for each share"))
-        }
-    }
+    target::must_all_be_new(output)
 }
 
 fn write_shares<'a>(
@@ -337,7 +335,7 @@ fn finish(
     mut keyring: Keyring,
     draft: SlotDraft,
     output: &[PathBuf],
-    custody: &Path,
+    args: &KeyringArgs,
     context: &Context,
 ) -> Result<(), Failure> {
     #[derive(Serialize)]
@@ -347,7 +345,7 @@ fn finish(
         files: Vec<String>,
     }
     let had_dual_control = keyring.has_dual_control();
-    ledger::record_act(&keyring, Verb::Slot, format!("add {}", draft.id()))?;
+    args.date.record(&mut keyring, &args.second, Verb::Slot, format!("add {}", draft.id()))?;
     let id = keyring.add_slot(draft)?;
     let slot = keyring.slots().find(|slot| slot.id == id).map(|slot| ShownSlot::of(&slot));
     let slot = slot.ok_or_else(|| Failure::integrity("the slot was not added", "add it again"))?;
@@ -359,7 +357,7 @@ fn finish(
             writeln!(out, "Backups of the keyring made before open them with one: destroy them.")?;
         }
         writeln!(out, "Back up the keyring, and prove that the slot opens it:")?;
-        writeln!(out, "  safelight custody rehearse --custody {}", shown(custody))
+        writeln!(out, "  safelight custody rehearse --custody {}", shown(&args.custody))
     })
 }
 
@@ -376,7 +374,7 @@ fn remove(slot: &str, args: &KeyringArgs, context: &Context) -> Result<(), Failu
     if keyring.slots().any(|slot| slot.id == id && slot.role == SlotRole::Second) {
         args.second.open(&mut keyring)?;
     }
-    ledger::record_act(&keyring, Verb::Slot, format!("remove {id}"))?;
+    args.date.record(&mut keyring, &args.second, Verb::Slot, format!("remove {id}"))?;
     keyring.remove_slot(id)?;
     let left = keyring.slots().map(|slot| ShownSlot::of(&slot)).collect();
     let removed = Removed { slot: id.to_string(), left };

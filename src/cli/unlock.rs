@@ -211,8 +211,16 @@ impl SecondArgs {
     /// Opens the second slot, where the capabilities and the keyring ask for it, or where its holder brought something:
     /// two holders may go beyond the policy's budget.
     pub(super) fn open_for(&self, keyring: &mut Keyring, capabilities: &[Capability]) -> Result<(), Failure> {
-        match keyring.identity_barrier().filter(|_| capabilities.contains(&Capability::Identity)) {
-            None if keyring.has_dual_control() && self.are_given() => self.open(keyring),
+        match capabilities.contains(&Capability::Identity) {
+            true => self.pass(keyring),
+            false if keyring.has_dual_control() && self.are_given() => self.open(keyring),
+            false => Ok(()),
+        }
+    }
+
+    /// Opens the second slot where dual control stands in the way, for whatever it guards.
+    pub(super) fn pass(&self, keyring: &mut Keyring) -> Result<(), Failure> {
+        match keyring.dual_barrier() {
             None => Ok(()),
             Some(KeyringError::SecondSlotNeeded) => self.open(keyring),
             Some(barrier) => Err(barrier.into()),
@@ -221,6 +229,9 @@ impl SecondArgs {
 
     /// Opens the second slot.
     pub(super) fn open(&self, keyring: &mut Keyring) -> Result<(), Failure> {
+        if !keyring.has_dual_control() {
+            return Err(KeyringError::NoSecondSlot.into());
+        }
         if !self.are_given() && !std::io::stdin().is_terminal() {
             return Err(KeyringError::SecondSlotNeeded.into());
         }

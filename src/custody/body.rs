@@ -46,6 +46,24 @@ pub(super) struct Body {
     /// Marks the ids of exports.
     #[cbor(n(17), with = "minicbor::bytes")]
     pub canary_key: Option<[u8; 32]>,
+    /// Absent where no log had begun, and in keyrings of earlier versions.
+    #[n(18)]
+    #[zeroize(skip)]
+    pub log: Option<LogMark>,
+}
+
+/// What was known of the custodian's audit log when the keyring was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct LogMark {
+    /// The tree's size and hash.
+    #[n(0)]
+    pub size: u64,
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub root: [u8; 32],
+    /// The last time that nothing contradicted, in milliseconds since 1970 UTC.
+    #[n(2)]
+    pub time: i64,
 }
 
 /// A list whose place is taken once: one that grows leaves a copy of its keys behind each time.

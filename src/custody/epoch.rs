@@ -94,15 +94,13 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`KeyringError::SecondSlotNeeded`] when any are locked: what is missing from an answer must not look like an answer.
+    /// What dual control has in the way ([`Self::dual_barrier`]): what is missing from an answer must not look like an answer.
     pub fn search_keys(&self) -> Result<Vec<EpochKeys>, KeyringError> {
+        if let Some(barrier) = self.dual_barrier() {
+            return Err(barrier);
+        }
         let left = self.body.epochs.iter().filter(|epoch| epoch.destroyed.is_none());
         left.map(|epoch| self.epoch_keys(epoch.number)).collect()
-    }
-
-    /// Whether the search for a plate takes a second slot that was not opened.
-    pub fn has_locked_epochs(&self) -> bool {
-        matches!(self.search_keys(), Err(KeyringError::SecondSlotNeeded))
     }
 
     /// The epochs whose keys are due: over at `before`, as is the month of the last catalogue that any site sealed in them.

@@ -66,6 +66,9 @@ impl Keyring {
         let term = from.checked_add(SignedDuration::from_hours(24 * i64::from(days)));
         let term = term.map_err(|_| KeyringError::Term { days })?;
         let until = epoch.until.map_or(term, |end| end.min(term));
+        if until <= epoch.since {
+            return Err(KeyringError::EpochAhead { epoch: epoch.number, since: epoch.since });
+        }
         let (epoch, epoch_keys) = match self.epoch_keys(epoch.number) {
             // One holder alone cannot open the epoch's keys, and needs some to give away: fresh ones, which then are locked.
             Err(KeyringError::SecondSlotNeeded) => {

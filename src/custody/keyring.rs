@@ -1,11 +1,12 @@
 //! The custodian's keyring: every private key there is, in one file, behind key slots.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use super::body::Body;
+use super::body::{Body, LogMark};
 use super::dual::OpenLock;
 use super::file::{self, FileError, Remains};
 use super::layout::{self, Parts};
@@ -70,13 +71,13 @@ pub enum KeyringError {
     #[error("none of these shares is of this keyring as it is now")]
     ForeignShares,
     /// What was asked takes a second slot.
-    #[error("identities, and the search for a plate, open with two slots only, and the second was not opened")]
+    #[error("this opens with two slots only, of two holders, and the second was not opened")]
     SecondSlotNeeded,
     /// No second slot opens.
     #[error("this opens no second slot of this keyring")]
     WrongSecond,
     /// There is none.
-    #[error("this keyring has no second slot")]
+    #[error("this takes two holders, and the keyring has no second slot")]
     NoSecondSlot,
     /// There is no such slot.
     #[error("this keyring has no slot {slot}")]
@@ -99,6 +100,9 @@ pub enum KeyringError {
     /// The passphrase is too weak for a new slot.
     #[error(transparent)]
     Passphrase(#[from] PassphraseError),
+    /// The passphrase is another holder's.
+    #[error("this passphrase opens a slot of the other kind: one person would be both holders")]
+    OtherHolders,
     /// The passphrase cost is out of range, or there is not enough memory for it.
     #[error("the passphrase cannot be stretched at this cost on this machine")]
     Cost,
@@ -127,6 +131,14 @@ pub enum KeyringError {
     UnknownEpoch {
         /// The epoch asked for.
         epoch: u32,
+    },
+    /// It begins after the pack would end: it was begun by a clock that was ahead.
+    #[error("pseudonym epoch {epoch} begins on {} only, after this pack would end: a clock was ahead when it was begun", since.strftime("%Y-%m-%d"))]
+    EpochAhead {
+        /// The epoch.
+        epoch: u32,
+        /// When it begins.
+        since: Timestamp,
     },
     /// Its keys were destroyed with its last catalogue.
     #[error("the keys of pseudonym epoch {epoch} were destroyed on {}: no catalogue of it can be opened any more", destroyed.strftime("%Y-%m-%d"))]
@@ -175,6 +187,8 @@ pub struct Keyring {
     pub(super) lock: Option<OpenLock>,
     /// Keys of epochs that were drawn since the keyring was opened: packs need them, also where they are locked.
     pub(super) drawn: Vec<EpochKeys>,
+    /// The audit log as it was last seen: written with the keyring, which then knows of it.
+    pub(super) seen_log: Mutex<Option<LogMark>>,
 }
 
 impl Keyring {
@@ -205,6 +219,7 @@ impl Keyring {
             rotation: 0,
             identity_lock: None,
             canary_key: Some(crate::seal::random()),
+            log: None,
         };
         let (custody, key) = (signing.verifying().custody(), GuardedKey::generate());
         let terms = SlotTerms { role: SlotRole::First, label: None, now };
@@ -212,7 +227,8 @@ impl Keyring {
         slot.guard(&key, custody).expect("a slot just made is sound");
         let (slots, opened_by) = (vec![slot], None);
         let (lock, drawn) = (None, Vec::new());
-        let mut keyring = Self { path, custody, generation: 0, slots, opened_by, key, body, lock, drawn };
+        let seen_log = Mutex::default();
+        let mut keyring = Self { path, custody, generation: 0, slots, opened_by, key, body, lock, drawn, seen_log };
         keyring.begin_epoch(0, now, None, now)?;
         keyring.shorten_epochs(now);
         create_private_folder(folder)?;
@@ -235,8 +251,8 @@ impl Keyring {
         if body.epochs.is_empty() || SigningKey::from_bytes(&body.signing_key).verifying().custody() != custody {
             return Err(KeyringError::Damaged);
         }
-        let (opened_by, drawn) = (Some(opened_by), Vec::new());
-        Ok(Self { path, custody, generation, slots, opened_by, key, body, lock: None, drawn })
+        let (opened_by, drawn, seen_log) = (Some(opened_by), Vec::new(), Mutex::default());
+        Ok(Self { path, custody, generation, slots, opened_by, key, body, lock: None, drawn, seen_log })
     }
 
     /// Whose keyring a custody folder holds, without opening it.
@@ -249,7 +265,7 @@ impl Keyring {
     pub fn opening_keys(&self, capabilities: &[Capability]) -> OpeningKeys {
         let mut keys = OpeningKeys::of(self.custody);
         for bucket in &self.body.buckets {
-            let barred = bucket.capability == Capability::Identity.tag() && self.identity_barrier().is_some();
+            let barred = bucket.capability == Capability::Identity.tag() && self.dual_barrier().is_some();
             if !barred
                 && capabilities.iter().any(|c| c.tag() == bucket.capability)
                 && let Some(private) = bucket.private(self.lock.as_ref(), self.custody)
@@ -307,17 +323,32 @@ impl Keyring {
     /// Decides anew. It holds for packs issued from now on: what is sealed keeps its term, and packs that are out keep
     /// the policy that they carry until they expire.
     ///
-    /// Where there is a second holder, loosening a limit takes that one, too ([`Policy::changes`]).
+    /// Under dual control, loosening a limit takes the second holder, too ([`Policy::changes`]).
     pub fn set_policy(&mut self, policy: Policy, now: Timestamp) -> Result<(), KeyringError> {
         policy.check()?;
         let loosens = self.body.policy.changes(&policy).iter().any(|change| change.loosens);
-        if loosens && self.has_dual_control() && !self.has_second() {
-            return Err(KeyringError::SecondSlotNeeded);
+        if let Some(barrier) = self.dual_barrier().filter(|_| loosens) {
+            return Err(barrier);
         }
         self.body.policy = policy;
         self.shorten_epochs(now);
         self.save()?;
         Ok(())
+    }
+
+    /// What the keyring knows of its audit log, since it was last written.
+    pub(crate) fn known_log(&self) -> Option<LogMark> {
+        self.body.log
+    }
+
+    /// Takes note of the log as it is now, to be written when the keyring is.
+    pub(crate) fn saw_log(&self, mark: LogMark) {
+        *self.seen_log.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(mark);
+    }
+
+    /// Writes down what was seen of the log.
+    pub(crate) fn remember_log(&mut self) -> Result<(), KeyringError> {
+        self.save().map(drop)
     }
 
     /// Signs the text of a C2SP note: the audit log's checkpoints.
@@ -353,6 +384,8 @@ impl Keyring {
     /// Writes the keyring, and says what became of the file before.
     pub(super) fn save(&mut self) -> Result<Remains, KeyringError> {
         self.lock_epochs()?;
+        let seen = *self.seen_log.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        self.body.log = seen.or(self.body.log);
         // Two writers wait for each other, and the second one sees that it is late.
         let _held = file::lock(&self.path)?;
         let found = Parts::parse(&file::read_secret(&self.path)?)?.generation;

@@ -30,6 +30,7 @@ mod slot;
 mod slots;
 mod summary;
 
+pub(crate) use body::LogMark;
 pub use epoch::{Epoch, Rotation};
 pub use expiry::{Destroyed, DueKey};
 pub use file::{FileError, Remains};

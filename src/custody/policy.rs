@@ -282,7 +282,7 @@ pub struct Policy {
     #[n(2)]
     #[cbor(default)]
     pub epoch: EpochLength,
-    /// Whether identities are opened with two slots only.
+    /// Whether identities are opened, and plates searched, with two slots only.
     #[n(3)]
     #[cbor(default)]
     pub dual_control: bool,

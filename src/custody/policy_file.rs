@@ -168,7 +168,7 @@ impl Policy {
              default_class = {}\n\
              # For how long a plate keeps its pseudonym, and a site its pack: day, week, month or never.\n\
              epoch = \"{}\"\n\
-             # Whether identities are opened with two slots only.\n\
+             # Whether identities are opened, and plates searched, with two slots only.\n\
              dual_control = {}\n\
              # For how long the audit log can say who looked for what and why, at least.\n\
              details_kept = \"{}\"\n",

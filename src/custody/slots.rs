@@ -70,6 +70,11 @@ impl Keyring {
         terms: SlotTerms,
     ) -> Result<SlotDraft, KeyringError> {
         passphrase.check_strength()?;
+        // Whoever knows it would be two holders.
+        let mut others: Vec<Slot> = self.slots.iter().filter(|slot| slot.role() != terms.role).cloned().collect();
+        if others.iter_mut().any(|slot| slot.open(passphrase.into(), self.custody).is_some()) {
+            return Err(KeyringError::OtherHolders);
+        }
         SlotDraft::with_passphrase(passphrase, cost, self.custody, terms).ok_or(KeyringError::Cost)
     }
 
@@ -130,10 +135,10 @@ impl Keyring {
         Ok(())
     }
 
-    /// What stands between this keyring, as it is opened, and identities: [`KeyringError::SecondSlotNeeded`] until a
-    /// second slot is opened, where there is one; [`KeyringError::NoSecondSlot`] where the policy asks for dual control and
-    /// there is none.
-    pub fn identity_barrier(&self) -> Option<KeyringError> {
+    /// What stands between this keyring, as it is opened, and all that dual control guards (identities, the search for a
+    /// plate, loosening a limit, forgetting): [`KeyringError::SecondSlotNeeded`] until a second slot is opened, where there is
+    /// one; [`KeyringError::NoSecondSlot`] where the policy asks for dual control and there is none yet.
+    pub fn dual_barrier(&self) -> Option<KeyringError> {
         match (&self.body.identity_lock, &self.lock) {
             (Some(_), None) => Some(KeyringError::SecondSlotNeeded),
             (None, _) if self.body.policy.dual_control => Some(KeyringError::NoSecondSlot),

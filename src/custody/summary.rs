@@ -21,6 +21,8 @@ pub struct KeyringSummary {
     pub generation: u64,
     /// What the custodian has decided.
     pub policy: Policy,
+    /// Whether there is a second slot. Without one, what dual control guards stays closed.
+    pub second_slot: bool,
     /// All pseudonym epochs, oldest first.
     pub epochs: Vec<EpochSummary>,
     /// Number of private keys by capability, in [`Capability::ALL`]'s order.
@@ -96,6 +98,7 @@ impl Keyring {
             created: super::time(body.created),
             generation: self.generation,
             policy: body.policy.clone(),
+            second_slot: self.has_dual_control(),
             epochs: body.epochs.iter().map(epoch).collect(),
             keys: Capability::ALL.map(|c| body.buckets.iter().filter(|b| b.capability == c.tag()).count()),
             kept: counted(body.buckets.iter().map(|b| (b.expiry, b.class.as_str(), b.capability))),

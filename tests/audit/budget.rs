@@ -104,6 +104,79 @@ fn who_removes_the_log_on_its_first_day_gets_no_second_budget() {
     assert_eq!(desk.try_look(Verb::Export, 1, false).expect("recorded").verdict, Verdict::Done);
 }
 
+/// The keyring knows of its log from the first moment on, and of what the log was whenever it was itself written.
+#[test]
+fn who_removes_all_that_the_folder_knows_of_the_log_gets_no_second_budget() {
+    let mut desk = Desk::limited();
+    desk.log().begin(&mut desk.custodian.keyring).expect("begun");
+    let reopen = |desk: &mut Desk| {
+        desk.custodian.keyring = Keyring::open(&desk.custodian.custody(), &passphrase()).expect("opens");
+    };
+    let export = |desk: &Desk, records| desk.try_look(Verb::Export, records, false).expect("recorded");
+    assert_eq!(export(&desk, 100).verdict, Verdict::Done);
+    for _ in 0..2 {
+        fs::remove_dir_all(desk.folder()).expect("removed");
+        fs::remove_file(desk.head()).expect("removed");
+        reopen(&mut desk);
+        for _ in 0..2 {
+            let refused = export(&desk, 1);
+            assert!(refused.verdict == Verdict::Refused && refused.began_anew);
+        }
+        assert_eq!(desk.verify().notes, [AuditNote::Finding { index: 1, finding: Finding::LogGone }]);
+    }
+    // On record, that is over on the next day; and the keyring knows the new log when it is written.
+    desk.fate.turn_clock(days(1));
+    reopen(&mut desk);
+    assert_eq!(export(&desk, 1).verdict, Verdict::Done);
+    let morning = desk.copy();
+    assert_eq!(export(&desk, 100).verdict, Verdict::Refused);
+    assert_eq!(export(&desk, 90).verdict, Verdict::Done);
+    desk.custodian.keyring.rotate(None, Timestamp::now()).expect("written");
+    desk.restore(morning.path());
+    reopen(&mut desk);
+    assert!(matches!(desk.try_look(Verb::Export, 1, false), Err(AuditError::RolledBack { .. })));
+    // Not even the time is forgotten with the log.
+    fs::remove_dir_all(desk.folder()).expect("removed");
+    fs::remove_file(desk.head()).expect("removed");
+    desk.fate.turn_clock(days(60));
+    assert!(desk.log().leap(&desk.custodian.keyring).expect("looked at").is_some());
+    assert!(export(&desk, 1).leap.is_some());
+}
+
+/// What nobody believes dates nothing: no pack, no epoch, no entry.
+#[test]
+fn a_clock_that_leapt_dates_nothing() {
+    use Verb::{Check, Expire, Export, Pack, Policy, Rotate, Show, Slot};
+    let desk = Desk::new();
+    let try_on = |verb, date: Option<i64>| {
+        let today = date.map(|ahead| (Timestamp::now() + days(ahead)).to_zoned(jiff::tz::TimeZone::UTC).date());
+        let look = Look { verb, records: 0, purpose: Some("a test"), details: Details::default(), over_budget: false };
+        desk.log().confirming(today).record(&desk.custodian.keyring, &look).expect("recorded")
+    };
+    desk.fate.run_for(1, 100);
+    assert_eq!(try_on(Pack, None).verdict, Verdict::Done);
+    desk.fate.turn_clock(days(395));
+    for verb in [Pack, Rotate, Policy, Slot, Expire, Export] {
+        let refused = try_on(verb, None);
+        assert!(refused.verdict == Verdict::Refused && refused.leap.is_some(), "{verb:?}");
+    }
+    assert_eq!([Show, Check].map(|verb| try_on(verb, None).verdict), [Verdict::Done; 2]);
+    assert!(try_on(Rotate, Some(394)).permit().is_none(), "another date is none");
+    // Put right, all is as it was: no entry is of a time that is yet to come.
+    desk.fate.turn_clock(SignedDuration::ZERO);
+    assert_eq!(try_on(Rotate, None).verdict, Verdict::Done);
+    let report = desk.verify();
+    assert!(report.is_sound() && report.notes.is_empty(), "{report:?}");
+    let reader = desk.log().detail_reader(&desk.custodian.keyring).expect("a reader");
+    let entries = desk.log().entries_since(&desk.key(), 0).expect("read");
+    let claimed = |recording| matches!(reader.open(recording), Told::Details(details) if details.clock.is_some());
+    assert_eq!(entries.iter().filter(|&recording| claimed(recording)).count(), 9);
+    // Confirmed, it is the time.
+    desk.fate.turn_clock(days(395));
+    assert_eq!(try_on(Pack, Some(395)).verdict, Verdict::Done);
+    assert!(desk.verify_later().is_sound());
+}
+
 #[test]
 fn who_puts_back_this_mornings_log_gets_no_second_budget() {
     let desk = Desk::limited();

@@ -38,7 +38,7 @@ impl Forger {
     fn sign(&self, leaves: impl IntoIterator<Item = Vec<u8>>) {
         let log = self.log();
         let (_lock, _) = log.lock(None).expect("locked");
-        let mut writer = Writer::open(&log, &self.keyring, self.now).expect("opened");
+        let mut writer = Writer::open(&log, &self.keyring, self.now, false).expect("opened");
         writer.new.extend(leaves);
         writer.finish().expect("signed");
     }
@@ -96,7 +96,7 @@ fn details_moved_to_another_entry_do_not_open() {
     let forger = Forger::new();
     let log = forger.log();
     let lock = log.lock(None).expect("locked");
-    let mut writer = Writer::open(&log, &forger.keyring, forger.now).expect("opened");
+    let mut writer = Writer::open(&log, &forger.keyring, forger.now, false).expect("opened");
     let hour = hour_of(forger.now);
     let [one, two] = [1, 2].map(|records| Entry { records, month: Some(writer.month), ..Entry::new(Verb::Open, hour) });
     let genuine = one.sealed(&Details::default(), &writer.key, writer.custody);

@@ -124,17 +124,17 @@ impl Days {
             let sum = totals.opened.saturating_add(totals.exported);
             let bar = bar(totals.exported, totals.opened, most);
             let number = if sum == 0 { "·".to_owned() } else { grouped(sum) };
-            let mut line = format!("{}  {bar:<width$} {number:>9}", date(day, "%a %Y-%m-%d"), width = BAR as usize);
+            let line = format!("{}  {bar:<width$} {number:>9}", date(day, "%a %Y-%m-%d"), width = BAR as usize);
+            writeln!(out, "{line}")?;
             for (count, what) in [
                 (totals.refused, "refused"),
                 (totals.overridden, "overridden"),
                 (totals.failed_unlocks, "failed unlock"),
             ] {
                 if count > 0 {
-                    line.push_str(&format!("\n{:16}! {} {what}{}", "", grouped(count), plural(what, count)));
+                    writeln!(out, "{:16}! {} {what}{}", "", grouped(count), plural(what, count))?;
                 }
             }
-            writeln!(out, "{line}")?;
         }
         Ok(())
     }

@@ -25,6 +25,8 @@ pub(super) struct Shown {
     epoch: Option<u32>,
     epoch_length: &'static str,
     dual_control: bool,
+    /// Whether there is a second slot, without which nothing opens that dual control guards.
+    second_slot: bool,
     records_per_day: Option<u64>,
     classes: Vec<ShownClass>,
     default_class: String,
@@ -130,6 +132,7 @@ impl Shown {
             epoch: summary.epochs.iter().rfind(current).map(|current| current.epoch.number),
             epoch_length: summary.policy.epoch.name(),
             dual_control: summary.policy.dual_control,
+            second_slot: summary.second_slot,
             records_per_day: summary.policy.egress.as_ref().map(|egress| egress.records_per_day),
             classes: classes.collect(),
             default_class: summary.policy.default_class.clone(),
@@ -167,8 +170,11 @@ impl Shown {
             line(out, &format!("{:<28}{catalogue:<14}{scene:<14}{identity}", format!("{}{mark}", cut(name, 25))))?;
         }
         writeln!(out, "* when a capture names no class")?;
-        if self.dual_control {
+        if self.second_slot {
             writeln!(out, "Identities are opened and plates searched with two slots only.")?;
+        } else if self.dual_control {
+            writeln!(out, "The policy asks for two holders, and there is no second slot: until there is one, no")?;
+            writeln!(out, "identity is opened and no plate searched. `safelight custody slot add --as second`")?;
         }
         match self.records_per_day {
             Some(records) => writeln!(out, "At most {records} records may be opened or exported a day."),
