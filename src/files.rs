@@ -86,6 +86,14 @@ fn open_with(options: &mut OpenOptions, path: &Path, follow: bool) -> io::Result
     Ok((file, metadata.len()))
 }
 
+/// Whether it is the disk that failed, and nothing is known of the file.
+pub(crate) fn is_broken(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    return error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error());
+    #[cfg(not(unix))]
+    return error.raw_os_error().is_some_and(|code| code == 1117);
+}
+
 /// Whether a file did not open because it is a link and none is followed.
 fn is_link(error: &io::Error, follow: bool) -> bool {
     #[cfg(unix)]

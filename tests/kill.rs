@@ -45,7 +45,8 @@ fn photographs(folder: &Path) -> Vec<[u8; 32]> {
 fn ingest(custodian: &Custodian) -> Command {
     let folder = custodian.folder.path();
     let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
-    command.arg("ingest").arg(folder.join("photographs"));
+    // The vault is removed between rounds, and the site knows of it.
+    command.args(["ingest", "--new"]).arg(folder.join("photographs"));
     command.arg("--vault").arg(folder.join("vault")).arg("--pack").arg(folder.join("site.pack"));
     // A segment every few images: many moments at which something is half done.
     command.args(["--commit-bytes", "20000", "--jobs", "2", "--quiet"]);

@@ -328,12 +328,12 @@ fn only_what_an_interrupted_run_left_is_removed() {
         id.to_string()
     };
     let mut gone = vec![left(&card, 16..32, usize::MAX), left(&card, 16..32, 128), left(&journal, 32..48, 40)];
-    gone.extend([0, 32, 47, 48, 5000, usize::MAX].map(|len| left(&segment, 32..48, len)));
+    gone.extend([0, 3, 8, 20, 32, 47, 48, 5000, usize::MAX].map(|len| left(&segment, 32..48, len)));
     let zeros = safelight::seal::SegmentId::random().to_string();
     put(&vault.join("incoming").join(&zeros), &[0; 40_000]);
     gone.push(zeros);
     // What bears such a name by chance is somebody's: whatever it is, and sealed files of other vaults and names.
-    let stays = [b"\xff\xd8\xff\xe0 a photograph of mine, longer than a header is".as_slice(), b"mine", b"SL"];
+    let stays = [b"\xff\xd8\xff\xe0 a photograph of mine, longer than a header is".as_slice(), b"mine", b"SLmine"];
     for bytes in
         stays.into_iter().chain([segment.as_slice(), &card, b"SLSEG\r\n\x1a and more of mine, as long as a header is"])
     {
@@ -379,6 +379,9 @@ fn a_vault_whose_folders_or_files_are_links_is_refused_and_stays_as_it_is() {
         let before = snapshot(custodian.folder.path());
         let sealing = SealingVault::open(&vault, &custodian.pack, SealingOptions::default()).err();
         assert!(sealing.is_some(), "{name}");
+        // Nor is it called sound by whoever only looks.
+        let checked = check(&vault, Trust::Nobody);
+        assert!(checked.is_err() || checked.is_ok_and(|report| !report.is_sound()), "{name}");
         assert_eq!(snapshot(custodian.folder.path()), before, "{name}: {sealing:?}");
         if name == "journal" {
             continue;

@@ -145,7 +145,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let to = RecipientPublicKey::read(&args.to)?;
     introduce(&to, args.fingerprint, context)?;
     check_range(args.from, args.until, "--until")?;
-    target::must_lie_outside(&args.output)?;
+    target::may_be_a_vault(&args.output)?;
     ExportPlan::check_target(&args.output)?;
     OpeningVault::open(&args.vault, Trust::Nobody)?;
     let mut keyring = args.unlock.open(&args.custody)?;

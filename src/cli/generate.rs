@@ -8,7 +8,7 @@ use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use super::target::unwritable;
+use super::target::{must_lie_outside, unwritable};
 use super::terminal::{shown, to_stdout};
 use super::{Cli, Context, Failure, Outcome};
 use crate::files;
@@ -60,6 +60,7 @@ fn write_pages(out: &Path) -> Result<(), Failure> {
         )
     };
     fs::read_dir(out).map_err(unusable)?;
+    must_lie_outside(out)?;
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
     let mut pages = Vec::new();

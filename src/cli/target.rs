@@ -24,6 +24,18 @@ pub(super) fn must_lie_outside(path: &Path) -> Result<(), Failure> {
     }
 }
 
+/// The same for a copy, which is a vault: not beside a keyring either, so that nobody copies both.
+pub(super) fn may_be_a_vault(path: &Path) -> Result<(), Failure> {
+    must_lie_outside(path)?;
+    match Enclosure::of(path) {
+        None => Ok(()),
+        Some(_) => Err(Failure::usage(
+            format!("{} lies in a custody folder: who copies that would have the keyring, too", shown(path)),
+            "name a place outside of it",
+        )),
+    }
+}
+
 /// Whether a file could be made there: nothing has its name, a link without a target neither, its folder takes files, and is
 /// no vault's.
 pub(super) fn must_be_new(path: &Path) -> Result<(), Failure> {

@@ -551,7 +551,9 @@ fn find_strangers(layout: &Layout, kind: VaultKind, report: &mut CheckReport) ->
         VaultKind::Site => site.as_slice(),
         VaultKind::Export => &export,
     };
-    for name in names(layout.root())?.into_iter().filter(|name| !top.contains(&name.as_str())) {
+    // A link is the vault's nowhere.
+    let is_link = |name: &str| layout.root().join(name).is_symlink();
+    for name in names(layout.root())?.into_iter().filter(|name| !top.contains(&name.as_str()) || is_link(name)) {
         report.faults.push(Fault::Stranger { path: name.into() });
     }
     let is_segment = |name: &str| SegmentId::parse(name).is_some_and(|id| id.to_string() == name);

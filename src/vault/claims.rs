@@ -65,7 +65,7 @@ impl Claims {
     }
 
     fn add(&mut self, vault: &OpeningVault, layout: &Layout, id: JournalId) -> Result<journal::End, JournalError> {
-        let (file, len) = files::open(&layout.journal(id))?;
+        let (file, len) = files::open_own(&layout.journal(id))?;
         let mut last_intent = None;
         journal::read(BufReader::new(file), len, vault.card().vault, id, None, None, |frame| {
             // Whatever follows an intent is written after the segment got its name, unless it says otherwise.
@@ -108,7 +108,7 @@ pub(super) fn verify(
     key: &JournalKey,
     mark: Option<u64>,
 ) -> Result<journal::End, JournalError> {
-    let (file, len) = files::open(&layout.journal(id))?;
+    let (file, len) = files::open_own(&layout.journal(id))?;
     journal::read(BufReader::new(file), len, vault.card().vault, id, Some(&MacKey::new(key)), mark, |_| {})
 }
 

@@ -31,20 +31,27 @@ pub(super) fn is_id(name: &str) -> bool {
 /// Of a file that the vault writes, the bytes that say what it is (8, at the start), of which vault (16, from byte 16), and
 /// which (16, behind that). A card has its vault's id only, which is its name.
 const HEAD: usize = 48;
-/// Which kind and which vault; a file that is shorter says too little to be known as the vault's.
-const LEAST: usize = 32;
+/// The kinds of which a run has files there until they get their names.
+const KINDS: [&[u8; 8]; 4] = [b"SLSEG\r\n\x1a", b"SLJRN\r\n\x1a", b"SLTMB\r\n\x1a", b"SLVLT\r\n\x1a"];
 
-/// Whether the file is what a run of this vault left when it was interrupted, by all that it holds and not by its name alone: a
-/// sealed file of this vault and this name, perhaps cut; or what a power cut leaves of one, which is nothing, or zeros.
+/// Whether the file is what a run of this vault left when it was interrupted, by all that it holds and not by its name alone: it
+/// begins as a file of this vault and this name, however early it was cut; or it holds what a power cut leaves of one, which is
+/// nothing, or zeros.
 fn is_left_behind(path: &Path, vault: VaultId, id: SegmentId) -> io::Result<bool> {
     let head = files::begin(path, HEAD as u64)?;
-    let named = |at: usize| head.get(at..).is_some_and(|found| id.0.starts_with(&found[..found.len().min(16)]));
-    let ours = head.len() >= LEAST
-        && match kind_of_file(&head) {
-            Some(FileKind::Segment | FileKind::Journal | FileKind::Tombstone) => head[16..32] == vault.0 && named(32),
-            Some(FileKind::Card) => named(16),
-            _ => false,
-        };
+    // As far as it goes.
+    let says = |at: usize, what: &[u8]| {
+        let found = head.get(at..).unwrap_or_default();
+        what.starts_with(&found[..found.len().min(what.len())])
+    };
+    let ours = !head.is_empty()
+        && KINDS.into_iter().any(|kind| {
+            let ids = match kind_of_file(kind) {
+                Some(FileKind::Card) => says(16, &id.0),
+                _ => says(16, &vault.0) && says(32, &id.0),
+            };
+            says(0, kind) && ids
+        });
     if ours || !head.iter().all(|&byte| byte == 0) {
         return Ok(ours);
     }

@@ -22,8 +22,10 @@ impl Enclosure {
     /// What `path` lies in, or is: of the folders above it the nearest that is a vault or holds a keyring.
     pub fn of(path: &Path) -> Option<Self> {
         resolved(path).ancestors().find_map(|above| {
-            let is = |name: &str, kind| {
-                files::begin(&above.join(name), 8).is_ok_and(|head| kind_of_file(&head) == Some(kind))
+            // What the disk does not give may be one.
+            let is = |name: &str, kind| match files::begin(&above.join(name), 8) {
+                Ok(head) => kind_of_file(&head) == Some(kind),
+                Err(error) => files::is_broken(&error),
             };
             if is(Layout::CARD, FileKind::Card) {
                 return Some(Self::Vault(above.to_owned()));

@@ -220,7 +220,7 @@ pub(super) fn ids(layout: &Layout) -> Result<BTreeSet<TombstoneId>, OpenError> {
 
 /// One tombstone, verified.
 pub(super) fn read(layout: &Layout, card: &Card, id: TombstoneId) -> Result<Tombstone, TombstoneError> {
-    Tombstone::from_bytes(&files::read(&layout.tombstone(id), files::MAX_LIST)?, card, id)
+    Tombstone::from_bytes(&files::read_own(&layout.tombstone(id), files::MAX_LIST)?, card, id)
 }
 
 fn time(seconds: i64) -> Timestamp {

@@ -3,7 +3,8 @@
 //! Whoever can write to a vault can write its card, and with a key of his own on it sign whatever a custodian signs. So no
 //! card is believed about its custodian: each who opens a vault says whom *he* trusts, and the card must agree.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 
 use super::card::{CARD_LEN, Card};
 use super::layout::Layout;
@@ -51,7 +52,12 @@ impl Trust {
     /// Reads a vault's card: the one way in which a card gets out of a folder.
     pub(super) fn card(self, layout: &Layout) -> Result<Card, OpenError> {
         let path = layout.card();
-        let bytes = match files::begin(&path, CARD_LEN as u64 + 1) {
+        // A link is nobody's card: whoever seals into the vault refuses it, too.
+        let begin = |(file, _): (File, u64)| {
+            let mut bytes = Vec::new();
+            file.take(CARD_LEN as u64 + 1).read_to_end(&mut bytes).map(|_| bytes)
+        };
+        let bytes = match files::open_own(&path).and_then(begin) {
             Ok(bytes) => bytes,
             Err(source) if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 return Err(OpenError::NotAVault { path: layout.root().to_owned() });

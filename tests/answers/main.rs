@@ -267,7 +267,9 @@ fn nothing_is_made_in_a_vault_and_no_vault_in_a_custody_folder() {
     }
     assert_eq!(common::snapshot(&place.at("vault")), before);
     assert_eq!(place.run(&[&["check", "--deep"][..], &own].concat()).code, Some(0));
-    // An output may lie beside a keyring; a vault may not.
+    // An output may lie beside a keyring; a vault may not, nor a copy.
+    let copy = ["export", "--to", "partner.pub", "--view", "scene", "--purpose", "x", "-o", "custody/copy"];
+    place.run(&[&copy[..], &own].concat()).failed(2, "lies in a custody folder", "outside");
     for name in ["custody/vault", "vault/inner", "vault/segments/inner"] {
         let pack = place.at("site.pack");
         let run = place.site.command_with(&pack, &place.at(name)).arg("--new").output().expect("runs");
