@@ -146,9 +146,10 @@ fn after_expiry_an_old_record_opens_with_a_keyring_from_before_and_with_none_fro
     scene.copy("custody", "custody-before");
     scene.copy("vault", "vault-before");
     let arguments = ["expire", "--vault", "vault", "--custody", "custody", "--before"];
+    let today = Timestamp::now().strftime("%Y-%m-%d").to_string();
 
     // Nothing is due on February's last day, and nothing is written.
-    let early = scene.json(&[&arguments[..], &["2024-02-29"]].concat());
+    let early = scene.json(&[&arguments[..], &["2024-02-29", "--confirm-date", &today]].concat());
     assert_eq!(early["keys"].as_array().map(Vec::len), Some(0));
     assert_eq!(scene.keyring("custody").generation(), scene.keyring("custody-before").generation());
 
@@ -157,7 +158,10 @@ fn after_expiry_an_old_record_opens_with_a_keyring_from_before_and_with_none_fro
     assert_eq!(scene.keyring("custody").generation(), scene.keyring("custody-before").generation());
     assert!(!scene.path("vault/tombstones").exists());
 
-    let done = scene.json(&[&arguments[..], &["2024-03-01"]].concat());
+    // What is destroyed is dated, which takes a date that is confirmed, whatever day is named.
+    let unconfirmed = scene.run(&[&arguments[..], &["2024-03-01"]].concat());
+    unconfirmed.failed(2, "clock says", "--confirm-date");
+    let done = scene.json(&[&arguments[..], &["2024-03-01", "--confirm-date", &today]].concat());
     assert_eq!(done["keys"], forecast["keys"]);
     assert_eq!(done["vaults"][0]["segments_removed"], 1);
     assert_eq!(done["vaults"][0]["segments_partly_expired"], 2);

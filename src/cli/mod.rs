@@ -229,8 +229,17 @@ mod tests {
     }
 
     /// Options of features that may not be built in.
-    const OF_FEATURES: [&str; 7] =
-        ["pkcs11", "token", "pin-file", "new-pkcs11", "new-token", "new-pin-file", "detector"];
+    const OF_FEATURES: [&str; 9] = [
+        "pkcs11",
+        "token",
+        "pin-file",
+        "new-pkcs11",
+        "new-token",
+        "new-pin-file",
+        "detector",
+        "detector-classes",
+        "detector-format",
+    ];
 
     fn has(command: &clap::Command, option: &str) -> bool {
         let named = |arg: &clap::Arg| {
@@ -247,7 +256,7 @@ mod tests {
 
     fn options(text: &str) -> impl Iterator<Item = &str> {
         let of = |word: &str| !word.is_empty() && word.starts_with(|c: char| c.is_ascii_lowercase());
-        text.split(|c: char| c.is_whitespace() || "`\"'(),;:{}[]=./|".contains(c))
+        text.split(|c: char| c.is_whitespace() || "`\"'(),;:{}[]=./|?".contains(c))
             .filter_map(|word| word.strip_prefix("--"))
             .filter(move |word| of(word))
     }
@@ -304,6 +313,9 @@ mod tests {
         }
         assert!(faults.is_empty(), "{}", faults.join("\n"));
         assert!(commands > 20 && named > 50, "{commands} commands and {named} options are looked at");
-        assert!(fault_of("safelight custody slot add --second").is_some() && fault_of("safelight mend it").is_some());
+        assert!(
+            fault_of(concat!("safelight custody slot add --", "second")).is_some()
+                && fault_of("safelight mend it").is_some()
+        );
     }
 }

@@ -330,6 +330,7 @@ fn an_expiry_meets_every_failing_call() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
         command.args(["expire", "--before", "2024-03-01", "--quiet", "--vault"]).arg(folder.join("vault"));
         command.arg("--custody").arg(folder.join("custody")).env("SAFELIGHT_PASSPHRASE", PASSPHRASE);
+        command.args(["--confirm-date", &Timestamp::now().strftime("%Y-%m-%d").to_string()]);
         command
     };
     let scenes = |keyring: &Keyring| {
