@@ -4,6 +4,8 @@
 
 mod folding;
 
+pub(crate) use folding::small_look_alike;
+
 use std::fmt;
 
 use data_encoding::{Encoding, Specification};

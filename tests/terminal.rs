@@ -165,3 +165,17 @@ fn nothing_that_others_wrote_steers_the_terminal() {
     says(&["check", SEGMENT], &[]);
     says(&[&format!("--{STEERS}")], &[]);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_takes_nothing_is_an_ordinary_failure() {
+    let custodian = Custodian::new();
+    let full = fs::File::options().write(true).open("/dev/full").expect("a device that is full");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
+    command.args(["custody", "show", "--custody", "custody"]).current_dir(custodian.folder.path());
+    let ended = command.env("SAFELIGHT_PASSPHRASE", PASSPHRASE).stdout(full).stderr(Stdio::piped()).spawn();
+    let ended = ended.and_then(std::process::Child::wait_with_output).expect("safelight runs");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(2), "{said}");
+    assert!(said.contains("cannot write the result") && said.contains("make room"), "{said}");
+}

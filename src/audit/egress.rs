@@ -35,8 +35,9 @@ impl Allowance {
             Budget::Listing => Some(Self { of, purpose: None, total: egress.listed_per_day() }),
             Budget::Egress => {
                 let is = |name: &str| fold_purpose(name).is_ok_and(|name| Some(name.as_str()) == purpose);
-                let own = egress.purposes.iter().find(|budget| is(&budget.name));
-                Some(Self { of, purpose: own.map(|budget| budget.records_per_day), total: egress.records_per_day })
+                // Of several spellings in a policy of an earlier version, the least counts.
+                let own = egress.purposes.iter().filter(|budget| is(&budget.name)).map(|budget| budget.records_per_day);
+                Some(Self { of, purpose: own.min(), total: egress.records_per_day })
             }
         }
     }

@@ -16,6 +16,14 @@ pub(super) fn letters(c: char) -> Option<Vec<char>> {
     c.nfkd().filter(|&part| !is_combining_mark(part)).map(letter).collect()
 }
 
+/// The small Latin letter that a small letter of another alphabet cannot be told from in capitals; else the letter itself.
+pub(crate) fn small_look_alike(c: char) -> char {
+    let mut upper = c.to_uppercase();
+    let (Some(capital), None) = (upper.next(), upper.next()) else { return c };
+    let alike = ALIKE.chars().zip(LATIN.chars()).find(|(alike, _)| *alike == capital);
+    alike.map_or(c, |(_, latin)| latin.to_ascii_lowercase())
+}
+
 fn letter(c: char) -> Option<char> {
     // As it stands on plates: in capitals.
     let mut upper = c.to_uppercase();

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+use super::remedies::stdout_failed;
 use super::target::{must_all_be_new, unwritable};
 use super::terminal::{Page, chain, json, shown, stderr_is_terminal};
 use super::unlock::UnlockArgs;
@@ -95,9 +96,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             .try_for_each(|a| print(&mut out, a, attacked.len() > 1, args.show_findings))
             .and_then(|()| if attacked.len() > 1 { print_table(&mut out, &attacked, truth) } else { Ok(()) })
     };
-    printed.map_err(|e| {
-        Failure::new(Stop::Internal, format!("cannot write the result: {e}"), "check where stdout goes")
-    })?;
+    printed.map_err(stdout_failed)?;
     if let Some(path) = &args.report {
         let command = format!("safelight breach{}", if args.truth.is_some() { " --truth" } else { "" });
         let folders = attacked.into_iter().map(|a| (a.name, a.assessment)).collect();
@@ -266,7 +265,8 @@ fn print(out: &mut Page, attacked: &Attacked, named: bool, show: bool) -> std::i
         assessment.seconds
     )?;
     if assessment.skipped > 0 {
-        writeln!(out, "{} could not be read and were left out", counted(assessment.skipped, "entry or part"))?;
+        let were = if assessment.skipped == 1 { "was" } else { "were" };
+        writeln!(out, "{} could not be read and {were} left out", counted(assessment.skipped, "entry or part"))?;
     }
     for finding in &assessment.findings {
         writeln!(out, "  {:<31} {:<14} {}", finding.attack.name(), finding.verdict.name(), finding.evidence)?;

@@ -9,8 +9,12 @@ use crate::vault::{ExpireError, OpenError, SealError, StateError};
 
 /// Stdout is closed or full.
 pub(super) fn stdout_failed(error: std::io::Error) -> Failure {
-    let stop = if error.kind() == ErrorKind::BrokenPipe { Stop::ReaderGone } else { Stop::Internal };
-    Failure::new(stop, format!("cannot write the result: {error}"), "check where stdout goes")
+    let stop = if error.kind() == ErrorKind::BrokenPipe { Stop::ReaderGone } else { Stop::Usage };
+    let remedy = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room where stdout goes, or send it elsewhere",
+        _ => "check where stdout goes",
+    };
+    Failure::new(stop, format!("cannot write the result: {error}"), remedy)
 }
 
 fn file_failure(problem: String, kind: ErrorKind) -> Failure {

@@ -1,9 +1,12 @@
 //! Purposes: what is the same one, however it is spelt.
 //!
-//! A budget of its own for "case 7" must not be had again as "Case 7", "case  7" or "case ７", nor with a character in it that
-//! nobody sees.
+//! A budget of its own for "case 7" must not be had again as "Case 7", "case7" or "case ７", nor with a Cyrillic "а" or a mark
+//! on a letter, nor with a character in it that nobody sees.
 
 use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+use crate::capture::small_look_alike;
 
 /// A purpose cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,8 +20,8 @@ pub enum PurposeError {
     },
 }
 
-/// The form in which purposes are compared: compatibility characters as what they stand for (NFKC), without case, words
-/// apart by one blank.
+/// The form in which purposes are compared: compatibility characters as what they stand for (NFKC), without case, marks and
+/// blanks, and Cyrillic and Greek letters as the Latin ones that they look like on a plate.
 ///
 /// # Errors
 ///
@@ -31,13 +34,14 @@ pub fn fold_purpose(text: &str) -> Result<String, PurposeError> {
     // neighbours'. What comes of it may be composed or folded again, until nothing changes.
     let fold = |text: &str| -> String {
         let cased = text.nfkc().flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase);
-        cased.nfkc().collect()
+        let plain = cased.nfkc().nfd().filter(|&c| !is_combining_mark(c) && !c.is_whitespace());
+        plain.map(small_look_alike).collect()
     };
     let mut folded = fold(text);
     for _ in 0..4 {
         folded = fold(&folded);
     }
-    Ok(folded.split_whitespace().collect::<Vec<_>>().join(" "))
+    Ok(folded)
 }
 
 /// Control characters, and what Unicode says that is shown as nothing (`Default_Ignorable_Code_Point`), with the blank of
@@ -66,9 +70,16 @@ mod tests {
             " case\u{a0} 7  Straße ",
             "case ⑦ ſtraße",
             "CASE 7 STRAẞE",
+            "case7straße",
+            "сase 7 ѕtrаsѕе",
+            "cáse 7 STRAṠSE",
+            "ca se 7 strasse",
         ];
         for spelling in spellings {
-            assert_eq!(fold_purpose(spelling).as_deref(), Ok("case 7 strasse"), "{spelling:?}");
+            assert_eq!(fold_purpose(spelling).as_deref(), Ok("case7strasse"), "{spelling:?}");
+        }
+        for spelling in ["аudit", "audİt", "au dit", "AUDıT", "ΑUDIT"] {
+            assert_eq!(fold_purpose(spelling), fold_purpose("audit"), "{spelling:?}");
         }
         assert_eq!(fold_purpose("ΟΔΟΣ"), fold_purpose("οδος"));
         assert_eq!(fold_purpose("e\u{301}tude"), fold_purpose("ÉTUDE"));
