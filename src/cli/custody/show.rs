@@ -173,8 +173,8 @@ impl Shown {
         if self.second_slot {
             writeln!(out, "Identities are opened and plates searched with two slots only.")?;
         } else if self.dual_control {
-            writeln!(out, "The policy asks for two holders, and there is no second slot: until there is one, no")?;
-            writeln!(out, "identity is opened and no plate searched. `safelight custody slot add --as second`")?;
+            writeln!(out, "The policy asks for two holders, and there is no second slot. Until there is,")?;
+            writeln!(out, "no identity is opened and no plate searched: `custody slot add --as second`.")?;
         }
         match self.records_per_day {
             Some(records) => writeln!(out, "At most {records} records may be opened or exported a day."),
