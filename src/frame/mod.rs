@@ -173,6 +173,15 @@ pub enum DecodeError {
     /// The JPEG decoder refused.
     #[error("the JPEG data is damaged")]
     Coefficients(#[source] JpegError),
+    /// The decoder of another format does not know such files, which may be sound.
+    #[error("a kind of {format} file that is not supported")]
+    UnsupportedKind {
+        /// Format by content.
+        format: Format,
+        /// What the decoder says.
+        #[source]
+        source: image::ImageError,
+    },
     /// The decoder of another format refused.
     #[error("the {format} data is damaged")]
     Raster {

@@ -173,6 +173,7 @@ fn refusal(format: Format, source: ImageError) -> DecodeError {
         ImageError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             DecodeError::Truncated { format }
         }
+        source @ ImageError::Unsupported(_) => DecodeError::UnsupportedKind { format, source },
         source => DecodeError::Raster { format, source },
     }
 }

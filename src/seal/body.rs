@@ -24,7 +24,7 @@ pub enum BodyError {
     #[error("it was not sealed with this key for this place, or its head was altered")]
     Commitment,
     /// Altered, cut, reordered or extended.
-    #[error("it was altered, cut or extended (chunk {chunk:?})")]
+    #[error("it was altered, cut or extended{}", chunk.map_or_else(String::new, |chunk| format!(" (chunk {chunk})")))]
     Altered {
         /// The chunk that failed, when known.
         chunk: Option<u64>,
@@ -91,5 +91,17 @@ impl<R: Read + Seek> BodyReader<R> {
     /// Fills `buffer` from `offset` of the plaintext.
     pub fn read_at(&mut self, buffer: &mut [u8], offset: u64) -> Result<(), BodyError> {
         Ok(self.0.read_exact_at(buffer, offset)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_it_was_altered_is_said_in_words() {
+        let said = |chunk| BodyError::Altered { chunk }.to_string();
+        assert_eq!(said(Some(49)), "it was altered, cut or extended (chunk 49)");
+        assert_eq!(said(None), "it was altered, cut or extended");
     }
 }

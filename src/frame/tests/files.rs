@@ -247,3 +247,13 @@ fn transparency_may_hide_one_colour_and_no_more() {
         assert!(decode(&file(clear(&|_: u32, _: u32| 200, &shown))).is_ok());
     }
 }
+
+#[test]
+fn a_kind_that_is_not_supported_is_not_called_damaged() {
+    let mut file = encoded(&DynamicImage::ImageRgb8(picture(20, 10)), ImageFormat::Bmp);
+    assert!(decode(&file).is_ok());
+    // Compressed as JPEG.
+    file[28..34].copy_from_slice(&[0, 0, 4, 0, 0, 0]);
+    let said = refused(&file);
+    assert!(said.contains("BMP") && said.contains("not supported") && !said.contains("damaged"), "{said}");
+}
