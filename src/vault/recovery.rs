@@ -161,7 +161,11 @@ impl JournalWriter {
         let path = files.layout.journal(id);
         if end.len == 0 {
             let header = journal::header_bytes(vault, id);
-            let staged = files.layout.incoming().join(id.to_string());
+            let mut staged = files.layout.incoming().join(id.to_string());
+            // A power cut may have left too little of it to be known: that stays, and is in nobody's way.
+            if staged.symlink_metadata().is_ok() {
+                staged = files.layout.incoming_segment(SegmentId::random());
+            }
             files.write_file(&staged, &header)?;
             files.store.rename(&staged, &path).map_err(failed("create", &path))?;
             files.sync_folder(&files.layout.journals())?;
