@@ -68,6 +68,12 @@ fn site() -> Site {
     site
 }
 
+/// As before the first run: without a vault, and without the site's memory of one.
+fn begin_anew(site: &Site) {
+    _ = fs::remove_dir_all(site.custodian.vault());
+    _ = fs::remove_file(site.custodian.folder.path().join("site.pack.state"));
+}
+
 fn ingest(site: &Site) -> Command {
     let mut command = site.command();
     // Several segments, in one order.
@@ -95,12 +101,12 @@ fn an_ingest_meets_every_failing_call() {
     let vault = site.custodian.vault();
     let mut faults = 0;
     for fault in WRITING {
-        _ = fs::remove_dir_all(&vault);
+        begin_anew(&site);
         let (healthy, calls) = shim.run(&mut ingest(&site), &vault, fault, NEVER);
         assert!(healthy.code == Some(0) && calls > 2, "{fault:?}: {calls} calls, {healthy:?}");
         for at in (0..calls).step_by(stride(4)) {
             let context = format!("{fault:?} of call {at}");
-            _ = fs::remove_dir_all(&vault);
+            begin_anew(&site);
             let (ended, _) = shim.run(&mut ingest(&site), &vault, fault, at);
             assert_eq!(ended.code == Some(0), fault.1 == "short", "{context}: {ended:?}");
             assert_nothing_plain(&site, &context);
@@ -222,7 +228,7 @@ fn the_sources_files_fail_and_are_named() {
         let (_, calls) = shim.run(&mut ingest(&site), site.photos.path(), fault, NEVER);
         for at in (0..calls).step_by(stride(3)) {
             let context = format!("{fault:?} of call {at}");
-            _ = fs::remove_dir_all(site.custodian.vault());
+            begin_anew(&site);
             let (ended, _) = shim.run(&mut ingest(&site), site.photos.path(), fault, at);
             let sealed = site.names().len() as u32;
             let (all, failed) = (sealed == PHOTOS, ended.code != Some(0));
@@ -329,6 +335,8 @@ fn an_expiry_meets_every_failing_call() {
     let expire = || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
         command.args(["expire", "--before", "2024-03-01", "--quiet", "--vault"]).arg(folder.join("vault"));
+        // Years after all that the keyring and its log know of.
+        command.arg("--confirm-date").arg(Timestamp::now().strftime("%Y-%m-%d").to_string());
         command.arg("--custody").arg(folder.join("custody")).env("SAFELIGHT_PASSPHRASE", PASSPHRASE);
         command.args(["--confirm-date", &Timestamp::now().strftime("%Y-%m-%d").to_string()]);
         command
