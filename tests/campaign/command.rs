@@ -338,7 +338,6 @@ fn an_expiry_meets_every_failing_call() {
         // Years after all that the keyring and its log know of.
         command.arg("--confirm-date").arg(Timestamp::now().strftime("%Y-%m-%d").to_string());
         command.arg("--custody").arg(folder.join("custody")).env("SAFELIGHT_PASSPHRASE", PASSPHRASE);
-        command.args(["--confirm-date", &Timestamp::now().strftime("%Y-%m-%d").to_string()]);
         command
     };
     let scenes = |keyring: &Keyring| {
