@@ -492,6 +492,74 @@ fn keys_in_the_loot_open_what_lies_there() {
     assert_eq!(opened(&["disk"]).1, [30, 26, 30, 1]);
 }
 
+/// People note passphrases in many ways, and print shares as pages.
+#[test]
+fn a_passphrase_is_found_however_it_was_noted() {
+    let (custodian, _) = passages(4, 5);
+    let folder = custodian.folder.path();
+    let opened = |note: &str| {
+        let told = told(folder, &["vault", "custody", note]);
+        evidence(&told, "keys", "keys")["keyrings_opened"] == 1
+    };
+    let words = common::PASSPHRASE;
+    let wide: Vec<u8> = format!("\u{feff}Vault: {words}\r\n").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let notes: [(&str, Vec<u8>); 7] = [
+        ("env", format!("A=1\nSAFELIGHT_PASSPHRASE={words}\nB=2\n").into()),
+        ("script", format!("#!/bin/sh\nexport SAFELIGHT_PASSPHRASE='{words}'\nsafelight search\n").into()),
+        ("yaml", format!("site: north\npassphrase: {words}\n").into()),
+        ("json", format!("{{\"user\": \"me\", \"passphrase\": \"{words}\", \"n\": 1}}").into()),
+        ("mail", format!("Hello,\nthe passphrase is \"{words}\", don't lose it.\n").into()),
+        ("utf-16", wide),
+        ("long", format!("{}key = {words}\n", "nothing here\n".repeat(90)).into()),
+    ];
+    for (name, note) in notes {
+        fs::write(folder.join(name), note).expect("written");
+        assert!(opened(name), "{name}");
+    }
+    fs::write(folder.join("other"), "passphrase: another one altogether").expect("written");
+    assert!(!opened("other"));
+
+    let mut keyring = Keyring::open(&folder.join("custody"), &common::passphrase()).expect("opens");
+    let terms = SlotTerms { role: SlotRole::First, label: None, now: jiff::Timestamp::now() };
+    let (draft, shares) = keyring.draft_shares_slot(Quorum::new(2, 3).expect("a quorum"), terms);
+    keyring.add_slot(draft).expect("added");
+    for share in shares.iter().take(2) {
+        let element = |line: &str| {
+            let (number, symbols) = line.split_at(1);
+            format!("<text x=\"14\">{number}</text>\n<text x=\"24\">{}</text>\n", symbols.trim_start())
+        };
+        let lines: String = share.lines().lines().map(element).collect();
+        let page = format!(
+            "<svg>\n<text>Safelight: a share</text>\n{lines}<path d=\"{}\"/>\n</svg>\n",
+            "M1 1h1v1h-1z".repeat(900)
+        );
+        fs::write(folder.join(format!("{}.svg", share.index())), page).expect("written");
+    }
+    let told = told(folder, &["vault", "custody", "1.svg", "2.svg"]);
+    let keys = evidence(&told, "keys", "keys");
+    assert_eq!((&keys["shares"], &keys["keyrings_opened"]), (&2.into(), &1.into()), "{keys}");
+}
+
+/// "Nothing" is said of what was looked into.
+#[test]
+fn of_an_archive_it_is_said_that_nobody_looked_into_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let said = |bytes: &[u8]| {
+        fs::write(folder.path().join("loot"), bytes).expect("written");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
+        let output = command.current_dir(&folder).args(["breach", "--tries", "40", "loot"]).output().expect("started");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let mut tar = vec![0; 1024];
+    tar[..7].copy_from_slice(b"segment");
+    tar[257..262].copy_from_slice(b"ustar");
+    for archive in [tar.as_slice(), b"PK\x03\x04 and more", b"\x1f\x8b\x08\0 and more", b"\x28\xb5\x2f\xfd and more"] {
+        let said = said(archive);
+        assert!(said.contains("what 1 archive there holds was not looked into: unpack first"), "{said}");
+    }
+    assert!(said(b"no archive").contains("Nothing usable was obtained.\n"));
+}
+
 /// Without a truth, the thief's eyes look all the same; and what is counted has no rate.
 #[test]
 fn ones_own_photographs_are_looked_at() {

@@ -283,6 +283,42 @@ fn a_closed_copy_is_said_to_be_one() {
     assert!(!theirs.stdout.contains("recipients' keys"), "{theirs:?}");
 }
 
+/// A zero is said of nothing that was not counted.
+#[test]
+fn what_is_not_recognised_is_not_counted_as_nobody() {
+    let theft = Theft::new();
+    let folder = theft.custodian.folder.path();
+    let segment = fs::read(&theft.segments()[0]).expect("read");
+    let mut tar = vec![0; 512];
+    tar[257..262].copy_from_slice(b"ustar");
+    fs::write(folder.join("all.tar"), [&tar[..], &segment].concat()).expect("written");
+    fs::write(folder.join("behind.bin"), [&[7; 1000][..], &segment].concat()).expect("written");
+    fs::write(folder.join("hello.txt"), "hello\n").expect("written");
+    fs::write(folder.join("page.html"), "<img src=\"data:image/jpeg;base64,/9j/4AAQSkZJRgABAQ\">").expect("written");
+    fs::create_dir(folder.join("pipes")).expect("made");
+    #[cfg(unix)]
+    rustix::fs::mknodat(rustix::fs::CWD, folder.join("pipes/fifo"), rustix::fs::FileType::Fifo, 0o600.into(), 0)
+        .expect("made");
+    for (loot, uncounted) in [
+        ("all.tar", true),
+        ("behind.bin", true),
+        ("hello.txt", true),
+        ("page.html", true),
+        ("pipes", cfg!(unix)),
+        ("custody/keyring", false),
+        ("site.pack", false),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
+        command.current_dir(folder).env("SAFELIGHT_PASSPHRASE", PASSPHRASE);
+        let output =
+            command.args(["impact", loot, "--custody", "custody", "--vault", "vault"]).output().expect("started");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(1), "{loot}: {said}");
+        assert!(said.contains("vehicles    not known") && !said.contains("0 to 0"), "{loot}: {said}");
+        assert_eq!(said.contains("uncounted"), uncounted, "{loot}: {said}");
+    }
+}
+
 #[test]
 fn the_command_lists_whom_to_notify() {
     let theft = Theft::new();

@@ -358,7 +358,8 @@ impl Evidence {
             }
             Self::Randomness(r) if r.structured > 0 || r.repeated_blocks > 0 => Verdict::Structure,
             Self::Game(g) if g.tried == 0 => Verdict::NotTried,
-            Self::Game(g) if g.p < alpha && g.rate() > g.chance => {
+            // What never comes by chance is certain, however few were tried.
+            Self::Game(g) if g.rate() > g.chance && (g.p < alpha || (g.chance == 0.0 && !g.granted)) => {
                 if g.granted {
                     Verdict::Residual
                 } else {

@@ -24,6 +24,9 @@ use crate::vault::{FileKind, StraySegment};
 /// A passphrase is looked for in readable files up to this length.
 const MAX_NOTE: u64 = 4 << 10;
 
+/// A share is looked for in readable files up to this length: its page has a drawing, too.
+const MAX_PAGE: u64 = 256 << 10;
+
 /// Passphrases tried on each keyring: one costs about a second, on purpose.
 const GUESSES: usize = 32;
 
@@ -56,9 +59,9 @@ impl LootKeys {
         found.found.keyrings = keyrings.len() as u64;
         let is_sealed = |file: &RecipientFile| matches!(file, RecipientFile::Sealed(_));
         let closed = !keyrings.is_empty() || private.iter().any(is_sealed);
-        let notes = if closed { notes(loot) } else { Vec::new() };
-        let passphrases = passphrases(&notes);
-        let shares: Vec<Share> = notes.iter().filter_map(|note| Share::parse(note).ok()).collect();
+        let passphrases = passphrases(&if closed { notes(loot, MAX_NOTE) } else { Vec::new() });
+        let pages = if keyrings.is_empty() { Vec::new() } else { notes(loot, MAX_PAGE) };
+        let shares: Vec<Share> = pages.iter().filter_map(|page| share(page)).collect();
         found.found.passphrases = passphrases.len() as u64;
         found.found.shares = shares.len() as u64;
         for file in private {
@@ -236,11 +239,11 @@ fn whole(file: &StolenFile) -> Option<Vec<u8>> {
     file.open().and_then(|mut open| open.read_at(0, file.len)).ok()
 }
 
-/// Short readable files, those with one line first and of these the ones that are called after a passphrase.
-fn notes(loot: &Loot) -> Vec<Zeroizing<String>> {
-    let short = loot.files.iter().filter(|file| file.kind.is_none() && (1..=MAX_NOTE).contains(&file.len));
+/// Readable files up to a length, those with one line first and of these the ones that are called after a passphrase.
+fn notes(loot: &Loot, most: u64) -> Vec<Zeroizing<String>> {
+    let short = loot.files.iter().filter(|file| file.kind.is_none() && (1..=most).contains(&file.len));
     let text = |file: &StolenFile| {
-        let text = Zeroizing::new(String::from_utf8(whole(file)?).ok()?);
+        let text = text(Zeroizing::new(whole(file)?))?;
         let name = String::from_utf8_lossy(&file.name).to_lowercase();
         Some((!name.contains("pass"), text.trim().lines().count(), text))
     };
@@ -249,17 +252,64 @@ fn notes(loot: &Loot) -> Vec<Zeroizing<String>> {
     notes.into_iter().map(|(_, _, text)| text).collect()
 }
 
-/// What may be a passphrase: each line of a note.
-fn passphrases(notes: &[Zeroizing<String>]) -> Vec<Passphrase> {
-    let mut seen = HashSet::new();
-    let mut found = Vec::new();
-    for note in notes {
-        let lines = note.trim_start_matches('\u{feff}').lines();
-        for guess in lines.flat_map(|line| [line, line.trim()]) {
-            if !guess.is_empty() && seen.insert(blake3::hash(guess.as_bytes())) {
-                found.push(Passphrase::new(guess.to_owned()));
-            }
-        }
+/// UTF-8, or UTF-16 as some editors write it.
+fn text(bytes: Zeroizing<Vec<u8>>) -> Option<Zeroizing<String>> {
+    let units = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+        let (pairs, rest) = bytes.as_chunks::<2>();
+        let units: Zeroizing<Vec<u16>> = Zeroizing::new(pairs.iter().map(|pair| unit(*pair)).collect());
+        if rest.is_empty() { String::from_utf16(&units).ok() } else { None }
+    };
+    let text = match bytes.as_slice() {
+        [0xFF, 0xFE, rest @ ..] => units(rest, u16::from_le_bytes),
+        [0xFE, 0xFF, rest @ ..] => units(rest, u16::from_be_bytes),
+        [_, 0, _, 0, ..] => units(&bytes, u16::from_le_bytes),
+        [0, _, 0, _, ..] => units(&bytes, u16::from_be_bytes),
+        _ => std::str::from_utf8(&bytes).ok().map(str::to_owned),
+    };
+    text.map(Zeroizing::new)
+}
+
+/// A share as text, or as the page to print, where each line is an element and its number another.
+fn share(page: &str) -> Option<Share> {
+    if let Ok(share) = Share::parse(page) {
+        return Some(share);
     }
-    found
+    let mut lines = Zeroizing::new(String::with_capacity(page.len()));
+    for text in page.split('<').filter_map(|element| element.split_once('>')).map(|(_, text)| text.trim()) {
+        if text.is_empty() {
+            continue;
+        }
+        let number = text.len() == 1 && text.as_bytes()[0].is_ascii_digit();
+        lines.push_str(text);
+        lines.push(if number { ' ' } else { '\n' });
+    }
+    Share::parse(&lines).ok()
+}
+
+/// What may be a passphrase: what stands behind a name for one, each line of a note, and what stands behind any name or in
+/// quotes. The likelier first.
+fn passphrases(notes: &[Zeroizing<String>]) -> Vec<Passphrase> {
+    const NAMES: [&str; 7] = ["pass", "phrase", "secret", "key", "pw", "unlock", "vault"];
+    let mut guesses: Vec<(u8, &str)> = Vec::new();
+    for line in notes.iter().flat_map(|note| note.trim_start_matches('\u{feff}').lines()) {
+        let named = NAMES.iter().any(|name| line.to_lowercase().contains(name));
+        let parts = parts(line).map(|part| (if named { 0 } else { 2 }, part));
+        guesses.extend([(1, line), (1, line.trim())].into_iter().chain(parts));
+    }
+    guesses.sort_by_key(|(rank, _)| *rank);
+    let mut seen = HashSet::new();
+    let fresh =
+        guesses.into_iter().filter(|(_, guess)| !guess.is_empty() && seen.insert(blake3::hash(guess.as_bytes())));
+    fresh.map(|(_, guess)| Passphrase::new(guess.to_owned())).collect()
+}
+
+/// What stands behind a colon or an equals sign, and in quotes.
+fn parts(line: &str) -> impl Iterator<Item = &str> {
+    let quotes = ['"', '\'', '`'];
+    let behind = line.match_indices([':', '=']).map(move |(at, _)| {
+        let value = line[at + 1..].trim().trim_end_matches([',', ';']).trim_end();
+        value.strip_prefix(quotes).and_then(|value| value.strip_suffix(quotes)).unwrap_or(value)
+    });
+    let quoted = quotes.into_iter().flat_map(move |quote| line.split(quote).skip(1).step_by(2));
+    behind.chain(quoted)
 }

@@ -39,6 +39,8 @@ pub struct StolenFile {
     pub changed: Option<std::time::SystemTime>,
     /// What it is, when it is one of ours.
     pub kind: Option<FileKind>,
+    /// Whether it holds other files, which are not looked into.
+    pub archive: bool,
 }
 
 /// A part of a file for one task.
@@ -83,16 +85,23 @@ impl Loot {
                 }
                 let inside = entry.path().strip_prefix(above).unwrap_or(entry.path());
                 let inside = if inside.as_os_str().is_empty() { Path::new(entry.file_name()) } else { inside };
+                let head = files::begin(entry.path(), ARCHIVE_HEAD).unwrap_or_default();
                 files.push(StolenFile {
                     path: entry.path().to_owned(),
                     name: inside.as_os_str().as_encoded_bytes().to_vec(),
                     len: metadata.len(),
                     changed: metadata.modified().ok(),
-                    kind: kind_of(entry.path()),
+                    kind: head.first_chunk::<8>().and_then(|head| kind_of_file(head)),
+                    archive: is_archive(&head),
                 });
             }
         }
         Ok(Self { files, skipped })
+    }
+
+    /// Files that hold other files, which are not looked into.
+    pub fn archives(&self) -> u64 {
+        self.files.iter().filter(|file| file.archive).count() as u64
     }
 
     /// Bytes of all files.
@@ -114,10 +123,22 @@ impl Loot {
     }
 }
 
-fn kind_of(path: &Path) -> Option<FileKind> {
-    let mut head = [0; 8];
-    files::open(path).ok()?.0.read_exact(&mut head).ok()?;
-    kind_of_file(&head)
+/// As much of a file as tells archives.
+const ARCHIVE_HEAD: u64 = 512;
+
+/// Whether a file of this beginning is an archive, or compressed.
+fn is_archive(head: &[u8]) -> bool {
+    const SIGNATURES: [&[u8]; 8] = [
+        b"PK\x03\x04",
+        b"\x1f\x8b",
+        b"BZh",
+        b"\xfd7zXZ\0",
+        b"7z\xbc\xaf\x27\x1c",
+        b"Rar!\x1a\x07",
+        b"\x28\xb5\x2f\xfd",
+        b"\x04\x22\x4d\x18",
+    ];
+    SIGNATURES.iter().any(|signature| head.starts_with(signature)) || head.get(257..262) == Some(b"ustar")
 }
 
 impl StolenFile {

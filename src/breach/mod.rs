@@ -160,6 +160,8 @@ pub struct Assessment {
     pub bytes: u64,
     /// Entries that are not regular files or could not be read.
     pub skipped: u64,
+    /// Archives and compressed files: what they hold was not looked into.
+    pub archives: u64,
     /// Wall time of all attacks.
     pub seconds: f64,
     /// One for each attack, in the order of [`Attack`].
@@ -192,6 +194,11 @@ impl Assessment {
         self.findings.iter().map(|f| if let Evidence::Keys(k) = &f.evidence { k.captures } else { 0 }).sum()
     }
 
+    /// Values and rows of readable text.
+    fn texts(&self) -> u64 {
+        self.findings.iter().map(|f| if let Evidence::Text(t) = &f.evidence { t.json + t.rows } else { 0 }).sum()
+    }
+
     /// What was obtained, in words; empty when nothing was.
     pub fn took(&self) -> String {
         let all = [
@@ -199,6 +206,7 @@ impl Assessment {
             (self.thumbnails(), "thumbnail"),
             (self.plates(), "plate"),
             (self.records(), "record"),
+            (self.texts(), "readable value"),
         ];
         let took: Vec<String> = all.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| counted(n, what)).collect();
         took.join(", ")
@@ -313,6 +321,7 @@ fn examine(
         files: loot.files.len() as u64,
         bytes,
         skipped: loot.skipped + scan.unreadable,
+        archives: loot.archives(),
         findings: findings.collect(),
         seconds: started.elapsed().as_secs_f64(),
     };

@@ -206,6 +206,7 @@ struct Summary<'a> {
     files: u64,
     bytes: u64,
     skipped: u64,
+    archives: u64,
     seconds: f64,
     breached: bool,
     pictures: u64,
@@ -233,6 +234,7 @@ impl<'a> Summary<'a> {
             files: assessment.files,
             bytes: assessment.bytes,
             skipped: assessment.skipped,
+            archives: assessment.archives,
             seconds: assessment.seconds,
             breached: assessment.is_breached(),
             pictures: assessment.pictures(),
@@ -284,8 +286,13 @@ fn print(out: &mut Page, attacked: &Attacked, named: bool, show: bool) -> std::i
         }
     }
     let verdict = match assessment.took() {
+        _ if !assessment.is_breached() && assessment.archives > 0 => format!(
+            "Nothing usable was obtained, but what {} there {} was not looked into: unpack first.",
+            counted(assessment.archives, "archive"),
+            if assessment.archives == 1 { "holds" } else { "hold" }
+        ),
         _ if !assessment.is_breached() => "Nothing usable was obtained.".to_owned(),
-        took if took.is_empty() => "BREACHED: see above".to_owned(),
+        took if took.is_empty() => "BREACHED: by the attacks marked above".to_owned(),
         took => format!("BREACHED: {took}"),
     };
     writeln!(out, "{verdict}\n")

@@ -136,7 +136,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         ));
     }
     match gaps::end(loot.gaps(), 0)? {
-        Outcome::Done if found.uncounted.is_nothing() => Ok(Outcome::Done),
+        Outcome::Done if found.uncounted.is_nothing() && found.captures > 0 => Ok(Outcome::Done),
         _ => Ok(Outcome::SomeFailed),
     }
 }
@@ -198,9 +198,9 @@ fn print(out: &mut Page, found: &Impact) -> std::io::Result<()> {
         let name = |word: Option<&str>| word.unwrap_or("-").to_owned();
         line("", format!("{:<20} {:<10} {:>10}", name(site), name(lane), grouped(captures)))?;
     }
-    if found.captures == 0 && !found.uncounted.is_nothing() {
+    if found.captures == 0 {
         // A number, were it zero, would say that nobody is concerned.
-        line("vehicles", "not known: nothing could be counted, see below".to_owned())?;
+        line("vehicles", "not known: no capture was recognised in what was taken".to_owned())?;
     } else {
         counted(&mut line, found)?;
     }
@@ -233,6 +233,7 @@ fn print(out: &mut Page, found: &Impact) -> std::io::Result<()> {
             "picture",
             "unlike every original and scene of this vault, byte for byte; is it named with --vault?",
         ),
+        (uncounted.files, "file", "of some other kind, naming nothing: an archive is counted once it is unpacked"),
         (uncounted.undigested, "capture", "sealed before files could be recognised: these pictures may be theirs"),
         (uncounted.lacking, "part", "of the vault missing or damaged: what was taken may be in there"),
     ] {

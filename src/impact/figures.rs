@@ -52,6 +52,9 @@ pub struct Uncounted {
     /// Pictures that are neither an original nor a scene of the vault that was given, or none was given: changed since, or
     /// never in it.
     pub pictures: u64,
+    /// Files that are none of ours and no pictures, and name nothing: archives, containers and whatever else may hold what was
+    /// taken in another form.
+    pub files: u64,
     /// Captures that were sealed before catalogues knew originals and scenes by their digests, where such pictures are left: they
     /// may be among them.
     pub undigested: u64,

@@ -241,6 +241,8 @@ impl<'a, 'o> Tally<'a, 'o> {
         let recognised = |file: &FileDigest| self.originals.contains(file) || self.scenes.contains(file);
         let pictures = loot.inventory.others.iter().filter(|(file, picture)| **picture && !recognised(file));
         let pictures = pictures.count() as u64;
+        let files =
+            loot.inventory.others.iter().filter(|(file, picture)| !**picture && !recognised(file)).count() as u64;
         let Uncounted { closed, cut, damaged, irregular, unknown, .. } = loot.inventory.uncounted;
         let uncounted = Uncounted {
             closed: closed + self.uncounted.closed,
@@ -250,6 +252,7 @@ impl<'a, 'o> Tally<'a, 'o> {
             irregular,
             unknown: unknown + self.uncounted.unknown,
             pictures,
+            files,
             undigested: if pictures > 0 { self.undigested } else { 0 },
             lacking: self.uncounted.lacking + loot.gaps.faults().count() as u64,
         };
