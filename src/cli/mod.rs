@@ -29,6 +29,7 @@ mod interrupt;
 mod ledger;
 mod open;
 mod overlay;
+mod redact;
 mod rehearse;
 mod remedies;
 mod search;
@@ -59,6 +60,8 @@ pub struct Cli {
 enum Verb {
     /// The whole story in one command, with an HTML report
     Demo(demo::Args),
+    /// Make blanked copies of photographs: no key, no vault
+    Redact(redact::Args),
     /// Draw photographs of vehicles and travellers, with truth
     Simulate(simulate::Args),
     /// Make and show the custodian's keyring, and site packs
@@ -203,6 +206,7 @@ fn run() -> Result<Outcome, Failure> {
     let context = Context { json, quiet };
     match verb {
         Verb::Demo(args) => demo::run(args, &context),
+        Verb::Redact(args) => redact::run(args, &context),
         Verb::Simulate(args) => simulate::run(args, &context),
         Verb::Custody(args) => custody::run(args, &context),
         Verb::Ingest(args) => ingest::run(args, &context),

@@ -33,6 +33,7 @@ mod upright;
 pub use format::{Format, Kind};
 pub(crate) use jpeg::JpegCoding;
 pub(crate) use picture::{Picture, Pixels};
+pub(crate) use raster::Profiled;
 pub use told::Told;
 pub use upright::{Orientation, Upright};
 
@@ -390,6 +391,28 @@ impl Frame {
         match self.content {
             Content::Coefficients(..) => jpeg::decode(&file[format::jpeg_start(file).unwrap_or(0)..]),
             Content::Pixels(picture) => Ok(*picture),
+        }
+    }
+}
+
+impl Frame {
+    /// The samples of an image that is no JPEG, as they are stored. `file` is what the frame was decoded from.
+    ///
+    /// # Errors
+    ///
+    /// When `file` is another one.
+    pub(crate) fn into_image(self, file: &[u8]) -> Result<Profiled, DecodeError> {
+        let format = self.format;
+        // One at a time in memory.
+        drop(self);
+        raster::image(file, format)
+    }
+
+    /// The bodies of the segments that hold a JPEG's colour profile, in their order.
+    pub(crate) fn profile<'f>(&self, file: &'f [u8]) -> Vec<&'f [u8]> {
+        match self.format {
+            Format::Jpeg => told::profile(&file[format::jpeg_start(file).unwrap_or(0)..]),
+            _ => Vec::new(),
         }
     }
 }

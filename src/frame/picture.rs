@@ -6,6 +6,7 @@ use image::RgbImage;
 
 use super::{GrayPlane, JpegCoding, LumaSource, luma};
 use crate::geometry::{PixelRect, Size};
+use crate::jpeg::Fill;
 
 /// Samples, rows top down without gaps.
 pub(crate) enum Pixels {
@@ -56,14 +57,15 @@ impl Picture {
         RgbImage::from_raw(width, height, samples).expect("as many samples as pixels")
     }
 
-    /// Makes `area` one flat grey.
-    pub(crate) fn fill(&mut self, area: PixelRect, gray: u8) {
+    /// Makes `area` one colour.
+    pub(crate) fn fill(&mut self, area: PixelRect, Fill { y, cb, cr }: Fill) {
         let width = self.size.width as usize;
+        let mut rgb = [y, cb, cr];
+        Pixels::to_rgb(&mut rgb);
         let (samples, color): (&mut [u8], &[u8]) = match &mut self.pixels {
-            Pixels::Gray(samples) => (samples, &[gray]),
-            // Luma, and chroma at its middle.
-            Pixels::Ycbcr(samples) => (samples, &[gray, 128, 128]),
-            Pixels::Rgb(samples) => (samples, &[gray, gray, gray]),
+            Pixels::Gray(samples) => (samples, &[y]),
+            Pixels::Ycbcr(samples) => (samples, &[y, cb, cr]),
+            Pixels::Rgb(samples) => (samples, &rgb),
         };
         for row in samples.chunks_exact_mut(width * color.len()).take(area.bottom() as usize).skip(area.y as usize) {
             for pixel in

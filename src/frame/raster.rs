@@ -71,6 +71,22 @@ pub(super) fn decode(file: &[u8], format: Format, limits: &Limits) -> Result<(Or
     Ok((orientation, Picture { size, unit, pixels, seen, coding: None }))
 }
 
+/// All of an image that the decoder of its format gives, and its colour profile.
+pub(crate) struct Profiled {
+    pub(crate) image: DynamicImage,
+    pub(crate) profile: Option<Vec<u8>>,
+}
+
+/// The samples as they are stored, in all their bits and with what makes them transparent.
+pub(super) fn image(file: &[u8], format: Format) -> Result<Profiled, DecodeError> {
+    let refused = |source| refusal(format, source);
+    // The same file was decoded within limits before.
+    let mut decoder = open(file, format, &Limits::default())?;
+    // A profile that cannot be read is none.
+    let profile = decoder.icc_profile().ok().flatten();
+    Ok(Profiled { image: DynamicImage::from_decoder(decoder).map_err(refused)?, profile })
+}
+
 /// Refuses a picture of which transparency hides a part that is more than one colour: what a viewer shows is not all that there
 /// is of it, so it may not count as examined.
 fn hides_nothing(pixels: impl Iterator<Item = [u8; 4]>, format: Format) -> Result<(), DecodeError> {
@@ -150,6 +166,10 @@ impl ImageDecoder for WebP<'_> {
 
     fn exif_metadata(&mut self) -> ImageResult<Option<Vec<u8>>> {
         self.0.exif_metadata().map_err(webp_error)
+    }
+
+    fn icc_profile(&mut self) -> ImageResult<Option<Vec<u8>>> {
+        self.0.icc_profile().map_err(webp_error)
     }
 
     fn read_image(mut self, samples: &mut [u8]) -> ImageResult<()> {

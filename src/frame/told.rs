@@ -182,6 +182,20 @@ pub(super) fn jpeg_segments<'f>(file: &'f [u8], mut each: impl FnMut(&'f [u8])) 
     }
 }
 
+/// What precedes a part of a colour profile in a JPEG's segment.
+const ICC_PROFILE: &[u8] = b"ICC_PROFILE\0";
+
+/// The bodies of the segments with the parts of a JPEG's colour profile, as they stand: each says which part it is.
+pub(super) fn profile(file: &[u8]) -> Vec<&[u8]> {
+    let mut parts = Vec::new();
+    jpeg_segments(file, |segment| {
+        if segment.starts_with(ICC_PROFILE) {
+            parts.push(segment);
+        }
+    });
+    parts
+}
+
 /// length ‖ name ‖ body ‖ CRC
 fn png_chunks(file: &[u8], mut each: impl FnMut(&[u8; 4], &[u8])) {
     let mut rest = file.get(8..).unwrap_or_default();

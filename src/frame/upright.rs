@@ -47,6 +47,12 @@ impl Orientation {
         Self::ALL.get((number as usize).checked_sub(1)?).copied()
     }
 
+    /// EXIF's number, 1 to 8.
+    pub(crate) const fn number(self) -> u8 {
+        // The values of EXIF are one to eight, in this order.
+        self as u8 + 1
+    }
+
     /// From the EXIF block of a file, without its six leading bytes; upright when it does not say.
     pub(super) fn from_exif(exif: &[u8]) -> Self {
         image::metadata::Orientation::from_exif_chunk(exif).map_or(Self::Upright, Self::from)
@@ -55,8 +61,7 @@ impl Orientation {
     /// The body of an APP1 segment that says this and nothing else; `None` for upright, which needs none.
     pub(crate) fn exif(self) -> Option<[u8; 32]> {
         let mut body = *b"Exif\0\0MM\0\x2A\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\0\0\0\0\0\0\0";
-        // The values of EXIF are one to eight, in this order.
-        body[25] = self as u8 + 1;
+        body[25] = self.number();
         (self != Self::Upright).then_some(body)
     }
 

@@ -38,6 +38,7 @@ pub(crate) use planes::Planes;
 pub use removed::{RestoreError, restore};
 pub(crate) use sequential::{Coded, claims, extent, is_plain};
 pub use sequential::{Sequential, sequential};
+pub(crate) use splice::Segment;
 pub use splice::{Fill, SpliceError, Spliced};
 
 use thiserror::Error;

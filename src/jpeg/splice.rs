@@ -38,6 +38,9 @@ impl Fill {
     }
 }
 
+/// A segment of a JPEG file: the second byte of its marker, and its body.
+pub(crate) type Segment<'a> = (u8, &'a [u8]);
+
 /// A scene and what it lacks.
 pub struct Spliced {
     /// A JPEG file: the picture with flat areas, without metadata, comments and trailing bytes.
@@ -77,16 +80,16 @@ impl Jpeg {
     /// Makes the MCUs under `areas` flat and drops everything that is not picture. `file` must be what was parsed.
     /// Areas or parts of them outside the picture are ignored.
     pub fn splice(&self, file: &[u8], areas: &[PixelRect], fill: Fill) -> Result<Spliced, SpliceError> {
-        self.splice_with(file, areas, fill, None)
+        self.splice_with(file, areas, fill, &[])
     }
 
-    /// The same, with one segment more in the scene: an APP1 whose body is `exif`.
+    /// The same, with segments more in the scene: each a marker's second byte and a body of at most 65,533 bytes.
     pub(crate) fn splice_with(
         &self,
         file: &[u8],
         areas: &[PixelRect],
         fill: Fill,
-        exif: Option<&[u8]>,
+        segments: &[Segment<'_>],
     ) -> Result<Spliced, SpliceError> {
         if file.len() != self.file_len {
             return Err(SpliceError::AnotherFile);
@@ -96,7 +99,7 @@ impl Jpeg {
         let needed = writer.needed_codes(&mask)?;
         let codes = Codes::new(self, &needed)?;
 
-        let mut scene = self.scene_head(&codes, exif);
+        let mut scene = self.scene_head(&codes, segments);
         let scan_start = scene.file.0.len();
         let listed = writer.scan(&mask, &codes, &mut scene.file.0)?;
         scene.file.0.extend_from_slice(&[0xFF, 0xD9]);
@@ -144,11 +147,11 @@ impl Jpeg {
     }
 
     /// The scene up to its scan: only what is needed to decode it.
-    fn scene_head(&self, codes: &Codes, exif: Option<&[u8]>) -> Scene {
+    fn scene_head(&self, codes: &Codes, segments: &[Segment<'_>]) -> Scene {
         let header = &self.header;
         let mut scene = Scene { file: Segments::new(), tables: Vec::new() };
-        if let Some(exif) = exif {
-            scene.file.add(0xE1, exif);
+        for (marker, body) in segments {
+            scene.file.add(*marker, body);
         }
         for (number, table) in (0u8..).zip(&header.quant) {
             if let Some(table) =

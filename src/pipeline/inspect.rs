@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use super::Options;
-use super::examine::{Examined, EyesFactory, Observer};
+use super::examine::{Examined, EyesFactory, Observer, Unreadable};
 use super::ingest::Note;
 use super::lanes::{self, Arrival, Bounds, Budget};
 use super::source::{Source, SourceImage, load};
@@ -58,4 +58,20 @@ pub fn inspect<'e, T: Send, E>(
             Arrival::Fault(path, fault) => receive(Inspected { path, result: Err(Note::Skipped(fault)) }),
         },
     )
+}
+
+/// Examines one image `file` that is in memory, and lets `show` make something of it.
+///
+/// # Errors
+///
+/// When nothing of it may be shown.
+pub fn inspect_one<'e, T>(
+    file: &[u8],
+    eyes: &'e EyesFactory<'e>,
+    options: &Options,
+    show: impl FnOnce(Examined<'_>) -> T,
+) -> Result<T, Unreadable> {
+    let budget = Budget::new(options.decoded_bytes);
+    let mut stages = Stages::default();
+    Observer::new(eyes).examine(file, &options.limits, &budget, &mut stages, |examined, _| Ok(show(examined)))
 }

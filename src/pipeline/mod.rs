@@ -32,7 +32,7 @@ pub use consume::{Consume, ConsumeError};
 pub use examine::{Examined, EyesFactory, Look, Unreadable};
 pub use eyes::TrainedEyes;
 pub use ingest::{Ingest, IngestError, Note, Progress};
-pub use inspect::{Inspected, inspect};
+pub use inspect::{Inspected, inspect, inspect_one};
 pub use record::face_crop;
 pub use sink::{Known, RecordSink};
 pub use source::{LoadError, Source, SourceError, SourceFault, SourceImage};

@@ -101,7 +101,12 @@ pub struct Source {
     known: Vec<PathBuf>,
     /// Whether all was met that there is.
     ended: bool,
+    /// By its name, whether an image is passed over, and how many were.
+    pass_over: Option<Box<PassOver>>,
+    passed: u64,
 }
+
+type PassOver = dyn Fn(&Path) -> bool + Send;
 
 impl Source {
     /// A source of all images under `root`. Circumstances come from the table at `captures`, or else from each
@@ -120,7 +125,27 @@ impl Source {
         };
         known.extend(["truth.jsonl", "simulation.json"].map(|name| root.join(name)));
         let walk = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
-        Ok(Self { root: root.to_owned(), base: base.to_owned(), walk, tables, ignored: 0, known, ended: false })
+        Ok(Self {
+            root: root.to_owned(),
+            base: base.to_owned(),
+            walk,
+            tables,
+            ignored: 0,
+            known,
+            ended: false,
+            pass_over: None,
+            passed: 0,
+        })
+    }
+
+    /// Images whose name `which` holds for are passed over from now on.
+    pub fn pass_over(&mut self, which: impl Fn(&Path) -> bool + Send + 'static) {
+        self.pass_over = Some(Box::new(which));
+    }
+
+    /// Images passed over so far.
+    pub fn passed(&self) -> u64 {
+        self.passed
     }
 
     /// The folder below which images have their names.
@@ -220,6 +245,10 @@ impl Source {
                 // The root is the image.
                 _ => path.file_name().map_or_else(|| path.clone(), PathBuf::from),
             };
+            if self.pass_over.as_ref().is_some_and(|which| which(&name)) {
+                self.passed += 1;
+                continue;
+            }
             let circumstances = self.tables.of(&name);
             return Some(Found::Image(SourceImage { path, name, circumstances, length }));
         }

@@ -21,7 +21,11 @@ use thiserror::Error;
 
 use crate::frame::{Content, DecodeError, Frame, JpegCoding, LumaSource, Picture, Pixels};
 use crate::geometry::{PixelRect, Rect, Size};
-use crate::jpeg::{self, Fill, Jpeg, Spliced};
+use crate::jpeg::{self, Fill, Jpeg, Segment, Spliced};
+
+mod copy;
+
+pub use copy::copy;
 
 /// What takes the place of blanked pixels: middle grey, whose blocks are all zero in every JPEG table, and which is
 /// told apart from both night and glare.
@@ -30,6 +34,11 @@ pub const FILL: u8 = 128;
 /// Sides of blanked areas are multiples of this, or of the original's coding unit where that is larger. A block is then
 /// blank as a whole or not at all, and nothing of a region is left in the coefficients of a block it shares.
 pub const GRID: u32 = 16;
+
+/// Markers of application segments.
+const APP0: u8 = 0xE0;
+const APP1: u8 = 0xE1;
+const APP2: u8 = 0xE2;
 
 /// Quality of scenes whose original was not a JPEG.
 const LOSSLESS_SOURCE_QUALITY: u8 = 95;
@@ -108,6 +117,12 @@ pub enum RedactError {
     /// The encoder refused.
     #[error("the scene could not be encoded")]
     Encode(#[source] EncodingError),
+    /// The encoder of another format refused.
+    #[error("the copy could not be encoded")]
+    EncodeRaster(#[source] image::ImageError),
+    /// A format of which no copy can be written.
+    #[error("no copy can be written in the format {0}")]
+    NoCopy(crate::frame::Format),
     /// A side longer than a JPEG can have.
     #[error("an image of {}x{} pixels is too long for a JPEG", .0.width, .0.height)]
     TooLong(Size),
@@ -122,9 +137,11 @@ pub enum RedactError {
 pub fn redact<'o>(frame: Frame, original: &'o [u8], areas: &[PixelRect]) -> Result<Redaction<'o>, RedactError> {
     const MEDIA_TYPE: &str = "image/jpeg";
     let exif = frame.orientation().exif();
-    let exif = exif.as_ref().map(<[u8; 32]>::as_slice);
+    let exif = exif.as_ref().map(|exif| (APP1, exif.as_slice()));
+    let segments = exif.as_slice();
+    let grey = Fill { y: FILL, cb: 128, cr: 128 };
     if let Content::Coefficients(jpeg, sequential) = frame.content()
-        && let Some((scene, removed)) = spliced(jpeg, sequential.as_deref().unwrap_or(original), areas, exif)
+        && let Some((scene, removed)) = spliced(jpeg, sequential.as_deref().unwrap_or(original), areas, grey, segments)
     {
         // What was removed gives back the file that was spliced.
         let (method, removed) = match sequential {
@@ -135,21 +152,26 @@ pub fn redact<'o>(frame: Frame, original: &'o [u8], areas: &[PixelRect]) -> Resu
     }
     let mut picture = frame.into_picture(original)?;
     for &area in areas {
-        picture.fill(area, FILL);
+        picture.fill(area, grey);
     }
-    let scene = encode(&picture, exif)?;
+    let scene = encode(&picture, segments)?;
     Ok(Redaction { scene, media_type: MEDIA_TYPE, method: Method::Whole, removed: original.into() })
 }
 
 /// The scene and what was removed; `None` when the original's tables have no room for the codes that flat areas need, or
 /// could not be given back: the pixel path then serves.
-fn spliced(jpeg: &Jpeg, original: &[u8], areas: &[PixelRect], exif: Option<&[u8]>) -> Option<(Vec<u8>, Vec<u8>)> {
-    let fill = Fill { y: FILL, cb: 128, cr: 128 };
-    let Spliced { scene, removed, .. } = jpeg.splice_with(original, areas, fill, exif).ok()?;
+fn spliced(
+    jpeg: &Jpeg,
+    original: &[u8],
+    areas: &[PixelRect],
+    fill: Fill,
+    segments: &[Segment<'_>],
+) -> Option<(Vec<u8>, Vec<u8>)> {
+    let Spliced { scene, removed, .. } = jpeg.splice_with(original, areas, fill, segments).ok()?;
     Some((scene, removed?))
 }
 
-fn encode(picture: &Picture, exif: Option<&[u8]>) -> Result<Vec<u8>, RedactError> {
+fn encode(picture: &Picture, segments: &[Segment<'_>]) -> Result<Vec<u8>, RedactError> {
     let size = picture.size;
     let (Ok(width), Ok(height)) = (u16::try_from(size.width), u16::try_from(size.height)) else {
         return Err(RedactError::TooLong(size));
@@ -157,8 +179,8 @@ fn encode(picture: &Picture, exif: Option<&[u8]>) -> Result<Vec<u8>, RedactError
     // A fifth of a byte a pixel is what photographs of usual quality take.
     let mut scene = Vec::with_capacity(size.pixels() as usize / 5 + 1024);
     let mut encoder = Encoder::new(&mut scene, LOSSLESS_SOURCE_QUALITY);
-    if let Some(exif) = exif {
-        encoder.add_app_segment(1, exif.to_vec()).map_err(RedactError::Encode)?;
+    for (marker, body) in segments {
+        encoder.add_app_segment(marker - APP0, body.to_vec()).map_err(RedactError::Encode)?;
     }
     encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
     match &picture.coding {

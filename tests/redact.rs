@@ -1,0 +1,338 @@
+//! `safelight redact`, as anybody runs it.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Cursor, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use common::site::{Ended, photo, picture, tiny_nets};
+use common::{files_below, snapshot};
+use image::{DynamicImage, ImageFormat};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder of photographs, and one for what becomes of them.
+struct Desk {
+    folder: TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let desk = Self { folder: tempfile::tempdir().expect("a folder") };
+        fs::create_dir(desk.photos()).expect("made");
+        desk
+    }
+
+    fn photos(&self) -> PathBuf {
+        self.folder.path().join("photos")
+    }
+
+    fn out(&self) -> PathBuf {
+        self.folder.path().join("out")
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.photos().join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        fs::write(&path, bytes).expect("written");
+        path
+    }
+
+    fn run(&self, args: &[&str]) -> Ended {
+        let (photos, out) = (self.photos(), self.out());
+        redact(&[&[photos.to_str().expect("text"), "-o", out.to_str().expect("text")], args].concat())
+    }
+
+    fn copies(&self) -> Vec<String> {
+        let below = |path: PathBuf| path.strip_prefix(self.out()).expect("below").to_str().expect("text").to_owned();
+        files_below(&self.out()).into_iter().map(below).collect()
+    }
+}
+
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
+    command.arg("redact").args(args).arg("--models").arg(tiny_nets());
+    command
+}
+
+fn redact(args: &[&str]) -> Ended {
+    Ended::of(command(args).output().expect("the command runs"))
+}
+
+/// What `inspect` says is blanked on each image below `folder`.
+fn areas(folder: &Path) -> BTreeMap<String, Vec<[u32; 4]>> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
+    command.arg("inspect").arg(folder).arg("--models").arg(tiny_nets()).arg("--json");
+    let run = Ended::of(command.output().expect("the command runs"));
+    let line = |line: &str| {
+        let line: Value = serde_json::from_str(line).expect("an object");
+        let areas = serde_json::from_value(line["redacted"].clone()).expect("areas");
+        (line["path"].as_str().expect("a path").to_owned(), areas)
+    };
+    run.stdout.lines().map(line).collect()
+}
+
+fn inside(areas: &[[u32; 4]], (px, py): (u32, u32)) -> bool {
+    areas.iter().any(|&[x, y, w, h]| (x..x + w).contains(&px) && (y..y + h).contains(&py))
+}
+
+fn decoded(file: &[u8]) -> DynamicImage {
+    image::load_from_memory(file).expect("a decoder of somebody else's opens it")
+}
+
+fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    let mut file = Cursor::new(Vec::new());
+    image.write_to(&mut file, format).expect("encodes");
+    file.into_inner()
+}
+
+#[test]
+fn a_folder_comes_out_with_its_tree_and_names_and_only_areas_differ() {
+    let desk = Desk::new();
+    for (number, name) in ["a.jpg", "lane 1/b.JPG", "lane 1/deep/c.jpeg", "ü/d.jpg"].iter().enumerate() {
+        desk.put(name, &photo(number as u32));
+    }
+    desk.put("notes.txt", b"not a picture");
+    let before = snapshot(&desk.photos());
+    let run = desk.run(&[]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert_eq!(snapshot(&desk.photos()), before, "originals stay as they are");
+    assert_eq!(desk.copies(), ["a.jpg", "lane 1/b.JPG", "lane 1/deep/c.jpeg", "ü/d.jpg"]);
+    for (name, areas) in areas(&desk.photos()) {
+        assert!(!areas.is_empty());
+        let original = decoded(&fs::read(desk.photos().join(&name)).expect("read")).into_rgb8();
+        let copy = decoded(&fs::read(desk.out().join(&name)).expect("read")).into_rgb8();
+        assert_eq!(original.dimensions(), copy.dimensions());
+        for (x, y, pixel) in copy.enumerate_pixels() {
+            if inside(&areas, (x, y)) {
+                assert_eq!(pixel.0, [128; 3], "{name} at {x}, {y}");
+            } else {
+                // Chroma is smoothed across the edge of an area by the decoder.
+                let near = inside(&areas, (x + 2, y))
+                    || inside(&areas, (x.saturating_sub(2), y))
+                    || inside(&areas, (x, y + 2))
+                    || inside(&areas, (x, y.saturating_sub(2)));
+                assert!(near || pixel == original.get_pixel(x, y), "{name} at {x}, {y}");
+            }
+        }
+    }
+}
+
+/// A JPEG with everything that a phone writes into one.
+fn talkative(number: u32, orientation: u8) -> Vec<u8> {
+    let photo = photo(number);
+    let mut exif =
+        b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x02\x01\x0f\0\x02\0\0\0\x08\0\0\0\x26\x01\x12\0\x03\0\0\0\x01\0".to_vec();
+    exif.extend([orientation, 0, 0, 0, 0, 0, 0]);
+    exif.extend(b"SECRETS\0");
+    let mut file = vec![0xFF, 0xD8];
+    let mut add = |marker: u8, body: &[u8]| {
+        file.extend([0xFF, marker]);
+        file.extend((body.len() as u16 + 2).to_be_bytes());
+        file.extend(body);
+    };
+    add(0xE1, &exif);
+    add(0xE1, b"http://ns.adobe.com/xap/1.0/\0<x>SECRETS</x>");
+    add(0xE2, b"ICC_PROFILE\0\x01\x01a profile of colours");
+    add(0xED, b"Photoshop 3.0\0SECRETS");
+    add(0xFE, b"SECRETS");
+    file.extend_from_slice(&photo[2..]);
+    file.extend_from_slice(b"SECRETS");
+    file
+}
+
+fn has(file: &[u8], what: &[u8]) -> bool {
+    file.windows(what.len()).any(|window| window == what)
+}
+
+#[test]
+fn of_metadata_only_the_way_up_and_the_colours_come_through() {
+    let desk = Desk::new();
+    desk.put("a.jpg", &talkative(0, 6));
+    desk.put("b.jpg", &talkative(1, 1));
+    let run = desk.run(&[]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    for (name, orientation) in [("a.jpg", Some(6)), ("b.jpg", None)] {
+        let copy = fs::read(desk.out().join(name)).expect("read");
+        assert!(!has(&copy, b"SECRETS"), "{name}");
+        assert!(has(&copy, b"ICC_PROFILE\0\x01\x01a profile of colours"), "{name}");
+        let tag = b"\x01\x12\0\x03\0\0\0\x01\0";
+        let at = copy.windows(tag.len()).position(|window| window == tag);
+        assert_eq!(at.map(|at| copy[at + tag.len()]), orientation, "{name}");
+    }
+}
+
+#[test]
+fn other_formats_stay_what_they_are_in_all_their_bits() {
+    let desk = Desk::new();
+    let rgb = DynamicImage::from(picture(320, 192, 3));
+    let deep = {
+        // All sixteen bits are used.
+        let mut deep = rgb.to_rgb16();
+        deep.pixels_mut().for_each(|pixel| pixel.0 = pixel.0.map(|sample| sample ^ 0x35));
+        DynamicImage::from(deep)
+    };
+    let files = [
+        ("rgb.png", rgb.clone(), ImageFormat::Png),
+        ("grey.png", rgb.to_luma8().into(), ImageFormat::Png),
+        ("alpha.png", rgb.to_rgba8().into(), ImageFormat::Png),
+        ("deep.png", deep.clone(), ImageFormat::Png),
+        ("rgb.tif", rgb.clone(), ImageFormat::Tiff),
+        ("deep.tiff", deep, ImageFormat::Tiff),
+        ("rgb.bmp", rgb.clone(), ImageFormat::Bmp),
+        ("rgb.webp", rgb, ImageFormat::WebP),
+    ];
+    for (name, image, format) in &files {
+        desk.put(name, &encoded(image, *format));
+    }
+    let run = desk.run(&["--fill", "#204060"]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let areas = areas(&desk.photos());
+    for (name, original, format) in files {
+        let file = fs::read(desk.out().join(name)).expect("read");
+        assert_eq!(image::guess_format(&file).ok(), Some(format), "{name}");
+        let (copy, areas) = (decoded(&file), &areas[name]);
+        assert_eq!(copy.color(), original.color(), "{name}");
+        assert!(!areas.is_empty(), "{name}");
+        let (original, copy) = (original.into_rgba16(), copy.into_rgba16());
+        for (x, y, pixel) in copy.enumerate_pixels() {
+            let expected = match (inside(areas, (x, y)), name) {
+                (false, _) => *original.get_pixel(x, y),
+                (true, "grey.png") => image::Rgba([0x3b3b, 0x3b3b, 0x3b3b, 0xffff]),
+                (true, _) => image::Rgba([0x2020, 0x4040, 0x6060, 0xffff]),
+            };
+            assert_eq!(*pixel, expected, "{name} at {x}, {y}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_examined_is_named_and_has_no_copy() {
+    let desk = Desk::new();
+    desk.put("cut.jpg", &photo(0)[..300]);
+    desk.put("film.mp4", b"\0\0\0\x18ftypisom\0\0\0\0isom");
+    desk.put("good.jpg", &photo(1));
+    desk.put("new.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic");
+    let run = desk.run(&[]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    for name in ["cut.jpg", "film.mp4", "new.heic"] {
+        assert!(run.stderr.contains(name), "{run:?}");
+    }
+    assert_eq!(desk.copies(), ["good.jpg"]);
+}
+
+#[test]
+fn nothing_that_is_there_is_overwritten_or_mixed_with() {
+    let desk = Desk::new();
+    desk.put("a.jpg", &photo(0));
+    desk.put("b/c.jpg", &photo(1));
+    fs::create_dir(desk.out()).expect("made");
+    fs::write(desk.out().join("a.jpg"), b"somebody's").expect("written");
+    let before = snapshot(desk.folder.path());
+    desk.run(&[]).failed(2, "is not empty", "new or empty folder");
+    assert_eq!(snapshot(desk.folder.path()), before);
+
+    let run = desk.run(&["--skip-existing", "--json"]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert_eq!((run.number("copies"), run.number("existing")), (1, 1));
+    assert_eq!(fs::read(desk.out().join("a.jpg")).expect("read"), b"somebody's");
+    assert_eq!(desk.copies(), ["a.jpg", "b/c.jpg"]);
+
+    // Copies among the photographs would be taken for photographs.
+    let inside = desk.photos().join("out");
+    let (photos, out) = (desk.photos(), inside.to_str().expect("text").to_owned());
+    redact(&[photos.to_str().expect("text"), "-o", &out]).failed(2, "--out lies in", "elsewhere");
+    assert!(!inside.exists());
+}
+
+#[test]
+fn one_photograph_goes_by_itself_and_through_a_pipe() {
+    let desk = Desk::new();
+    let (path, file) = (desk.put("a.jpg", &photo(0)), photo(0));
+    let (path, out) = (path.to_str().expect("text").to_owned(), desk.folder.path().join("b.jpg"));
+    let out = out.to_str().expect("text");
+    assert_eq!(redact(&[&path, "-o", out]).code, Some(0));
+    let copy = fs::read(out).expect("read");
+    assert!(copy != file);
+    redact(&[&path, "-o", out]).failed(2, "cannot be written", "nothing is overwritten");
+
+    let piped = |input: &[u8]| {
+        let mut child = command(&["-", "-o", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the command runs");
+        child.stdin.take().expect("piped").write_all(input).expect("written");
+        child.wait_with_output().expect("it ends")
+    };
+    let whole = piped(&file);
+    assert!(whole.status.success() && whole.stdout == copy);
+    let cut = piped(&file[..300]);
+    assert_eq!(cut.status.code(), Some(1));
+    assert!(cut.stdout.is_empty(), "nothing of what was not examined is shown");
+}
+
+#[test]
+fn the_choice_of_what_is_blanked_is_followed() {
+    let desk = Desk::new();
+    desk.put("a.jpg", &photo(0));
+    let of = |args: &[&str]| {
+        let _ = fs::remove_dir_all(desk.out());
+        let run = desk.run(&[args, &["--json"]].concat());
+        assert_eq!(run.code, Some(0), "{run:?}");
+        (run.number("plates"), run.number("faces"))
+    };
+    let (plates, faces) = of(&[]);
+    assert!(plates > 0);
+    assert_eq!(of(&["--only", "plates"]), (plates, 0));
+    assert_eq!(of(&["--only", "faces"]), (0, faces));
+
+    let mask = desk.folder.path().join("mask.json");
+    fs::write(&mask, "[[0, 0, 20, 20]]").expect("written");
+    of(&["--only", "faces", "--mask", mask.to_str().expect("text"), "--fill", "ff0000"]);
+    let copy = decoded(&fs::read(desk.out().join("a.jpg")).expect("read")).into_rgb8();
+    let [r, g, b] = copy.get_pixel(10, 10).0;
+    assert!(r > 250 && g < 5 && b < 5);
+    for wrong in ["[[0, 0, 20]]", "[[0, 0, 0, 5]]", "{}", ""] {
+        fs::write(&mask, wrong).expect("written");
+        let _ = fs::remove_dir_all(desk.out());
+        desk.run(&["--mask", mask.to_str().expect("text")]).failed(2, "mask.json", "[[x, y, width, height]");
+        assert!(!desk.out().exists());
+    }
+}
+
+#[test]
+fn new_names_tell_nothing_and_keep_the_tree() {
+    let desk = Desk::new();
+    for name in ["ABC-1234/ABC-1234.jpg", "ABC-1234/other.jpg", "XYZ/ABC-1234.jpg"] {
+        desk.put(name, &photo(0));
+    }
+    let run = desk.run(&["--rename"]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let copies = desk.copies();
+    assert!(!copies.concat().contains("ABC") && !copies.concat().contains("XYZ"), "{copies:?}");
+    let folders: std::collections::BTreeSet<_> = copies.iter().filter_map(|copy| copy.split('/').next()).collect();
+    assert_eq!((copies.len(), folders.len()), (3, 2));
+    assert!(copies.iter().all(|copy| copy.ends_with(".jpg")));
+    let _ = fs::remove_dir_all(desk.out());
+    assert_eq!(desk.run(&["--rename"]).code, Some(0));
+    assert_ne!(desk.copies(), copies, "drawn anew");
+}
+
+#[test]
+fn one_worker_makes_what_many_make() {
+    let desk = Desk::new();
+    for number in 0..12 {
+        desk.put(&format!("{number}.jpg"), &photo(number));
+    }
+    desk.put("x.png", &encoded(&picture(200, 100, 1).into(), ImageFormat::Png));
+    assert_eq!(desk.run(&["--jobs", "1"]).code, Some(0));
+    let alone = snapshot(&desk.out());
+    fs::remove_dir_all(desk.out()).expect("removed");
+    assert_eq!(desk.run(&["--jobs", "4"]).code, Some(0));
+    assert_eq!(snapshot(&desk.out()), alone);
+}
