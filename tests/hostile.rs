@@ -60,7 +60,7 @@ const SEALED: &[&str] =
     &["vault/journals", "vault/segments", "vault/incoming", "vault/lock", "safelight-custodians", "site.pack.state"];
 const KEYS: &[&str] = &["custody"];
 
-const VERBS: [Verb; 29] = [
+const VERBS: [Verb; 30] = [
     Verb {
         args: "ingest photos --vault {T} --pack site.pack",
         places: OUT,
@@ -92,6 +92,7 @@ const VERBS: [Verb; 29] = [
         changes: &[],
     },
     Verb { args: "inspect photos --models nets --format overlay --out {T}", places: OUT, changes: &[] },
+    Verb { args: "redact photos --models nets -o {T}", places: OUT, changes: &[] },
     Verb { args: "inspect photos --models nets", places: &["photos/lane", "photos/x.jpg"], changes: &[] },
     Verb { args: "custody init --custody {T} --passphrase-file pass", places: OUT, changes: &[] },
     Verb { args: "custody pack --custody custody --passphrase-file pass --site B -o {T}", places: OUT, changes: KEYS },
@@ -291,8 +292,10 @@ fn check(verb: &Verb, place: &str, what: &str) {
     // The user named the folder that the link leads to, which need not be new.
     let takes_used = verb.args.starts_with("custody init") || verb.args == "generate man --out {T}";
     let named = takes_used && what == "a link to a folder";
-    // A search that names what is missing has found the rest, and has put that on record.
-    let in_part = verb.args.starts_with("search") && ended.code == Some(3) && ended.stdout.contains("RECORD");
+    // A search that names what is missing has found the rest, and has put that on record; so with an expiry, which says what it
+    // has removed.
+    let did = |verb_is: &str, says: &str| verb.args.starts_with(verb_is) && ended.stdout.contains(says);
+    let in_part = ended.code == Some(3) && (did("search", "RECORD") || did("expire", "segments removed"));
     let allowed = match (done, named) {
         (true, true) => &["aside/"],
         (true, false) => verb.changes,

@@ -81,7 +81,7 @@ fn overlays_are_written_only_where_no_ingest_finds_them() {
         let arguments = arguments(out);
         inspect(&[site.photos.path()], &arguments.each_ref().map(String::as_str))
     };
-    run(&inside).failed(2, "is inspected", "elsewhere");
+    run(&inside).failed(2, "is looked at", "elsewhere");
     assert!(!inside.exists());
     let out = site.temporary.path().join("overlays");
     assert_eq!(run(&out).code, Some(0));

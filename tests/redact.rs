@@ -201,7 +201,7 @@ fn other_formats_stay_what_they_are_in_all_their_bits() {
         for (x, y, pixel) in copy.enumerate_pixels() {
             let expected = match (inside(areas, (x, y)), name) {
                 (false, _) => *original.get_pixel(x, y),
-                (true, "grey.png") => image::Rgba([0x3b3b, 0x3b3b, 0x3b3b, 0xffff]),
+                (true, "grey.png") => image::Rgba([0x3a3a, 0x3a3a, 0x3a3a, 0xffff]),
                 (true, _) => image::Rgba([0x2020, 0x4040, 0x6060, 0xffff]),
             };
             assert_eq!(*pixel, expected, "{name} at {x}, {y}");
@@ -331,8 +331,11 @@ fn one_worker_makes_what_many_make() {
     }
     desk.put("x.png", &encoded(&picture(200, 100, 1).into(), ImageFormat::Png));
     assert_eq!(desk.run(&["--jobs", "1"]).code, Some(0));
-    let alone = snapshot(&desk.out());
+    let made = || -> Vec<(PathBuf, Vec<u8>)> {
+        files_below(&desk.out()).into_iter().map(|path| (path.clone(), fs::read(path).expect("read"))).collect()
+    };
+    let alone = made();
     fs::remove_dir_all(desk.out()).expect("removed");
     assert_eq!(desk.run(&["--jobs", "4"]).code, Some(0));
-    assert_eq!(snapshot(&desk.out()), alone);
+    assert!(alone.len() == 13 && made() == alone);
 }

@@ -117,14 +117,14 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             "with_keys": with_keys,
         });
         json_line(&object).map_err(stdout_failed)?;
-    } else {
+    } else if !context.quiet {
         let mut out = Page::default();
         lines
             .iter()
             .try_for_each(|line| writeln!(out, "{line}"))
             .and_then(|()| writeln!(out, "Report: {}", shown(&report)))
             .map_err(stdout_failed)?;
-        if args.keep_keys && !context.quiet {
+        if args.keep_keys {
             let folder = shown(&args.out);
             say(&format!("the keyring is in {folder}/custody, its passphrase in {folder}/passphrase"));
         }

@@ -25,6 +25,7 @@ use crate::redact::{self, RedactError, redaction_area};
 /// Arguments of `redact`.
 #[derive(clap::Args)]
 #[command(after_help = "\
+Examples:
   safelight redact photos -o out              a folder: the same tree and names, blanked
   safelight redact car.jpg -o car-blank.jpg   one photograph
   safelight redact - -o - < in.jpg > out.jpg  from stdin to stdout
