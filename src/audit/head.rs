@@ -29,6 +29,8 @@ pub(super) const FILE_NAME: &str = "log-head";
 
 /// A clock may be set right by so much between two looks.
 const TOLERANCE: SignedDuration = SignedDuration::from_mins(15);
+/// How far a clock is put back by what is nobody's doing: summer time, a time zone.
+const BACK: SignedDuration = SignedDuration::from_hours(24);
 /// Beyond so many days without a word, a clock is to be confirmed even where nothing contradicts it.
 const SILENCE: SignedDuration = SignedDuration::from_hours(24 * 45);
 
@@ -64,14 +66,14 @@ pub(super) enum Found {
     Altered,
 }
 
-/// The clock is ahead of all that is known.
+/// The clock is ahead of all that is known, or behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Leap {
     /// What the clock says.
     pub now: Timestamp,
     /// The last time that the log knows of.
     pub last: Timestamp,
-    /// What the clock should say at most, by the machine's own count of seconds; `None` where it was started since.
+    /// What the clock should say, by the machine's own count of seconds; `None` where it was started since.
     pub expected: Option<Timestamp>,
 }
 
@@ -117,7 +119,8 @@ impl Head {
             }
             None => (None, last.checked_add(SILENCE)),
         };
-        (now > bound.unwrap_or(Timestamp::MAX)).then_some(Leap { now, last, expected })
+        let behind = last.checked_sub(BACK).unwrap_or(Timestamp::MIN);
+        (now > bound.unwrap_or(Timestamp::MAX) || now < behind).then_some(Leap { now, last, expected })
     }
 }
 
@@ -159,6 +162,12 @@ mod tests {
         assert_eq!(head.leap(minutes(day), up(2, 5)), None);
         assert_eq!(head.leap(minutes(44 * day), None), None);
         assert!(head.leap(minutes(46 * day), None).is_some());
+        // Back into a month whose budget is another one.
+        assert_eq!(head.leap(minutes(-day), None), None);
+        for uptime in [None, up(1, 160), up(2, 5)] {
+            let leap = head.leap(minutes(-day - 1), uptime).expect("a leap");
+            assert_eq!((leap.now, leap.last), (minutes(-day - 1), start));
+        }
     }
 
     #[test]

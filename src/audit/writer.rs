@@ -81,15 +81,17 @@ impl<'l> Writer<'l> {
         // The last time that nothing contradicted. A log that has no head was written by an earlier version, or is gone.
         let of_files = head.map(|head| head.time).or(mark.map(|mark| mark.time));
         let of_files = of_files.and_then(|time| Timestamp::from_millisecond(time).ok());
-        let known = of_files.unwrap_or_else(|| last.as_ref().map_or(keyring.created(), Entry::time)).min(clock);
+        let known = of_files.unwrap_or_else(|| last.as_ref().map_or(keyring.created(), Entry::time));
         let uptime = log.store.uptime();
         let of_log = || (mark.is_some() || last.is_some()).then(|| Head::of(checkpoint, known, None, None));
         let today = hour_of(clock) / 24;
         let confirmed = log.confirms(today) && (!keyring.has_dual_control() || keyring.has_second());
         let leap = head.or_else(of_log).and_then(|head| head.leap(clock, uptime)).filter(|_| !confirmed);
-        // What a clock says that nobody confirmed dates nothing.
+        // What a clock says that nobody confirmed dates nothing, where it is ahead. One that was put back may have been ahead
+        // before: it dates entries, and is not what the next one is held against.
         let disbelieved = leap.filter(|_| !believed);
-        let now = disbelieved.map_or(clock, |leap| leap.expected.unwrap_or(leap.last));
+        let ahead = disbelieved.filter(|leap| leap.now > leap.last);
+        let now = ahead.map_or(clock, |leap| leap.expected.unwrap_or(leap.last));
 
         let month = month_of(now);
         let found = DetailKeys::read(&log.folder, &wrap)?;
@@ -150,7 +152,7 @@ impl<'l> Writer<'l> {
         self.now
     }
 
-    /// By how much the clock is ahead of what is known, when nobody confirmed its date.
+    /// By how much the clock is ahead of what is known, or behind it, when nobody confirmed its date.
     pub fn leap(&self) -> Option<Leap> {
         self.leap
     }
@@ -283,6 +285,10 @@ impl<'l> Writer<'l> {
     pub fn spent(&self, allowance: Allowance, tag: Option<PurposeTag>) -> Result<(u64, u64), AuditError> {
         let today = hour_of(self.now) / 24;
         let (mut spent, mut total) = (0u64, 0u64);
+        // Where the log is known to have come to this day, older entries at its end are of a clock that was put back: what is of
+        // this day lies before them.
+        let known = self.head.and_then(|head| Timestamp::from_millisecond(head.time).ok());
+        let mut met = known.is_none_or(|known| hour_of(known) / 24 < today);
         for index in (0..self.checkpoint.size.div_ceil(WIDTH as u64)).rev() {
             let bundle = self.tree.bundle(index)?;
             for (at, leaf) in bundle.iter().enumerate().rev() {
@@ -291,8 +297,12 @@ impl<'l> Writer<'l> {
                 // The times of failed unlocks are anybody's words, and what follows one may have to speak of it.
                 let trusted = !matches!(entry.verb, Verb::UnlockFailed | Verb::Clock | Verb::Quiet | Verb::Finding);
                 if trusted && entry.day() < today {
-                    return Ok((spent, total));
+                    if met {
+                        return Ok((spent, total));
+                    }
+                    continue;
                 }
+                met |= trusted;
                 if let Some(records) = allowance.counts(&entry) {
                     total = total.saturating_add(records);
                     spent = spent.saturating_add(if entry.purpose == tag { records } else { 0 });

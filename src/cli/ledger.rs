@@ -121,10 +121,11 @@ fn signed<'a>(look: Look<'a>, args: &EgressArgs) -> Look<'a> {
     Look { details, over_budget: args.over_budget, ..look }
 }
 
-/// The clock is ahead of all that is known.
+/// The clock is ahead of all that is known, or behind it.
 pub(super) fn leapt(keyring: &Keyring, leap: Leap, more: &str) -> Failure {
     let Leap { now, last, expected } = leap;
     let why = match expected {
+        _ if now < last => format!("the audit log has entries up to {last:.0}"),
         Some(expected) => format!("by the seconds that the machine counts, it can be {expected:.0} at most"),
         None => format!("the audit log knows of nothing after {last:.0}"),
     };

@@ -47,8 +47,15 @@ impl Enclosure {
     }
 }
 
-/// The path from the root on without links and `..`, as far as it exists; what does not exist yet is taken as it is written.
+/// The path from the root on without links and `..`, as far as it exists; what does not exist yet is taken as it is written, and
+/// a link to it as what it leads to.
 pub(super) fn resolved(path: &Path) -> PathBuf {
+    /// Links to links, as many as systems follow.
+    const LINKS: u32 = 40;
+    resolved_by(path, LINKS)
+}
+
+fn resolved_by(path: &Path, links: u32) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut resolved = PathBuf::new();
     for part in absolute.components() {
@@ -56,8 +63,13 @@ pub(super) fn resolved(path: &Path) -> PathBuf {
             Component::CurDir => {}
             Component::ParentDir => _ = resolved.pop(),
             part => {
+                let above = resolved.clone();
                 resolved.push(part);
-                resolved = resolved.canonicalize().unwrap_or(resolved);
+                resolved = match (resolved.canonicalize(), std::fs::read_link(&resolved)) {
+                    (Ok(real), _) => real,
+                    (Err(_), Ok(target)) if links > 0 => resolved_by(&above.join(target), links - 1),
+                    _ => resolved,
+                };
             }
         }
     }

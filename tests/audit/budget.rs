@@ -177,6 +177,31 @@ fn a_clock_that_leapt_dates_nothing() {
     assert!(desk.verify_later().is_sound());
 }
 
+/// Another month has budgets of its own, and one that is over has them no more.
+#[test]
+fn a_clock_set_back_gives_no_earlier_months_budget() {
+    let desk = Desk::limited();
+    assert_eq!(desk.look(Verb::Export, 100).verdict, Verdict::Done);
+    for back in [29, 40, 80, 125] {
+        desk.fate.turn_clock(days(-back));
+        let refused = desk.look(Verb::Export, 1);
+        assert!(refused.verdict == Verdict::Refused && refused.leap.is_some(), "{back} days");
+        assert_eq!(desk.look(Verb::Rotate, 0).verdict, Verdict::Refused, "{back} days");
+        assert_eq!(desk.look(Verb::Check, 0).verdict, Verdict::Done);
+    }
+    // Put right, nobody is accused, and what was spent is spent.
+    desk.fate.turn_clock(SignedDuration::ZERO);
+    let refused = desk.look(Verb::Export, 1);
+    assert!(refused.verdict == Verdict::Refused && refused.leap.is_none());
+    assert_eq!(desk.look(Verb::Rotate, 0).verdict, Verdict::Done);
+    assert!(desk.verify().is_sound());
+    // Within a day nobody minds: summer time, a time zone.
+    let desk = Desk::limited();
+    desk.look(Verb::Open, 1);
+    desk.fate.turn_clock(SignedDuration::from_hours(-12));
+    assert_eq!(desk.look(Verb::Export, 1).verdict, Verdict::Done);
+}
+
 #[test]
 fn who_puts_back_this_mornings_log_gets_no_second_budget() {
     let desk = Desk::limited();

@@ -309,12 +309,18 @@ fn a_state_that_would_replace_or_lie_in_something_else_is_refused() {
             refused(&at("linked.state"), 2, "is a symbolic link", "--state");
         } else {
             symlink("nowhere", folder.join("dangling")).expect("linked");
+            // To where the vault is going to be.
+            symlink("vault", folder.join("ahead")).expect("linked");
+            symlink("ahead", folder.join("further")).expect("linked");
             fs::create_dir_all(folder.join("some/folder")).expect("made");
         }
         for inside in ["vault", "vault/vault", "vault/journals/x", "vault/segments/x", "vault/x", "some/../vault/vault"]
         {
             refused(&at(inside), 2, "lies in a vault", "--state");
             refused(&at(&format!("around/{inside}")), 2, "lies in a vault", "--state");
+        }
+        for inside in ["ahead/x", "ahead/vault", "ahead/journals/x", "further/segments/x"] {
+            refused(&at(inside), 2, "lies in a vault", "--state");
         }
         refused(&at("dangling"), 2, "is a symbolic link", "--state");
         refused(&at("site.pack"), 3, "is not this site's state", "");
