@@ -1,7 +1,6 @@
 //! `safelight inspect`.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -88,7 +87,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     }
     let eyes = || -> Box<dyn Look> { Box::new(TrainedEyes::new(&nets)) };
     let mut tally = Tally { format, context, images: 0, failures: 0 };
-    for ((path, source), copies) in args.paths.iter().zip(&mut sources).zip(apart(&args.paths)) {
+    for ((path, source), copies) in args.paths.iter().zip(&mut sources).zip(target::apart(&args.paths)) {
         let show = |image: &SourceImage, examined: Examined<'_>| {
             show(image, examined, path, overlay.as_ref().map(|overlay| (overlay, copies.as_deref())))
         };
@@ -112,9 +111,8 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
 
 /// A folder for copies that no later ingest will take for photographs.
 fn make_overlay(out: &Path, sources: &[PathBuf]) -> Result<Overlay, Failure> {
-    must_be_outside(out, sources)?;
-    target::must_lie_outside(out)?;
-    must_be_empty(out, false)?;
+    target::must_be_elsewhere(out, sources)?;
+    target::must_be_empty(out, false)?;
     fs::create_dir_all(out).map_err(|error| {
         Failure::usage(
             format!("{} cannot be made: {error}", shown(out)),
@@ -122,49 +120,6 @@ fn make_overlay(out: &Path, sources: &[PathBuf]) -> Result<Overlay, Failure> {
         )
     })?;
     Ok(Overlay::new(out))
-}
-
-/// Copies lie elsewhere than what is looked at.
-pub(super) fn must_be_outside(out: &Path, sources: &[PathBuf]) -> Result<(), Failure> {
-    // Nothing is made before it is known to be elsewhere; what does not exist yet lies where its nearest folder does.
-    let place =
-        |path: &Path| std::path::absolute(path).ok()?.ancestors().find_map(|folder| fs::canonicalize(folder).ok());
-    let inside = |source: &&PathBuf| matches!((place(out), place(source)), (Some(out), Some(source)) if out.starts_with(&source));
-    if let Some(source) = sources.iter().find(inside) {
-        return Err(Failure::usage(
-            format!("--out lies in {}, which is looked at: the copies would be taken for photographs", shown(source)),
-            "give a folder elsewhere",
-        ));
-    }
-    Ok(())
-}
-
-/// Before the first copy: what is in use stays as it is, and no run ends half way because of a name in it.
-pub(super) fn must_be_empty(out: &Path, may_hold: bool) -> Result<(), Failure> {
-    match fs::read_dir(out).map(|mut entries| entries.next().is_none()) {
-        Ok(false) if !may_hold => Err(Failure::usage(
-            format!("{} is not empty", shown(out)),
-            "give a new or empty folder with --out: nothing is overwritten",
-        )),
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Failure::usage(
-            format!("{} is no folder for copies: {error}", shown(out)),
-            "give a new or empty folder with --out: nothing is overwritten",
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// Under which name the copies of each path go, so that none of them has another's: none where there is one path only.
-pub(super) fn apart(paths: &[PathBuf]) -> Vec<Option<PathBuf>> {
-    let mut taken = HashSet::new();
-    let mut name = |path: &PathBuf| {
-        let own = path.file_name().map_or_else(|| "images".to_owned(), |name| name.to_string_lossy().into_owned());
-        let numbered = (2..).map(|number| format!("{number}-{own}"));
-        // Some systems do not tell names apart by case.
-        let free = std::iter::once(own.clone()).chain(numbered).find(|name| taken.insert(name.to_lowercase()));
-        free.map(PathBuf::from)
-    };
-    if paths.len() == 1 { vec![None] } else { paths.iter().map(&mut name).collect() }
 }
 
 fn show(

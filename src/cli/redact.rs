@@ -10,9 +10,8 @@ use serde_json::json;
 
 use super::eyes::EyesArgs;
 use super::ingest::source_failure;
-use super::inspect::apart;
 use super::remedies::stdout_failed;
-use super::target::unwritable;
+use super::target::{self, apart, unwritable};
 use super::terminal::{Voice, chain, count, grouped, json, say, shown, to_stdout};
 use super::{Context, Failure, Outcome, Stop, interrupt};
 use crate::capture::{PlateText, Region, RegionKind};
@@ -21,6 +20,7 @@ use crate::pipeline::{
     Examined, Inspected, Look, Note, Options, Progress, Source, SourceImage, TrainedEyes, inspect, inspect_one,
 };
 use crate::redact::{self, RedactError, redaction_area};
+use crate::seal;
 
 /// Arguments of `redact`.
 #[derive(clap::Args)]
@@ -221,7 +221,7 @@ fn one(args: &Args, choice: &Choice, context: &Context) -> Result<Outcome, Failu
     };
     let (from_stdin, to_out) = (path == Path::new("-"), args.out == Path::new("-"));
     if !to_out {
-        super::target::must_be_new(&args.out)?;
+        target::must_be_new(&args.out)?;
     }
     let options = Options::default();
     let name = if from_stdin { "stdin".to_owned() } else { shown(path) };
@@ -263,6 +263,7 @@ fn refused(name: &str, error: &dyn std::error::Error) -> Result<Outcome, Failure
 }
 
 /// Where copies of one input go.
+#[derive(Clone)]
 struct Target {
     /// As given.
     given: PathBuf,
@@ -341,17 +342,16 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Inputs with the places of their copies, all of it checked before the first is looked at.
 fn targets(args: &Args) -> Result<Vec<(Source, Target)>, Failure> {
-    super::inspect::must_be_outside(&args.out, &args.paths)?;
-    super::target::must_lie_outside(&args.out)?;
-    let key = if args.rename { Some(random()?) } else { None };
+    target::must_be_elsewhere(&args.out, &args.paths)?;
+    let key = args.rename.then(seal::random);
     let alone = match args.paths.as_slice() {
         [path] if path.is_file() && !args.out.is_dir() => Some(path),
         _ => None,
     };
     if alone.is_some() && !(args.skip_existing && args.out.is_file()) {
-        super::target::must_be_new(&args.out)?;
+        target::must_be_new(&args.out)?;
     } else if alone.is_none() {
-        super::inspect::must_be_empty(&args.out, args.skip_existing)?;
+        target::must_be_empty(&args.out, args.skip_existing)?;
     }
     let places = args.paths.iter().zip(apart(&args.paths)).map(|(path, below)| {
         let mut source = Source::open(path, None).map_err(source_failure)?;
@@ -362,24 +362,12 @@ fn targets(args: &Args) -> Result<Vec<(Source, Target)>, Failure> {
         };
         let target = Target { given: path.clone(), place, key };
         if args.skip_existing {
-            let target = Target { given: path.clone(), place: target.place.clone(), key };
+            let target = target.clone();
             source.pass_over(move |name| target.of(name).symlink_metadata().is_ok());
         }
         Ok((source, target))
     });
     places.collect()
-}
-
-fn random() -> Result<[u8; 32], Failure> {
-    let mut key = [0; 32];
-    getrandom::fill(&mut key).map_err(|error| {
-        Failure::new(
-            Stop::Internal,
-            format!("the system gives no random numbers: {error}"),
-            "report this with your system's name",
-        )
-    })?;
-    Ok(key)
 }
 
 /// The receiving end: counts and says.

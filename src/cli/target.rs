@@ -4,7 +4,7 @@
 //! fail anyway costs neither typing nor budget, and changes nothing.
 
 use std::collections::HashSet;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -65,6 +65,50 @@ pub(super) fn must_all_be_new<'p>(paths: impl IntoIterator<Item = &'p PathBuf>) 
         }
     }
     Ok(())
+}
+
+/// Whether a folder for copies would lie elsewhere than what is looked at, and in no vault.
+pub(super) fn must_be_elsewhere(out: &Path, sources: &[PathBuf]) -> Result<(), Failure> {
+    // Nothing is made before it is known to be elsewhere; what does not exist yet lies where its nearest folder does.
+    let place =
+        |path: &Path| std::path::absolute(path).ok()?.ancestors().find_map(|folder| fs::canonicalize(folder).ok());
+    let inside = |source: &&PathBuf| matches!((place(out), place(source)), (Some(out), Some(source)) if out.starts_with(&source));
+    if let Some(source) = sources.iter().find(inside) {
+        return Err(Failure::usage(
+            format!("--out lies in {}, which is looked at: the copies would be taken for photographs", shown(source)),
+            "give a folder elsewhere",
+        ));
+    }
+    must_lie_outside(out)
+}
+
+/// Whether a folder is one for copies, or can be made one: what is in use stays as it is, and no run ends half way because of a name
+/// in it.
+pub(super) fn must_be_empty(out: &Path, may_hold: bool) -> Result<(), Failure> {
+    match fs::read_dir(out).map(|mut entries| entries.next().is_none()) {
+        Ok(false) if !may_hold => Err(Failure::usage(
+            format!("{} is not empty", shown(out)),
+            "give a new or empty folder with --out: nothing is overwritten",
+        )),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::usage(
+            format!("{} is no folder for copies: {error}", shown(out)),
+            "give a new or empty folder with --out: nothing is overwritten",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Under which name the copies of each path go, so that none of them has another's: none where there is one path only.
+pub(super) fn apart(paths: &[PathBuf]) -> Vec<Option<PathBuf>> {
+    let mut taken = HashSet::new();
+    let mut name = |path: &PathBuf| {
+        let own = path.file_name().map_or_else(|| "images".to_owned(), |name| name.to_string_lossy().into_owned());
+        let numbered = (2..).map(|number| format!("{number}-{own}"));
+        // Some systems do not tell names apart by case.
+        let free = std::iter::once(own.clone()).chain(numbered).find(|name| taken.insert(name.to_lowercase()));
+        free.map(PathBuf::from)
+    };
+    if paths.len() == 1 { vec![None] } else { paths.iter().map(&mut name).collect() }
 }
 
 /// A new file that only its owner may read: it shows what the vault hides.

@@ -95,21 +95,40 @@ impl Jpeg {
             return Err(SpliceError::AnotherFile);
         }
         let mask = self.mask(areas);
-        let writer = SceneWriter::new(self, fill);
-        let needed = writer.needed_codes(&mask)?;
-        let codes = Codes::new(self, &needed)?;
-
-        let mut scene = self.scene_head(&codes, segments);
-        let scan_start = scene.file.0.len();
-        let listed = writer.scan(&mask, &codes, &mut scene.file.0)?;
-        scene.file.0.extend_from_slice(&[0xFF, 0xD9]);
-
+        let (scene, scan_start, listed) = self.scene_of(&mask, fill, segments)?;
         let pieces = self.head_pieces(file, &scene);
         let tail = &file[self.header.scan_start + self.entropy.stuffed_len..];
         let removed = RemovedWriter::new(file.len(), scene.file.0.len(), scan_start, &pieces).finish(&listed, tail);
         // Nothing but this comparison knows that a file can be given back.
         let same = restore(&scene.file.0, &removed).is_ok_and(|restored| restored == file);
         Ok(Spliced { scene: scene.file.0, removed: same.then_some(removed), flat: self.flat_areas(&mask) })
+    }
+
+    /// The scene alone, for whom the original need not be given back.
+    pub(crate) fn scene(
+        &self,
+        areas: &[PixelRect],
+        fill: Fill,
+        segments: &[Segment<'_>],
+    ) -> Result<Vec<u8>, SpliceError> {
+        Ok(self.scene_of(&self.mask(areas), fill, segments)?.0.file.0)
+    }
+
+    /// The scene, where its scan begins, and what stands in place of the original's codes.
+    fn scene_of(
+        &self,
+        mask: &[bool],
+        fill: Fill,
+        segments: &[Segment<'_>],
+    ) -> Result<(Scene, usize, Vec<ListedInterval<'_>>), SpliceError> {
+        let writer = SceneWriter::new(self, fill);
+        let needed = writer.needed_codes(mask)?;
+        let codes = Codes::new(self, &needed)?;
+        let mut scene = self.scene_head(&codes, segments);
+        let scan_start = scene.file.0.len();
+        let listed = writer.scan(mask, &codes, &mut scene.file.0)?;
+        scene.file.0.extend_from_slice(&[0xFF, 0xD9]);
+        Ok((scene, scan_start, listed))
     }
 
     /// Which MCUs lie under an area, row by row.

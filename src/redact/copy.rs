@@ -3,7 +3,7 @@
 //! Owns how a copy is coded and what it keeps of the file beside the picture: which way up it is and its colour profile, and
 //! nothing else. Knows nothing of folders and names, nor of how areas were found.
 //!
-//! - A JPEG's copy has the original's own bits but for flat areas, wherever [`super::redact`] would splice it.
+//! - A JPEG's copy has the original's own coefficients but for flat areas, as far as its tables have codes for these.
 //! - PNG, TIFF and BMP keep every sample outside the areas, in all their bits, and stand upright. So does WebP, whose copy is
 //!   always a lossless one.
 
@@ -15,7 +15,7 @@ use image::codecs::tiff::TiffEncoder;
 use image::codecs::webp::WebPEncoder;
 use image::{DynamicImage, ImageBuffer, ImageEncoder, Pixel, Primitive};
 
-use super::{APP1, APP2, RedactError, encode, spliced};
+use super::{APP1, APP2, RedactError, encode};
 use crate::frame::{Content, Format, Frame, Orientation, Profiled};
 use crate::geometry::PixelRect;
 use crate::jpeg::{Fill, Segment};
@@ -44,10 +44,10 @@ fn jpeg(frame: Frame, original: &[u8], areas: &[PixelRect], fill: Fill) -> Resul
     let profile = frame.profile(original);
     let segments: Vec<Segment<'_>> =
         exif.iter().map(|exif| (APP1, exif.as_slice())).chain(profile.into_iter().map(|part| (APP2, part))).collect();
-    if let Content::Coefficients(jpeg, sequential) = frame.content()
-        && let Some(scene) = spliced(jpeg, sequential.as_deref().unwrap_or(original), areas, fill, &segments)
+    if let Content::Coefficients(jpeg, _) = frame.content()
+        && let Ok(scene) = jpeg.scene(areas, fill, &segments)
     {
-        return Ok(scene.0);
+        return Ok(scene);
     }
     let mut picture = frame.into_picture(original)?;
     for &area in areas {

@@ -206,9 +206,8 @@ fn stretch(image: &dyn LumaSource) -> Option<Tone> {
         *beyond > hundredth
     };
     let (mut below, mut above) = (0, 0);
-    let dark = (0..=255).find(|value| end(value, &mut below))?;
-    let bright = (0..=255).rev().find(|value| end(value, &mut above))?;
-    let (mut dark, mut bright) = (dark, bright);
+    let mut dark = (0..=255).find(|value| end(value, &mut below))?;
+    let mut bright = (0..=255).rev().find(|value| end(value, &mut above))?;
     if bright.saturating_sub(dark) >= PALE {
         // What was laid over the picture is no part of its range.
         let (low, high) = range::body(&counts, usize::from(PALE) / 2)?;
@@ -241,7 +240,7 @@ fn parts(image: &dyn LumaSource, panorama: bool) -> Vec<Part> {
     parts
 }
 
-/// Spots at which combs are looked for, across and down, within units of 16 × 16 pixels, each of which a JPEG decodes by itself.
+/// Spots at which combs are looked for, across and down; each is a unit of 16 × 16 pixels, which a JPEG decodes by itself.
 const SPOTS: (u32, u32) = (8, 6);
 const SPOT: u32 = 16;
 

@@ -32,6 +32,17 @@ struct Agency {
 }
 
 impl Agency {
+    /// With a second holder, whose passphrase is in the file `second`.
+    fn with_second() -> Self {
+        let mut agency = Self::new();
+        let terms = SlotTerms { role: SlotRole::Second, label: None, now: jiff::Timestamp::now() };
+        let second = Passphrase::new("the comptroller's own".to_owned());
+        let draft = agency.custodian.keyring.draft_passphrase_slot(&second, CHEAP, terms).expect("drafted");
+        agency.custodian.keyring.add_slot(draft).expect("added");
+        std::fs::write(agency.at("second"), "the comptroller's own\n").expect("written");
+        agency
+    }
+
     fn new() -> Self {
         let mut custodian = Custodian::new();
         let unstated = PurposeBudget { name: "unstated".to_owned(), records_per_day: 0 };
@@ -156,12 +167,7 @@ fn six_weeks_stop_at_the_budget() {
 
 #[test]
 fn two_holders_go_on_beyond_the_budget_and_the_log_says_so() {
-    let mut agency = Agency::new();
-    let terms = SlotTerms { role: SlotRole::Second, label: None, now: jiff::Timestamp::now() };
-    let second = Passphrase::new("the comptroller's own".to_owned());
-    let draft = agency.custodian.keyring.draft_passphrase_slot(&second, CHEAP, terms).expect("drafted");
-    agency.custodian.keyring.add_slot(draft).expect("added");
-    std::fs::write(agency.at("second"), "the comptroller's own\n").expect("written");
+    let agency = Agency::with_second();
     std::fs::write(agency.at("first"), PASSPHRASE).expect("written");
 
     // A second holder who is there for another reason has not agreed to this.
@@ -328,12 +334,7 @@ fn what_is_refused_tells_nothing_of_what_was_asked_for() {
 
 #[test]
 fn one_of_two_holders_loosens_no_limit_and_forgets_nothing() {
-    let mut agency = Agency::new();
-    let terms = SlotTerms { role: SlotRole::Second, label: None, now: jiff::Timestamp::now() };
-    let second = Passphrase::new("the comptroller's own".to_owned());
-    let draft = agency.custodian.keyring.draft_passphrase_slot(&second, CHEAP, terms).expect("drafted");
-    agency.custodian.keyring.add_slot(draft).expect("added");
-    std::fs::write(agency.at("second"), "the comptroller's own\n").expect("written");
+    let agency = Agency::with_second();
     let policy = agency.run(PASSPHRASE, &["custody", "policy", "--custody", "custody"]).stdout;
     let policy = String::from_utf8(policy).expect("text");
     assert!(policy.contains("\nrecords_per_day = 50\n") && policy.contains("\nlisted_per_day = 500\n"), "{policy}");
