@@ -224,6 +224,11 @@ impl BitWriter {
         &self.bytes
     }
 
+    /// Makes room for `bytes` more.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.bytes.reserve(bytes);
+    }
+
     /// Forgets what was written, keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();

@@ -294,6 +294,7 @@ impl Scratch {
         out: &mut Vec<u8>,
     ) -> Result<(), RestoreError> {
         self.scene.clear();
+        self.scene.reserve(stuffed.len());
         let mut rest = stuffed;
         while let Some(found) = memchr(0xFF, rest) {
             self.scene.extend_from_slice(&rest[..=found]);
@@ -321,6 +322,7 @@ impl Scratch {
         let original = cursor.bytes(bits_here.saturating_add(behind).div_ceil(8))?;
 
         self.bits.clear();
+        self.bits.reserve(self.scene.len() + original.len());
         let (mut scene_at, mut original_at) = (0, 0);
         for &(same, left_out, put_in) in self.edits.iter().chain([&(same, 0, behind)]) {
             self.bits.copy(&self.scene, scene_at, scene_at + same);

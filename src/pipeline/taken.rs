@@ -24,7 +24,7 @@ pub(super) fn taken(file: &[u8]) -> Option<Timestamp> {
     let read = || {
         // What can be read counts, as with viewers: widespread writers leave out the end of a directory.
         let mut reader = exif::Reader::new();
-        let read = reader.continue_on_error(true).read_from_container(&mut Cursor::new(file));
+        let read = reader.continue_on_error(true).read_from_container(&mut Cursor::new(head(file)));
         read.or_else(|error| error.distill_partial_result(drop))
     };
     let exif = catch_unwind(AssertUnwindSafe(read)).ok()?.ok()?;
@@ -47,6 +47,21 @@ pub(super) fn taken(file: &[u8]) -> Option<Timestamp> {
     .ok()?;
     let offset = Offset::from_seconds(i32::from(time.offset?) * 60).ok()?;
     offset.to_timestamp(civil).ok().filter(|&time| is_plausible(time))
+}
+
+/// What a JPEG has in front of its scan, through which the reader would search for EXIF to the last byte; other files whole.
+fn head(file: &[u8]) -> &[u8] {
+    let mut at = 2;
+    while file.starts_with(&[0xFF, 0xD8])
+        && let Some(&[0xFF, marker @ 0xC0..=0xFE, high, low]) = file.get(at..at + 4)
+        && !matches!(marker, 0xD0..=0xD9)
+    {
+        if marker == 0xDA {
+            return &file[..at];
+        }
+        at += 2 + usize::from(u16::from_be_bytes([high, low]));
+    }
+    file
 }
 
 #[cfg(test)]
@@ -78,6 +93,20 @@ mod tests {
         file.extend(tiff);
         file.extend(b"\xff\xd9");
         file
+    }
+
+    #[test]
+    fn the_head_of_a_jpeg_ends_at_its_scan_and_that_of_other_files_nowhere() {
+        let mut file = jpeg("2019:05:03 14:22:05", Some("-05:00"));
+        let before = file.len() - 2;
+        file.splice(before.., *b"\xff\xda\0\x02\x12\x34\xff\xd9");
+        assert_eq!(head(&file).len(), before);
+        assert!(taken(&file).is_some());
+        for strange in
+            [&b"\xff\xd8\xff\xff\xff\xda\0\x02"[..], b"\xff\xd8\xff", b"\xff\xd8\xff\xe1\xff\xff", b"II*\0", b""]
+        {
+            assert_eq!(head(strange), strange);
+        }
     }
 
     #[test]

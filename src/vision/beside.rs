@@ -67,6 +67,10 @@ impl Detector for Beside {
     fn glance(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
         self.built_in.glance(image)
     }
+
+    fn had_candidates(&self) -> bool {
+        self.built_in.had_candidates()
+    }
 }
 
 #[cfg(test)]

@@ -18,12 +18,13 @@ pub struct NetDetector {
     meta: Arc<DetectorMeta>,
     refiners: PerClass<Refiner>,
     grid: Grid,
+    had_candidates: bool,
 }
 
 impl NetDetector {
     /// `session` must run a net whose outputs were checked against `meta`.
     pub fn new(session: Session, meta: Arc<DetectorMeta>, refiners: PerClass<Refiner>) -> Self {
-        Self { session, meta, refiners, grid: Grid::default() }
+        Self { session, meta, refiners, grid: Grid::default(), had_candidates: false }
     }
 
     /// All that might be a plate or a face, unsure ones included.
@@ -55,7 +56,9 @@ const LEAST_SIDE: f32 = 2.0;
 impl Detector for NetDetector {
     fn detect(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
         let all = tiles(image.size(), &self.meta.grid);
-        self.look(image, &all)
+        let found = self.propose(image, &all);
+        self.had_candidates = !found.is_empty();
+        self.refine(image, found)
     }
 
     fn glance(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
@@ -66,6 +69,10 @@ impl Detector for NetDetector {
         found.truncate(GLANCED);
         self.refine(image, found)
     }
+
+    fn had_candidates(&self) -> bool {
+        self.had_candidates
+    }
 }
 
 /// A glance refines so many candidates, from this score on: whether a picture is the right way up, its best ones tell. Of
@@ -74,11 +81,6 @@ const GLANCED: usize = 3;
 const GLANCED_FROM: f32 = 0.25;
 
 impl NetDetector {
-    fn look(&mut self, image: &dyn LumaSource, all: &[Tile]) -> Vec<Detection> {
-        let found = self.propose(image, all);
-        self.refine(image, found)
-    }
-
     fn refine(&mut self, image: &dyn LumaSource, mut found: Vec<Detection>) -> Vec<Detection> {
         found.retain_mut(|candidate| {
             *candidate = self.refiners.of_mut(candidate.kind).refine(image, *candidate);

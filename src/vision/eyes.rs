@@ -258,6 +258,11 @@ impl Eyes {
         self.detector.glance(image)
     }
 
+    /// Whether the last [`Eyes::find`] had candidates: see [`Detector::had_candidates`].
+    pub fn had_candidates(&self) -> bool {
+        self.detector.had_candidates()
+    }
+
     /// The second half of [`Eyes::look`]: what was found, with what it says where that can be read.
     pub fn read(&mut self, image: &dyn LumaSource, found: Detection) -> Region {
         let Detection { kind, bounds, score } = found;

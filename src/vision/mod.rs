@@ -58,6 +58,12 @@ pub trait Detector: Send {
     fn glance(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
         self.detect(image)
     }
+
+    /// Whether the last [`Detector::detect`] had any candidate, be it that a closer look dropped it: where it had none, the
+    /// image shows nothing like a plate or a face on any side. True where a detector cannot tell.
+    fn had_candidates(&self) -> bool {
+        true
+    }
 }
 
 /// Reads plates. One instance serves one thread.

@@ -14,6 +14,7 @@ const FACE: Detection = Detection { kind: RegionKind::Face, bounds: Rect::new(10
 struct Says {
     found: Vec<Detection>,
     glimpsed: Vec<Detection>,
+    had_candidates: bool,
     looks: Arc<AtomicUsize>,
     glances: Arc<AtomicUsize>,
 }
@@ -28,6 +29,10 @@ impl Detector for Says {
         self.glances.fetch_add(1, Ordering::Relaxed);
         self.glimpsed.clone()
     }
+
+    fn had_candidates(&self) -> bool {
+        self.had_candidates
+    }
 }
 
 struct Illiterate;
@@ -40,10 +45,21 @@ impl Reader for Illiterate {
 
 /// Looks and glances that `image` takes when `found` is found in each look and `glimpsed` in each glance.
 fn taken(image: &dyn LumaSource, found: &[Detection], glimpsed: &[Detection]) -> (usize, usize) {
+    taken_with(true, image, found, glimpsed)
+}
+
+/// The same where a look has candidates, or none.
+fn taken_with(
+    had_candidates: bool,
+    image: &dyn LumaSource,
+    found: &[Detection],
+    glimpsed: &[Detection],
+) -> (usize, usize) {
     let (looks, glances) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let says = Says {
         found: found.to_vec(),
         glimpsed: glimpsed.to_vec(),
+        had_candidates,
         looks: Arc::clone(&looks),
         glances: Arc::clone(&glances),
     };
@@ -62,8 +78,9 @@ fn a_usual_picture_takes_one_look() {
 }
 
 #[test]
-fn an_empty_one_takes_three_glances_more() {
+fn one_that_shows_nothing_takes_three_glances_more_and_one_without_candidates_none() {
     assert_eq!(taken(&Picture::gradient(SIZE), &[], &[]), (1, 3));
+    assert_eq!(taken_with(false, &Picture::gradient(SIZE), &[], &[FACE]), (1, 0));
 }
 
 #[test]
