@@ -128,8 +128,8 @@ fn opens(folder: &Path, keyring: &Keyring, number: u64, capability: Capability) 
         Capability::Scene => vault.scene(id(number), &keys).map(|_| ()),
         Capability::Identity => vault.identity(id(number), &keys).map(|_| ()),
         Capability::Catalogue => {
-            let found = Query::default().run(&vault, &keys)?;
-            let there = found.captures().any(|found| found == id(number));
+            let found = Query::default().run(&vault, &keys)?.hits(&keys)?;
+            let there = found.iter().any(|found| CaptureId(found.record.id) == id(number));
             if there { Ok(()) } else { Err(OpenError::NoRecord { id: id(number), capability }) }
         }
     }

@@ -11,9 +11,9 @@ use std::io;
 use std::path::Path;
 
 use common::store::{Blow, Fate, FatedStore};
-use common::{Custodian, SECRET_NAME, SECRET_PIXELS, SECRET_PLATE, capture, files_below};
+use common::{Custodian, SECRET_NAME, SECRET_PIXELS, SECRET_PLATE, capture, files_below, openly};
 use jiff::SignedDuration;
-use safelight::custody::{OpeningKeys, PackError};
+use safelight::custody::{Keyring, PackError};
 use safelight::seal::Capability;
 use safelight::vault::{
     OpenError, OpeningVault, SealError, SealTotals, SealingOptions, SealingVault, Trust, check, check_deep,
@@ -44,11 +44,12 @@ fn ingest(
 }
 
 /// How often each capture lies in the vault.
-fn sealed(folder: &Path, keys: &OpeningKeys) -> BTreeMap<u64, usize> {
+fn sealed(folder: &Path, keyring: &Keyring) -> BTreeMap<u64, usize> {
+    let keys = openly(keyring, folder, &[Capability::Catalogue]);
     let vault = OpeningVault::open(folder, Trust::Nobody).expect("the vault opens");
     let mut found = BTreeMap::new();
     for segment in vault.segments().expect("listed") {
-        for id in vault.captures(segment, keys).expect("the catalogue opens") {
+        for id in vault.captures(segment, &keys).expect("the catalogue opens") {
             *found.entry(u64::from_be_bytes(*id.0.first_chunk().expect("8 of 16 bytes"))).or_default() += 1;
         }
     }
@@ -71,7 +72,7 @@ fn campaign(blow: Blow, power_cut: bool) {
     let healthy = Fate::kind();
     let reference = custodian.folder.path().join("reference");
     ingest(&reference, &custodian, &healthy, &mut 0).expect("a healthy run ends");
-    assert_eq!(sealed(&reference, &keys).len() as u64, CAPTURES);
+    assert_eq!(sealed(&reference, &custodian.keyring).len() as u64, CAPTURES);
     assert!(healthy.operations() > 40);
 
     for at in 0..healthy.operations() {
@@ -89,7 +90,7 @@ fn campaign(blow: Blow, power_cut: bool) {
         match check_deep(&folder, Trust::Nobody, &keys) {
             Ok(report) => {
                 assert!(report.is_sound(), "{context}: {:?}", report.faults);
-                let left = sealed(&folder, &keys);
+                let left = sealed(&folder, &custodian.keyring);
                 assert!((0..safe).all(|number| left.get(&number) == Some(&1)), "{context}: {safe} safe, {left:?}");
                 assert!(left.values().all(|&times| times == 1), "{context}: {left:?}");
             }
@@ -99,7 +100,7 @@ fn campaign(blow: Blow, power_cut: bool) {
         }
 
         ingest(&folder, &custodian, &Fate::kind(), &mut 0).unwrap_or_else(|error| panic!("{context}: {error}"));
-        let left = sealed(&folder, &keys);
+        let left = sealed(&folder, &custodian.keyring);
         assert!(left.len() as u64 == CAPTURES && left.values().all(|&times| times == 1), "{context}: {left:?}");
         let report = check(&folder, Trust::Nobody).expect("checked");
         assert!(report.is_sound() && report.notes.is_empty(), "{context}: {report:?}");
@@ -136,7 +137,6 @@ fn power_cut_after_any_operation() {
 #[test]
 fn a_run_that_recovers_may_die_too() {
     let custodian = Custodian::new();
-    let keys = custodian.keyring.opening_keys(&Capability::ALL);
     // First deaths around a commit: after the intent, after the rename, after the folder's sync.
     let healthy = Fate::kind();
     let reference = custodian.folder.path().join("reference");
@@ -152,7 +152,7 @@ fn a_run_that_recovers_may_die_too() {
                 fate.cut_power();
             }
             ingest(&folder, &custodian, &Fate::kind(), &mut 0).expect("the third run ends");
-            let left = sealed(&folder, &keys);
+            let left = sealed(&folder, &custodian.keyring);
             assert!(left.len() as u64 == CAPTURES && left.values().all(|&times| times == 1), "{first}, {second}");
             fs::remove_dir_all(&folder).expect("removed");
         }
@@ -181,7 +181,6 @@ fn a_full_disk_says_so_and_the_vault_stays_valid() {
 #[test]
 fn what_is_durable_is_counted_whatever_fails_after_it() {
     let custodian = Custodian::new();
-    let keys = custodian.keyring.opening_keys(&Capability::ALL);
     let (mut behind_a_name, options) = (0, SealingOptions { segment_bytes: 4_000, ..SealingOptions::default() });
     for at in 0.. {
         let folder = custodian.folder.path().join(format!("vault-{at}"));
@@ -195,7 +194,7 @@ fn what_is_durable_is_counted_whatever_fails_after_it() {
         let ended = run(&mut vault);
         let counted = vault.totals().captures;
         drop(vault);
-        let found = sealed(&folder, &keys).len() as u64;
+        let found = sealed(&folder, &custodian.keyring).len() as u64;
         match &ended {
             // Named, and nobody knows whether the name is durable.
             Err(SealError::Store { deed: "sync", path, .. }) if path.ends_with("segments") => assert!(counted <= found),

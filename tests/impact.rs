@@ -2,23 +2,37 @@
 
 mod common;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::itinerary::Itinerary;
 use common::{Custodian, PASSPHRASE, SECRET_PLATE, capture, files_below};
-use safelight::audit::PermittedKeys;
+use safelight::audit::{AuditLog, Details, Look, Permit, PermitError, PermittedKeys, Verb};
 use safelight::capture::CaptureId;
-use safelight::custody::{OpeningKeys, RecipientKeys};
+use safelight::custody::{Keyring, OpeningKeys, RecipientKeys};
 use safelight::export::{Regions, Request, View, export};
-use safelight::impact::{self, Held, Impact, ImpactError, Loot};
+use safelight::impact::{self, Held, Impact, ImpactError, Loot, MIN_CELL};
 use safelight::pseudonym::CanaryKey;
 use safelight::seal::Capability;
 use safelight::vault::{OpeningVault, Query, SealingOptions, SealingVault, Trust};
 
 const CAPTURES: u64 = 60;
+
+/// The figures, which are on record.
+fn assess(stolen: &Path, holder: &impact::Custodian<'_>, keyring: &Keyring) -> Impact {
+    let loot = Loot::survey(stolen, holder).expect("surveyed");
+    let assessment = impact::assess(&loot, holder, &|_, _| {}).expect("assessed");
+    assessment.figures(permit(keyring, 0)).expect("on record")
+}
+
+/// An entry for an assessment that lists so many.
+fn permit(keyring: &Keyring, records: u64) -> Permit {
+    let details = Details { query: "a test".to_owned(), ..Details::default() };
+    let look = Look { verb: Verb::Impact, records: records.into(), purpose: None, details, over_budget: false };
+    AuditLog::of(keyring.folder()).record(keyring, &look).expect("recorded").permit().expect("within the budget")
+}
 
 struct Theft {
     custodian: Custodian,
@@ -59,8 +73,7 @@ impl Theft {
 
     fn assess(&self, with_vault: bool) -> Impact {
         let holder = self.holder(with_vault);
-        let loot = Loot::survey(&self.stolen, &holder).expect("surveyed");
-        impact::assess(&loot, &holder, &|_, _| {}).expect("assessed")
+        assess(&self.stolen, &holder, &self.custodian.keyring)
     }
 
     fn segments(&self) -> Vec<PathBuf> {
@@ -74,6 +87,99 @@ impl Theft {
     }
 }
 
+/// `safelight impact`, with more.
+fn command(folder: &Path, stolen: &str, more: &[&str]) -> common::site::Ended {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
+    command.current_dir(folder).env("SAFELIGHT_PASSPHRASE", PASSPHRASE);
+    command.args(["impact", stolen, "--custody", "custody", "--vault", "vault"]).args(more);
+    common::site::Ended::of(command.output().expect("started"))
+}
+
+/// Who lists ids may choose them: a few of them are a question about somebody, which counts like any other.
+#[test]
+fn of_a_few_captures_nothing_is_told_but_their_number() {
+    let theft = Theft::new();
+    let folder = theft.custodian.folder.path();
+    let list = |numbers: std::ops::Range<u64>| {
+        let lines = numbers.map(|number| format!("{}\n", CaptureId(capture(number, None).catalogue.id)));
+        fs::write(theft.stolen.join("list.txt"), lines.collect::<String>()).expect("written");
+    };
+    for few in [1, 3, 9] {
+        list(0..few);
+        let (words, json) =
+            (command(folder, "stolen", &["--report", "few.html"]), command(folder, "stolen", &["--json"]));
+        assert_eq!((words.code, json.code), (Some(0), Some(0)), "{words:?}");
+        let page = fs::read_to_string(folder.join("few.html")).expect("written");
+        fs::remove_file(folder.join("few.html")).expect("removed");
+        for said in [&words.stdout, &json.stdout, &page] {
+            for secret in ["2023", "North Bridge", "vehicles (", "distinct", "appearance"] {
+                assert!(!said.contains(secret), "{few} captures, {secret}: {said}");
+            }
+        }
+        let told: serde_json::Value = serde_json::from_str(&json.stdout).expect("one object");
+        assert_eq!((&told["captures"], &told["untold"]), (&few.into(), &few.into()));
+        assert_eq!(told["cells"].as_array().map(Vec::len), Some(0));
+        for figure in ["unexamined", "first", "last", "vehicles", "faces"] {
+            assert!(told[figure].is_null(), "{few} captures, {figure}: {told}");
+        }
+    }
+    // Ten are told of.
+    list(0..10);
+    let told: serde_json::Value =
+        serde_json::from_str(&command(folder, "stolen", &["--json"]).stdout).expect("one object");
+    assert_eq!((&told["cells"][0]["captures"], &told["vehicles"]["plates"]), (&10.into(), &10.into()));
+    // Which, when and where is what a permit is for.
+    list(0..3);
+    let listed = command(folder, "stolen", &["--captures", "captures.csv"]);
+    assert_eq!(listed.code, Some(0), "{listed:?}");
+    assert_eq!(fs::read_to_string(folder.join("captures.csv")).expect("written").lines().count(), 4);
+}
+
+/// Among enough captures, too: what few of them are like is in no cell and no figure, and follows from none.
+#[test]
+fn what_is_too_little_is_in_no_figure() {
+    let custodian = Custodian::new();
+    let mut vault = SealingVault::open(&custodian.vault(), &custodian.pack, SealingOptions::default()).expect("opens");
+    for number in 0..45 {
+        let mut record = capture(number, Some("visitor"));
+        let (lane, day) = match number {
+            0..30 => ("3", 0),
+            30..39 => ("4", 0),
+            39 => ("lane-of-one", 9),
+            _ => ("3", 1),
+        };
+        record.catalogue.lane = Some(lane.to_owned());
+        record.catalogue.captured_at = record.catalogue.captured_at.map(|at| at + day * 86_400_000);
+        let mut face = record.catalogue.regions[0].clone();
+        face.kind = 1;
+        // One capture of many people, and eight of one each.
+        let faces = if number == 39 { 7 } else { usize::from(number < 8) };
+        record.catalogue.regions.extend(std::iter::repeat_n(face, faces));
+        vault.append(record).expect("taken");
+    }
+    vault.finish().expect("closed");
+    let keys = custodian.keyring.opening_keys(&[Capability::Catalogue]);
+    let (canaries, custody) = (custodian.keyring.canaries(), custodian.keyring.custody());
+    let holder = impact::Custodian { keys: &keys, canaries: &canaries, custody, vault: None };
+    let found = assess(&custodian.vault(), &holder, &custodian.keyring);
+    let cells: Vec<_> = found.cells.iter().map(|cell| (cell.lane.as_deref(), cell.captures)).collect();
+    assert_eq!((found.captures, cells, found.untold), (45, vec![(Some("3"), 30)], 15));
+    assert_eq!((found.first.as_deref(), found.last.as_deref()), (Some("2023-11-14"), Some("2023-11-14")));
+    assert!(found.unexamined.is_none() && found.faces.is_none() && found.vehicles.is_some(), "{found:?}");
+    let json = serde_json::to_string(&found).expect("JSON");
+    let words = command(custodian.folder.path(), "vault", &[]);
+    for said in [&json, &words.stdout, &safelight::report::of_impact(&found)] {
+        for secret in ["lane-of-one", "2023-11-15", "2023-11-23"] {
+            assert!(!said.contains(secret), "{secret}: {said}");
+        }
+    }
+    // Without an entry of an assessment of this custodian's nothing is told.
+    let loot = Loot::survey(&custodian.vault(), &holder).expect("surveyed");
+    let other = Custodian::new();
+    let assessment = impact::assess(&loot, &holder, &|_, _| {}).expect("assessed");
+    assert!(matches!(assessment.figures(permit(&other.keyring, 0)), Err(PermitError::Custodian)));
+}
+
 #[test]
 fn a_copied_vault_is_counted_whole_and_once() {
     let theft = Theft::new();
@@ -85,8 +191,10 @@ fn a_copied_vault_is_counted_whole_and_once() {
     fs::write(theft.stolen.join("diary.txt"), "unrelated words").expect("written");
     let found = theft.assess(false);
     assert_eq!((found.captures, found.taken.repeated, found.taken.others), (CAPTURES, 1, 1));
-    assert_eq!(found.unexamined, (0..CAPTURES).filter(|n| n % 7 == 6).count() as u64);
-    assert_eq!((found.vehicles.plates, found.vehicles.pseudonyms), (CAPTURES, CAPTURES));
+    // Eight of them could not be examined, which are too few to be told.
+    assert_eq!(((0..CAPTURES).filter(|n| n % 7 == 6).count(), found.unexamined), (8, None));
+    let vehicles = found.vehicles.expect("enough to be told");
+    assert_eq!((vehicles.plates, vehicles.pseudonyms), (CAPTURES, CAPTURES));
     assert_eq!(found.cells.iter().map(|cell| cell.captures).sum::<u64>(), CAPTURES);
     assert_eq!(found.cells[0].day.as_deref(), Some("2023-11-14"));
     assert_eq!(found.openable, [0; 3]);
@@ -116,11 +224,12 @@ fn names_and_hashes_alone_are_enough_with_the_vault() {
     );
     fs::write(theft.stolen.join("log.txt"), list).expect("written");
     let found = theft.assess(true);
+    let keys = theft.custodian.openly();
     let expected: usize = segments[..3]
         .iter()
         .map(|path| {
             let id = safelight::seal::SegmentId::parse(&name(path)).expect("a segment's name");
-            theft.vault.captures(id, &theft.keys).expect("opened").len()
+            theft.vault.captures(id, &keys).expect("opened").len()
         })
         .sum();
     assert_eq!((found.captures, found.taken.by_name), (expected as u64, 3));
@@ -218,16 +327,13 @@ fn captures_are_counted_once_whatever_holds_them() {
         export(&vault, &custodian.keyring, &request, &folder.join(name)).expect("exported");
         let copy = OpeningVault::open(&folder.join(name), Trust::Nobody).expect("opens");
         let key = PermittedKeys::own_copy(RecipientKeys::read(&folder.join("partner.key")).expect("read"));
-        records.push(Query::default().run(&copy, &key).expect("searched").captures().len());
+        records.push(Query::default().run(&copy, &key).expect("searched").hits(&key).expect("its own").len());
     }
     assert!(records[0] > 20 && records[1] == 20, "the metadata are parted: {records:?}");
     let keys = custodian.keyring.opening_keys(&[Capability::Catalogue]);
     let (canaries, custody) = (custodian.keyring.canaries(), custodian.keyring.custody());
     let holder = impact::Custodian { keys: &keys, canaries: &canaries, custody, vault: None };
-    let assess = |loot: &str| {
-        let loot = Loot::survey(&folder.join(loot), &holder).expect("surveyed");
-        impact::assess(&loot, &holder, &|_, _| {}).expect("assessed")
-    };
+    let assess = |loot: &str| assess(&folder.join(loot), &holder, &custodian.keyring);
     // Without the recipient's key: a copy of ours, and nobody's business to open.
     let closed = assess("metadata");
     assert_eq!((closed.captures, closed.uncounted.closed), (0, 0));
@@ -369,17 +475,31 @@ fn six_weeks_are_counted_as_they_happened() {
     let custody = custodian.keyring.custody();
     let holder = impact::Custodian { keys: &keys, canaries: &canaries, custody, vault: None };
     let loot = Loot::survey(&custodian.vault(), &holder).expect("surveyed");
-    let found = impact::assess(&loot, &holder, &|_, _| {}).expect("assessed");
+    let found = assess(&custodian.vault(), &holder, &custodian.keyring);
 
     let reality = itinerary.reality;
-    assert_eq!((found.captures, found.faces.appearances), (reality.captures, reality.faces));
-    assert_eq!(found.faces.tokens, reality.faces);
+    let faces = found.faces.expect("enough to be told");
+    assert_eq!((found.captures, faces.appearances, faces.tokens), (reality.captures, reality.faces, reality.faces));
+    // Every cell is exact, or among too few to be told; by a permit all are.
     let cells = found.cells.iter().map(|cell| {
         let word = |word: &Option<String>| word.clone().expect("known");
         ((word(&cell.day), word(&cell.lane)), cell.captures)
     });
-    assert!(cells.eq(reality.cells));
-    let (vehicles, truth) = (found.vehicles, reality.vehicles.len() as u64);
+    let (small, large): (Vec<_>, Vec<_>) = reality.cells.clone().into_iter().partition(|cell| cell.1 < MIN_CELL);
+    assert!(small.len() > 1 && large.len() > small.len(), "{small:?}");
+    assert!(cells.eq(large));
+    assert_eq!(found.untold, small.iter().map(|cell| cell.1).sum::<u64>());
+    let (mut list, entry) = (Vec::new(), permit(&custodian.keyring, found.captures));
+    impact::list_captures(&loot, &holder, entry, &mut list, &|_, _| {}).expect("listed");
+    let mut listed = BTreeMap::new();
+    for line in String::from_utf8(list).expect("text").lines().skip(1) {
+        let [_, time, _, lane] = line.split(',').collect::<Vec<_>>().try_into().expect("four columns");
+        *listed.entry((time[..10].to_owned(), lane.to_owned())).or_insert(0) += 1;
+    }
+    assert_eq!(listed, reality.cells);
+    let few = impact::list_captures(&loot, &holder, permit(&custodian.keyring, 9), &mut Vec::new(), &|_, _| {});
+    assert!(matches!(few, Err(ImpactError::Permit(PermitError::Count { records: 9 }))));
+    let (vehicles, truth) = (found.vehicles.expect("enough to be told"), reality.vehicles.len() as u64);
     assert!((vehicles.low..=vehicles.high).contains(&truth), "{truth}: {vehicles:?}");
     // And the interval is narrow enough to be worth something; mere counting is further off.
     assert!(vehicles.high - vehicles.low < truth / 4, "{vehicles:?}");

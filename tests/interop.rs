@@ -326,8 +326,13 @@ fn python_verifies_an_audit_log() {
     let Some(python) = python_with("cryptography.hazmat.primitives.asymmetric.ed25519") else { return };
     let custodian = Custodian::new();
     let log = AuditLog::of(&custodian.custody());
-    let look =
-        |records| Look { verb: Verb::Open, records, purpose: None, details: Details::default(), over_budget: false };
+    let look = |records: u64| Look {
+        verb: Verb::Open,
+        records: records.into(),
+        purpose: None,
+        details: Details::default(),
+        over_budget: false,
+    };
     let (vkey, earlier) = (custodian.folder.path().join("vkey"), custodian.folder.path().join("earlier"));
     fs::write(&vkey, LogKey::of(custodian.keyring.verifying_key()).to_string()).expect("written");
     for records in 0..270 {

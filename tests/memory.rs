@@ -17,7 +17,7 @@ use common::Custodian;
 use safelight::audit::PermittedKeys;
 use safelight::capture::PlateText;
 use safelight::seal::Capability;
-use safelight::vault::{Header, OpeningVault, Trust};
+use safelight::vault::{Header, OpeningVault, Trust, check_deep};
 use serde_json::Value;
 
 const IMAGES: usize = 40;
@@ -154,10 +154,8 @@ fn memory_after_the_run_holds_no_plate_and_no_session_key() {
     };
     let done = |captures: usize| committed() > 0 && captures == IMAGES;
     let sealed = || {
-        let vault = OpeningVault::open(&custodian.vault(), Trust::Nobody).ok()?;
-        let segments = vault.segments().ok()?;
-        let opened = segments.into_iter().map(|segment| vault.captures(segment, &keys).map_or(0, |r| r.len()));
-        Some(opened.sum::<usize>())
+        let report = check_deep(&custodian.vault(), Trust::Nobody, &keys).ok()?;
+        Some(report.captures as usize)
     };
     let began = Instant::now();
     while !(summary_waits() || sealed().is_some_and(done)) && began.elapsed() < Duration::from_secs(300) {

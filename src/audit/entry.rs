@@ -385,18 +385,18 @@ const MAX_IDS: usize = 64;
 
 impl Details {
     /// Tells which records, by their ids, or by the digest of these when they are more than 64.
-    pub fn set_records(&mut self, ids: impl IntoIterator<Item = [u8; 16]>) {
-        let mut ids: Vec<Id> = ids.into_iter().map(Id).collect();
+    pub(super) fn set_records(&mut self, ids: &[Id]) {
+        let mut ids = ids.to_vec();
         ids.sort_unstable();
-        if ids.len() > MAX_IDS {
+        (self.records, self.digest) = if ids.len() > MAX_IDS {
             let mut hasher = blake3::Hasher::new();
             for id in &ids {
                 hasher.update(&id.0);
             }
-            self.digest = Some(*hasher.finalize().as_bytes());
+            (Vec::new(), Some(*hasher.finalize().as_bytes()))
         } else {
-            self.records = ids;
-        }
+            (ids, None)
+        };
     }
 }
 

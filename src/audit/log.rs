@@ -14,6 +14,7 @@ use super::keys;
 use super::note::{Checkpoint, LogKey, NoteError};
 use super::pending::{self, Pending};
 use super::permit::Permit;
+use super::records::Records;
 use super::tiles::TileError;
 use super::tree::TileId;
 use super::who::Who;
@@ -117,15 +118,15 @@ pub enum AuditError {
 }
 
 /// What is to be put on record.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Look<'a> {
     /// What is about to be done.
     pub verb: Verb,
-    /// How many records it finds, opens, exports or removes.
-    pub records: u64,
+    /// How many records it finds, opens, exports or removes, and which.
+    pub records: Records,
     /// Why; nothing for verbs that need no reason.
     pub purpose: Option<&'a str>,
-    /// What only the custodian may read of it; time, purpose and generation are filled in.
+    /// What only the custodian may read of it; time, purpose, records and generation are filled in.
     pub details: Details,
     /// Go on beyond the policy's budget. That takes a second slot, open.
     pub over_budget: bool,
@@ -243,7 +244,7 @@ impl AuditLog {
         let now = writer.now();
         let tag = folded.as_deref().map(|purpose| writer.key.tag(purpose));
         // An assessment that lists nobody counts towards nothing.
-        let counts = look.verb != Verb::Impact || look.records > 0;
+        let counts = look.verb != Verb::Impact || look.records.count() > 0;
         let allowance = Allowance::of(keyring.policy(), look.verb, folded.as_deref()).filter(|_| counts);
         let leap = writer.leap();
         let (spent, spent_in_total) = allowance.map_or(Ok((0, 0)), |allowance| writer.spent(allowance, tag))?;
@@ -257,17 +258,23 @@ impl AuditLog {
         if where_nothing_is_left && (left > 0 || overridden) {
             return Ok(None);
         }
-        let verdict = match weight(look.verb, look.records) <= left && !(where_nothing_is_left || barred) {
+        let verdict = match weight(look.verb, look.records.count()) <= left && !(where_nothing_is_left || barred) {
             true => Verdict::Done,
             false if overridden => Verdict::Overridden,
             false => Verdict::Refused,
         };
-        let (mut records, mut details) = (look.records, look.details.clone());
-        if verdict == Verdict::Refused {
-            // What it cost, and not what was found: an entry is read, too.
-            records = left.min(1);
-            (details.records, details.digest) = (Vec::new(), None);
-        }
+        let mut details = look.details.clone();
+        // Of a refusal what it cost, and not what was found: an entry is read, too.
+        let records = match verdict {
+            Verdict::Refused => {
+                details.set_records(&[]);
+                left.min(1)
+            }
+            Verdict::Done | Verdict::Overridden => {
+                details.set_records(look.records.ids());
+                look.records.count()
+            }
+        };
         let entry = Entry { records, verdict, purpose: tag, ..Entry::new(look.verb, hour_of(now)) };
         details.purpose = purpose.unwrap_or_default().to_owned();
         writer.add(entry, Some(details));

@@ -2,7 +2,7 @@
 //!
 //! A [`Permit`] comes out of [`AuditLog::record`](super::AuditLog::record) and from nowhere else. It says what it permits
 //! (which verb, how many records or which, of which vault), and is given away by value to whatever gives out something
-//! about a person: [`ExportPlan::write`](crate::export::ExportPlan::write), the lists of [`impact`](crate::impact), or
+//! about a person: [`ExportPlan::write`](crate::export::ExportPlan::write), the figures and lists of [`impact`](crate::impact), or
 //! [`Permit::with`], whose keys open pictures, originals and records.
 //!
 //! ```compile_fail
@@ -25,6 +25,19 @@
 //! // Nor does a plan become a copy.
 //! fn write(plan: safelight::export::ExportPlan<'_>, folder: &std::path::Path) {
 //!     plan.write(folder);
+//! }
+//! ```
+//!
+//! ```compile_fail
+//! // What was found is not shown before, nor how much it is.
+//! fn found(found: &safelight::vault::Found) {
+//!     found.hits;
+//! }
+//! ```
+//! ```compile_fail
+//! // And what was assessed is not told.
+//! fn told(assessment: safelight::impact::Assessment) -> safelight::impact::Impact {
+//!     assessment.found
 //! }
 //! ```
 //!
@@ -82,12 +95,12 @@ pub struct Permit {
 impl Permit {
     /// What an entry that was just signed permits.
     pub(super) fn of(keyring: &Keyring, look: &Look<'_>) -> Self {
-        let named = &look.details.records;
+        let named = look.records.ids();
         Self {
             custody: keyring.custody(),
             verb: look.verb,
             vault: look.details.vault.map(VaultId),
-            records: look.records,
+            records: look.records.count(),
             named: (!named.is_empty()).then(|| named.iter().map(|id| CaptureId(id.0)).collect()),
         }
     }

@@ -168,18 +168,11 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         now: Timestamp::now(),
     };
     let asking = in_full(request.look(&vault), &asked);
-    ledger::may_ask(&keyring, asking.clone(), &args.egress)?;
-    let mut plan = match ExportPlan::new(&vault, &keyring, &request) {
-        Err(error) if error.is_an_answer() => {
-            // That there is nothing to give is told about what was asked for.
-            let _ = ledger::permit(&keyring, asking, &args.egress)?;
-            return Err(error.into());
-        }
-        plan => plan?,
-    };
+    ledger::may_ask(&keyring, asking, &args.egress)?;
+    let mut plan = ExportPlan::new(&vault, &keyring, &request)?;
     let look = in_full(plan.look(), &asked);
     let permit = ledger::permit(&keyring, look, &args.egress)?;
-    let (lacking, closed) = plan.take_gaps();
+    let (lacking, closed) = plan.take_gaps(&permit)?;
     let totals = plan.write(permit, &args.output)?;
     if context.json {
         let summary = Summary {

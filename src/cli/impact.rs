@@ -12,8 +12,8 @@ use super::target::{self, unwritable};
 use super::terminal::{Page, bytes, chain, count, grouped, json, shown, tell};
 use super::unlock::{SecondArgs, UnlockArgs};
 use super::{Context, Failure, Outcome, gaps, ledger};
-use crate::audit::{Details, Look, Verb};
-use crate::impact::{self, Affected, Custodian, Held, Impact, ImpactError, Loot};
+use crate::audit::{Details, Look, Records, Verb};
+use crate::impact::{self, Affected, Custodian, Held, Impact, ImpactError, Loot, MIN_CELL, Vehicles};
 use crate::report;
 use crate::seal::Capability;
 use crate::vault::{OpeningVault, Trust};
@@ -24,6 +24,9 @@ use crate::vault::{OpeningVault, Trust};
 STOLEN is whatever came to light of the theft: a folder of copied segments, site packs, exports and keys, in any order and \
 under any names; or a text that names segments, hashes of their files (BLAKE3 or SHA-256), or captures. Names and hashes \
 are looked up in the vault.
+
+Of fewer than ten captures nothing is told but their number, and of no day, site and lane with fewer than ten: such cells \
+are one sum. Whoever needs to know which they are asks with --captures or --notify, which count towards the policy's budget.
 
 Counts need catalogue keys only. --notify opens identities and therefore asks for what `open --identity` asks for.
 
@@ -68,14 +71,14 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     if args.egress.takes_both(&keyring) && !keyring.has_second() {
         args.second.open(&mut keyring)?;
     }
-    let look = |what: &str, records| {
+    let look = |what: &str, records: Records| {
         let vault = vault.as_ref().map(|vault| vault.card().vault.0);
         let details = Details { query: what.to_owned(), vault, ..Details::default() };
         Look { verb: Verb::Impact, records, purpose: Some("notification"), details, over_budget: false }
     };
     let lists = [(&args.captures, "captures"), (&args.notify, "plates to notify")];
     for (_, what) in lists.into_iter().filter(|(path, _)| path.is_some()) {
-        ledger::may_ask(&keyring, look(what, 1), &args.egress)?;
+        ledger::may_ask(&keyring, look(what, 1.into()), &args.egress)?;
     }
     let custodian = Custodian {
         keys: &keyring.opening_keys(capabilities),
@@ -89,15 +92,15 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         bar.set_length(total);
         bar.set_position(done);
     };
-    let found = impact::assess(&loot, &custodian, &progress)?;
+    let assessment = impact::assess(&loot, &custodian, &progress)?;
     let notice = args.notify.as_ref().map(|_| impact::notify(&loot, &custodian, &progress)).transpose()?;
     // Before anybody is told anything.
-    let about = format!("{}: {}", shown(&args.stolen), count(found.captures, "capture"));
-    ledger::record_act_on(&keyring, args.egress.confirm_date, Verb::Impact, about)?;
-    let permit = |what: &str, records| ledger::permit(&keyring, look(what, records), &args.egress);
+    let permit = |what: &str, records: Records| ledger::permit(&keyring, look(what, records), &args.egress);
+    let about = format!("{}: {}", shown(&args.stolen), count(assessment.captures(), "capture"));
+    let found = assessment.figures(permit(&about, 0.into())?)?;
     let permits = (
-        args.captures.as_ref().map(|_| permit("captures", found.captures)).transpose()?,
-        notice.as_ref().map(|notice| permit("plates to notify", notice.plates())).transpose()?,
+        args.captures.as_ref().map(|_| permit("captures", found.captures.into())).transpose()?,
+        notice.as_ref().map(|notice| permit("plates to notify", notice.records())).transpose()?,
     );
     if let (Some(path), Some(permit)) = (&args.captures, permits.0) {
         let mut file = target::private_file(path)?;
@@ -106,9 +109,9 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     }
     let listed = match (&args.notify, notice, permits.1) {
         (Some(path), Some(notice), Some(permit)) => {
-            let (listed, closed) = (notice.plates(), notice.closed);
-            write_notice(path, &notice.affected(permit)?)?;
-            Some((listed, closed))
+            let (closed, listed) = (notice.closed, notice.affected(permit)?);
+            write_notice(path, &listed)?;
+            Some((listed.len() as u64, closed))
         }
         _ => None,
     };
@@ -181,8 +184,8 @@ fn print(out: &mut Page, found: &Impact) -> std::io::Result<()> {
     }
     line("", segments)?;
     let mut captures = count(found.captures, "capture");
-    if found.unexamined > 0 {
-        captures += &format!(", {} of them unexamined and whole", grouped(found.unexamined));
+    if let Some(unexamined) = found.unexamined.filter(|&unexamined| unexamined > 0) {
+        captures += &format!(", {} of them unexamined and whole", grouped(unexamined));
     }
     line("captures", captures)?;
     for (number, what) in [(taken.originals, "original"), (taken.scenes, "scene")] {
@@ -190,19 +193,16 @@ fn print(out: &mut Page, found: &Impact) -> std::io::Result<()> {
             line("", format!("{} of this vault, recognised by the bytes", count(number, what)))?;
         }
     }
-    if let (Some(first), Some(last)) = (&found.first, &found.last) {
-        let days = found.days().keys().flatten().count() as u64;
-        line("days", format!("{}: {} to {}", count(days, "day"), day(first), day(last)))?;
-    }
-    for ((site, lane), captures) in found.lanes() {
-        let name = |word: Option<&str>| word.unwrap_or("-").to_owned();
-        line("", format!("{:<20} {:<10} {:>10}", name(site), name(lane), grouped(captures)))?;
-    }
-    if found.captures == 0 {
+    match found.captures {
         // A number, were it zero, would say that nobody is concerned.
-        line("vehicles", "not known: no capture was recognised in what was taken".to_owned())?;
-    } else {
-        counted(&mut line, found)?;
+        0 => line("vehicles", "not known: no capture was recognised in what was taken".to_owned())?,
+        1..MIN_CELL => line(
+            "",
+            format!(
+                "of fewer than {MIN_CELL} nothing else is told; --captures lists them, which counts towards the budget"
+            ),
+        )?,
+        _ => counted(&mut line, found)?,
     }
     for held in &found.held {
         line("key", held_text(held))?;
@@ -244,7 +244,7 @@ fn print(out: &mut Page, found: &Impact) -> std::io::Result<()> {
     line("", format!("assessed in {:.1} s", found.seconds))
 }
 
-/// Vehicles and faces.
+/// Days, lanes, vehicles and faces, of captures that are enough to be told of.
 fn counted(line: &mut impl FnMut(&str, String) -> std::io::Result<()>, found: &Impact) -> std::io::Result<()> {
     let vehicles = &found.vehicles;
     line(
@@ -264,16 +264,7 @@ fn counted(line: &mut impl FnMut(&str, String) -> std::io::Result<()>, found: &I
     if vehicles.counted_separately > 1 {
         line("", format!("counted separately in {} epochs or copies", vehicles.counted_separately))?;
     }
-    let faces = &found.faces;
-    line(
-        "faces",
-        format!(
-            "at most {} people: {}, {} distinct",
-            grouped(faces.tokens),
-            count(faces.appearances, "appearance"),
-            grouped(faces.tokens)
-        ),
-    )
+    Ok(())
 }
 
 fn day(time: &str) -> &str {

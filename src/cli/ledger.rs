@@ -200,7 +200,7 @@ pub(super) fn record_act_on(
     what: impl Into<String>,
 ) -> Result<(), Failure> {
     let details = Details { query: what.into(), operator: operator(), ..Details::default() };
-    let look = Look { verb, records: 0, purpose: None, details, over_budget: false };
+    let look = Look { verb, records: 0.into(), purpose: None, details, over_budget: false };
     let recorded = AuditLog::of(keyring.folder()).confirming(confirmed).record(keyring, &look)?;
     match (recorded.verdict, recorded.leap) {
         (Verdict::Refused, Some(leap)) => Err(leapt(keyring, leap, "; nothing was changed, and this is on record")),

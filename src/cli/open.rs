@@ -9,7 +9,7 @@ use super::ledger::{EgressArgs, purpose};
 use super::remedies::stdout_failed;
 use super::terminal::{self, json, stdout_is_terminal, tell};
 use super::{Context, Failure, Outcome, Stop, gaps, target};
-use crate::audit::{Details, Look, UNSTATED, Verb};
+use crate::audit::{Details, Look, Records, UNSTATED, Verb};
 use crate::capture::CaptureId;
 use crate::redact::{RestoreError, needs_scene, restore};
 use crate::seal::Capability;
@@ -87,10 +87,9 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     // What else is missing takes nothing from this record.
     lacking.missing.clear();
 
-    let mut details = Details { vault: Some(vault.card().vault.0), ..Details::default() };
-    details.set_records([id.0]);
+    let details = Details { vault: Some(vault.card().vault.0), ..Details::default() };
     let purpose = Some(args.purpose.trim()).filter(|purpose| !purpose.is_empty());
-    let look = Look { verb, records: 1, purpose, details, over_budget: false };
+    let look = Look { verb, records: Records::of([id]), purpose, details, over_budget: false };
     let keys = holder.permitted(look, &args.egress)?;
     let mut opened = Opened { record: id.to_string(), ..Opened::default() };
     // It may have expired, or be another's.

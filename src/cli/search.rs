@@ -1,6 +1,5 @@
 //! `safelight search`.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -9,15 +8,14 @@ use serde::Serialize;
 use super::holder::{HolderArgs, open_vault};
 use super::ledger::EgressArgs;
 use super::remedies::stdout_failed;
-use super::terminal::{Page, count, grouped, json, tell};
+use super::terminal::{Page, count, json, tell};
 use super::{Context, Failure, Outcome, gaps};
 use crate::audit::{Details, Look, Verb};
 use crate::capture::{CaptureId, PlateError, PlateText, RegionKind};
-use crate::custody::Keyring;
 use crate::export::Manifest;
-use crate::pseudonym::{EpochKeys, Pattern, Pseudonym, TooWide, spellings, within};
+use crate::pseudonym::{Pattern, Pseudonym, TooWide, spellings, within};
 use crate::vault::record::Status;
-use crate::vault::{Found, Hit, Query};
+use crate::vault::{Hit, Query, Spellings, pseudonyms_of};
 
 /// Arguments of `search`.
 #[derive(clap::Args)]
@@ -82,12 +80,15 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let Args { vault, holder, plate, exact, fuzzy, pseudonym, from, to, site, egress } = args;
     check_range(from, to, "--to")?;
     let plate = plate.as_deref().map(|text| Asked::parse(text, fuzzy)).transpose()?;
+    let tries = plate.as_ref().map_or(Ok(None), Asked::tries)?;
     let pseudonym = pseudonym.as_deref().map(parse_pseudonym).transpose()?;
     let mut holder = holder.unlock_to_search(&vault, plate.is_some(), &egress)?;
     let (vault, manifest) = open_vault(&vault, &mut holder, context)?;
 
     let mut details = Details { vault: Some(vault.card().vault.0), ..Details::default() };
-    details.query = asked(from, to, site.as_deref(), exact);
+    let note = tries.as_ref().map(|(_, said)| said.clone());
+    let range = Some(asked(from, to, site.as_deref(), exact)).filter(|range| !range.is_empty());
+    details.query = range.into_iter().chain(note.clone()).collect::<Vec<_>>().join(", ");
     let mut query = Query { shown: pseudonym, from, to, site, ..Query::default() };
     let mut tried = Vec::new();
     if let (Some(Asked::Plate(plate)), Some(keyring)) = (&plate, holder.keyring()) {
@@ -98,22 +99,14 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         details.pseudonyms.extend(epochs.iter().map(|keys| keys.plate(plate).show(RegionKind::Plate).to_string()));
     }
     details.pseudonyms.extend(pseudonym.map(|(kind, wanted)| wanted.show(kind).to_string()));
-    let look = Look { verb: Verb::Search, records: 0, purpose: None, details, over_budget: false };
+    let look = Look { verb: Verb::Search, records: 0.into(), purpose: None, details, over_budget: false };
     holder.may_ask(look.clone(), &egress)?;
-    let mut details = look.details;
+    let details = look.details;
     let mut found = query.run(&vault, holder.keys())?;
-    let mut note = None;
-    if let (Some(asked), Some(keyring)) = (&plate, holder.keyring())
-        && !matches!(asked, Asked::Plate(_))
-    {
-        let Tried { texts, said } = asked.narrow(&mut found, keyring)?;
-        details.query =
-            [details.query, said.clone()].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
-        (tried, note) = (texts, Some(said));
+    if let (Some((spellings, _)), Some(keyring)) = (tries, holder.keyring()) {
+        found.narrow(spellings, &keyring.search_keys()?);
     }
-    details.set_records(found.captures().map(|id| id.0));
-    let look =
-        Look { verb: Verb::Search, records: found.captures().len() as u64, purpose: None, details, over_budget: false };
+    let look = Look { verb: Verb::Search, records: found.records(), purpose: None, details, over_budget: false };
     let keys = holder.permitted(look, &egress)?;
     let [closed, expired] = [found.closed.len(), found.expired.len()];
     let gaps = std::mem::take(&mut found.gaps);
@@ -174,15 +167,7 @@ enum Asked {
     Near(PlateText, u8),
 }
 
-/// What came of trying many spellings.
-struct Tried {
-    /// Those that the catalogue knows.
-    texts: Vec<PlateText>,
-    /// How many there were, in words, without any plate.
-    said: String,
-}
-
-/// More are not tried, over all epochs: a second of all processors' time.
+/// More are not tried: in each epoch, a second of all processors' time.
 const MOST_TRIED: u64 = 10_000_000;
 
 impl Asked {
@@ -197,30 +182,23 @@ impl Asked {
         }
     }
 
-    /// Keeps the captures whose plates fit. Of every spelling the pseudonym is looked up among those that were found.
-    fn narrow(&self, found: &mut Found, keyring: &Keyring) -> Result<Tried, Failure> {
-        let plates = found.plates();
-        let epochs = keyring.search_keys()?;
-        let keys: Vec<_> = epochs.iter().filter_map(|keys| Some((keys, plates.get(&keys.epoch())?))).collect();
-        let known = |text: &PlateText| keys.iter().any(|(keys, known)| known.contains(&keys.plate(text)));
-        let most = MOST_TRIED / keys.len().max(1) as u64;
-        let tried = match self {
-            Self::Plate(plate) => Tried { texts: vec![plate.clone()], said: String::new() },
+    /// What is tried where it is more than a plate and its confusions, and how much that is, in words without any plate.
+    fn tries(&self) -> Result<Option<(Spellings, String)>, Failure> {
+        Ok(match self {
+            Self::Plate(_) => None,
             Self::Pattern(pattern) => {
-                let candidates = pattern.candidates(most)?;
+                let candidates = pattern.candidates(MOST_TRIED)?;
                 let reach = candidates.reach.map(|most| format!(", a * as up to {}", count(most as u64, "character")));
                 let said = format!("pattern of {}{}", count(candidates.count, "spelling"), reach.unwrap_or_default());
-                Tried { texts: candidates.matching(known), said }
+                Some((Spellings::Fitting(candidates), said))
             }
             Self::Near(plate, changes) => {
-                let near = within(plate, usize::from(*changes), most)?;
+                let near = within(plate, usize::from(*changes), MOST_TRIED)?;
                 let said =
                     format!("{} within {}", count(near.len() as u64, "spelling"), count((*changes).into(), "change"));
-                Tried { texts: near.into_iter().map(|(text, _)| text).filter(|text| known(text)).collect(), said }
+                Some((Spellings::Listed(near.into_iter().map(|(text, _)| text).collect()), said))
             }
-        };
-        found.narrow(&pseudonyms_of(&tried.texts, &epochs));
-        Ok(tried)
+        })
     }
 
     /// Whether this is the very plate that was asked for.
@@ -256,14 +234,6 @@ fn parse_pseudonym(text: &str) -> Result<(RegionKind, Pseudonym), Failure> {
     let value = crate::capture::from_base32(rest)
         .ok_or_else(|| Failure::usage("this is no pseudonym", "copy all 29 characters of it"))?;
     Ok((kind, Pseudonym(value)))
-}
-
-/// The pseudonyms of all spellings in all epochs.
-fn pseudonyms_of(texts: &[PlateText], epochs: &[EpochKeys]) -> HashMap<u32, HashMap<Pseudonym, usize>> {
-    let of_epoch = |keys: &EpochKeys| {
-        (keys.epoch(), texts.iter().enumerate().map(|(rank, text)| (keys.plate(text), rank)).collect())
-    };
-    epochs.iter().map(of_epoch).collect()
 }
 
 #[derive(Serialize)]
@@ -357,11 +327,14 @@ impl Row {
             class: record.class.clone(),
             readable: record.status == Status::Examined,
             regions: record.regions.iter().map(region).collect(),
-            matched: hit.matched.map(|matched| MatchRow {
-                exact: tried.get(matched.rank).is_some_and(|text| asked.is_some_and(|asked| asked.is(text.expose()))),
-                spelling: tried.get(matched.rank).map(|text| text.expose().to_owned()).unwrap_or_default(),
-                probability: f32::from(matched.probability) / 100.0,
-                region: matched.region,
+            matched: hit.matched.map(|matched| {
+                let spelling = hit.spelling.as_ref().or_else(|| tried.get(matched.rank));
+                MatchRow {
+                    exact: spelling.is_some_and(|text| asked.is_some_and(|asked| asked.is(text.expose()))),
+                    spelling: spelling.map(|text| text.expose().to_owned()).unwrap_or_default(),
+                    probability: f32::from(matched.probability) / 100.0,
+                    region: matched.region,
+                }
             }),
         }
     }

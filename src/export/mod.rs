@@ -24,7 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
-use crate::audit::{AuditError, AuditLog, Details, Look, Permit, PermitError, Verb, Verdict};
+use crate::audit::{AuditError, AuditLog, Details, Look, Permit, PermitError, Records, Verb};
 use crate::capture::{CaptureId, RegionKind};
 use crate::custody::{FileError, Keyring, OpeningKeys, PurposeError, RecipientPublicKey, SealingKey, fold_purpose};
 use crate::pseudonym::{Canary, EpochKeys, Pseudonym};
@@ -161,13 +161,6 @@ pub enum ExportError {
     Budget,
 }
 
-impl ExportError {
-    /// Whether it tells something of what the vault holds: then it is put on record like a copy, of no record.
-    pub fn is_an_answer(&self) -> bool {
-        matches!(self, Self::Nothing | Self::NothingWhole { .. })
-    }
-}
-
 impl<'a> Request<'a> {
     /// What is to be put on record of it before anything is looked up in a vault.
     pub fn look(&self, vault: &OpeningVault) -> Look<'a> {
@@ -177,7 +170,7 @@ impl<'a> Request<'a> {
             recipient: Some(self.to.id().0),
             ..Details::default()
         };
-        Look { verb: Verb::Export, records: 0, purpose: Some(self.purpose.trim()), details, over_budget: false }
+        Look { verb: Verb::Export, records: 0.into(), purpose: Some(self.purpose.trim()), details, over_budget: false }
     }
 }
 
@@ -199,18 +192,13 @@ pub fn export(
     if log.refuse_at_once(keyring, &asking)?.is_some() {
         return Err(ExportError::Budget);
     }
-    let plan = match ExportPlan::new(vault, keyring, request) {
-        Err(error) if error.is_an_answer() => {
-            let recorded = log.record(keyring, &asking)?;
-            return Err(if recorded.verdict == Verdict::Refused { ExportError::Budget } else { error });
-        }
-        plan => plan?,
-    };
+    let plan = ExportPlan::new(vault, keyring, request)?;
     let recorded = log.record(keyring, &plan.look())?;
     plan.write(recorded.permit().ok_or(ExportError::Budget)?, folder)
 }
 
-/// A copy that is about to be made: it is known which captures go into it, and nothing of it is written.
+/// A copy that is about to be made: which captures go into it, and whether there are any, can be put on record, and nothing of
+/// it is written or told.
 pub struct ExportPlan<'a> {
     vault: &'a OpeningVault,
     keyring: &'a Keyring,
@@ -221,6 +209,8 @@ pub struct ExportPlan<'a> {
     damaged: u64,
     closed: usize,
     gaps: Gaps,
+    /// How many of these there were.
+    faults: usize,
 }
 
 /// What becomes of a capture that matches.
@@ -255,32 +245,33 @@ impl<'a> ExportPlan<'a> {
         let (expired, damaged) = (count(Fate::Expired), count(Fate::Damaged));
         let mut fates = fates.iter();
         found.retain(|_| fates.next() == Some(&Fate::Given));
-        if found.is_empty() && !gaps.is_empty() {
-            return Err(ExportError::NothingWhole { damaged, gaps: gaps.faults().count() });
-        }
-        if found.is_empty() {
-            return Err(ExportError::Nothing);
-        }
-        Ok(Self { vault, keyring, request, keys, found, expired, damaged, closed, gaps })
+        let faults = gaps.faults().count();
+        Ok(Self { vault, keyring, request, keys, found, expired, damaged, closed, gaps, faults })
     }
 
     /// What is missing from the vault or damaged in it, and therefore not in the copy; and how many segments were not looked
-    /// into, because their keys are elsewhere.
-    pub fn take_gaps(&mut self) -> (Gaps, usize) {
-        (std::mem::take(&mut self.gaps), self.closed)
+    /// into, because their keys are elsewhere. It may name what matches, and takes the permit for that.
+    ///
+    /// # Errors
+    ///
+    /// When it is not what is on record.
+    pub fn take_gaps(&mut self, permit: &Permit) -> Result<(Gaps, usize), PermitError> {
+        self.check(permit)?;
+        Ok((std::mem::take(&mut self.gaps), self.closed))
     }
 
-    /// The captures that the copy will hold.
-    pub fn captures(&self) -> impl ExactSizeIterator<Item = CaptureId> {
+    fn check(&self, permit: &Permit) -> Result<(), PermitError> {
+        let (custody, vault) = (self.keyring.custody(), self.vault.card().vault);
+        permit.covers(Verb::Export, custody, Some(vault), self.captures().len() as u64, self.captures())
+    }
+
+    fn captures(&self) -> impl ExactSizeIterator<Item = CaptureId> {
         self.found.iter().map(|hit| CaptureId(hit.record.id))
     }
 
-    /// What is to be put on record before the copy is made.
+    /// What is to be put on record before the copy is made. That there is nothing to give is an answer, and an entry, too.
     pub fn look(&self) -> Look<'a> {
-        let mut look = self.request.look(self.vault);
-        look.details.set_records(self.captures().map(|id| id.0));
-        look.records = self.captures().len() as u64;
-        look
+        Look { records: Records::of(self.captures()), ..self.request.look(self.vault) }
     }
 
     /// Whether the copy could be made in `folder`, which must not exist or be empty.
@@ -296,11 +287,17 @@ impl<'a> ExportPlan<'a> {
     ///
     /// # Errors
     ///
-    /// See [`ExportError`].
+    /// See [`ExportError`]; that there is nothing to give is told here and not before.
     pub fn write(self, permit: Permit, folder: &Path) -> Result<ExportTotals, ExportError> {
-        let (custody, id) = (self.keyring.custody(), self.vault.card().vault);
-        permit.covers(Verb::Export, custody, Some(id), self.captures().len() as u64, self.captures())?;
-        let Self { vault, keyring, request, keys, found, expired, damaged, .. } = self;
+        self.check(&permit)?;
+        let Self { vault, keyring, request, keys, found, expired, damaged, faults, .. } = self;
+        if found.is_empty() {
+            return Err(if faults > 0 {
+                ExportError::NothingWhole { damaged, gaps: faults }
+            } else {
+                ExportError::Nothing
+            });
+        }
         let mut parts: Vec<Part<'_>> = found.iter().flat_map(|hit| Part::of(hit, request)).collect();
         // The order of sealing tells neighbours in time apart, and would join two copies of the same hour.
         parts.shuffle(&mut rand::rng());

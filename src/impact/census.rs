@@ -17,10 +17,12 @@
 //! The interval is 95 % of the sampling error plus half of both corrections, because the model behind them is a model.
 //! Vehicles whose plate was not found on any photograph are in no catalogue and in no figure.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
+use super::figures::{MIN_CELL, is_told};
+use super::tally::Token;
 use crate::seal::VaultId;
 use crate::vault::record::RegionRecord;
 
@@ -53,14 +55,15 @@ pub struct Vehicles {
     pub low: u64,
     /// Its upper end.
     pub high: u64,
-    /// Pseudonym epochs and copies in which vehicles were counted separately: one that was seen in two of them is in the
-    /// estimate twice, and the lower end is that of the largest alone.
+    /// Pseudonym epochs and copies in which vehicles were counted separately, such of [`MIN_CELL`](super::MIN_CELL) captures and
+    /// more: one that was seen in two of them is in the estimate twice, and the lower end is that of the largest alone.
     pub counted_separately: u64,
 }
 
 /// One space of pseudonyms: a vault, or a copy, in one epoch.
 #[derive(Default)]
 struct Space {
+    captures: HashSet<Token>,
     numbers: HashMap<[u8; 16], u32>,
     /// Readings as certain as they come, by pseudonym.
     sure: Vec<u32>,
@@ -83,16 +86,24 @@ pub(super) struct Census {
 }
 
 impl Census {
-    /// Adds a plate of a record of `vault` in `epoch`.
-    pub fn plate(&mut self, vault: VaultId, epoch: u32, region: &RegionRecord) {
-        self.spaces.entry((vault, epoch)).or_default().add(region);
+    /// Adds a plate on a capture, by a record of `vault` in `epoch`.
+    pub fn plate(&mut self, vault: VaultId, epoch: u32, capture: Token, region: &RegionRecord) {
+        let space = self.spaces.entry((vault, epoch)).or_default();
+        space.captures.insert(capture);
+        space.add(region);
     }
 
-    /// The estimate over all spaces.
-    pub fn vehicles(&self) -> Vehicles {
+    /// The estimate over all spaces; `None` where so few captures show a plate that nothing is told of them.
+    pub fn vehicles(&self) -> Option<Vehicles> {
+        let captures: HashSet<_> = self.spaces.values().flat_map(|space| &space.captures).collect();
+        is_told(captures.len() as u64).then(|| self.estimate())
+    }
+
+    fn estimate(&self) -> Vehicles {
         let mut spaces: Vec<_> = self.spaces.iter().collect();
         spaces.sort_by_key(|(key, _)| **key);
-        let mut all = Vehicles { counted_separately: spaces.len() as u64, ..Vehicles::default() };
+        let counted = spaces.iter().filter(|(_, space)| space.captures.len() as u64 >= MIN_CELL);
+        let mut all = Vehicles { counted_separately: counted.count() as u64, ..Vehicles::default() };
         for vehicles in spaces.into_iter().map(|(_, space)| space.vehicles()) {
             all.plates += vehicles.plates;
             all.unread += vehicles.unread;
@@ -241,8 +252,10 @@ mod tests {
 
     fn counted(plates: &[RegionRecord]) -> Vehicles {
         let mut census = Census::default();
-        plates.iter().for_each(|plate| census.plate(VaultId([1; 16]), 1, plate));
-        census.vehicles()
+        for (number, plate) in (0u64..).zip(plates) {
+            census.plate(VaultId([1; 16]), 1, *number.to_be_bytes().last_chunk().expect("7 of 8 bytes"), plate);
+        }
+        census.vehicles().expect("enough to be told")
     }
 
     #[test]

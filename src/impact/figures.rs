@@ -1,4 +1,10 @@
 //! What an assessment says: captures by day and lane, people, keys, and what could not be counted.
+//!
+//! Who asks may choose what is assessed: a list of three ids is a question about three people. So no figure is of fewer than
+//! [`MIN_CELL`] captures, and none can be had by taking those that are told from their sum: small cells are told as one sum, and
+//! where that would give them away, the next greater cell goes into it as well (primary and secondary suppression, as offices of
+//! statistics call it). Which captures they are, when and where, is what [`list_captures`](super::list_captures) tells, by a
+//! permit.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +14,13 @@ use super::census::Vehicles;
 use super::held::Held;
 use super::inventory::Taken;
 
-/// How many captures were taken in one lane on one day.
+/// Of fewer captures nothing is told but their number.
+///
+/// Published tables commonly withhold cells of fewer than three to eleven. This is at the upper end of it, because who asks
+/// knows some of the captures already: of ten that share a cell, it takes nine to single out the last.
+pub const MIN_CELL: u64 = 10;
+
+/// How many captures were taken in one lane on one day: [`MIN_CELL`] or more.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Cell {
     /// UTC; `None` for captures without a time.
@@ -29,7 +41,7 @@ pub struct Faces {
     /// Distinct tokens: appearances less exact copies of a picture. An upper bound of people, because a token links
     /// exact copies and nothing else.
     pub tokens: u64,
-    /// Most faces on one capture: so many people at least.
+    /// So many faces at once, or more, are on [`MIN_CELL`] captures: so many people at least.
     pub most_at_once: u64,
 }
 
@@ -76,25 +88,29 @@ pub struct Trace {
     pub confirmed: u64,
 }
 
-/// The whole assessment. It carries no plate text and no pseudonym.
+/// The whole assessment. It carries no plate text and no pseudonym, and no figure of fewer than [`MIN_CELL`] captures but their
+/// number.
 #[derive(Clone, Debug, Serialize)]
 pub struct Impact {
     /// What was stolen, as files.
     pub taken: Taken,
     /// Distinct captures in it, whether a vault, copies or several of them hold it; a copy of metadata has each in several records.
     pub captures: u64,
-    /// Of these, such as could not be examined: their originals lie whole in the identity section.
-    pub unexamined: u64,
-    /// The earliest and the latest, RFC 3339.
+    /// Of these, such as could not be examined: their originals lie whole in the identity section. `None` where these or the
+    /// others are too few.
+    pub unexamined: Option<u64>,
+    /// The first day of a cell that is told, UTC.
     pub first: Option<String>,
-    /// The latest.
+    /// The last one.
     pub last: Option<String>,
     /// By day, site and lane.
     pub cells: Vec<Cell>,
-    /// Distinct vehicles.
-    pub vehicles: Vehicles,
-    /// Faces.
-    pub faces: Faces,
+    /// Captures in no cell that is told.
+    pub untold: u64,
+    /// Distinct vehicles; `None` where too few captures show a plate.
+    pub vehicles: Option<Vehicles>,
+    /// Faces; `None` where they are on too few captures.
+    pub faces: Option<Faces>,
     /// Keys that the thief holds, and what they open.
     pub held: Vec<Held>,
     /// Captures of which the thief can open the catalogue, the scene and the identity with those keys.
@@ -114,8 +130,31 @@ impl Uncounted {
     }
 }
 
+/// Whether a figure may be told that is of so many captures: of none, all are known not to be in it.
+pub(super) fn is_told(captures: u64) -> bool {
+    captures == 0 || captures >= MIN_CELL
+}
+
+/// A part of the captures, where neither it nor the rest is too small to be told.
+pub(super) fn part(of: u64, all: u64) -> Option<u64> {
+    (all >= MIN_CELL && is_told(of) && is_told(all - of)).then_some(of)
+}
+
+/// Keeps the cells that may be told, and says how many captures are in the others: none, or [`MIN_CELL`] and more, of two cells at
+/// least; or all, where there are fewer.
+pub(super) fn suppress<K: Ord>(cells: BTreeMap<K, u64>) -> (BTreeMap<K, u64>, u64) {
+    let mut cells: Vec<_> = cells.into_iter().collect();
+    cells.sort_by(|a, b| (b.1, &b.0).cmp(&(a.1, &a.0)));
+    let mut untold = 0;
+    // A sum that is too small is one cell that could be told from the total, or several that could nearly.
+    while let Some((_, captures)) = cells.pop_if(|cell| cell.1 < MIN_CELL || !is_told(untold)) {
+        untold += captures;
+    }
+    (cells.into_iter().collect(), untold)
+}
+
 impl Impact {
-    /// Captures by day.
+    /// Captures by day, of the cells that are told.
     pub fn days(&self) -> BTreeMap<Option<&str>, u64> {
         let mut days = BTreeMap::new();
         for cell in &self.cells {
@@ -124,12 +163,53 @@ impl Impact {
         days
     }
 
-    /// Captures by site and lane.
+    /// Captures by site and lane, of the cells that are told.
     pub fn lanes(&self) -> BTreeMap<(Option<&str>, Option<&str>), u64> {
         let mut lanes = BTreeMap::new();
         for cell in &self.cells {
             *lanes.entry((cell.site.as_deref(), cell.lane.as_deref())).or_default() += cell.captures;
         }
         lanes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_single_small_cell_takes_the_next_one_with_it() {
+        let told = |cells: &[u64]| {
+            let (told, untold) = suppress(cells.iter().copied().enumerate().collect());
+            (told.into_values().collect::<Vec<_>>(), untold)
+        };
+        assert_eq!(told(&[10, 25, 11]), (vec![10, 25, 11], 0));
+        assert_eq!(told(&[100, 3, 12, 50]), (vec![100, 50], 15), "one alone is the total less the rest");
+        assert_eq!(told(&[100, 3, 6, 12]), (vec![100], 21), "two that are nearly known");
+        assert_eq!(told(&[100, 4, 6, 12]), (vec![100, 12], 10));
+        assert_eq!(told(&[9]), (vec![], 9));
+        assert_eq!(told(&[4, 5]), (vec![], 9));
+        assert_eq!(told(&[5, 5]), (vec![], 10));
+        assert_eq!(told(&[100, 9]), (vec![], 109));
+        assert_eq!(told(&[]), (vec![], 0));
+        let parts = [(0, 9), (0, 10), (1, 20), (10, 20), (11, 20), (20, 20), (10, 10)];
+        let told = parts.map(|(of, all)| part(of, all));
+        assert_eq!(told, [None, Some(0), None, Some(10), None, Some(20), Some(10)]);
+    }
+
+    proptest! {
+        /// Whatever is taken from the total: what is left is of no capture, or of ten, in two cells at least.
+        #[test]
+        fn no_small_cell_is_told_or_left_over(cells in prop::collection::vec(1u64..40, 0..30)) {
+            let total: u64 = cells.iter().sum();
+            let all = cells.len();
+            let (told, untold) = suppress(cells.into_iter().enumerate().collect());
+            prop_assert_eq!(told.values().sum::<u64>() + untold, total);
+            prop_assert!(told.values().all(|&captures| captures >= MIN_CELL));
+            prop_assert!(is_told(untold) || (untold == total && told.is_empty()));
+            prop_assert!(untold == 0 || all - told.len() >= 2 || untold == total);
+        }
     }
 }

@@ -32,7 +32,7 @@ mod notify;
 mod tally;
 
 pub use census::Vehicles;
-pub use figures::{Cell, Faces, Impact, Trace, Uncounted};
+pub use figures::{Cell, Faces, Impact, MIN_CELL, Trace, Uncounted};
 pub use held::Held;
 pub use inventory::Taken;
 pub use notify::{Affected, Notice};
@@ -197,6 +197,29 @@ impl Loot {
     }
 }
 
+/// What was counted. How many captures it is can be put on record; what else it says comes after that.
+pub struct Assessment {
+    found: Impact,
+    custody: CustodyId,
+}
+
+impl Assessment {
+    /// How many captures were taken, each counted once.
+    pub fn captures(&self) -> u64 {
+        self.found.captures
+    }
+
+    /// The figures, when an assessment is on record: whoever compares several learns what each of them withholds.
+    ///
+    /// # Errors
+    ///
+    /// When it is not what is on record.
+    pub fn figures(self, permit: Permit) -> Result<Impact, PermitError> {
+        permit.covers(Verb::Impact, self.custody, None, 0, [])?;
+        Ok(self.found)
+    }
+}
+
 /// Counts everything. `progress` hears segments done and in all.
 ///
 /// # Errors
@@ -206,11 +229,12 @@ pub fn assess(
     loot: &Loot,
     custodian: &Custodian<'_>,
     progress: &(dyn Fn(u64, u64) + Sync),
-) -> Result<Impact, ImpactError> {
-    assess_into(loot, custodian, None, progress)
+) -> Result<Assessment, ImpactError> {
+    let found = assess_into(loot, custodian, None, progress)?;
+    Ok(Assessment { found, custody: custodian.custody })
 }
 
-/// Writes a line for each capture that [`assess`] counted, under a heading: id, time, site, lane. What is counted must be
+/// Writes a line for each capture that [`assess`] counted, under a heading: id, time, site, lane. How many they are must be
 /// on record first, so that this reads once more.
 ///
 /// # Errors
@@ -222,10 +246,10 @@ pub fn list_captures(
     permit: Permit,
     captures: &mut dyn Write,
     progress: &(dyn Fn(u64, u64) + Sync),
-) -> Result<Impact, ImpactError> {
+) -> Result<(), ImpactError> {
     permit.covers(Verb::Impact, custodian.custody, None, 0, [])?;
     writeln!(captures, "capture,captured_at,site,lane").map_err(ImpactError::Captures)?;
-    assess_into(loot, custodian, Some((captures, permit.records())), progress)
+    assess_into(loot, custodian, Some((captures, permit.records())), progress).map(drop)
 }
 
 fn assess_into(

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rayon::prelude::*;
 
 use super::{Custodian, ImpactError, Loot, StolenSegment};
-use crate::audit::{Permit, PermitError, Verb};
+use crate::audit::{Permit, PermitError, Records, Verb};
 use crate::capture::{CaptureId, PlateText};
 use crate::seal::{Capability, CustodyId};
 use crate::vault::record::CatalogueRecord;
@@ -38,8 +38,12 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// How many plates are listed.
-    pub fn plates(&self) -> u64 {
+    /// As many records as plates are listed, to be put on record.
+    pub fn records(&self) -> Records {
+        self.plates().into()
+    }
+
+    fn plates(&self) -> u64 {
         self.affected.len() as u64
     }
 

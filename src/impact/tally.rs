@@ -7,7 +7,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use super::census::Census;
-use super::figures::{Cell, Faces, Impact, Trace, Uncounted};
+use super::figures::{Cell, Faces, Impact, MIN_CELL, Trace, Uncounted, is_told, part, suppress};
 use super::held::{Opened, ThiefKeys};
 use super::inventory::Taken;
 use super::{Custodian, ImpactError, Loot, StolenSegment};
@@ -69,7 +69,7 @@ pub(super) fn sheet(
 type Lane = (Option<i64>, Option<String>, Option<String>);
 
 /// What tells a capture from others, in a vault and in every copy.
-type Token = [u8; 7];
+pub(super) type Token = [u8; 7];
 
 pub(super) struct Tally<'a, 'o> {
     custodian: &'a Custodian<'a>,
@@ -77,11 +77,12 @@ pub(super) struct Tally<'a, 'o> {
     out: Option<(&'o mut dyn Write, u64)>,
     captures: HashSet<Token>,
     unexamined: u64,
-    span: Option<(i64, i64)>,
     cells: BTreeMap<Lane, u64>,
     census: Census,
     face_tokens: HashSet<[u8; 16]>,
-    faces: Faces,
+    appearances: u64,
+    /// Most faces at once on each capture that shows any.
+    at_once: HashMap<Token, u64>,
     openable: [HashSet<Token>; 3],
     opened_by: Opened,
     traces: BTreeMap<([u8; 3], [u8; 3]), (u64, u64)>,
@@ -105,11 +106,11 @@ impl<'a, 'o> Tally<'a, 'o> {
             out,
             captures: HashSet::new(),
             unexamined: 0,
-            span: None,
             cells: BTreeMap::new(),
             census: Census::default(),
             face_tokens: HashSet::new(),
-            faces: Faces::default(),
+            appearances: 0,
+            at_once: HashMap::new(),
             openable: Default::default(),
             opened_by: Opened::new(),
             traces: BTreeMap::new(),
@@ -168,24 +169,23 @@ impl<'a, 'o> Tally<'a, 'o> {
         let mut at_once = 0;
         for region in &record.regions {
             if region.kind == 0 {
-                self.census.plate(vault, record.epoch, region);
+                self.census.plate(vault, record.epoch, token, region);
             } else {
                 at_once += 1;
                 self.face_tokens.extend(region.pseudonyms.iter().map(|p| p.value));
             }
         }
-        self.faces.appearances += at_once;
-        self.faces.most_at_once = self.faces.most_at_once.max(at_once);
+        self.appearances += at_once;
+        if at_once > 0 {
+            let most = self.at_once.entry(token).or_default();
+            *most = at_once.max(*most);
+        }
         // A copy of metadata has a capture in several records, and several copies may have it.
         if !self.captures.insert(token) {
             return Ok(token);
         }
         self.unexamined += u64::from(record.status == Status::Unreadable);
         let day = record.captured_at.map(|at| at.div_euclid(DAY));
-        if let Some(at) = record.captured_at {
-            let (first, last) = self.span.get_or_insert((at, at));
-            (*first, *last) = ((*first).min(at), (*last).max(at));
-        }
         *self.cells.entry((day, record.site.clone(), record.lane.clone())).or_default() += 1;
         if let Some((out, permitted)) = &mut self.out {
             if self.captures.len() as u64 > *permitted {
@@ -198,6 +198,18 @@ impl<'a, 'o> Tally<'a, 'o> {
             writeln!(out, "{id},{time},{site},{lane}").map_err(ImpactError::Captures)?;
         }
         Ok(token)
+    }
+
+    /// What may be told of faces: all of it, or nothing where they are on too few captures.
+    fn faces(&self) -> Option<Faces> {
+        let mut at_once: Vec<_> = self.at_once.values().copied().collect();
+        at_once.sort_unstable_by(|a, b| b.cmp(a));
+        is_told(at_once.len() as u64).then(|| Faces {
+            appearances: self.appearances,
+            tokens: self.face_tokens.len() as u64,
+            // The most on any one capture would be that capture's.
+            most_at_once: at_once.get(MIN_CELL as usize - 1).copied().unwrap_or_default(),
+        })
     }
 
     pub fn finish(
@@ -227,17 +239,20 @@ impl<'a, 'o> Tally<'a, 'o> {
             ids,
             confirmed,
         });
-        let time = |at: i64| Timestamp::from_millisecond(at).ok().map(|time| time.to_string());
         let day = |day: i64| {
             let time = Timestamp::from_millisecond(day * DAY).ok();
             time.map(|time| time.strftime("%Y-%m-%d").to_string())
         };
-        let cells = self.cells.into_iter().map(|((at, site, lane), captures)| Cell {
-            day: at.and_then(day),
-            site,
-            lane,
-            captures,
-        });
+        let captures = self.captures.len() as u64;
+        let (faces, vehicles) = match captures < MIN_CELL {
+            true => (None, None),
+            false => (self.faces(), self.census.vehicles()),
+        };
+        let (told, untold) = suppress(self.cells);
+        let cells =
+            told.into_iter().map(|((at, site, lane), captures)| Cell { day: at.and_then(day), site, lane, captures });
+        let cells: Vec<_> = cells.collect();
+        let days = || cells.iter().filter_map(|cell| cell.day.clone());
         let recognised = |file: &FileDigest| self.originals.contains(file) || self.scenes.contains(file);
         let pictures = loot.inventory.others.iter().filter(|(file, picture)| **picture && !recognised(file));
         let pictures = pictures.count() as u64;
@@ -259,13 +274,14 @@ impl<'a, 'o> Tally<'a, 'o> {
         let (originals, scenes) = (self.originals.len() as u64, self.scenes.len() as u64);
         Ok(Impact {
             taken: Taken { originals, scenes, ..loot.inventory.taken },
-            captures: self.captures.len() as u64,
-            unexamined: self.unexamined,
-            first: self.span.and_then(|span| time(span.0)),
-            last: self.span.and_then(|span| time(span.1)),
-            cells: cells.collect(),
-            vehicles: self.census.vehicles(),
-            faces: Faces { tokens: self.face_tokens.len() as u64, ..self.faces },
+            captures,
+            unexamined: part(self.unexamined, captures),
+            first: days().min(),
+            last: days().max(),
+            cells,
+            untold,
+            vehicles,
+            faces,
             held: thief.held(&loot.inventory, custodian.custody, &self.opened_by),
             openable: self.openable.map(|captures| captures.len() as u64),
             traces: traces.collect(),

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use super::html::Escaped;
 use crate::breach::{counted, grouped};
-use crate::impact::{Held, Impact, Vehicles};
+use crate::impact::{Held, Impact, MIN_CELL, Vehicles};
 
 /// The assessment as one HTML file. It holds no plate, no pseudonym and no picture.
 pub fn of_impact(impact: &Impact) -> String {
@@ -22,7 +22,7 @@ fn write_page(impact: &Impact, page: &mut String) -> fmt::Result {
     write_days(impact, page)?;
     write_lanes(impact, page)?;
     write_keys(impact, page)?;
-    write_uncertainty(&impact.vehicles, page)?;
+    write_uncertainty(impact, page)?;
     write_uncounted(impact, page)?;
     writeln!(
         page,
@@ -46,21 +46,36 @@ fn headline(impact: &Impact) -> String {
 }
 
 fn lead(impact: &Impact) -> String {
+    match impact.captures {
+        0 if !impact.uncounted.is_nothing() => {
+            return "Nothing could be counted, which is not to say that nobody is concerned: see below.".to_owned();
+        }
+        0 => return "No capture is in what was taken.".to_owned(),
+        1..MIN_CELL => {
+            return format!(
+                "Of fewer than {MIN_CELL} captures nothing is told here but their number. Which they are, where and when, is \
+                 listed for whoever has a reason, which is put on record."
+            );
+        }
+        _ => {}
+    }
     let days = impact.days().keys().flatten().count() as u64;
     let mut lead = match (&impact.first, &impact.last) {
-        (Some(first), Some(last)) => format!("They cover {}, {} to {}", counted(days, "day"), day(first), day(last)),
-        _ => "None of them has a time".to_owned(),
+        (Some(first), Some(last)) => format!("They cover {}, {first} to {last}", counted(days, "day")),
+        _ if impact.cells.is_empty() => format!("In no lane are there {MIN_CELL} of them on one day"),
+        _ => "Too few of them have a time for a day to be told".to_owned(),
     };
-    let vehicles = &impact.vehicles;
-    if impact.captures == 0 && !impact.uncounted.is_nothing() {
-        return "Nothing could be counted, which is not to say that nobody is concerned: see below.".to_owned();
+    match &impact.vehicles {
+        Some(vehicles) => {
+            lead += &format!(
+                ", and show an estimated {} ({} to {}).",
+                counted(vehicles.estimate, "vehicle"),
+                grouped(vehicles.low),
+                grouped(vehicles.high)
+            );
+        }
+        None => lead.push('.'),
     }
-    lead += &format!(
-        ", and show an estimated {} vehicles ({} to {}).",
-        grouped(vehicles.estimate),
-        grouped(vehicles.low),
-        grouped(vehicles.high)
-    );
     lead
 }
 
@@ -69,21 +84,21 @@ fn day(time: &str) -> &str {
 }
 
 fn write_figures(impact: &Impact, page: &mut String) -> fmt::Result {
-    let vehicles = &impact.vehicles;
-    let faces = &impact.faces;
     let open = impact.openable.iter().max().copied().unwrap_or(0);
+    let untold = || ("–".to_owned(), format!("not told of fewer than {MIN_CELL} captures"));
+    let (vehicles, interval) = impact.vehicles.as_ref().map_or_else(untold, |vehicles| {
+        let interval = format!("{} to {}, 95 % interval", grouped(vehicles.low), grouped(vehicles.high));
+        (grouped(vehicles.estimate), interval)
+    });
+    let (people, faces) = impact.faces.as_ref().map_or_else(untold, |faces| {
+        let appearances = counted(faces.appearances, "appearance");
+        (grouped(faces.tokens), format!("{appearances} of faces; {} at once", grouped(faces.most_at_once)))
+    });
+    let unexamined = impact.unexamined.map(|unexamined| format!("{} unexamined", grouped(unexamined)));
     let figures = [
-        (grouped(impact.captures), "captures", format!("{} unexamined", grouped(impact.unexamined))),
-        (
-            grouped(vehicles.estimate),
-            "vehicles",
-            format!("{} to {}, 95 % interval", grouped(vehicles.low), grouped(vehicles.high)),
-        ),
-        (
-            grouped(faces.tokens),
-            "people at most",
-            format!("{} of faces; {} at once", counted(faces.appearances, "appearance"), grouped(faces.most_at_once)),
-        ),
+        (grouped(impact.captures), "captures", unexamined.unwrap_or_default()),
+        (vehicles, "vehicles", interval),
+        (people, "people at most", faces),
         (
             grouped(open),
             "captures the thief can open",
@@ -118,9 +133,9 @@ fn write_days(impact: &Impact, page: &mut String) -> fmt::Result {
     let step = WIDTH / known.len() as f64;
     write!(
         page,
-        "<section>\n<h2>Which days</h2>\n<p class=\"soft\">{} captures on the busiest of {}.</p>\n\
+        "<section>\n<h2>Which days</h2>\n<p class=\"soft\">{} on the busiest of {}.</p>\n\
          <svg class=\"days\" viewBox=\"0 0 1000 206\" role=\"img\" aria-label=\"Captures taken on each day\">\n",
-        grouped(most),
+        counted(most, "capture"),
         counted(known.len() as u64, "day")
     )?;
     for (i, (day, count)) in known.iter().enumerate() {
@@ -141,10 +156,24 @@ fn write_days(impact: &Impact, page: &mut String) -> fmt::Result {
         Escaped(first.0),
         Escaped(last.0)
     )?;
+    write_untold(impact, page)?;
     if let Some(undated) = days.get(&None) {
         writeln!(page, "<p class=\"soft\">{} without a time.</p>", counted(*undated, "capture"))?;
     }
     page.write_str("</section>\n")
+}
+
+/// What the bars lack.
+fn write_untold(impact: &Impact, page: &mut String) -> fmt::Result {
+    if impact.untold == 0 {
+        return Ok(());
+    }
+    writeln!(
+        page,
+        "<p class=\"soft\">{} more where too few fall on one day at one site and lane: no figure is told of fewer than {MIN_CELL}, \
+         nor one that gives such away.</p>",
+        grouped(impact.untold)
+    )
 }
 
 fn write_lanes(impact: &Impact, page: &mut String) -> fmt::Result {
@@ -165,6 +194,13 @@ fn write_lanes(impact: &Impact, page: &mut String) -> fmt::Result {
             Escaped(lane.unwrap_or("–")),
             grouped(captures),
             captures as f64 / most as f64 * 100.0
+        )?;
+    }
+    if impact.untold > 0 {
+        writeln!(
+            page,
+            "<tr><td colspan=\"2\">Too few to be told</td><td>{}</td><td></td></tr>",
+            grouped(impact.untold)
         )?;
     }
     page.write_str("</tbody>\n</table>\n</section>\n")
@@ -230,32 +266,43 @@ fn worth(held: &Held) -> (String, String) {
     }
 }
 
-fn write_uncertainty(vehicles: &Vehicles, page: &mut String) -> fmt::Result {
-    write!(
+fn write_uncertainty(impact: &Impact, page: &mut String) -> fmt::Result {
+    if impact.captures < MIN_CELL {
+        return Ok(());
+    }
+    page.write_str("<section>\n<h2>How sure the counts are</h2>\n<p>Captures, days and lanes are exact.</p>\n")?;
+    if let Some(vehicles) = &impact.vehicles {
+        write_estimate(vehicles, page)?;
+    }
+    page.write_str(
+        "<p>A face token links exact copies of a picture and nothing else, so that the number of people is at most the \
+         number of tokens. Vehicles and people that were not found on any photograph are in no figure.</p>\n</section>\n",
+    )
+}
+
+fn write_estimate(vehicles: &Vehicles, page: &mut String) -> fmt::Result {
+    writeln!(
         page,
-        "<section>\n<h2>How sure the counts are</h2>\n<p>Captures, days and lanes are exact. Vehicles are estimated from {} \
-         of {}: about {:.0} of them are misreadings of vehicles that other captures show, and about {:.0} vehicles were \
+        "<p>Vehicles are estimated from {} \
+         of {}: about {:.0} of them are misreadings of vehicles that other captures show, and about {} were \
          met only where their plate could not be read ({} of {}). The interval is 95 % of the sampling error and half of \
-         both corrections.</p>\n",
+         both corrections.</p>",
         counted(vehicles.pseudonyms, "distinct reading"),
         counted(vehicles.plates, "plate"),
         vehicles.misread,
-        vehicles.never_read,
+        counted(vehicles.never_read.round() as u64, "vehicle"),
         grouped(vehicles.unread),
         counted(vehicles.plates, "plate")
     )?;
     if vehicles.counted_separately > 1 {
         writeln!(
             page,
-            "<p>Pseudonyms change with each epoch and each copy, and {} are in the loot: a vehicle seen in two of them is \
+            "<p>Pseudonyms change with each epoch and each copy, and {} with {MIN_CELL} captures or more are in the loot: a vehicle seen in two of them is \
              in the estimate twice. The lower end is that of the largest alone.</p>",
             grouped(vehicles.counted_separately)
         )?;
     }
-    page.write_str(
-        "<p>A face token links exact copies of a picture and nothing else, so that the number of people is at most the \
-         number of tokens. Vehicles and people that were not found on any photograph are in no figure.</p>\n</section>\n",
-    )
+    Ok(())
 }
 
 fn write_uncounted(impact: &Impact, page: &mut String) -> fmt::Result {

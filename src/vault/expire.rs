@@ -391,7 +391,7 @@ impl Draft {
         segment: SegmentId,
         catalogues: &OpeningKeys,
     ) -> Result<u64, OpenError> {
-        let ids = match vault.captures(segment, catalogues) {
+        let ids = match vault.read_captures(segment, catalogues) {
             Err(OpenError::NoKey { .. } | OpenError::NoSection { .. }) => return Ok(0),
             ids => ids?,
         };

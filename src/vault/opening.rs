@@ -325,7 +325,7 @@ impl OpeningVault {
 
     /// Which records of one capability a segment gives: each is read to its end and nothing is kept. False for such as are
     /// damaged.
-    pub fn readable(
+    pub(crate) fn readable(
         &self,
         segment: SegmentId,
         capability: Capability,
@@ -380,7 +380,14 @@ impl OpeningVault {
     }
 
     /// The captures of a segment, in the order in which they were sealed, by its catalogue's index.
-    pub fn captures(&self, segment: SegmentId, keys: &OpeningKeys) -> Result<Vec<CaptureId>, OpenError> {
+    pub fn captures(&self, segment: SegmentId, keys: &PermittedKeys) -> Result<Vec<CaptureId>, OpenError> {
+        let ids = self.read_captures(segment, keys)?;
+        ids.iter().try_for_each(|&id| keys.admit(Capability::Catalogue, self.card.vault, id))?;
+        Ok(ids)
+    }
+
+    /// [`Self::captures`] for what gives nothing out. Not for `cli`.
+    pub(crate) fn read_captures(&self, segment: SegmentId, keys: &OpeningKeys) -> Result<Vec<CaptureId>, OpenError> {
         Ok(self.segment(segment)?.section(Capability::Catalogue, keys)?.reader.ids().collect())
     }
 

@@ -10,10 +10,10 @@ use rayon::prelude::*;
 use super::claims::Gaps;
 use super::opening::{OpenError, OpeningVault};
 use super::record::CatalogueRecord;
-use crate::audit::PermittedKeys;
-use crate::capture::{CaptureId, RegionKind};
+use crate::audit::{PermittedKeys, Records};
+use crate::capture::{CaptureId, PlateText, RegionKind};
 use crate::custody::OpeningKeys;
-use crate::pseudonym::Pseudonym;
+use crate::pseudonym::{Candidates, EpochKeys, Pseudonym};
 use crate::seal::{Capability, SegmentId, VaultId};
 
 /// What to look for; what is `None` matches everything.
@@ -39,6 +39,16 @@ pub struct Hit {
     pub record: CatalogueRecord,
     /// The best match, when pseudonyms were asked for.
     pub matched: Option<Match>,
+    /// What the match is spelt like, when spellings were looked for.
+    pub spelling: Option<PlateText>,
+}
+
+/// Spellings to look for among what was found.
+pub enum Spellings {
+    /// All that a pattern stands for.
+    Fitting(Candidates),
+    /// These, the best first.
+    Listed(Vec<PlateText>),
 }
 
 /// Which of a capture's pseudonyms matched, and how well.
@@ -52,8 +62,8 @@ pub struct Match {
     pub probability: u8,
 }
 
-/// What a query gave. How many captures match, and which, can be put on record; what they say comes after that, by
-/// [`Found::hits`].
+/// What a query gave. That, how many captures match and which, can be put on record by [`Found::records`]; anybody is told of
+/// them after that, by [`Found::hits`].
 pub struct Found {
     /// Captures in the order of their times, then segments; such without a time come first.
     hits: Vec<Hit>,
@@ -67,12 +77,16 @@ pub struct Found {
 }
 
 impl Found {
-    /// The captures that match.
-    pub fn captures(&self) -> impl ExactSizeIterator<Item = CaptureId> {
+    /// The captures that match, to be put on record.
+    pub fn records(&self) -> Records {
+        Records::of(self.captures())
+    }
+
+    fn captures(&self) -> impl Iterator<Item = CaptureId> {
         self.hits.iter().map(|hit| CaptureId(hit.record.id))
     }
 
-    /// What is known of them, with keys that an entry permits to be used for it.
+    /// The captures that match and what is known of them, with keys that an entry permits to be used for it.
     ///
     /// # Errors
     ///
@@ -85,7 +99,7 @@ impl Found {
     }
 
     /// The pseudonyms of plates that they carry, by epoch.
-    pub fn plates(&self) -> HashMap<u32, HashSet<Pseudonym>> {
+    fn plates(&self) -> HashMap<u32, HashSet<Pseudonym>> {
         let mut plates = HashMap::<u32, HashSet<Pseudonym>>::new();
         for Hit { record, .. } in &self.hits {
             let regions = record.regions.iter().filter(|region| region.kind == 0);
@@ -95,10 +109,20 @@ impl Found {
         plates
     }
 
-    /// Keeps what has one of these pseudonyms, as [`Query::pseudonyms`] would have.
-    pub fn narrow(&mut self, wanted: &HashMap<u32, HashMap<Pseudonym, usize>>) {
+    /// Keeps what has a plate of one of these spellings, in any epoch whose keys are given. Of every spelling the pseudonym is
+    /// looked up among those that were found.
+    pub fn narrow(&mut self, spellings: Spellings, epochs: &[EpochKeys]) {
+        let plates = self.plates();
+        let keys: Vec<_> = epochs.iter().filter_map(|keys| Some((keys, plates.get(&keys.epoch())?))).collect();
+        let known = |text: &PlateText| keys.iter().any(|(keys, known)| known.contains(&keys.plate(text)));
+        let texts = match spellings {
+            Spellings::Fitting(candidates) => candidates.matching(known),
+            Spellings::Listed(texts) => texts.into_iter().filter(known).collect(),
+        };
+        let wanted = pseudonyms_of(&texts, epochs);
         self.hits.retain_mut(|hit| {
             hit.matched = wanted.get(&hit.record.epoch).and_then(|wanted| best_match(&hit.record, wanted));
+            hit.spelling = hit.matched.and_then(|matched| texts.get(matched.rank)).cloned();
             hit.matched.is_some()
         });
     }
@@ -168,8 +192,16 @@ impl Query {
             None => None,
             Some(epochs) => Some(best_match(&record, epochs.get(&record.epoch)?)?),
         };
-        Some(Hit { segment, record, matched })
+        Some(Hit { segment, record, matched, spelling: None })
     }
+}
+
+/// The pseudonyms of all spellings in all epochs, with each spelling's place.
+pub fn pseudonyms_of(texts: &[PlateText], epochs: &[EpochKeys]) -> HashMap<u32, HashMap<Pseudonym, usize>> {
+    let of_epoch = |keys: &EpochKeys| {
+        (keys.epoch(), texts.iter().enumerate().map(|(rank, text)| (keys.plate(text), rank)).collect())
+    };
+    epochs.iter().map(of_epoch).collect()
 }
 
 fn has_pseudonym(record: &CatalogueRecord, kind: RegionKind, wanted: Pseudonym) -> bool {

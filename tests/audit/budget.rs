@@ -32,8 +32,8 @@ fn a_budget_holds_for_a_day_and_every_refusal_is_on_record() {
 fn refusals_tell_no_number_and_are_bounded_by_the_budget() {
     let desk = Desk::limited();
     let ask = |records: u64| {
-        let mut details = Details::default();
-        details.set_records((0..records).map(|number| (u128::from(number)).to_be_bytes()));
+        let details = Details::default();
+        let records = Records::of((0..records).map(|number| CaptureId(u128::from(number).to_be_bytes())));
         let look = Look { verb: Verb::Search, records, purpose: None, details, over_budget: false };
         match desk.log().refuse_at_once(&desk.custodian.keyring, &look).expect("judged") {
             Some(refused) => (refused.verdict, refused.cost, false),
@@ -60,9 +60,14 @@ fn refusals_tell_no_number_and_are_bounded_by_the_budget() {
 #[test]
 fn another_purpose_has_a_budget_of_its_own_within_that_of_all() {
     let desk = Desk::limited();
-    let look = |purpose, records| {
-        let look =
-            Look { verb: Verb::Open, records, purpose: Some(purpose), details: Details::default(), over_budget: false };
+    let look = |purpose, records: u64| {
+        let look = Look {
+            verb: Verb::Open,
+            records: records.into(),
+            purpose: Some(purpose),
+            details: Details::default(),
+            over_budget: false,
+        };
         desk.log().record(&desk.custodian.keyring, &look).expect("recorded").verdict
     };
     assert_eq!(look("one", 100), Verdict::Done);
@@ -150,7 +155,8 @@ fn a_clock_that_leapt_dates_nothing() {
     let desk = Desk::new();
     let try_on = |verb, date: Option<i64>| {
         let today = date.map(|ahead| (Timestamp::now() + days(ahead)).to_zoned(jiff::tz::TimeZone::UTC).date());
-        let look = Look { verb, records: 0, purpose: Some("a test"), details: Details::default(), over_budget: false };
+        let look =
+            Look { verb, records: 0.into(), purpose: Some("a test"), details: Details::default(), over_budget: false };
         desk.log().confirming(today).record(&desk.custodian.keyring, &look).expect("recorded")
     };
     desk.fate.run_for(1, 100);
@@ -244,10 +250,11 @@ fn who_alters_what_the_folder_knows_of_the_log_gets_no_second_budget() {
 fn a_clock_set_ahead_gives_no_other_days_budget() {
     let mut desk = Desk::limited();
     let day = 24 * 60;
-    let look = |desk: &Desk, records, confirmed: Option<i64>, both| {
+    let look = |desk: &Desk, records: u64, confirmed: Option<i64>, both| {
         let today = confirmed.map(|ahead| (Timestamp::now() + days(ahead)).to_zoned(jiff::tz::TimeZone::UTC).date());
         let details = Details::default();
-        let look = Look { verb: Verb::Export, records, purpose: Some("a test"), details, over_budget: both };
+        let look =
+            Look { verb: Verb::Export, records: records.into(), purpose: Some("a test"), details, over_budget: both };
         desk.log().confirming(today).record(&desk.custodian.keyring, &look).expect("recorded")
     };
     desk.fate.run_for(1, 100);

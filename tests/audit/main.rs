@@ -14,9 +14,10 @@ use common::store::{Blow, Fate, FatedStore};
 use common::{CHEAP, SECRET_PLATE, files_below, passphrase};
 use jiff::{SignedDuration, Timestamp};
 use safelight::audit::{
-    AuditError, AuditFault, AuditLog, AuditNote, Details, Finding, LogKey, Look, NoteError, TileError, Told, Verb,
-    Verdict, Verification, verify,
+    AuditError, AuditFault, AuditLog, AuditNote, Details, Finding, LogKey, Look, NoteError, Records, TileError, Told,
+    Verb, Verdict, Verification, verify,
 };
+use safelight::capture::CaptureId;
 use safelight::custody::{Keyring, Month, Policy};
 
 fn days(days: i64) -> SignedDuration {
@@ -132,7 +133,7 @@ fn a_forgotten_month_still_verifies_and_says_nothing() {
     }
     let now = Timestamp::now() + days(400);
     let details = Details::default();
-    let look = Look { verb: Verb::Search, records: 0, purpose: None, details, over_budget: false };
+    let look = Look { verb: Verb::Search, records: 0.into(), purpose: None, details, over_budget: false };
     let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
     desk.log().confirming(Some(today)).record(&desk.custodian.keyring, &look).expect("recorded");
     assert!(matches!(forget(month(now)), Err(AuditError::Kept { .. })), "the policy keeps a year");
@@ -221,7 +222,7 @@ fn writers_at_the_same_time_wait_for_each_other() {
             scope.spawn(move || {
                 for _ in 0..10 {
                     let details = Details::default();
-                    let look = Look { verb: Verb::Open, records: 1, purpose: None, details, over_budget: false };
+                    let look = Look { verb: Verb::Open, records: 1.into(), purpose: None, details, over_budget: false };
                     AuditLog::of(&custody).record(keyring, &look).expect("recorded");
                 }
             });
@@ -248,7 +249,8 @@ fn a_writer_may_die_at_any_moment() {
     let before = desk.copy();
     let healthy = Fate::kind();
     let log = |fate: &Arc<Fate>| AuditLog::on(Box::new(FatedStore(Arc::clone(fate))), &desk.custodian.custody());
-    let look = || Look { verb: Verb::Open, records: 1, purpose: None, details: Details::default(), over_budget: false };
+    let look =
+        || Look { verb: Verb::Open, records: 1.into(), purpose: None, details: Details::default(), over_budget: false };
     log(&healthy).record(&desk.custodian.keyring, &look()).expect("recorded");
     assert!(healthy.operations() > 30, "{}", healthy.operations());
 

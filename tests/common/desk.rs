@@ -73,7 +73,7 @@ impl Desk {
 
     pub fn try_look(&self, verb: Verb, records: u64, over_budget: bool) -> Result<Recorded, AuditError> {
         let details = Details { query: SECRET_PLATE.to_owned(), ..Details::default() };
-        let look = Look { verb, records, purpose: Some("a test"), details, over_budget };
+        let look = Look { verb, records: records.into(), purpose: Some("a test"), details, over_budget };
         self.log().record(&self.custodian.keyring, &look)
     }
 

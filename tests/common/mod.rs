@@ -71,7 +71,8 @@ impl Custodian {
 pub fn openly(keyring: &Keyring, folder: &Path, capabilities: &[Capability]) -> PermittedKeys {
     let vault = OpeningVault::open(folder, Trust::Nobody).expect("a vault").card().vault;
     let details = Details { vault: Some(vault.0), ..Details::default() };
-    let look = Look { verb: Verb::Identity, records: 1 << 40, purpose: Some("a test"), details, over_budget: false };
+    let look =
+        Look { verb: Verb::Identity, records: (1 << 40).into(), purpose: Some("a test"), details, over_budget: false };
     let recorded = AuditLog::of(keyring.folder()).record(keyring, &look).expect("recorded");
     recorded.permit().expect("within the budget").with(keyring.opening_keys(capabilities)).expect("its own keys")
 }

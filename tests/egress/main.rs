@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 
 use common::store::{Fate, FatedStore};
 use common::{CHEAP, Custodian, PASSPHRASE, capture, files_below};
-use safelight::audit::{AuditError, AuditLog, Details, LogKey, Look, PermitError, Recorded, Verb, Verdict};
+use safelight::audit::{AuditError, AuditLog, Details, LogKey, Look, PermitError, Recorded, Records, Verb, Verdict};
 use safelight::capture::CaptureId;
 use safelight::custody::{Egress, Passphrase, Policy, PurposeBudget, RecipientKeys, SlotRole, SlotTerms};
 use safelight::seal::Capability;
@@ -198,9 +198,9 @@ fn a_permit_opens_what_its_entry_says_and_nothing_else() {
         &agency.custodian.keyring,
         OpeningVault::open(&agency.custodian.vault(), Trust::Nobody).expect("the vault opens"),
     );
-    let look = |verb, records, named: &[u64], vault: Option<[u8; 16]>| {
-        let mut details = Details { vault, ..Details::default() };
-        details.set_records(named.iter().map(|&number| id(number).0));
+    let look = |verb, records: u64, named: &[u64], vault: Option<[u8; 16]>| {
+        let details = Details { vault, ..Details::default() };
+        let records = if named.is_empty() { records.into() } else { Records::of(named.iter().map(|&n| id(n))) };
         let look = Look { verb, records, purpose: Some("case 7"), details, over_budget: false };
         AuditLog::of(keyring.folder()).record(keyring, &look).expect("recorded")
     };
@@ -232,7 +232,8 @@ fn a_permit_opens_what_its_entry_says_and_nothing_else() {
     let other = Custodian::new();
     let permit = look(Verb::Open, 1, &[1], here).permit().expect("within the budget");
     assert!(matches!(permit.with(other.keyring.opening_keys(&Capability::ALL)), Err(PermitError::Custodian)));
-    let look = Look { verb: Verb::Open, records: 1, purpose: None, details: Details::default(), over_budget: false };
+    let look =
+        Look { verb: Verb::Open, records: 1.into(), purpose: None, details: Details::default(), over_budget: false };
     let aside = AuditLog::of(agency.custodian.folder.path()).record(keyring, &look);
     assert!(matches!(aside, Err(AuditError::Elsewhere { .. })));
     assert!(!agency.at("audit").exists());

@@ -212,7 +212,8 @@ fn after_long_silence_the_date_is_confirmed_before_keys_are_destroyed_or_records
     let fate = Fate::kind();
     fate.turn_clock(jiff::SignedDuration::from_hours(-24 * 60));
     let log = AuditLog::on(Box::new(FatedStore(fate)), &agency.custodian.custody());
-    let look = Look { verb: Verb::Pack, records: 0, purpose: None, details: Details::default(), over_budget: false };
+    let look =
+        Look { verb: Verb::Pack, records: 0.into(), purpose: None, details: Details::default(), over_budget: false };
     assert!(log.record(&agency.custodian.keyring, &look).is_ok());
 
     let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
@@ -240,7 +241,8 @@ fn nothing_is_dated_by_a_clock_that_nobody_confirmed() {
     let fate = Fate::kind();
     fate.turn_clock(jiff::SignedDuration::from_hours(-24 * 395));
     let log = AuditLog::on(Box::new(FatedStore(fate)), &agency.custodian.custody());
-    let look = Look { verb: Verb::Show, records: 0, purpose: None, details: Details::default(), over_budget: false };
+    let look =
+        Look { verb: Verb::Show, records: 0.into(), purpose: None, details: Details::default(), over_budget: false };
     assert!(log.record(&agency.custodian.keyring, &look).is_ok());
     let then = agency.entries().len();
 

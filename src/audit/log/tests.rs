@@ -172,7 +172,7 @@ fn a_million_entries() {
     let began = Instant::now();
     for _ in 0..100 {
         let details = Details::default();
-        let look = Look { verb: Verb::Open, records: 1, purpose: Some("x"), details, over_budget: false };
+        let look = Look { verb: Verb::Open, records: 1.into(), purpose: Some("x"), details, over_budget: false };
         first.log().record(&first.keyring, &look).expect("recorded");
     }
     println!("append, each: {:.2} ms", began.elapsed().as_secs_f64() * 10.0);
