@@ -124,11 +124,11 @@ fn slots_come_and_go_and_the_last_one_stays() {
     assert!(matches!(custodian.keyring.remove_slot(first), Err(KeyringError::LastSlot)));
     assert!(matches!(custodian.keyring.remove_slot(SlotId([1; 16])), Err(KeyringError::NoSlot { .. })));
 
-    let second = add_passphrase(&mut custodian.keyring, "another passphrase", SlotRole::First);
+    let second = add_passphrase(&mut custodian.keyring, "another way in, by night", SlotRole::First);
     let backup = fs::read(folder.join("keyring")).expect("read");
     custodian.keyring.remove_slot(first).expect("removed");
     assert!(matches!(Keyring::open(&folder, &passphrase()), Err(KeyringError::WrongPassphrase)));
-    let keyring = Keyring::open(&folder, &text("another passphrase")).expect("opens");
+    let keyring = Keyring::open(&folder, &text("another way in, by night")).expect("opens");
     assert_eq!(keyring.opening_keys(&Capability::ALL).len(), keys);
     assert_eq!(keyring.opened_by(), Some(second));
     let (custody, slots) = Keyring::slots_in(&folder).expect("listed without a secret");
@@ -206,7 +206,7 @@ fn no_slot_and_no_recipients_key_takes_a_weak_passphrase() {
     let custodian = Custodian::new();
     let before = fs::read(custodian.custody().join("keyring")).expect("read");
     let key = custodian.folder.path().join("partner.key");
-    for weak in ["", "password123", "20190401"] {
+    for weak in ["", "password123", "20190401", "correct horse"] {
         for role in [SlotRole::First, SlotRole::Second] {
             let refused = custodian.keyring.draft_passphrase_slot(&text(weak), CHEAP, terms(role, "night shift")).err();
             assert!(matches!(refused, Some(KeyringError::Passphrase(_))), "{weak:?}: {refused:?}");

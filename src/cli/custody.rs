@@ -28,6 +28,9 @@ pub struct Args {
 #[derive(clap::Subcommand)]
 enum Task {
     /// Make a keyring: every private key of a custodian, behind a passphrase
+    #[command(after_help = "\
+A passphrase that can be guessed is refused, and so is one made of the names of folders, user or machine: five words drawn by \
+lot, such as by dice, do.")]
     Init {
         #[command(flatten)]
         custody: CustodyArgs,

@@ -33,7 +33,8 @@ fn file_failure(problem: String, kind: ErrorKind) -> Failure {
 }
 
 /// What makes a passphrase.
-const STRONG: &str = "take four or more words drawn by lot, such as by dice: nothing that was ever said or written";
+const STRONG: &str =
+    "take five words drawn by lot, such as by dice: nothing that was ever said or written, nor a name from here";
 
 impl From<FileError> for Failure {
     fn from(error: FileError) -> Self {

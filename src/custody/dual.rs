@@ -146,7 +146,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let now = Timestamp::now();
         let cost = PassphraseCost { memory_kib: 64, passes: 1, lanes: 1 };
-        let [one, two] = ["first holder", "second holder"].map(|text| Passphrase::new(text.to_owned()));
+        let [one, two] =
+            ["the inspector's very own", "the comptroller's very own"].map(|text| Passphrase::new(text.to_owned()));
         let mut keyring = Keyring::create(dir.path(), &one, cost, Policy::default(), now).expect("made");
         let request = PackRequest { site: "North Bridge", valid_days: 90, now };
         keyring.issue_pack(&request, &dir.path().join("site.pack")).expect("issued");

@@ -200,7 +200,7 @@ impl Keyring {
         policy: Policy,
         now: Timestamp,
     ) -> Result<Self, KeyringError> {
-        passphrase.check_strength()?;
+        passphrase.check_strength(folder, None)?;
         policy.check()?;
         let path = folder.join(FILE_NAME);
         if path.symlink_metadata().is_ok() {

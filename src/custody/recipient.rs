@@ -146,7 +146,7 @@ impl RecipientKeys {
         passphrase: &Passphrase,
         cost: PassphraseCost,
     ) -> Result<(), RecipientError> {
-        passphrase.check_strength()?;
+        passphrase.check_strength(path, None)?;
         let (id, parameters) = (self.public().id(), PassphraseParameters::new(cost));
         let key = parameters.stretch(passphrase).ok_or(RecipientError::Cost)?;
         let mut content = id.0.to_vec();

@@ -69,7 +69,7 @@ impl Keyring {
         cost: PassphraseCost,
         terms: SlotTerms,
     ) -> Result<SlotDraft, KeyringError> {
-        passphrase.check_strength()?;
+        passphrase.check_strength(self.folder(), terms.label.as_deref())?;
         // Whoever knows it would be two holders.
         let mut others: Vec<Slot> = self.slots.iter().filter(|slot| slot.role() != terms.role).cloned().collect();
         if others.iter_mut().any(|slot| slot.open(passphrase.into(), self.custody).is_some()) {

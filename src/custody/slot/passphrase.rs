@@ -1,5 +1,7 @@
 //! A slot that a passphrase opens, stretched by Argon2id.
 
+use std::path::Path;
+
 use argon2::{Algorithm, Argon2, Params, Version};
 use minicbor::{Decode, Encode};
 use unicode_normalization::UnicodeNormalization;
@@ -28,7 +30,10 @@ crate::seal::assert_secret!(Passphrase);
 
 /// A passphrase is too weak to protect keys.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the passphrase is too easy to guess{}", reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default())]
+#[error(
+    "the passphrase is too easy to guess{}; five random words would do",
+    reason.as_ref().map(|why| format!(" ({why})")).unwrap_or_default()
+)]
 pub struct PassphraseError {
     /// Why, where that can be said. It quotes nothing of the passphrase.
     pub reason: Option<String>,
@@ -54,11 +59,21 @@ impl Passphrase {
         Self { composed, before }
     }
 
-    /// Refuses what a guesser finds soon, for a new slot or key: fewer than some 10⁸ guesses, at the price of Argon2id each,
-    /// by an estimate that knows common passwords, words, names, dates, keyboard rows and repetitions.
-    pub fn check_strength(&self) -> Result<(), PassphraseError> {
-        let estimate = zxcvbn::zxcvbn(&self.composed, &["safelight", "custody", "custodian", "keyring"]);
-        if estimate.score() >= zxcvbn::Score::Three {
+    /// Refuses what a guesser finds, for a new slot or key of the file at `path`: fewer than some 10¹⁰ guesses, at the price of
+    /// Argon2id each, by an estimate that knows common passwords, words, names, dates, keyboard rows and repetitions, and what
+    /// the file's folders, the user, the machine and the slot's `label` are called.
+    ///
+    /// A stolen keyring is guessed at for as long, and by as many machines, as somebody cares to: the estimate's highest class is
+    /// asked for.
+    ///
+    /// # Errors
+    ///
+    /// When it is that weak.
+    pub fn check_strength(&self, path: &Path, label: Option<&str>) -> Result<(), PassphraseError> {
+        let known = known_words(path, label);
+        let known: Vec<&str> = OWN_WORDS.into_iter().chain(known.iter().map(String::as_str)).collect();
+        let estimate = zxcvbn::zxcvbn(&self.composed, &known);
+        if estimate.score() >= zxcvbn::Score::Four {
             return Ok(());
         }
         let warning = estimate.feedback().and_then(|feedback| feedback.warning());
@@ -74,6 +89,25 @@ impl Passphrase {
     fn forms(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.composed).chain(&self.before).map(String::as_str)
     }
+}
+
+/// What a guesser tries first on any file of this program.
+const OWN_WORDS: [&str; 7] = ["safelight", "custody", "custodian", "keyring", "passphrase", "recipient", "holder"];
+
+/// What a guesser tries first on one: what stands beside it, and who made it.
+fn known_words(path: &Path, label: Option<&str>) -> Vec<String> {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let above = path.ancestors().find_map(|folder| folder.canonicalize().ok());
+    let names = path.iter().chain(above.iter().flat_map(|folder| folder.iter()));
+    let names = names.map(|name| name.to_string_lossy().into_owned());
+    let who = ["USER", "LOGNAME", "USERNAME", "HOSTNAME"].into_iter().filter_map(|name| std::env::var(name).ok());
+    let machine = std::fs::read_to_string("/etc/hostname").ok();
+    let mut words = Vec::new();
+    for name in names.chain(who).chain(machine).chain(label.map(str::to_owned)) {
+        let parts = name.split(|c: char| !c.is_alphanumeric()).chain([name.trim()]);
+        words.extend(parts.filter(|part| part.chars().count() > 2).map(str::to_lowercase));
+    }
+    words
 }
 
 /// Characters in memory of their own that does not grow, so that no copy is left behind.
@@ -192,7 +226,8 @@ mod tests {
 
     #[test]
     fn what_is_soon_guessed_is_refused_with_a_reason() {
-        let check = |text: &str| Passphrase::new(text.to_owned()).check_strength();
+        let place = std::path::Path::new("/srv/lindqvist/tollhouse-north/keyring");
+        let check = |text: &str| Passphrase::new(text.to_owned()).check_strength(place, Some("Comptroller's office"));
         for weak in [
             "",
             "1234567",
@@ -205,9 +240,18 @@ mod tests {
             "safelight",
             "safelight1",
             "custodian2026",
+            // Some 10⁸ guesses.
+            "correct horse",
+            "mountain bicycle",
+            "Xk7mQ29p",
+            // What is written beside the keyring, or on its slot.
+            "tollhouse north",
+            "Rebecca.Lindqvist",
+            "comptroller office",
         ] {
             let error = check(weak).expect_err(weak);
             assert!(weak.is_empty() || weak == "password" || !error.to_string().contains(weak), "{error}");
+            assert!(error.to_string().ends_with("five random words would do"), "{error}");
         }
         assert!(check("password").expect_err("weak").reason.is_some());
         for good in
