@@ -12,13 +12,13 @@ use std::sync::Arc;
 use common::site::Ended;
 use common::store::{Blow, Fate, FatedStore};
 use common::{CHEAP, PASSPHRASE, capture, endless, files_below, openly, passphrase};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use safelight::capture::{CaptureId, Circumstances};
 use safelight::custody::{Keyring, KeyringError, PackRequest, Remains, SitePack};
 use safelight::seal::Capability;
 use safelight::vault::{
-    ExpireError, ExpiringVault, Fault, Holding, Note, OpenError, OpeningVault, Origin, Query, SealingOptions,
-    SealingVault, Trust, check, check_deep, expire,
+    ExpireError, ExpiringVault, Fault, Holding, Note, OpenError, OpeningVault, Origin, Query, SealError,
+    SealingOptions, SealingVault, Trust, check, check_deep, expire,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -306,6 +306,53 @@ fn what_is_past_its_term_counts_as_held_by_nobody_whoever_took_the_tombstones_aw
             assert_eq!(answer, expected, "{number} in {vault}");
         }
     }
+}
+
+/// Nor does it run again when the site's clock falls back: by that an old pack would be valid, and old terms would run.
+#[test]
+fn what_has_ended_stays_ended_when_the_clock_falls_back() {
+    let scene = Scene::new();
+    // The custodian expires on a copy: in the vault no tombstone tells.
+    scene.copy("vault", "copy");
+    let mut vaults = [ExpiringVault::open(&scene.path("copy"), Trust::Nobody).expect("the vault is free")];
+    expire(&mut scene.keyring("custody"), &mut vaults, at(DUE), at(DUE)).expect("expired");
+    drop(vaults);
+    let request = PackRequest { site: "North Bridge", valid_days: 20, now: at(DUE) };
+    let next = scene.keyring("custody").issue_pack(&request, &scene.path("next.pack")).expect("a pack");
+    let open = |pack: &SitePack, when: Timestamp| {
+        let fate = Fate::kind();
+        fate.turn_clock(when.duration_since(Timestamp::now()));
+        let options = SealingOptions { state: Some(scene.path("state")), ..SealingOptions::default() };
+        SealingVault::open_on(Box::new(FatedStore(fate)), &scene.vault(), pack, options)
+    };
+    let origin = |number| {
+        let identity = capture(number, class(number)).identity;
+        Origin::new(identity.blake3, &Circumstances::default(), &identity.source_name)
+    };
+    drop(open(&next, at(DUE)).expect("opens"));
+    let refused = open(&scene.pack, at("2024-01-29T00:00:00Z"));
+    assert!(matches!(refused, Err(SealError::Outlived { latest, .. }) if latest >= at(DUE)), "an old pack");
+    // An hour back, in the month before: what was over is over.
+    let vault = open(&next, at("2024-02-29T23:00:00Z")).expect("opens");
+    assert!(vault.clock_behind().is_none());
+    for number in 0..CAPTURES {
+        let sieve = vault.sieve();
+        let answer = (sieve.knows(&origin(number)), sieve.lost(&origin(number)));
+        assert_eq!(answer, (!is_transit(number), is_transit(number)), "{number}");
+    }
+    drop(vault);
+    // Two weeks back: nobody knows what runs still, neither of what was sealed before nor of what is sealed now.
+    let in_a_while = at(DUE) + SignedDuration::from_hours(14 * 24);
+    drop(open(&next, in_a_while).expect("opens"));
+    let mut vault = open(&next, at(DUE)).expect("opens");
+    assert!(vault.clock_behind().is_some_and(|behind| behind.latest >= in_a_while));
+    vault.append_as(capture(CAPTURES, None), &origin(CAPTURES)).expect("taken");
+    vault.commit().expect("sealed");
+    let held: Vec<_> = (0..=CAPTURES).map(|number| vault.sieve().holding(&origin(number))).collect();
+    assert!(vault.knows(&origin(CAPTURES)) && held.iter().all(|&held| held == Holding::None), "{held:?}");
+    drop(vault);
+    let vault = open(&next, in_a_while).expect("opens");
+    assert_eq!(vault.sieve().holding(&origin(CAPTURES)), Holding::Examined, "the clock is right again");
 }
 
 #[test]

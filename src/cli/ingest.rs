@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use jiff::civil::Date;
 use serde_json::json;
 
 use super::eyes::EyesArgs;
-use super::remedies::stdout_failed;
+use super::remedies::{confirm, stdout_failed};
 use super::terminal::{Voice, bytes, chain, count, grouped, json_line, say, shown};
 use super::trust::{self, PinArgs};
 use super::{Context, Failure, Outcome, Stop, interrupt};
@@ -17,7 +18,7 @@ use crate::pipeline::{
     peak_rss_bytes,
 };
 use crate::seal::Capability;
-use crate::vault::{Damage, Make, SealTotals, SealingOptions, SealingVault, SiteState};
+use crate::vault::{ClockBehind, Damage, Make, SealTotals, SealingOptions, SealingVault, SiteState};
 
 /// Arguments of `ingest`.
 #[derive(clap::Args)]
@@ -29,7 +30,7 @@ A file with a row of its own in the table is a capture of its own; without a row
 named.
 
 With --consume a photograph is deleted only when the segment that holds it was read back whole, the file is still the one \
-that was read, and no link leads to it. Files of several names (hard links), copies and what could not be examined stay.
+that was read, and no link leads to it. Files of several names (hard links), copies and what could not be examined stay. By a clock that is behind what the site knows, everything stays.
 
 Exit codes: 0 all images are sealed; 1 some could not be examined, read or treated, and are named; 2 the command line, a file or \
 the configuration is wrong; 3 the site pack or the vault is damaged; 130 interrupted, and what was taken is sealed.")]
@@ -74,6 +75,9 @@ pub struct Args {
     /// [default: PACK.state]
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
+    /// Say that today is this date, UTC, where the clock is behind the time at which this site has sealed already
+    #[arg(long, value_name = "DATE")]
+    confirm_date: Option<Date>,
     #[command(flatten)]
     pin: PinArgs,
     #[command(flatten)]
@@ -106,6 +110,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             (false, false) => Make::First,
         },
         state: Some(args.state.clone().unwrap_or_else(|| SiteState::beside(&args.pack))),
+        confirmed: args.confirm_date,
     };
     let mut vault = SealingVault::open(&args.vault, &pack, sealing)?;
     trust::remember(pack.custody(), &mut known, context);
@@ -116,6 +121,14 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         }
     }
 
+    let behind = vault.clock_behind();
+    if let Some(ClockBehind { clock, latest }) = behind {
+        let deleted = if args.consume { "; nothing is deleted until it is right" } else { "" };
+        say(&format!(
+            "warning: this machine's clock says {clock:.0}, and this site has sealed on {latest:.0}{deleted}: set the clock, or if {}",
+            confirm(clock)
+        ));
+    }
     for stranger in vault.strangers() {
         say(&format!("{} is not known to be the vault's, and stays where it is", shown(stranger)));
     }
@@ -152,7 +165,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     for damage in &damages {
         say(&format!("{}; what it held is sealed again where it is met", damage_words(*damage)));
     }
-    report(&summary, &Vaults { totals, new, unknown, damages: &damages }, (&source, &pack), context, &args)?;
+    report(&summary, &Vaults { totals, new, unknown, behind, damages: &damages }, (&source, &pack), context, &args)?;
     if let Some(error) = failed {
         let mut failure = Failure::from(error);
         failure.problem = format!("{} ({} sealed before)", failure.problem, count(summary.sealed, "image"));
@@ -186,6 +199,7 @@ struct Vaults<'v> {
     totals: SealTotals,
     new: bool,
     unknown: bool,
+    behind: Option<ClockBehind>,
     damages: &'v [Damage],
 }
 
@@ -239,7 +253,7 @@ fn report(
     context: &Context,
     args: &Args,
 ) -> Result<(), Failure> {
-    let Vaults { totals, new, unknown, damages } = vault;
+    let Vaults { totals, new, unknown, behind, damages } = vault;
     let classes = classes(summary, pack);
     let rows = source.rows_without_file();
     let files = source.tables().files_without_row();
@@ -250,6 +264,7 @@ fn report(
             "sealed": summary.sealed,
             "sealed_again": summary.again,
             "state_begun": unknown,
+            "clock_behind": behind.map(|behind| behind.latest.to_string()),
             "other_sites": summary.other_sites,
             "skipped": summary.skipped,
             "copies": summary.copies,

@@ -3,6 +3,8 @@
 
 use std::io::ErrorKind;
 
+use jiff::Timestamp;
+
 use super::{Failure, Stop};
 use crate::custody::{FileError, KeyringError, PackError, PolicyError, RecipientError};
 use crate::vault::{ExpireError, OpenError, SealError, StateError};
@@ -154,6 +156,11 @@ impl From<crate::custody::TokenError> for Failure {
     }
 }
 
+/// How to believe a clock that a site's state is ahead of.
+pub(super) fn confirm(clock: Timestamp) -> String {
+    format!("the clock is right, and was ahead before, say so: --confirm-date {}", clock.strftime("%Y-%m-%d"))
+}
+
 impl From<PackError> for Failure {
     fn from(error: PackError) -> Self {
         let problem = error.to_string();
@@ -207,6 +214,10 @@ impl From<SealError> for Failure {
         let problem = error.to_string();
         match error {
             SealError::Pack(error) => error.into(),
+            SealError::Outlived { clock, .. } => Self::integrity(
+                problem,
+                format!("set the clock, and use the site's newest pack; if {}", confirm(clock)),
+            ),
             SealError::ForeignPack { .. } => {
                 Self::integrity(problem, "use the pack of this vault's custodian, or another folder for the vault")
             }

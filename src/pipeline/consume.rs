@@ -53,7 +53,8 @@ pub enum ConsumeError {
     Unnamed,
     /// What was sealed is not there any more.
     #[error(
-        "nothing shows that its original can still be opened: its term is over or nearly so, or it is not held as it was sealed"
+        "nothing shows that its original can still be opened: its term is over or nearly so, the clock is behind, or it is not \
+         held as it was sealed"
     )]
     NotHeld,
     /// The system refused.

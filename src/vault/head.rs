@@ -2,11 +2,14 @@
 //!
 //! A journal proves what it holds, and nothing about what is no longer in it. A site therefore keeps the end of its journal,
 //! its *head*, in a small file beside its pack (docs/vault-format.md). It is written after a commit and never before: it may
-//! be older than the vault and never newer, so that no crash is taken for a rollback. It names no capture.
+//! be older than the vault and never newer, so that no crash is taken for a rollback. It names no capture. Beside the heads stands
+//! the latest time at which the site has sealed: a clock that falls back is noticed by it.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
 
 use super::journal::End;
 use super::place::{self, Enclosure};
@@ -15,12 +18,15 @@ use crate::files;
 use crate::seal::{JournalId, SUITE, SegmentId, VaultId, secret_key};
 
 const MAGIC: &[u8; 8] = b"SLSTT\r\n\x1a";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
+/// Without a time.
+const FIRST_VERSION: u16 = 1;
 const FIXED_LEN: usize = 32;
 const ENTRY_LEN: usize = 80;
+const TIME_LEN: usize = 8;
 const MAC_LEN: usize = 32;
 /// A site seals into a vault or two; a file with more than 10,000 is something else.
-const MAX_LEN: u64 = 800_000;
+const MAX_LEN: u64 = 800_100;
 
 secret_key! {
     struct StateKey
@@ -99,6 +105,26 @@ pub enum StateError {
     },
     /// It cannot be written.
     #[error("the site's state cannot be kept: {0}")]
+/// What a site's state says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Known {
+    heads: BTreeMap<VaultId, Head>,
+    /// When the site has sealed last; the first version did not note it.
+    latest: Option<Timestamp>,
+}
+
+impl Known {
+    /// What both say. Of two states of one site none is ahead of the vault: whichever came farther counts.
+    fn and(mut self, other: Self) -> Self {
+        for (vault, head) in other.heads {
+            let known = self.heads.entry(vault).or_insert(head);
+            *known = if head.len > known.len { head } else { *known };
+        }
+        self.latest = self.latest.max(other.latest);
+        self
+    }
+}
+
     Write(#[from] FileError),
 }
 
@@ -107,7 +133,9 @@ pub struct SiteState {
     path: PathBuf,
     journal: JournalId,
     key: StateKey,
-    heads: BTreeMap<VaultId, Head>,
+    known: Known,
+    /// The time that stands in the file is not to be believed any more.
+    time_is_set: bool,
 }
 
 impl SiteState {
@@ -129,36 +157,29 @@ impl SiteState {
             path: path.to_owned(),
             journal: pack.journal(),
             key: state_key(pack.journal_key()),
-            heads: BTreeMap::new(),
+            known: Known::default(),
+            time_is_set: false,
         };
         let mut state = empty();
         match files::read(path, MAX_LEN) {
             Ok(bytes) => {
-                let heads = state.parse(&bytes);
-                state.heads = heads.ok_or_else(|| StateError::Damaged { path: path.to_owned() })?;
+                let known = state.parse(&bytes);
+                state.known = known.ok_or_else(|| StateError::Damaged { path: path.to_owned() })?;
             }
             Err(source) if source.kind() == io::ErrorKind::NotFound => {
-                state.heads = state.earlier().unwrap_or_default();
+                state.known = state.earlier().unwrap_or_default();
             }
             Err(source) => return Err(StateError::Io { path: path.to_owned(), source }),
         }
         Ok(state)
     }
 
-    /// The heads in the state of an earlier pack of this site. What is no such file is passed over.
-    fn earlier(&self) -> Option<BTreeMap<VaultId, Head>> {
+    /// What the state of an earlier pack of this site says. What is no such file is passed over.
+    fn earlier(&self) -> Option<Known> {
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let entries = std::fs::read_dir(folder).ok()?.filter_map(Result::ok).map(|entry| entry.path());
         let states = entries.filter(|path| path.extension().is_some_and(|extension| extension == "state"));
-        let heads = states.filter_map(|path| self.parse(&files::read(&path, MAX_LEN).ok()?));
-        // Of several, whichever came farther: none is ahead of the vault.
-        heads.reduce(|mut all, heads| {
-            for (vault, head) in heads {
-                let known = all.entry(vault).or_insert(head);
-                *known = if head.len > known.len { head } else { *known };
-            }
-            all
-        })
+        states.filter_map(|path| self.parse(&files::read(&path, MAX_LEN).ok()?)).reduce(Known::and)
     }
 
     /// Whether a state may be kept at `path` by who seals into the vault in `root`: it is written over what lies there.
@@ -177,17 +198,27 @@ impl SiteState {
 
     /// Whether no vault is known.
     pub fn is_empty(&self) -> bool {
-        self.heads.is_empty()
+        self.known.heads.is_empty()
     }
 
     /// Whether anything is known of this vault.
     pub fn knows(&self, vault: VaultId) -> bool {
-        self.heads.contains_key(&vault)
+        self.known.heads.contains_key(&vault)
+    }
+
+    /// When the site has sealed last, whatever its clock says now.
+    pub(super) fn latest(&self) -> Option<Timestamp> {
+        self.known.latest
+    }
+
+    /// Believes a clock from now on that is behind: it was ahead before.
+    pub(super) fn set_time(&mut self, clock: Timestamp) {
+        (self.known.latest, self.time_is_set) = (Some(clock), true);
     }
 
     /// Up to where a journal must be read for its chain there to be compared.
     pub(super) fn mark(&self, vault: VaultId) -> Option<u64> {
-        self.heads.get(&vault).map(|head| head.len)
+        self.known.heads.get(&vault).map(|head| head.len)
     }
 
     /// Whether a vault still holds all that its site has sealed. `end` is where the site's journal ends in it, read with
@@ -198,7 +229,7 @@ impl SiteState {
         end: &End,
         is_there: impl Fn(SegmentId) -> bool,
     ) -> Result<(), Departure> {
-        let Some(head) = self.heads.get(&vault) else { return Ok(()) };
+        let Some(head) = self.known.heads.get(&vault) else { return Ok(()) };
         let newest = head.newest;
         if end.len < head.len {
             return Err(Departure::Behind { missing: head.segments.saturating_sub(end.named.count).max(1), newest });
@@ -213,9 +244,14 @@ impl SiteState {
         Ok(())
     }
 
-    /// Keeps where the site has come to in a vault, durably.
-    pub(super) fn keep(&mut self, vault: VaultId, head: Head) -> Result<(), StateError> {
-        if self.heads.get(&vault) == Some(&head) && self.path.exists() {
+    /// Keeps where the site has come to in a vault, and when, durably. The time never goes back.
+    pub(super) fn keep(&mut self, vault: VaultId, head: Head, now: Timestamp) -> Result<(), StateError> {
+        let known = &self.known;
+        if known.heads.get(&vault) == Some(&head)
+            && known.latest >= Some(now)
+            && !self.time_is_set
+            && self.path.exists()
+        {
             return Ok(());
         }
         // Another process of this site may seal into another vault. What is not a state of this site is never replaced.
@@ -225,8 +261,12 @@ impl SiteState {
             Err(source) => return Err(StateError::Io { path: self.path.clone(), source }),
         };
         let over = found.is_some();
-        self.heads.extend(found.into_iter().flatten().filter(|(other, _)| *other != vault));
-        self.heads.insert(vault, head);
+        let found = found.unwrap_or_default();
+        self.known.heads.extend(found.heads.into_iter().filter(|(other, _)| *other != vault));
+        self.known.heads.insert(vault, head);
+        self.time_is_set = false;
+        let elsewhere = found.latest.filter(|_| !self.time_is_set);
+        self.known.latest = self.known.latest.max(elsewhere).max(Some(now));
         put_private(&self.path, &self.to_bytes(), over)?;
         Ok(())
     }
@@ -238,13 +278,15 @@ impl SiteState {
     }
 
     fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(FIXED_LEN + ENTRY_LEN * self.heads.len() + MAC_LEN);
+        let Known { heads, latest } = &self.known;
+        let mut bytes = Vec::with_capacity(FIXED_LEN + TIME_LEN + ENTRY_LEN * heads.len() + MAC_LEN);
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&VERSION.to_le_bytes());
         bytes.extend_from_slice(&SUITE.to_le_bytes());
-        bytes.extend_from_slice(&u32::try_from(self.heads.len()).expect("a site has few vaults").to_le_bytes());
+        bytes.extend_from_slice(&u32::try_from(heads.len()).expect("a site has few vaults").to_le_bytes());
         bytes.extend_from_slice(&self.journal.0);
-        for (vault, head) in &self.heads {
+        bytes.extend_from_slice(&latest.map_or(i64::MIN, Timestamp::as_millisecond).to_le_bytes());
+        for (vault, head) in heads {
             bytes.extend_from_slice(&vault.0);
             bytes.extend_from_slice(&head.len.to_le_bytes());
             bytes.extend_from_slice(&head.segments.to_le_bytes());
@@ -256,17 +298,25 @@ impl SiteState {
     }
 
     /// `None` when it is not what this site has written.
-    fn parse(&self, bytes: &[u8]) -> Option<BTreeMap<VaultId, Head>> {
+    fn parse(&self, bytes: &[u8]) -> Option<Known> {
         let (content, mac) = bytes.split_last_chunk::<MAC_LEN>()?;
         // The comparison of hashes takes the same time wherever they differ.
         if blake3::keyed_hash(self.key.expose(), content) != *mac {
             return None;
         }
+        let ours = fixed.starts_with(MAGIC) && suite == SUITE && fixed[16..] == self.journal.0;
+        let (latest, entries) = match version {
+            VERSION => {
+                let (time, entries) = entries.split_first_chunk::<TIME_LEN>()?;
+                (Timestamp::from_millisecond(i64::from_le_bytes(*time)).ok(), entries)
+            }
+            FIRST_VERSION => (None, entries),
+            _ => return None,
+        };
         let (fixed, entries) = content.split_first_chunk::<FIXED_LEN>()?;
         let [version, suite] = [8, 10].map(|at| u16::from_le_bytes([fixed[at], fixed[at + 1]]));
         let count = usize::try_from(u32::from_le_bytes(*fixed[12..].first_chunk()?)).ok()?;
         let (entries, rest) = entries.as_chunks::<ENTRY_LEN>();
-        let ours = fixed.starts_with(MAGIC) && version == VERSION && suite == SUITE && fixed[16..] == self.journal.0;
         if !ours || entries.len() != count || !rest.is_empty() {
             return None;
         }
@@ -280,7 +330,7 @@ impl SiteState {
             };
             Some((VaultId(*entry.first_chunk()?), head))
         };
-        entries.iter().map(head).collect()
+        Some(Known { heads: entries.iter().map(head).collect::<Option<_>>()?, latest })
     }
 }
 
@@ -294,7 +344,12 @@ mod tests {
 
     fn state(folder: &Path) -> SiteState {
         let key = state_key(&JournalKey::from_bytes(&[3; 32]));
-        SiteState { path: folder.join("site.pack.state"), journal: JournalId([1; 16]), key, heads: BTreeMap::new() }
+        let (journal, known) = (JournalId([1; 16]), Known::default());
+        SiteState { path: folder.join("site.pack.state"), journal, key, known, time_is_set: false }
+    }
+
+    fn at(day: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + day * 86_400).expect("a time")
     }
 
     const VAULT: VaultId = VaultId([2; 16]);
@@ -312,11 +367,12 @@ mod tests {
     fn a_state_comes_back_and_any_altered_byte_is_noticed() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut state = state(folder.path());
-        state.keep(VAULT, HEAD).expect("kept");
-        state.keep(VaultId([9; 16]), Head { len: 80, segments: 0, ..HEAD }).expect("kept");
+        state.keep(VAULT, HEAD, at(0)).expect("kept");
+        state.keep(VaultId([9; 16]), Head { len: 80, segments: 0, ..HEAD }, at(1)).expect("kept");
         let bytes = std::fs::read(&state.path).expect("read");
-        assert_eq!(bytes.len(), FIXED_LEN + 2 * ENTRY_LEN + MAC_LEN);
-        assert_eq!(state.parse(&bytes).as_ref(), Some(&state.heads));
+        assert_eq!(bytes.len(), FIXED_LEN + TIME_LEN + 2 * ENTRY_LEN + MAC_LEN);
+        assert_eq!(state.parse(&bytes).as_ref(), Some(&state.known));
+        assert_eq!(state.latest(), Some(at(1)));
         for at in 0..bytes.len() {
             let mut altered = bytes.clone();
             altered[at] ^= 1;
@@ -329,8 +385,41 @@ mod tests {
     fn what_another_process_kept_of_another_vault_stays() {
         let folder = tempfile::tempdir().expect("a folder");
         let (mut one, mut other) = (state(folder.path()), state(folder.path()));
-        one.keep(VAULT, HEAD).expect("kept");
-        other.keep(VaultId([9; 16]), HEAD).expect("kept");
+        assert_eq!(other.latest(), Some(at(5)), "nor does the time go back");
+    }
+
+    #[test]
+    fn the_time_goes_back_only_when_somebody_says_so() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut state = state(folder.path());
+        state.keep(VAULT, HEAD, at(9)).expect("kept");
+        state.keep(VAULT, HEAD, at(2)).expect("kept");
+        let read = |state: &SiteState| state.parse(&std::fs::read(&state.path).expect("read")).expect("a state").latest;
+        assert_eq!((state.latest(), read(&state)), (Some(at(9)), Some(at(9))));
+        state.set_time(at(2));
+        state.keep(VAULT, HEAD, at(2)).expect("kept");
+        assert_eq!((state.latest(), read(&state)), (Some(at(2)), Some(at(2))));
+        state.keep(VAULT, HEAD, at(3)).expect("kept");
+        assert_eq!(read(&state), Some(at(3)), "and goes on from there");
+    }
+
+    #[test]
+    fn a_state_of_the_first_version_is_read_and_goes_on_with_a_time() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut state = state(folder.path());
+        state.keep(VAULT, HEAD, at(0)).expect("kept");
+        let bytes = std::fs::read(&state.path).expect("read");
+        let mut first = [&bytes[..FIXED_LEN], &bytes[FIXED_LEN + TIME_LEN..bytes.len() - MAC_LEN]].concat();
+        first[8] = 1;
+        first.extend_from_slice(blake3::keyed_hash(state.key.expose(), &first).as_bytes());
+        let known = state.parse(&first).expect("it is read");
+        assert_eq!((known.heads.get(&VAULT), known.latest), (Some(&HEAD), None));
+        std::fs::write(&state.path, &first).expect("written");
+        state.known = known;
+        state.keep(VAULT, HEAD, at(1)).expect("kept");
+        assert_eq!(std::fs::read(&state.path).expect("read")[8], 2);
+        one.keep(VAULT, HEAD, at(5)).expect("kept");
+        other.keep(VaultId([9; 16]), HEAD, at(3)).expect("kept");
         assert!(other.knows(VAULT));
     }
 
@@ -338,7 +427,7 @@ mod tests {
     fn a_vault_may_be_ahead_and_never_behind_or_another() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut state = state(folder.path());
-        state.keep(VAULT, HEAD).expect("kept");
+        state.keep(VAULT, HEAD, at(0)).expect("kept");
         let (there, gone) = (|_| true, |_| false);
         assert_eq!(state.compare(VAULT, &end(1344, Some([4; 32]), false), there), Ok(()));
         assert_eq!(state.compare(VAULT, &end(9999, Some([4; 32]), false), gone), Ok(()), "ahead, and named since");

@@ -13,6 +13,7 @@ use super::sealing::{Damage, SealError};
 use super::sieve::{Holder, Sieve};
 use super::store::StoreFile;
 use super::terms::{Term, Terms};
+use super::time::SiteTime;
 use super::tombstone::Tombstones;
 use super::whole;
 use crate::custody::SitePack;
@@ -27,6 +28,7 @@ impl Files {
         pack: &SitePack,
         adopt: bool,
         state: Option<&SiteState>,
+        time: SiteTime,
     ) -> Result<(Sieve, JournalWriter, Vec<Damage>), SealError> {
         let mut unnamed: std::collections::HashSet<SegmentId> =
             names(&self.layout.segments())?.iter().filter_map(|name| SegmentId::parse(name)).collect();
@@ -38,7 +40,7 @@ impl Files {
         // Without them, at worst what has expired counts as missing.
         let tombstones = Tombstones::read(&self.layout, card).unwrap_or_default();
         let sieve = Sieve::new(pack.journal_key(), self.layout.clone());
-        let terms = Terms::new(pack.schedule(), self.store.now());
+        let terms = Terms::new(pack.schedule(), time.now());
         let key = MacKey::new(pack.journal_key());
         let mut damages = BTreeMap::new();
         let mark = state.and_then(|state| state.mark(card.vault));
@@ -67,8 +69,10 @@ impl Files {
                             let open = |entry: &Entry| {
                                 !closed(entry) && terms.of(&sieve, entry.bucket, &digests) == Term::Runs
                             };
-                            let originals =
-                                header.entry(Capability::Identity).is_some() && header.entries.iter().all(open);
+                            // By a clock that is behind, nobody knows what runs still.
+                            let originals = time.behind().is_none()
+                                && header.entry(Capability::Identity).is_some()
+                                && header.entries.iter().all(open);
                             Holder::found(segment, trailer, originals, named)
                         }
                         Ok(_) => Holder::gone(segment, trailer),

@@ -16,6 +16,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
 use super::card::CardError;
 use super::files::{Entered, Files, Traces};
 use super::head::{Departure, SiteState, StateError};
@@ -27,6 +31,7 @@ use super::recovery::JournalWriter;
 use super::segment::{SealedSegment, SegmentDraft};
 use super::sieve::{Digest, Holder, Origin, Sieve};
 use super::store::{Disk, Store};
+use super::time::{ClockBehind, SiteTime};
 use crate::capture::Circumstances;
 use crate::custody::{PackError, Schedule, SealingKey, SitePack};
 use crate::seal::{Capability, CustodyId, JournalId, SegmentId, VaultId};
@@ -59,9 +64,13 @@ pub struct SealingOptions {
     /// Whether to make the vault when there is none.
     pub make: Make,
     /// Where the site keeps how far it has sealed into which vault: a vault that does not hold all of it is refused, unless
-    /// [`Self::adopt_unjournalled`]. `None` keeps nothing.
+    /// [`Self::adopt_unjournalled`]. Packs and terms end by the later of the clock and the time that stands there. `None` keeps
+    /// nothing.
     pub state: Option<PathBuf>,
 }
+    /// The date (UTC) that somebody says is today's, where the clock says so too and is behind the state's time: that is then
+    /// forgotten.
+    pub confirmed: Option<Date>,
 
 impl Default for SealingOptions {
     fn default() -> Self {
@@ -73,6 +82,7 @@ impl Default for SealingOptions {
             make: Make::First,
             state: None,
         }
+            confirmed: None,
     }
 }
 
@@ -84,6 +94,16 @@ pub enum SealError {
     #[error(transparent)]
     Pack(#[from] PackError),
     /// The vault belongs to another custodian than the pack.
+    /// The pack is usable by the clock alone: the site has sealed when it had expired.
+    #[error("{source}; this machine's clock says {clock:.0}, and the site has sealed on {latest:.0}")]
+    Outlived {
+        /// Why not.
+        source: PackError,
+        /// What the clock says.
+        clock: Timestamp,
+        /// When the site has sealed already.
+        latest: Timestamp,
+    },
     #[error("this vault belongs to custodian {vault}, and the site pack was issued by {pack}")]
     ForeignPack {
         /// Whose the vault is.
@@ -263,13 +283,21 @@ impl SealingVault {
         options: SealingOptions,
     ) -> Result<Self, SealError> {
         let files = Files { store, layout: Layout::new(folder) };
-        pack.check_usable(files.store.now())?;
+        let clock = files.store.now();
+        pack.check_usable(clock)?;
         options.state.as_deref().map_or(Ok(()), |path| SiteState::check_place(path, folder))?;
         let mut state = options.state.as_deref().map(|path| SiteState::read(path, pack)).transpose()?;
         let gone = options.make == Make::First && state.as_ref().is_some_and(|state| !state.is_empty());
+        if options.confirmed == Some(clock.to_zoned(TimeZone::UTC).date())
+            && let Some(state) = state.as_mut().filter(|state| state.latest() > Some(clock))
+        {
+            state.set_time(clock);
+        }
+        let time = SiteTime::new(clock, state.as_ref().and_then(SiteState::latest));
+        time.check_usable(pack.schedule())?;
         let mut traces = Traces::default();
         let entered = files.enter(pack, options.make != Make::Never && !gone, &mut traces).and_then(|entered| {
-            let recovered = files.recover(&entered.card, pack, options.adopt_unjournalled, state.as_ref())?;
+            let recovered = files.recover(&entered.card, pack, options.adopt_unjournalled, state.as_ref(), time)?;
             Ok((entered, recovered))
         });
         let (Entered { mut lock, card, made, strangers }, (sieve, journal, damages)) = match entered {
@@ -284,7 +312,7 @@ impl SealingVault {
         };
         let unknown = state.as_ref().is_some_and(|state| !state.knows(card.vault)) && journal.head().segments > 0;
         if let Some(state) = &mut state {
-            state.keep(card.vault, journal.head()).inspect_err(|_| traces.remove())?;
+            state.keep(card.vault, journal.head(), time.now()).inspect_err(|_| traces.remove())?;
             state.clear_strays();
         }
         lock.keep();
@@ -319,6 +347,17 @@ impl SealingVault {
     }
 
     /// Which vault it is.
+    /// Whether the clock is behind what the site knows, by more than clocks drift: nothing counts as held then, so that no source
+    /// is deleted.
+    pub fn clock_behind(&self) -> Option<ClockBehind> {
+        self.time().behind()
+    }
+
+    /// The time by the clock and by the state.
+    fn time(&self) -> SiteTime {
+        SiteTime::new(self.files.store.now(), self.state.as_ref().and_then(SiteState::latest))
+    }
+
     pub fn id(&self) -> VaultId {
         self.vault
     }
@@ -360,9 +399,9 @@ impl SealingVault {
         if self.halted {
             return Err(SealError::Halted);
         }
-        let now = self.files.store.now();
-        self.schedule.check_usable(now)?;
-        let keys = self.keys_for(record.catalogue.class.as_deref(), now)?;
+        let time = self.time();
+        time.check_usable(&self.schedule)?;
+        let keys = self.keys_for(record.catalogue.class.as_deref(), time.now())?;
         let unreadable = record.catalogue.status == Status::Unreadable;
         let Some(digests) = self.sieve.admit(origin, unreadable, self.options.allow_duplicates) else {
             self.totals.duplicates += 1;
@@ -397,8 +436,9 @@ impl SealingVault {
     }
 
     fn keep_head(&mut self) -> Result<(), SealError> {
-        let head = self.journal.head();
-        self.state.as_mut().map_or(Ok(()), |state| Ok(state.keep(self.vault, head)?))
+        // A clock that leaps while a run goes on does not outlast its pack.
+        let (head, now) = (self.journal.head(), self.time().now().min(self.schedule.until()));
+        self.state.as_mut().map_or(Ok(()), |state| Ok(state.keep(self.vault, head, now)?))
     }
 
     /// What this run has committed so far.
@@ -406,7 +446,7 @@ impl SealingVault {
         self.totals
     }
 
-    fn keys_for(&self, class: Option<&str>, now: jiff::Timestamp) -> Result<Vec<SealingKey>, SealError> {
+    fn keys_for(&self, class: Option<&str>, now: Timestamp) -> Result<Vec<SealingKey>, SealError> {
         let class = self
             .schedule
             .class(class)
@@ -455,7 +495,8 @@ impl SealingVault {
         // Now that it has its name, and not before: the state is never ahead of the vault.
         self.keep_head()?;
         // From here on it is durable, whatever becomes of the note that says so.
-        self.sieve.settle(Holder::fresh(id, trailer), &digests);
+        let originals = self.clock_behind().is_none();
+        self.sieve.settle(Holder::found(id, trailer, originals, true), &digests);
         self.totals.segments += 1;
         self.totals.captures += captures as u64;
         self.totals.bytes += bytes;

@@ -139,11 +139,6 @@ pub(super) struct Holder {
 }
 
 impl Holder {
-    /// A segment of this run.
-    pub fn fresh(segment: SegmentId, trailer: [u8; TRAILER_LEN]) -> Self {
-        Self::found(segment, trailer, true, true)
-    }
-
     /// A segment that a journal names, and that is there.
     pub fn found(segment: SegmentId, trailer: [u8; TRAILER_LEN], originals: bool, named: bool) -> Self {
         Self { segment, trailer, gone: AtomicBool::new(false), originals, named, proven: OnceLock::new() }

@@ -1,5 +1,6 @@
 //! `safelight ingest`, as a site runs it.
 
+mod clock;
 #[path = "../common/mod.rs"]
 mod common;
 #[cfg(unix)]
