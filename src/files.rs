@@ -21,6 +21,18 @@ pub(crate) fn open(path: &Path) -> io::Result<(File, u64)> {
     open_with(File::options().read(true), path, true)
 }
 
+/// Opens for reading a regular file, or a descriptor that this process was started with, as `/dev/stdin` and a shell's `<(…)` name
+/// it: whoever started it has opened that. Whatever else would be waited for is refused.
+pub(crate) fn open_given(path: &Path) -> io::Result<File> {
+    #[cfg(unix)]
+    if path == Path::new("/dev/stdin")
+        || ["/dev/fd", "/proc/self/fd"].iter().any(|folder| path.parent() == Some(Path::new(folder)))
+    {
+        return File::open(path);
+    }
+    Ok(open(path)?.0)
+}
+
 /// Opens a regular file, made empty if need be, that is held locked and never read. No link is followed: nothing is made
 /// elsewhere.
 pub(crate) fn open_lock(path: &Path) -> io::Result<File> {

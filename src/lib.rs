@@ -25,6 +25,7 @@
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 mod files;
+mod words;
 mod written;
 
 pub mod capture;

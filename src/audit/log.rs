@@ -24,6 +24,7 @@ use crate::custody::{Keyring, KeyringError, Month, PurposeError, fold_purpose};
 use crate::files;
 use crate::seal::random;
 use crate::vault::{Disk, Store};
+use crate::words::count;
 
 /// The log's folder inside a custody folder.
 const FOLDER: &str = "audit";
@@ -64,7 +65,7 @@ pub enum AuditError {
         path: PathBuf,
     },
     /// The log once had more entries than it has now.
-    #[error("the audit log was rolled back: it has {size} entries and once had {once}")]
+    #[error("the audit log was rolled back: it has {} and once had {once}", count(*size, "entry"))]
     RolledBack {
         /// What it has.
         size: u64,
@@ -72,7 +73,7 @@ pub enum AuditError {
         once: u64,
     },
     /// The log's history is not the one that it had.
-    #[error("the audit log was rewritten: its first {once} entries are not those that it had")]
+    #[error("the audit log was rewritten: its beginning is not what it was, at {}", count(*once, "entry"))]
     Rewritten {
         /// How many it had when it was last written.
         once: u64,

@@ -53,6 +53,7 @@ use super::log::Look;
 use crate::capture::CaptureId;
 use crate::custody::{Keyring, OpeningKeys, RecipientKeys};
 use crate::seal::{Capability, CustodyId, KeyId, PrivateKey, VaultId};
+use crate::words::count;
 
 /// What was asked for is not what is on record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,7 +75,7 @@ pub enum PermitError {
     #[error("the entry in the audit log names other records")]
     Record,
     /// The entry speaks of fewer records.
-    #[error("the entry in the audit log says {records} records, and this is one more")]
+    #[error("the entry in the audit log says {}, and this is one more", count(*records, "record"))]
     Count {
         /// What it says.
         records: u64,

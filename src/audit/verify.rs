@@ -13,6 +13,7 @@ use super::pending::Pending;
 use super::tiles::{self, TileError, Tiles};
 use super::tree::{self, Edge, Hash, TileId, WIDTH, leaf_hash};
 use crate::files;
+use crate::words::count;
 
 /// What is wrong with a log.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +35,7 @@ pub enum AuditFault {
         index: u64,
     },
     /// A bundle has fewer or more entries than the tree.
-    #[error("{} holds {found} entries instead of {expected}", path.display())]
+    #[error("{} holds {} instead of {expected}", path.display(), count(*found as u64, "entry"))]
     EntryCount {
         /// Which bundle.
         path: PathBuf,
@@ -53,7 +54,7 @@ pub enum AuditFault {
     #[error("the entries do not give the hash that was signed")]
     Root,
     /// The log has fewer entries than an earlier checkpoint.
-    #[error("the log was cut: it has {size} entries, and the earlier checkpoint {earlier}")]
+    #[error("the log was cut: it has {}, and the earlier checkpoint {earlier}", count(*size, "entry"))]
     Truncated {
         /// What it has.
         size: u64,
@@ -61,7 +62,7 @@ pub enum AuditFault {
         earlier: u64,
     },
     /// The log has another history than an earlier checkpoint.
-    #[error("the log's history was rewritten: its first {earlier} entries are not those of the earlier checkpoint")]
+    #[error("the log's history was rewritten: it does not begin as the earlier checkpoint's log of {}", count(*earlier, "entry"))]
     Forked {
         /// The earlier checkpoint's size.
         earlier: u64,
@@ -115,7 +116,7 @@ pub enum AuditFault {
         finding: Finding,
     },
     /// The log does not speak for the last days.
-    #[error("the log ends on {}: nothing speaks for the {days} days since", date(*last))]
+    #[error("the log ends on {}: nothing speaks for the time since, {}", date(*last), count(u64::from(*days), "day"))]
     Stale {
         /// The day of the last entry.
         last: Day,

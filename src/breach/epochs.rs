@@ -8,6 +8,7 @@ use super::score::{Scorer, StoreKind};
 use super::truth::Truth;
 use crate::custody::SitePack;
 use crate::pseudonym::EpochKeys;
+use crate::words::count as counted;
 
 pub(super) fn play(kind: StoreKind, truth: &Truth, packs: &[SitePack], scorer: Option<&Scorer<'_>>) -> Game {
     let plates = truth.plates();
@@ -41,7 +42,8 @@ pub(super) fn play(kind: StoreKind, truth: &Truth, packs: &[SitePack], scorer: O
     };
     let ((own, own_all), (won, tried)) = (count(true), count(false));
     let about = format!(
-        "with an opened catalogue the pack's own epoch falls, {own} of {own_all} pseudonyms; others {won} of {tried}"
+        "with an opened catalogue the pack's own epoch falls, {own} of {}; others {won} of {tried}",
+        counted(own_all, "pseudonym")
     );
     if tried == 0 {
         return Game::idle(about);

@@ -38,6 +38,7 @@ mod words;
 
 pub mod baselines;
 
+pub use crate::words::{count as counted, grouped};
 pub use attack::Attack;
 pub use carve::Format;
 pub use dictionary::Budget;
@@ -51,7 +52,7 @@ pub use score::{Scorer, StoreKind, Target};
 pub use suite::{AttackResult, Suite, results};
 pub use text::Written;
 pub use truth::{KnownCapture, KnownRegion, Truth};
-pub use words::{approx, counted, grouped};
+pub use words::approx;
 
 use keys::LootKeys;
 use known::Needles;
@@ -100,7 +101,7 @@ pub enum BreachError {
         path: PathBuf,
     },
     /// None of what the truth names is there.
-    #[error("the truth {path} is about something else: none of the {named} pictures that it names is there")]
+    #[error("the truth {path} is about something else: it names {}, and nothing of that is there", counted(*named, "picture"))]
     StrangeTruth {
         /// The file.
         path: PathBuf,

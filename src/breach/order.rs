@@ -8,6 +8,7 @@ use super::randomness::two_sided;
 use super::score::{Scorer, StoreKind, Target, spread};
 use super::truth::Truth;
 use crate::vault::StraySegment;
+use crate::words::count as counted;
 
 /// Files that are compared pair by pair.
 const FILES: usize = 2000;
@@ -25,7 +26,7 @@ pub(super) fn play(target: &Target<'_>, loot: &Loot, truth: &Truth, scorer: Opti
     };
     let dated: Vec<_> = spread(dated.len(), FILES).map(|i| dated[i]).collect();
     if dated.len() < 4 {
-        return Game::idle(format!("{} files whose time is known", dated.len()));
+        return Game::idle(format!("{} whose time is known", counted(dated.len() as u64, "file")));
     }
     let keys: [(&str, Key); 3] = [("names", by_name), ("numbers in names", by_number), ("times of change", by_change)];
     let mut best: Option<Game> = None;
@@ -34,7 +35,7 @@ pub(super) fn play(target: &Target<'_>, loot: &Loot, truth: &Truth, scorer: Opti
         let Some((won, tried, p)) = concordance(&keyed) else { continue };
         let p = (p * keys.len() as f64).min(1.0);
         if best.as_ref().is_none_or(|game| p < game.p) {
-            let about = format!("pairs of {} files in the right order, by {name}", dated.len());
+            let about = format!("pairs of {} in the right order, by {name}", counted(dated.len() as u64, "file"));
             best = Some(Game { won, tried, chance: 0.5, p, granted: false, about });
         }
     }

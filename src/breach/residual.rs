@@ -18,6 +18,7 @@ use crate::frame::{Frame, Limits, Upright};
 use crate::geometry::Rect;
 use crate::vault::StraySegment;
 use crate::vision::{Eyes, Nets};
+use crate::words::count as counted;
 
 /// A face is seen when a detection covers this much of both.
 const OVERLAP: f32 = 0.35;
@@ -82,12 +83,12 @@ pub(super) fn play(
     let p = fisher(won, tried, all.decoys_seen, tried);
     let chance = all.decoys_seen as f64 / tried.max(1) as f64;
     let about = format!(
-        "{} of {} plates read, {} of {} faces found on {} pictures",
+        "{} of {} read, {} of {} found on {}",
         all.plates_read,
-        all.plates,
+        counted(all.plates, "plate"),
         all.faces_seen,
-        all.faces,
-        exposed.len()
+        counted(all.faces, "face"),
+        counted(exposed.len() as u64, "picture")
     );
     (Evidence::Game(Game { won, tried, chance, p, granted, about }), Vec::new())
 }

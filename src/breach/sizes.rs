@@ -19,6 +19,7 @@ use super::score::{StoreKind, Target, spread};
 use super::truth::Truth;
 use crate::seal::{Capability, padded_len, padme, sealed_len};
 use crate::vault::Header;
+use crate::words::count as counted;
 
 /// Candidates in the store, and as many that are not.
 const CANDIDATES: usize = 500;
@@ -64,7 +65,7 @@ pub(super) fn play(target: &Target<'_>, loot: &Loot, truth: &Truth, photographs:
     // Either way round counts, so the probability doubles.
     let p = (2.0 * fisher(better.0, ins, better.1, outs)).min(1.0);
     let about = if scenes.is_empty() {
-        format!("exact lengths of {} candidates", inside.len() + outside.len())
+        format!("exact lengths of {}", counted((inside.len() + outside.len()) as u64, "candidate"))
     } else {
         alone(&all, &outsiders(&all, &mut rng))
     };

@@ -18,6 +18,7 @@ use crate::custody::OpeningKeys;
 use crate::export::Manifest;
 use crate::seal::{Capability, SegmentId};
 use crate::vault::{Header, OpeningVault, StraySegment, Trust, VaultKind, check, check_deep};
+use crate::words::count as counted;
 
 /// Larger stores are not copied for a game.
 const MAX_BYTES: u64 = 8 << 30;
@@ -213,7 +214,7 @@ fn of_sealed(store: &Sealed, keys: &LootKeys, scorer: Option<&Scorer<'_>>, rng: 
         }
     }
     let won = unnoticed.len() as u64;
-    let mut about = format!("{without_key} of {tried} alterations noticed without any key");
+    let mut about = format!("{without_key} of {} noticed without any key", counted(tried, "alteration"));
     if opener.is_none() && won > 0 {
         // Nobody with a key has looked: what is left is for them to notice, and no success yet.
         about += &format!("; left to the holder of the key: {}", unnoticed.join(", "));

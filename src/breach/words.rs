@@ -4,15 +4,16 @@ use std::fmt;
 
 use super::evidence::{Dictionary, Evidence, KeyUse};
 use super::known::SecretKind;
+use crate::words::{count as counted, grouped};
 
 impl Dictionary {
     /// How far the attack came, in words.
     pub fn extent(&self) -> String {
         if self.finished {
-            return format!("{} tries, none left to make", grouped(self.candidates));
+            return format!("{}, none left to make", counted(self.candidates, "try"));
         }
         let share = self.candidates as f64 / self.planned.max(1) as f64 * 100.0;
-        format!("stopped after {} of {} candidates ({share:.1} %)", grouped(self.candidates), grouped(self.planned))
+        format!("stopped after {} of {} ({share:.1} %)", grouped(self.candidates), counted(self.planned, "candidate"))
     }
 }
 
@@ -84,7 +85,7 @@ impl fmt::Display for Evidence {
             ),
             Self::Text(t) => write!(
                 f,
-                "{}, {}, {} (chance: {} runs)",
+                "{}, {}, {} (by chance: {})",
                 counted(t.runs, "readable run"),
                 counted(t.rows, "table row"),
                 counted(t.json, "JSON value"),
@@ -96,7 +97,7 @@ impl fmt::Display for Evidence {
             Self::Known(k) if k.searched == 0 => f.write_str("no truth to search for"),
             Self::Known(k) => write!(
                 f,
-                "{} of {} found (decoys: {} of {}; chance: {} finds, p = {})",
+                "{} of {} found (decoys: {} of {}; by chance: {}, p = {})",
                 grouped(k.found),
                 grouped(k.searched),
                 grouped(k.decoys_found),
@@ -149,24 +150,6 @@ impl fmt::Display for Evidence {
             ),
         }
     }
-}
-
-/// `1 picture`, `1,234 pictures`.
-pub fn counted(n: u64, what: &str) -> String {
-    format!("{} {what}{}", grouped(n), if n == 1 { "" } else { "s" })
-}
-
-/// Digits in groups of three.
-pub fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
 }
 
 /// Two significant digits, with a power of ten where that is shorter.

@@ -56,7 +56,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let mut clock = Clock { context, began: Instant::now(), measures: Vec::new() };
 
     let drawn = clock.step("Draw photographs", |bar| stage.draw(args.count, args.seed, bar), |d| d.images)?;
-    clock.say(&format!("  {} plates and {} faces on them", grouped(drawn.plates), grouped(drawn.faces)));
+    clock.say(&format!("  {} and {} on them", count(drawn.plates, "plate"), count(drawn.faces, "face")));
     let truth = stage.truth()?;
     let keys = clock.step("Make a keyring and a site pack", |_| stage.keys(), |_| 0)?;
     let seal = |bar: &ProgressBar| {

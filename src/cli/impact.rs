@@ -208,8 +208,9 @@ fn print(out: &mut Page, found: &Impact) -> std::io::Result<()> {
         line("key", held_text(held))?;
     }
     if found.openable.iter().any(|&captures| captures > 0) {
-        let [catalogue, scene, identity] = found.openable.map(grouped);
-        line("OPEN", format!("with these keys: {catalogue} catalogues, {scene} scenes, {identity} identities"))?;
+        let opened = ["catalogue", "scene", "identity"].into_iter().zip(found.openable);
+        let opened: Vec<_> = opened.map(|(part, captures)| count(captures, part)).collect();
+        line("OPEN", format!("with these keys: {}", opened.join(", ")))?;
     }
     for trace in &found.traces {
         let ids = count(trace.ids, "id");
@@ -246,7 +247,44 @@ fn print(out: &mut Page, found: &Impact) -> std::io::Result<()> {
 
 /// Days, lanes, vehicles and faces, of captures that are enough to be told of.
 fn counted(line: &mut impl FnMut(&str, String) -> std::io::Result<()>, found: &Impact) -> std::io::Result<()> {
-    let vehicles = &found.vehicles;
+    if let (Some(first), Some(last)) = (&found.first, &found.last) {
+        let days = found.days().keys().flatten().count() as u64;
+        line("days", format!("{}: {first} to {last}", count(days, "day")))?;
+    }
+    for ((site, lane), captures) in found.lanes() {
+        let name = |word: Option<&str>| word.unwrap_or("-").to_owned();
+        line("", format!("{:<20} {:<10} {:>10}", name(site), name(lane), grouped(captures)))?;
+    }
+    if found.untold > 0 {
+        line("", format!("{:<31} {:>10}", "too few of a day, site and lane", grouped(found.untold)))?;
+    }
+    let untold = || format!("not told: fewer than {MIN_CELL} captures show any");
+    match &found.vehicles {
+        Some(vehicles) => vehicles_in_words(line, vehicles)?,
+        None => line("vehicles", untold())?,
+    }
+    match &found.faces {
+        Some(faces) => line(
+            "faces",
+            format!(
+                "{} at most: {}, {} distinct",
+                people(faces.tokens),
+                count(faces.appearances, "appearance"),
+                grouped(faces.tokens)
+            ),
+        ),
+        None => line("faces", untold()),
+    }
+}
+
+fn people(number: u64) -> String {
+    format!("{} {}", grouped(number), if number == 1 { "person" } else { "people" })
+}
+
+fn vehicles_in_words(
+    line: &mut impl FnMut(&str, String) -> std::io::Result<()>,
+    vehicles: &Vehicles,
+) -> std::io::Result<()> {
     line(
         "vehicles",
         format!("{} ({} to {}, 95 %)", grouped(vehicles.estimate), grouped(vehicles.low), grouped(vehicles.high)),
@@ -262,7 +300,7 @@ fn counted(line: &mut impl FnMut(&str, String) -> std::io::Result<()>, found: &I
         ),
     )?;
     if vehicles.counted_separately > 1 {
-        line("", format!("counted separately in {} epochs or copies", vehicles.counted_separately))?;
+        line("", format!("counted separately in {} or copies", count(vehicles.counted_separately, "epoch")))?;
     }
     Ok(())
 }

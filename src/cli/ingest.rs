@@ -334,7 +334,6 @@ fn report(
         (summary.recoded, "coded anew from pixels"),
         (summary.again, "sealed again: what held them has expired or is damaged"),
         (summary.skipped, "sealed before, skipped"),
-        (summary.copies, "copies under another name, skipped"),
         (summary.unreadable, "unreadable, sealed whole without a scene"),
         (summary.known_unreadable, "unreadable when they were sealed before"),
         (summary.further, "with variants of the picture behind it, which the scene does not show"),
@@ -344,6 +343,9 @@ fn report(
         (summary.not_consumed, "not deleted from the source"),
         (summary.young, "too young to be deleted"),
     ];
+    if summary.copies > 0 {
+        parts.push(format!("{} under another name, skipped", count(summary.copies, "copy")));
+    }
     parts.extend(
         rare.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{} {what}", grouped(*number))),
     );

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::holder::{Holder, HolderArgs, open_vault};
 use super::ledger::{EgressArgs, purpose};
 use super::remedies::stdout_failed;
-use super::terminal::{self, json, stdout_is_terminal, tell};
+use super::terminal::{self, count, json, stdout_is_terminal, tell};
 use super::{Context, Failure, Outcome, Stop, gaps, target};
 use crate::audit::{Details, Look, Records, UNSTATED, Verb};
 use crate::capture::CaptureId;
@@ -117,7 +117,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     if context.json {
         json(&opened).map_err(stdout_failed)?;
     } else if !context.quiet && !to_stdout {
-        tell!("{} bytes written to {}", opened.bytes, args.output.display());
+        tell!("{} written to {}", count(opened.bytes as u64, "byte"), args.output.display());
         if let (Some(site), Some(sealer)) = (&opened.site, &opened.sealed_by)
             && site != sealer
         {

@@ -219,8 +219,8 @@ impl From<PlateError> for Failure {
 impl From<TooWide> for Failure {
     fn from(error: TooWide) -> Self {
         Self::usage(
-            format!("the pattern stands for more than the {} spellings that are tried for it", grouped(error.most)),
-            "give more of the plate, or less time with --from and --to: each epoch is tried by itself",
+            format!("the pattern stands for more than the {} that are tried for it", count(error.most, "spelling")),
+            "give more of the plate",
         )
     }
 }
@@ -364,8 +364,8 @@ fn print(
             Some(matched) => format!("read as {}, {:.0} %", matched.spelling, matched.probability * 100.0),
             None if !row.readable => "unreadable".to_owned(),
             None => {
-                let count = |kind| row.regions.iter().filter(|region| region.kind == kind).count();
-                format!("{} plates, {} faces", count("plate"), count("face"))
+                let of = |kind| row.regions.iter().filter(|region| region.kind == kind).count() as u64;
+                ["plate", "face"].map(|kind| count(of(kind), kind)).join(", ")
             }
         };
         let found = match row.sealed_by.as_ref().filter(|sealer| row.site.as_ref() != Some(sealer)) {

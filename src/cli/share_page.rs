@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::custody::Share;
 use crate::seal::{CustodyId, SlotId};
+use crate::words::count;
 
 /// White modules that readers want around a QR code.
 const MARGIN: usize = 4;
@@ -58,7 +59,7 @@ impl SharePage<'_> {
     fn facts(&self) -> Vec<(&'static str, String)> {
         let what = if self.second { "the second slot" } else { "the keyring" };
         let mut facts = vec![
-            ("opens", format!("{what}, together with any {} others", self.share.threshold() - 1)),
+            ("opens", format!("{what}, together with any {}", count(u64::from(self.share.threshold() - 1), "other"))),
             ("custodian", self.custody.to_string()),
             ("slot", self.slot.to_string()),
             ("made", self.made.strftime("%Y-%m-%d").to_string()),

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::remedies::stdout_failed;
-use super::terminal::{Page, json_line, shown};
+use super::terminal::{Page, count, json_line, shown};
 use super::{Context, Failure, Outcome, Stop, target};
 use crate::geometry::Size;
 use crate::simulate::produce::{self, Content, Order, SimulateError};
@@ -106,12 +106,12 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         let mut out = Page::default();
         writeln!(
             out,
-            "{} pictures, {} plates, {} faces, {:.1} MB in {seconds:.1} s: {rate:.1} images/s on {} threads",
-            produced.images,
-            produced.plates,
-            produced.faces,
+            "{}, {}, {}, {:.1} MB in {seconds:.1} s: {rate:.1} images/s on {}",
+            count(produced.images, "picture"),
+            count(produced.plates, "plate"),
+            count(produced.faces, "face"),
             produced.bytes as f64 / 1e6,
-            pool.current_num_threads(),
+            count(pool.current_num_threads() as u64, "thread"),
         )
         .and_then(|()| writeln!(out, "{}", shown(&args.out)))
         .map_err(stdout_failed)?;

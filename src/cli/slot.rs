@@ -11,7 +11,7 @@ use super::custody::report;
 use super::ledger::DateArgs;
 use super::remedies::stdout_failed;
 use super::share_page::SharePage;
-use super::terminal::{Page, say, shown, stdout_is_terminal};
+use super::terminal::{Page, count, say, shown, stdout_is_terminal};
 #[cfg(feature = "pkcs11")]
 use super::unlock::NewTokenArgs;
 use super::unlock::{NewPassphraseArgs, SecondArgs, UnlockArgs};
@@ -264,19 +264,19 @@ fn add_token(
 }
 
 fn check_destinations(quorum: Quorum, output: &[PathBuf], context: &Context) -> Result<(), Failure> {
-    let count = usize::from(quorum.count);
+    let shares = usize::from(quorum.count);
     if output.is_empty() {
         if context.json || context.quiet || !stdout_is_terminal() || !std::io::stdin().is_terminal() {
             return Err(Failure::usage(
                 "shares are printed on a terminal only, one at a time",
-                format!("name {count} files, each after -o"),
+                format!("name {}, each after -o", count(shares as u64, "file")),
             ));
         }
         return Ok(());
     }
-    if output.len() != count {
+    if output.len() != shares {
         return Err(Failure::usage(
-            format!("{} files are named for {count} shares", output.len()),
+            format!("{} named for {}", count(output.len() as u64, "file"), count(shares as u64, "share")),
             "name one file for each share, after -o",
         ));
     }
@@ -306,8 +306,8 @@ fn warn_of_one_folder(output: &[PathBuf], context: &Context) {
     let parents: std::collections::HashSet<_> = output.iter().map(|path| path.parent()).collect();
     if parents.len() == 1 && !context.quiet {
         say(&format!(
-            "warning: all {} shares lie in one folder now; give each to its holder, then destroy these files",
-            output.len()
+            "warning: all {} lie in one folder now; give each to its holder, then destroy these files",
+            count(output.len() as u64, "share")
         ));
     }
 }

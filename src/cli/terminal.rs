@@ -18,6 +18,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Context;
 use crate::pipeline::{ConsumeError, Note, Progress, Source};
+pub use crate::words::{count, grouped};
 
 /// Whether a character steers a terminal, turns the direction of what follows, or is there without being seen.
 fn is_unsafe(c: char) -> bool {
@@ -151,19 +152,6 @@ pub fn chain(error: &dyn Error) -> String {
     text
 }
 
-/// A whole number in groups of three.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// A number of bytes in the unit that gives it one to three digits before the point.
 pub fn bytes(number: u64) -> impl fmt::Display {
     let mut value = number as f64;
@@ -177,14 +165,6 @@ pub fn bytes(number: u64) -> impl fmt::Display {
     }
     let decimals = if unit == "B" || value >= 99.95 { 0 } else { 1 };
     format!("{value:.decimals$} {unit}")
-}
-
-/// `1 image`, `2 images`; `1 entry`, `2 entries`.
-pub fn count(number: u64, one: &str) -> String {
-    match one.strip_suffix('y').filter(|stem| number != 1 && !stem.ends_with(['a', 'e', 'o', 'u'])) {
-        Some(stem) => format!("{} {stem}ies", grouped(number)),
-        None => format!("{} {one}{}", grouped(number), if number == 1 { "" } else { "s" }),
-    }
 }
 
 /// A text in at most so many characters: of what is too long, the end, which tells names apart.
@@ -296,14 +276,10 @@ mod tests {
 
     #[test]
     fn numbers_are_easy_to_read() {
-        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(
             [0, 999, 1000, 99_960, 123_456_789].map(|n| bytes(n).to_string()),
             ["0 B", "999 B", "1.0 kB", "100 kB", "123 MB"]
         );
-        assert_eq!([0, 1, 2].map(|n| count(n, "image")), ["0 images", "1 image", "2 images"]);
-        assert_eq!([1, 2].map(|n| count(n, "entry")), ["1 entry", "2 entries"]);
-        assert_eq!(count(2, "day"), "2 days");
         assert_eq!(["a/bcd", "xa/bcd"].map(|path| ending(path, 5)), ["a/bcd", "…/bcd"]);
     }
 

@@ -13,6 +13,7 @@ use super::{Failure, ledger};
 #[cfg(feature = "pkcs11")]
 use crate::custody::Token;
 use crate::custody::{Credential, Keyring, KeyringError, Passphrase, RecipientFile, RecipientKeys, Share, ShareError};
+use crate::files;
 use crate::seal::Capability;
 
 /// The environment variable that may hold the passphrase.
@@ -53,7 +54,8 @@ struct Words {
 /// Arguments of every verb that opens a keyring.
 #[derive(clap::Args)]
 pub(super) struct UnlockArgs {
-    /// Read the keyring's passphrase from FILE; otherwise from the environment variable SAFELIGHT_PASSPHRASE, or a prompt
+    /// Read the keyring's passphrase from FILE, a regular file or /dev/stdin; otherwise from the environment variable
+    /// SAFELIGHT_PASSPHRASE, or a prompt
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
     /// Open with shares instead: once for each, a text file or - to type it
@@ -318,7 +320,7 @@ fn secret_text(path: &Path, what: &str, wanted: &str) -> Result<Zeroizing<String
     /// Larger than any passphrase or share with its drawing, so that the buffer does not grow and leave copies.
     const MOST: usize = 64 << 10;
     let mut text = Zeroizing::new(String::with_capacity(MOST));
-    std::fs::File::open(path)
+    files::open_given(path)
         .and_then(|file| std::io::Read::read_to_string(&mut std::io::Read::take(file, MOST as u64), &mut text))
         .map_err(|error| {
             Failure::usage(format!("the {what} {} cannot be read: {error}", shown(path)), format!("name {wanted}"))

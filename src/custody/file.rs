@@ -119,18 +119,34 @@ fn remove_stray(path: &Path, own: &[u8; HEAD]) -> io::Result<()> {
     std::fs::remove_file(path)
 }
 
-/// Removes unfinished files of ours beside `path` that `ours` knows by their first bytes, of which there must be `head`: those
-/// that nobody writes any more. Whatever cannot be looked at stays.
+/// Removes unfinished files of ours beside `path`, those that nobody writes any more: such as `ours` knows by their first bytes,
+/// of which there must be `head`, and such as were not begun, which their name alone tells. Whatever cannot be looked at stays.
 pub(crate) fn remove_unfinished(path: &Path, head: usize, ours: impl Fn(&[u8]) -> bool) {
     let Ok(entries) = std::fs::read_dir(parent(path)) else { return };
-    for entry in entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(is_temporary)) {
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Some(name) = name.to_str().filter(|name| is_temporary(name)) else { continue };
         let path = entry.path();
-        let Ok((file, _)) = files::open_own(&path) else { continue };
-        let begins = files::begin(&path, head as u64).is_ok_and(|found| found.len() == head && ours(&found));
+        let Ok((file, len)) = files::open_own(&path) else { continue };
+        let begins = match len {
+            // Others begin names with `.tmp`, too.
+            0 => name.starts_with(TEMPORARY) && has_one_name(&file),
+            _ => files::begin(&path, head as u64).is_ok_and(|found| found.len() == head && ours(&found)),
+        };
         // Its writer holds it until it has its name.
         if begins && file.try_lock().is_ok() && files::is_named(&path, &file).unwrap_or(false) {
             let _ = std::fs::remove_file(&path);
         }
+    }
+}
+
+fn has_one_name(file: &File) -> bool {
+    #[cfg(unix)]
+    return file.metadata().is_ok_and(|metadata| std::os::unix::fs::MetadataExt::nlink(&metadata) == 1);
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        true
     }
 }
 
@@ -207,9 +223,18 @@ fn stage(path: &Path, bytes: &[u8], mode: u32) -> Result<NamedTempFile, FileErro
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
     #[cfg(not(unix))]
     let _ = mode;
-    let staged = builder.tempfile_in(parent(path)).and_then(|mut file| {
-        // Held as long as it has no name: by that it is told from what a process that was killed has left.
-        let _ = file.as_file().lock();
+    let hold = || {
+        loop {
+            let file = builder.tempfile_in(parent(path))?;
+            // Held as long as it has no name: by that it is told from what a process that was killed has left.
+            let _ = file.as_file().lock();
+            // Another may have taken it for that before it was held.
+            if files::is_named(file.path(), file.as_file()).unwrap_or(false) {
+                return Ok(file);
+            }
+        }
+    };
+    let staged = hold().and_then(|mut file| {
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         Ok(file)
@@ -228,6 +253,40 @@ fn sync_parent(path: &Path) -> Result<(), FileError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What a kill between making a file and writing it leaves; nothing else that is empty.
+    #[cfg(unix)]
+    #[test]
+    fn what_was_not_begun_is_removed_and_nothing_else_that_is_empty() {
+        use std::fs;
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        let kept = [
+            ".tmpabcdef",
+            ".safelight-a1b2",
+            ".safelight-a1b2c3.jpg",
+            "empty",
+            ".safelight-twice1",
+            ".safelight-held01",
+        ];
+        for name in kept.into_iter().chain([".safelight-a1b2c3", ".safelight-Z9y8X7"]) {
+            fs::write(at(name), b"").expect("written");
+        }
+        fs::write(at(".safelight-diary1"), b"a").expect("written");
+        fs::hard_link(at(".safelight-twice1"), at("another name")).expect("linked");
+        symlink(at("empty"), at(".safelight-links1")).expect("linked");
+        fs::create_dir(at(".safelight-folder")).expect("made");
+        let held = File::open(at(".safelight-held01")).expect("open");
+        held.lock().expect("held");
+        put_private(&at("state"), b"a state", false).expect("written");
+        remove_unfinished(&at("state"), 4, |head| head == b"a st");
+        for name in kept.into_iter().chain(["another name", ".safelight-diary1", ".safelight-folder", "state"]) {
+            assert!(at(name).exists(), "{name}");
+        }
+        assert!(at(".safelight-links1").is_symlink());
+        assert!(!at(".safelight-a1b2c3").exists() && !at(".safelight-Z9y8X7").exists());
+    }
 
     /// What is not provably an unfinished keyring of this custodian stays, whatever it is called.
     #[cfg(unix)]

@@ -22,6 +22,7 @@ use super::slot::{
 use super::slots::unopened;
 use crate::pseudonym::{CanaryKey, EpochKeys};
 use crate::seal::{Capability, CustodyId, JournalId, KeyId, SlotId, padded_len, secret_key};
+use crate::words::count;
 
 secret_key! {
     /// Wraps the keys of the audit log's details.
@@ -113,7 +114,7 @@ pub enum KeyringError {
         slot: SlotId,
     },
     /// The pack's term is empty or beyond the calendar.
-    #[error("a site pack cannot be valid for {days} days")]
+    #[error("a site pack cannot be valid for {}", count((*days).into(), "day"))]
     Term {
         /// The days asked for.
         days: u32,

@@ -21,6 +21,7 @@ use crate::pseudonym::EpochKeys;
 use crate::redact::Method;
 use crate::vault::Origin;
 use crate::vault::record::{CaptureRecord, CatalogueRecord};
+use crate::words::count;
 
 /// Hears how a run goes. All methods are called on the thread that called [`Ingest::run`], in the source's order.
 pub trait Progress: Sync {
@@ -61,7 +62,7 @@ pub enum Note {
 #[non_exhaustive]
 pub enum IngestError<E: std::error::Error + 'static> {
     /// The sink refused a record or a commit. What was committed before is safe, and the rest is untouched.
-    #[error("sealing failed after {committed} captures were committed")]
+    #[error("sealing failed behind {}", count(*committed, "committed capture"))]
     Seal {
         /// Captures of this run that are durable.
         committed: u64,

@@ -17,6 +17,7 @@ use super::texts;
 use crate::capture::Circumstances;
 use crate::files;
 use crate::frame::{Format, Kind};
+use crate::words::count;
 
 /// An image file that was found.
 pub struct SourceImage {
@@ -328,7 +329,7 @@ pub enum LoadError {
     #[error("no longer a regular file")]
     NotAFile,
     /// More bytes than are taken into memory.
-    #[error("{length} bytes long; the limit is {limit}")]
+    #[error("{} long; the limit is {limit}", count(*length, "byte"))]
     TooLong {
         /// Of the file.
         length: u64,

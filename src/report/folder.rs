@@ -19,8 +19,10 @@ pub fn of_folders(folders: Vec<(String, Assessment)>, truth: Option<&Truth>, sho
             took if took.is_empty() => "Something came out of this folder".to_owned(),
             took => format!("{took} came out of this folder"),
         },
-        (all, broken) if broken == all => format!("All {all} stores were broken open"),
-        (all, broken) => format!("{broken} of {all} stores were broken open, {} held", all - broken),
+        (all, broken) if broken == all => format!("All {} were broken open", counted(all as u64, "store")),
+        (all, broken) => {
+            format!("{broken} of {} were broken open, {} held", counted(all as u64, "store"), all - broken)
+        }
     };
     let lead = format!(
         "{} of {} were attacked for {:.1} seconds, with no key but those that lay in them.",

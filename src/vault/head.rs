@@ -16,14 +16,15 @@ use super::place::{self, Enclosure};
 use crate::custody::{FileError, JournalKey, SitePack, put_private, remove_unfinished};
 use crate::files;
 use crate::seal::{JournalId, SUITE, SegmentId, VaultId, secret_key};
+use crate::words::count;
 
 const MAGIC: &[u8; 8] = b"SLSTT\r\n\x1a";
 const VERSION: u16 = 2;
 /// Without a time.
 const FIRST_VERSION: u16 = 1;
 const FIXED_LEN: usize = 32;
-const ENTRY_LEN: usize = 80;
 const TIME_LEN: usize = 8;
+const ENTRY_LEN: usize = 80;
 const MAC_LEN: usize = 32;
 /// A site seals into a vault or two; a file with more than 10,000 is something else.
 const MAX_LEN: u64 = 800_100;
@@ -50,7 +51,7 @@ pub(super) struct Head {
 #[non_exhaustive]
 pub enum Departure {
     /// What the site sealed last is gone: the vault was rolled back or cut.
-    #[error("the vault is behind its site, which has sealed {} more into it, the last of them {newest}", segments(*.missing))]
+    #[error("the vault is behind its site, which has sealed {} more into it, the last of them {newest}", count(*.missing, "segment"))]
     Behind {
         /// How many segments the site knows more of than the vault.
         missing: u64,
@@ -67,10 +68,6 @@ pub enum Departure {
         /// The newest segment that the site has sealed.
         newest: SegmentId,
     },
-}
-
-fn segments(number: u64) -> String {
-    format!("{number} segment{}", if number == 1 { "" } else { "s" })
 }
 
 /// A site's state cannot be used.
@@ -105,6 +102,9 @@ pub enum StateError {
     },
     /// It cannot be written.
     #[error("the site's state cannot be kept: {0}")]
+    Write(#[from] FileError),
+}
+
 /// What a site's state says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Known {
@@ -123,9 +123,6 @@ impl Known {
         self.latest = self.latest.max(other.latest);
         self
     }
-}
-
-    Write(#[from] FileError),
 }
 
 /// The heads of one site.
@@ -264,10 +261,10 @@ impl SiteState {
         let found = found.unwrap_or_default();
         self.known.heads.extend(found.heads.into_iter().filter(|(other, _)| *other != vault));
         self.known.heads.insert(vault, head);
-        self.time_is_set = false;
         let elsewhere = found.latest.filter(|_| !self.time_is_set);
         self.known.latest = self.known.latest.max(elsewhere).max(Some(now));
         put_private(&self.path, &self.to_bytes(), over)?;
+        self.time_is_set = false;
         Ok(())
     }
 
@@ -304,6 +301,9 @@ impl SiteState {
         if blake3::keyed_hash(self.key.expose(), content) != *mac {
             return None;
         }
+        let (fixed, entries) = content.split_first_chunk::<FIXED_LEN>()?;
+        let [version, suite] = [8, 10].map(|at| u16::from_le_bytes([fixed[at], fixed[at + 1]]));
+        let count = usize::try_from(u32::from_le_bytes(*fixed[12..].first_chunk()?)).ok()?;
         let ours = fixed.starts_with(MAGIC) && suite == SUITE && fixed[16..] == self.journal.0;
         let (latest, entries) = match version {
             VERSION => {
@@ -313,9 +313,6 @@ impl SiteState {
             FIRST_VERSION => (None, entries),
             _ => return None,
         };
-        let (fixed, entries) = content.split_first_chunk::<FIXED_LEN>()?;
-        let [version, suite] = [8, 10].map(|at| u16::from_le_bytes([fixed[at], fixed[at + 1]]));
-        let count = usize::try_from(u32::from_le_bytes(*fixed[12..].first_chunk()?)).ok()?;
         let (entries, rest) = entries.as_chunks::<ENTRY_LEN>();
         if !ours || entries.len() != count || !rest.is_empty() {
             return None;
@@ -385,6 +382,9 @@ mod tests {
     fn what_another_process_kept_of_another_vault_stays() {
         let folder = tempfile::tempdir().expect("a folder");
         let (mut one, mut other) = (state(folder.path()), state(folder.path()));
+        one.keep(VAULT, HEAD, at(5)).expect("kept");
+        other.keep(VaultId([9; 16]), HEAD, at(3)).expect("kept");
+        assert!(other.knows(VAULT));
         assert_eq!(other.latest(), Some(at(5)), "nor does the time go back");
     }
 
@@ -418,9 +418,6 @@ mod tests {
         state.known = known;
         state.keep(VAULT, HEAD, at(1)).expect("kept");
         assert_eq!(std::fs::read(&state.path).expect("read")[8], 2);
-        one.keep(VAULT, HEAD, at(5)).expect("kept");
-        other.keep(VaultId([9; 16]), HEAD, at(3)).expect("kept");
-        assert!(other.knows(VAULT));
     }
 
     #[test]

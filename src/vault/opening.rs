@@ -23,6 +23,7 @@ use crate::custody::OpeningKeys;
 use crate::files;
 use crate::redact::{RestoreError, needs_scene, restore};
 use crate::seal::{BodyReader, BucketId, Capability, CustodyId, KeyId, SegmentId};
+use crate::words::count;
 
 /// A vault or a record in it cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +77,7 @@ pub enum OpenError {
         segment: SegmentId,
     },
     /// A segment is shorter or longer than its header says.
-    #[error("segment {segment} has {found} bytes instead of {expected}")]
+    #[error("segment {segment} has {} instead of {expected}", count(*found, "byte"))]
     Length {
         /// The segment.
         segment: SegmentId,

@@ -35,6 +35,7 @@ use super::time::{ClockBehind, SiteTime};
 use crate::capture::Circumstances;
 use crate::custody::{PackError, Schedule, SealingKey, SitePack};
 use crate::seal::{Capability, CustodyId, JournalId, SegmentId, VaultId};
+use crate::words;
 
 /// Whether a vault is made where there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,10 +68,10 @@ pub struct SealingOptions {
     /// [`Self::adopt_unjournalled`]. Packs and terms end by the later of the clock and the time that stands there. `None` keeps
     /// nothing.
     pub state: Option<PathBuf>,
-}
     /// The date (UTC) that somebody says is today's, where the clock says so too and is behind the state's time: that is then
     /// forgotten.
     pub confirmed: Option<Date>,
+}
 
 impl Default for SealingOptions {
     fn default() -> Self {
@@ -81,8 +82,8 @@ impl Default for SealingOptions {
             adopt_unjournalled: false,
             make: Make::First,
             state: None,
-        }
             confirmed: None,
+        }
     }
 }
 
@@ -93,7 +94,6 @@ pub enum SealError {
     /// The pack is expired or not valid yet.
     #[error(transparent)]
     Pack(#[from] PackError),
-    /// The vault belongs to another custodian than the pack.
     /// The pack is usable by the clock alone: the site has sealed when it had expired.
     #[error("{source}; this machine's clock says {clock:.0}, and the site has sealed on {latest:.0}")]
     Outlived {
@@ -104,6 +104,7 @@ pub enum SealError {
         /// When the site has sealed already.
         latest: Timestamp,
     },
+    /// The vault belongs to another custodian than the pack.
     #[error("this vault belongs to custodian {vault}, and the site pack was issued by {pack}")]
     ForeignPack {
         /// Whose the vault is.
@@ -162,7 +163,7 @@ pub enum SealError {
         source: JournalError,
     },
     /// Segments exist that no journal names: a journal was lost or cut.
-    #[error("{} named by no journal, such as {example}", if *count == 1 { "1 segment is".to_owned() } else { format!("{count} segments are") })]
+    #[error("{} in no journal, such as {example}", words::count(*count as u64, "segment"))]
     Unjournalled {
         /// How many.
         count: usize,
@@ -287,7 +288,6 @@ impl SealingVault {
         pack.check_usable(clock)?;
         options.state.as_deref().map_or(Ok(()), |path| SiteState::check_place(path, folder))?;
         let mut state = options.state.as_deref().map(|path| SiteState::read(path, pack)).transpose()?;
-        let gone = options.make == Make::First && state.as_ref().is_some_and(|state| !state.is_empty());
         if options.confirmed == Some(clock.to_zoned(TimeZone::UTC).date())
             && let Some(state) = state.as_mut().filter(|state| state.latest() > Some(clock))
         {
@@ -295,6 +295,7 @@ impl SealingVault {
         }
         let time = SiteTime::new(clock, state.as_ref().and_then(SiteState::latest));
         time.check_usable(pack.schedule())?;
+        let gone = options.make == Make::First && state.as_ref().is_some_and(|state| !state.is_empty());
         let mut traces = Traces::default();
         let entered = files.enter(pack, options.make != Make::Never && !gone, &mut traces).and_then(|entered| {
             let recovered = files.recover(&entered.card, pack, options.adopt_unjournalled, state.as_ref(), time)?;
@@ -346,7 +347,6 @@ impl SealingVault {
         self.unknown
     }
 
-    /// Which vault it is.
     /// Whether the clock is behind what the site knows, by more than clocks drift: nothing counts as held then, so that no source
     /// is deleted.
     pub fn clock_behind(&self) -> Option<ClockBehind> {
@@ -358,6 +358,7 @@ impl SealingVault {
         SiteTime::new(self.files.store.now(), self.state.as_ref().and_then(SiteState::latest))
     }
 
+    /// Which vault it is.
     pub fn id(&self) -> VaultId {
         self.vault
     }

@@ -145,3 +145,40 @@ fn what_is_no_regular_file_is_named_and_counted() {
     assert_eq!(impact.code, Some(1), "{impact:?}");
     assert!(impact.stdout.contains("1 link, FIFO or other special file not opened"), "{impact:?}");
 }
+
+/// A secret's file, too, is a regular one, or was opened by whoever started the command.
+#[cfg(unix)]
+#[test]
+fn a_fifo_named_as_a_secrets_file_is_not_waited_for() {
+    let place = Place::new();
+    assert!(Command::new("mkfifo").arg(place.at("fifo")).status().expect("mkfifo runs").success());
+    std::os::unix::fs::symlink(place.at("fifo"), place.at("linked")).expect("linked");
+    for file in ["fifo", "linked", "/dev/zero", "vault"] {
+        for option in ["--passphrase-file", "--share"] {
+            let ended = place.run(&[&SEARCH[..], &[option, file]].concat());
+            assert!(ended.code == Some(2) && ended.stderr.contains("not a regular file"), "{option} {file}: {ended:?}");
+        }
+    }
+    for descriptor in ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"] {
+        if !Path::new(descriptor).exists() {
+            continue;
+        }
+        let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
+        command.args(SEARCH).args(["--passphrase-file", descriptor]).env_remove("SAFELIGHT_PASSPHRASE");
+        let child =
+            command.current_dir(place.at(".")).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = child.spawn().expect("the command runs");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        std::io::Write::write_all(&mut stdin, PASSPHRASE.as_bytes()).expect("written");
+        drop(stdin);
+        let ended = Ended::of(child.wait_with_output().expect("ended"));
+        assert_eq!(ended.code, Some(0), "{descriptor}: {ended:?}");
+    }
+    let mut command = Command::new("bash");
+    let line = format!("exec \"$0\" {} --passphrase-file <(printf %s \"$1\")", SEARCH.join(" "));
+    command.args(["-c", &line, env!("CARGO_BIN_EXE_safelight"), PASSPHRASE]).current_dir(place.at("."));
+    if let Ok(output) = command.stdin(Stdio::null()).output() {
+        let ended = Ended::of(output);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+    }
+}

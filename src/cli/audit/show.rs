@@ -9,7 +9,7 @@ use super::LogArgs;
 use crate::audit::{AuditLog, Day, Details, Entry, Recording, Told, Verb, Verdict};
 use crate::capture::CaptureId;
 use crate::cli::remedies::stdout_failed;
-use crate::cli::terminal::{Page, escaped, grouped, json};
+use crate::cli::terminal::{Page, count, escaped, grouped, json};
 use crate::cli::unlock::UnlockArgs;
 use crate::cli::{Context, Failure, ledger};
 use crate::seal::KeyId;
@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let mut reader = None;
     if let (true, Some(custody)) = (args.details, &args.log.place.custody) {
         let keyring = args.unlock.open(custody)?;
-        ledger::record_act(&keyring, Verb::Show, format!("details of {} days", args.days))?;
+        ledger::record_act(&keyring, Verb::Show, format!("details of {}", count(args.days.into(), "day")))?;
         reader = Some(log.detail_reader(&keyring)?);
     }
     let today = Day::try_from(Timestamp::now().as_second().div_euclid(86_400)).unwrap_or(0);
@@ -255,7 +255,7 @@ fn list(out: &mut Page, rows: &[Row], all: usize) -> std::io::Result<()> {
         return writeln!(out, "\nNo entries.");
     }
     if rows.len() < all {
-        writeln!(out, "\nThe newest {} of {} entries:", rows.len(), grouped(all as u64))?;
+        writeln!(out, "\nThe newest {} of {}:", rows.len(), count(all as u64, "entry"))?;
     }
     writeln!(out, "\n{:>7}  {:<14}  {:<13}  {:>9}  WHAT", "ENTRY", "TIME", "VERB", "RECORDS")?;
     for row in rows {

@@ -6,7 +6,7 @@ use std::io;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::cli::terminal::{Page, escaped};
+use crate::cli::terminal::{Page, count, escaped};
 use crate::custody::{Epoch, EpochSummary, KeyCount, KeyringSummary};
 use crate::seal::Capability;
 
@@ -177,7 +177,7 @@ impl Shown {
             writeln!(out, "no identity is opened and no plate searched: `custody slot add --as second`.")?;
         }
         match self.records_per_day {
-            Some(records) => writeln!(out, "At most {records} records may be opened or exported a day."),
+            Some(records) => writeln!(out, "At most {} may be opened or exported a day.", count(records, "record")),
             None => Ok(()),
         }
     }
@@ -259,12 +259,12 @@ impl Shown {
     /// How far away a moment is.
     fn away(&self, at: Timestamp) -> String {
         let days = (at.as_second() - self.now.as_second()).div_euclid(86_400);
-        match days {
-            ..0 => "due now".to_owned(),
-            0 => "within a day".to_owned(),
-            1..=60 => format!("in {days} days"),
-            61..=730 => format!("in {} months", days / 30),
-            _ => format!("in {} years", days / 365),
+        match u64::try_from(days) {
+            Err(_) => "due now".to_owned(),
+            Ok(0) => "within a day".to_owned(),
+            Ok(days @ 1..=60) => format!("in {}", count(days, "day")),
+            Ok(days @ 61..=730) => format!("in {}", count(days / 30, "month")),
+            Ok(days) => format!("in {}", count(days / 365, "year")),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::breach::{
     self, Algorithm, Assessment, Attack, Evidence, Format, KeyUse, KnownCapture, Sample, Truth, grouped,
 };
 use crate::capture::RegionKind;
-use crate::cli::terminal::bytes;
+use crate::cli::terminal::{bytes, count};
 use crate::geometry::Rect;
 use crate::report::{self, Figure, Illustration, Measure, Store, Story};
 
@@ -118,8 +118,8 @@ impl Robbery<'_> {
             "The vault gave something away: see what was taken below".to_owned()
         } else {
             format!(
-                "The same {} photographs, stolen four ways: two stores gave up everyone, the sealed ones nobody",
-                grouped(self.count)
+                "The same {}, stolen four ways: two stores gave up everyone, the sealed ones nobody",
+                count(self.count, "photograph")
             )
         };
         let lead = "In 2019 a contractor of a border agency copied photographs of travellers and plates onto its own \
@@ -133,9 +133,9 @@ impl Robbery<'_> {
             (
                 "Machine".to_owned(),
                 format!(
-                    "{}, {} threads, {seconds:.1} seconds in all",
+                    "{}, {}, {seconds:.1} seconds in all",
                     std::env::consts::ARCH,
-                    std::thread::available_parallelism().map_or(1, usize::from)
+                    count(std::thread::available_parallelism().map_or(1, usize::from) as u64, "thread")
                 ),
             ),
         ];

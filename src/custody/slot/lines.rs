@@ -9,6 +9,8 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::words::count;
+
 /// Bytes of a line.
 pub(super) const BYTES: usize = 10;
 /// Symbols of a line, with its check symbols.
@@ -57,7 +59,7 @@ impl fmt::Display for LineFault {
         match self {
             Self::Missing => f.write_str("is missing"),
             Self::Twice => f.write_str("is there twice, and not the same"),
-            Self::Length(symbols) => write!(f, "has {symbols} symbols and not {SYMBOLS}"),
+            Self::Length(symbols) => write!(f, "has {} and not {SYMBOLS}", count(*symbols as u64, "symbol")),
             Self::Symbol { group, place } => write!(f, "is mistyped in group {group}, symbol {place}"),
             Self::Exchanged { group, place } => {
                 write!(f, "has two symbols exchanged, from group {group}, symbol {place} on")

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::{Share, SlotKey};
 use crate::seal::{CustodyId, SlotId};
+use crate::words;
 
 /// How many shares a slot may have: people whom somebody can call together.
 const MAX_COUNT: u8 = 32;
@@ -24,7 +25,7 @@ pub struct Quorum {
 
 /// A quorum makes no sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{threshold} of {count} shares is no quorum: at least 2 must be needed, and there are at most {MAX_COUNT}")]
+#[error("{threshold} of {} is no quorum: at least 2 must be needed, and there are at most {MAX_COUNT}", words::count((*count).into(), "share"))]
 pub struct QuorumError {
     threshold: u8,
     count: u8,
