@@ -1,6 +1,7 @@
-//! What the log was when it was last written: its size, its hash and the time, beside the keyring and not among its files.
+//! What the log was when it was last written: its size, its hash, the time and the keyring's generation, beside the keyring and
+//! not among its files.
 //!
-//! So a log that was removed, moved away or replaced by an older one is noticed at once, and a clock that leaps as well:
+//! So a log that was removed, moved away or replaced by an older one is noticed at once, an older keyring too, and a clock that leaps as well:
 //! the machine counts the seconds since it started, which nobody sets, and a clock that ran faster than these was set. It is
 //! sealed under a key of the keyring. Whoever puts back the whole custody folder puts this back too: only a checkpoint kept
 //! elsewhere shows that.
@@ -57,6 +58,9 @@ pub(super) struct Head {
     /// The hash of the log that the keyring knew of when it was found gone, which is on record.
     #[cbor(n(6), with = "minicbor::bytes")]
     pub lost: Option<Hash>,
+    /// The latest generation of the keyring that is known.
+    #[n(7)]
+    pub keyring: Option<u64>,
 }
 
 /// What became of the file.
@@ -81,7 +85,7 @@ impl Head {
     pub fn of(checkpoint: Checkpoint, now: Timestamp, uptime: Option<Uptime>, anew: Option<Day>) -> Self {
         let Checkpoint { size, root } = checkpoint;
         let (boot, since_boot) = uptime.map_or((None, 0), |uptime| (Some(uptime.boot), uptime.milliseconds));
-        Self { size, root, time: now.as_millisecond(), boot, since_boot, anew, lost: None }
+        Self { size, root, time: now.as_millisecond(), boot, since_boot, anew, lost: None, keyring: None }
     }
 
     /// The file beside the log in `folder`.

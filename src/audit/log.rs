@@ -78,6 +78,16 @@ pub enum AuditError {
         /// How many it had when it was last written.
         once: u64,
     },
+    /// The keyring is an older copy, put in the place of the one that the log knows.
+    #[error(
+        "this keyring is an older copy: it has generation {generation}, and the audit log knows of generation {once}"
+    )]
+    OlderKeyring {
+        /// The keyring's.
+        generation: u64,
+        /// The latest that there was.
+        once: u64,
+    },
     /// Something else bears a name that is the log's: a folder, a link or a device in place of a file, a link in place of a
     /// folder.
     #[error("the audit log: {} is not the log's own: it is a link, or neither a regular file nor a folder where one belongs", path.display())]
@@ -326,6 +336,18 @@ impl AuditLog {
             _ => {}
         }
         writer.finish()
+    }
+
+    /// Takes note that the keyring was changed, so that an older copy put in its place is noticed from now on, and not only from
+    /// the next entry on.
+    ///
+    /// # Errors
+    ///
+    /// See [`AuditError`].
+    pub fn keep_up(&self, keyring: &Keyring) -> Result<(), AuditError> {
+        self.must_be_of(keyring)?;
+        let (_lock, clock) = self.lock(Some(keyring))?;
+        Writer::open(self, keyring, clock, false)?.keep_up()
     }
 
     /// Destroys the keys of the details of all months before one, and puts that on record. Says of how many months.

@@ -67,6 +67,12 @@ impl<'l> Writer<'l> {
             Found::Missing => (None, false),
             Found::Altered => (None, true),
         };
+        // Where another command has changed the keyring since it was opened, its file is newer than what was opened.
+        let known_keyring = head.and_then(|head| head.keyring).unwrap_or(0);
+        let on_disk = || keyring.generation_on_disk().map_err(|error| AuditError::Keyring(Box::new(error)));
+        if known_keyring > keyring.generation() && known_keyring > on_disk()? {
+            return Err(AuditError::OlderKeyring { generation: keyring.generation(), once: known_keyring });
+        }
         // A log that the keyring knew of and that is on record as gone is not looked for any more.
         let mark = keyring.known_log().filter(|mark| head.and_then(|head| head.lost) != Some(mark.root));
         let checkpoint = begun.unwrap_or(Checkpoint { size: 0, root: merkle(&[]) });
@@ -329,6 +335,11 @@ impl<'l> Writer<'l> {
         entry_of(&self.tree, index)
     }
 
+    /// Leaves what is known of the log and the keyring where there is nothing to be put on record.
+    pub fn keep_up(self) -> Result<(), AuditError> {
+        if self.new.is_empty() { self.leave_head(self.checkpoint) } else { self.finish().map(drop) }
+    }
+
     /// Writes the tree, then its checkpoint; what is only on its way to the tree when the power is cut is not in it.
     pub fn finish(self) -> Result<Checkpoint, AuditError> {
         let old = self.checkpoint;
@@ -395,6 +406,8 @@ impl<'l> Writer<'l> {
             None if self.disbelieved => Head::of(checkpoint, self.known, None, anew),
             _ => Head { lost, ..Head::of(checkpoint, self.now, self.uptime, anew) },
         };
+        let of_keyring = self.head.and_then(|head| head.keyring).unwrap_or(0).max(self.keyring.generation());
+        let known = Head { keyring: Some(of_keyring), ..known };
         if size > 0 {
             self.keyring.saw_log(LogMark { size, root, time: known.time });
         }

@@ -220,6 +220,7 @@ fn policy(
         let said: Vec<String> = changes.iter().map(ToString::to_string).collect();
         date.record(&mut keyring, second, Verb::Policy, said.join("; "))?;
         keyring.set_policy(policy, Timestamp::now())?;
+        ledger::changed(&keyring);
     }
     let printed = Printed { policy: keyring.policy().to_toml() };
     report(context, &printed, |out| match changed {
@@ -259,6 +260,7 @@ fn pack(
     second.open_for(&mut keyring, &[])?;
     date.record(&mut keyring, second, Verb::Pack, request.site)?;
     let pack = if next { keyring.issue_next_pack(request, output)? } else { keyring.issue_pack(request, output)? };
+    ledger::changed(&keyring);
     let schedule = pack.schedule();
     let from = schedule.issued().max(pack.epoch().since);
     let issued = Issued {
@@ -318,6 +320,7 @@ fn rotate(
     let mut keyring = args.unlock.open(&args.custody)?;
     date.record(&mut keyring, second, Verb::Rotate, site.unwrap_or_default())?;
     let rotation = keyring.rotate(site, Timestamp::now())?;
+    ledger::changed(&keyring);
     let rotated = Rotated { epoch: rotation.epoch.into(), superseded: rotation.superseded };
     report(context, &rotated, |out| {
         let whose = site.map(|site| format!(" for {site:?}")).unwrap_or_default();

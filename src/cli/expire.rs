@@ -92,7 +92,9 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             Verb::Expire,
             format!("{} due before {before:.0}", count(due, "key")),
         )?;
-        expire(&mut keyring, &mut vaults, before, now)?
+        let expired = expire(&mut keyring, &mut vaults, before, now);
+        ledger::changed(&keyring);
+        expired?
     };
     // Keys that are due go whatever a vault is like; what is wrong with it is said.
     let keys = keyring.opening_keys(&[]);

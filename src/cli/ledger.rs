@@ -187,6 +187,14 @@ fn told(keyring: &Keyring, look: &Look<'_>, recorded: &Recorded) -> Result<(), F
     }
 }
 
+/// Lets the log know that the keyring was changed. What was done stays done where it cannot be told.
+pub(super) fn changed(keyring: &Keyring) {
+    if let Err(error) = AuditLog::of(keyring.folder()).keep_up(keyring) {
+        let why = chain(&error);
+        say(&format!("note: an older keyring in the place of this one is noticed from the next entry on only: {why}"));
+    }
+}
+
 /// Puts on record what gives no records out: a change of keys, a check.
 pub(super) fn record_act(keyring: &Keyring, verb: Verb, what: impl Into<String>) -> Result<(), Failure> {
     record_act_on(keyring, None, verb, what)
@@ -239,6 +247,11 @@ impl From<AuditError> for Failure {
             AuditError::Kept { earliest, .. } => {
                 Self::usage(problem, format!("forget months before {earliest} at most; see details_kept in the policy"))
             }
+            AuditError::OlderKeyring { .. } => Self::integrity(
+                problem,
+                "put the newest keyring back; where there is none any more, move the folder `audit` and the file `log-head` away as \
+                 evidence: a new log then begins, and says so",
+            ),
             AuditError::Keyring(error) => (*error).into(),
             AuditError::Elsewhere { .. } => Self::new(Stop::Internal, problem, "report this: a fault of the program"),
             AuditError::NoLog { .. } => {

@@ -15,7 +15,7 @@ use super::terminal::{Page, count, say, shown, stdout_is_terminal};
 #[cfg(feature = "pkcs11")]
 use super::unlock::NewTokenArgs;
 use super::unlock::{NewPassphraseArgs, SecondArgs, UnlockArgs};
-use super::{Context, Failure, target, unlock};
+use super::{Context, Failure, ledger, target, unlock};
 use crate::audit::Verb;
 #[cfg(feature = "pkcs11")]
 use crate::custody::Token;
@@ -347,6 +347,7 @@ fn finish(
     let had_dual_control = keyring.has_dual_control();
     args.date.record(&mut keyring, &args.second, Verb::Slot, format!("add {}", draft.id()))?;
     let id = keyring.add_slot(draft)?;
+    ledger::changed(&keyring);
     let slot = keyring.slots().find(|slot| slot.id == id).map(|slot| ShownSlot::of(&slot));
     let slot = slot.ok_or_else(|| Failure::integrity("the slot was not added", "add it again"))?;
     let added = Added { slot, files: output.iter().map(|path| shown(path)).collect() };
@@ -376,6 +377,7 @@ fn remove(slot: &str, args: &KeyringArgs, context: &Context) -> Result<(), Failu
     }
     args.date.record(&mut keyring, &args.second, Verb::Slot, format!("remove {id}"))?;
     keyring.remove_slot(id)?;
+    ledger::changed(&keyring);
     let left = keyring.slots().map(|slot| ShownSlot::of(&slot)).collect();
     let removed = Removed { slot: id.to_string(), left };
     report(context, &removed, |out| {

@@ -373,6 +373,11 @@ impl Keyring {
         self.generation
     }
 
+    /// The generation of the file that is there now: another command may have written it since this was opened.
+    pub(crate) fn generation_on_disk(&self) -> Result<u64, KeyringError> {
+        Ok(Parts::parse(&file::read_secret(&self.path)?)?.generation)
+    }
+
     /// When the keyring was made.
     pub fn created(&self) -> Timestamp {
         Timestamp::from_second(self.body.created).unwrap_or(Timestamp::UNIX_EPOCH)
@@ -389,7 +394,7 @@ impl Keyring {
         self.body.log = seen.or(self.body.log);
         // Two writers wait for each other, and the second one sees that it is late.
         let _held = file::lock(&self.path)?;
-        let found = Parts::parse(&file::read_secret(&self.path)?)?.generation;
+        let found = self.generation_on_disk()?;
         if found != self.generation {
             return Err(KeyringError::Changed { found, expected: self.generation });
         }

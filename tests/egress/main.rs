@@ -3,6 +3,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod older;
 mod record;
 
 use std::path::{Path, PathBuf};
