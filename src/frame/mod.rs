@@ -29,6 +29,7 @@ mod tiff;
 mod told;
 mod trailing;
 mod upright;
+mod veiled;
 
 pub use format::{Format, Kind};
 pub(crate) use jpeg::JpegCoding;
@@ -75,6 +76,11 @@ pub trait LumaSource {
 
     /// Luma of `area` at full size. `area` must lie inside the image.
     fn crop(&self, area: PixelRect) -> GrayPlane;
+
+    /// What else the image shows to somebody, in the same places: layer `number` of those that there are, from 0 on.
+    fn layer(&self, _number: usize) -> Option<&dyn LumaSource> {
+        None
+    }
 }
 
 /// How large an image may be. Checked against the header, before anything is allocated.
@@ -440,6 +446,13 @@ impl LumaSource for Frame {
         match &self.content {
             Content::Coefficients(jpeg, _) => jpeg.crop(area),
             Content::Pixels(picture) => picture.crop(area),
+        }
+    }
+
+    fn layer(&self, number: usize) -> Option<&dyn LumaSource> {
+        match &self.content {
+            Content::Coefficients(..) => None,
+            Content::Pixels(picture) => picture.layer(number),
         }
     }
 }

@@ -33,11 +33,18 @@ pub(crate) struct Picture {
     pub(crate) pixels: Pixels,
     /// What the eyes see where that is something else: the luma of a picture that uses a small part of its range.
     pub(crate) seen: Option<Pixels>,
+    /// What the eyes see beside that: see [`LumaSource::layer`].
+    pub(crate) layers: Vec<Picture>,
     /// How it was coded where it was a JPEG, so that its scene can be coded alike.
     pub(crate) coding: Option<JpegCoding>,
 }
 
 impl Picture {
+    /// A picture of luma alone.
+    pub(crate) fn gray(size: Size, luma: Vec<u8>) -> Self {
+        Self { size, unit: (1, 1), pixels: Pixels::Gray(luma), seen: None, layers: Vec::new(), coding: None }
+    }
+
     fn looked_at(&self) -> &Pixels {
         self.seen.as_ref().unwrap_or(&self.pixels)
     }
@@ -88,5 +95,9 @@ impl LumaSource for Picture {
 
     fn crop(&self, area: PixelRect) -> GrayPlane {
         luma::crop(self.looked_at(), self.size, area)
+    }
+
+    fn layer(&self, number: usize) -> Option<&dyn LumaSource> {
+        self.layers.get(number).map(|layer| layer as &dyn LumaSource)
     }
 }

@@ -8,7 +8,9 @@ use image::error::{DecodingError, ImageFormatHint};
 use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageResult};
 use image_webp::{UpsamplingMethod, WebPDecoder};
 
-use super::{DecodeError, Format, Limits, Orientation, Picture, Pixels, deep, tiff};
+use super::deep::{self, Stretched};
+use super::veiled::{self, Veiled};
+use super::{DecodeError, Format, Limits, Orientation, Picture, Pixels, tiff};
 use crate::geometry::Size;
 
 /// Size, and most bytes held while decoding, as the header claims them.
@@ -29,9 +31,9 @@ pub(super) fn claims(file: &[u8], format: Format, limits: &Limits) -> Result<(Si
         _ if color.has_color() => 3,
         _ => 1,
     };
-    // And what the eyes see of it, where its range is stretched for them.
-    let converted =
-        converted + u64::from(color.bytes_per_pixel() > 4 || color == ColorType::L16 || color == ColorType::La16);
+    // And what the eyes see of it, where its range is stretched for them, or transparency hides something.
+    let deep = color.bytes_per_pixel() > 4 || color == ColorType::L16 || color == ColorType::La16;
+    let converted = converted + u64::from(deep) + if color.has_alpha() { 2 } else { 0 };
     // The file is copied where its picture's page is not the first.
     let copied = if format == Format::Tiff && !tiff::picture(file)?.is_first(file) { file.len() as u64 } else { 0 };
     Ok((size, size.pixels().saturating_mul(u64::from(color.bytes_per_pixel()) + converted).saturating_add(copied)))
@@ -44,31 +46,46 @@ pub(super) fn decode(file: &[u8], format: Format, limits: &Limits) -> Result<(Or
     let orientation = decoder.orientation().map_or(Orientation::Upright, Orientation::from);
     let picture = DynamicImage::from_decoder(decoder).map_err(refused)?;
     let size = Size::new(picture.width(), picture.height());
-    let seen = deep::stretched(&picture).map(Pixels::Gray);
+    let stretched = deep::stretched(&picture);
+    let mut veiled = None;
     let pixels = match picture {
         DynamicImage::ImageLuma8(gray) => Pixels::Gray(gray.into_raw()),
         DynamicImage::ImageRgb8(rgb) => Pixels::Rgb(rgb.into_raw()),
         deep @ DynamicImage::ImageLuma16(_) => Pixels::Gray(deep.into_luma8().into_raw()),
         clear @ (DynamicImage::ImageLumaA8(_) | DynamicImage::ImageLumaA16(_)) => {
             let clear = clear.into_luma_alpha8();
-            hides_nothing(clear.pixels().map(|pixel| [pixel.0[0], 0, 0, pixel.0[1]]), format)?;
-            Pixels::Gray(clear.pixels().map(|p| on_white(p.0[0], p.0[1])).collect())
+            let pixels = clear.pixels().map(|pixel| pixel.0);
+            veiled = Some(veiled::veiled(size, pixels.clone().map(|[luma, alpha]| [luma, luma, luma, alpha])));
+            Pixels::Gray(pixels.map(|[luma, alpha]| on_white(luma, alpha)).collect())
         }
         clear if clear.color().has_alpha() => {
             let clear = clear.into_rgba8();
-            hides_nothing(clear.pixels().map(|pixel| pixel.0), format)?;
+            let pixels = clear.pixels().map(|pixel| pixel.0);
+            veiled = Some(veiled::veiled(size, pixels.clone()));
             let mut rgb = Vec::with_capacity(size.pixels() as usize * 3);
-            for pixel in clear.pixels() {
-                let [r, g, b, alpha] = pixel.0;
+            for [r, g, b, alpha] in pixels {
                 rgb.extend([r, g, b].map(|sample| on_white(sample, alpha)));
             }
             Pixels::Rgb(rgb)
         }
         other => Pixels::Rgb(other.into_rgb8().into_raw()),
     };
+    let Veiled { mut layers, any, colours_alone } = veiled.unwrap_or_default();
+    if colours_alone {
+        return Err(DecodeError::Unsupported { format, feature: "transparency that hides colours of one brightness" });
+    }
+    let seen = match stretched {
+        Some(Stretched::All(luma)) if !any => Some(Pixels::Gray(luma)),
+        // Without heed of transparency, or beside something else.
+        Some(Stretched::All(luma) | Stretched::Most(luma)) => {
+            layers.push(Picture::gray(size, luma));
+            None
+        }
+        None => None,
+    };
     // Lossy WebP has colours for two by two pixels.
     let unit = if format == Format::WebP { (2, 2) } else { (1, 1) };
-    Ok((orientation, Picture { size, unit, pixels, seen, coding: None }))
+    Ok((orientation, Picture { size, unit, pixels, seen, layers, coding: None }))
 }
 
 /// All of an image that the decoder of its format gives, and its colour profile.
@@ -87,26 +104,7 @@ pub(super) fn image(file: &[u8], format: Format) -> Result<Profiled, DecodeError
     Ok(Profiled { image: DynamicImage::from_decoder(decoder).map_err(refused)?, profile })
 }
 
-/// Refuses a picture of which transparency hides a part that is more than one colour: what a viewer shows is not all that there
-/// is of it, so it may not count as examined.
-fn hides_nothing(pixels: impl Iterator<Item = [u8; 4]>, format: Format) -> Result<(), DecodeError> {
-    /// Above, what is shown on white keeps half of its contrast.
-    const HIDDEN: u8 = 128;
-    /// Steps between hidden samples that still are one colour, as after rounding.
-    const ONE_COLOUR: u8 = 8;
-    let mut range = [(u8::MAX, 0u8); 3];
-    for [r, g, b, _] in pixels.filter(|pixel| pixel[3] < HIDDEN) {
-        for ((least, most), sample) in range.iter_mut().zip([r, g, b]) {
-            (*least, *most) = ((*least).min(sample), (*most).max(sample));
-        }
-    }
-    if range.iter().any(|(least, most)| most.saturating_sub(*least) > ONE_COLOUR) {
-        return Err(DecodeError::Unsupported { format, feature: "transparency that hides a part of the picture" });
-    }
-    Ok(())
-}
-
-/// A transparent picture is examined and kept as a viewer shows it: what lies under full transparency is never shown.
+/// A transparent picture is kept as most viewers show it. What others show, the eyes see in layers.
 fn on_white(sample: u8, alpha: u8) -> u8 {
     let [sample, alpha] = [sample, alpha].map(u32::from);
     ((sample * alpha + 255 * (255 - alpha) + 127) / 255) as u8

@@ -1,15 +1,16 @@
 //! The plan of looks at an image: which views of it are worth one, and how what they show becomes one answer.
 //!
-//! Owns the tests that tell interlaced, pale, panoramic and turned pictures, which are cheap beside a look, and the merging.
-//! What a view is: [`super::shown`].
+//! Owns the tests that tell interlaced, panoramic and turned pictures, which are cheap beside a look, and the merging. What a view
+//! is: [`super::shown`]; which pictures are pale: [`super::pale`].
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
+use super::pale::stretch;
 use super::shown::{Part, Shown, Tone, View};
 use super::{Detection, Eyes, Margins};
 use crate::capture::{Region, RegionKind};
-use crate::frame::{GrayPlane, LumaSource, Orientation, Told, range};
+use crate::frame::{GrayPlane, LumaSource, Orientation, Told};
 use crate::geometry::{PixelRect, Rect, Size};
 
 /// A region, and the box that must be blanked so that nothing of it is left. Both in pixels of the stored image; the second may
@@ -56,6 +57,11 @@ impl<'a> Looks<'a> {
         let mut views: Vec<View> = told.ways().iter().map(|&way| View { way, ..View::default() }).collect();
         if let Some(tone) = stretch(image) {
             views.push(View { tone, way: first, part: Part::Whole });
+        }
+        for (number, layer) in (0..).map_while(|number| Some((number, image.layer(number)?))) {
+            // A pale layer shows more when it is stretched, and nothing less.
+            let tone = stretch(layer).unwrap_or_default();
+            views.extend(told.ways().iter().map(|&way| View { part: Part::Layer(number), tone, way }));
         }
         for part in parts(image, told.panorama()) {
             // The seam, the fields and the rows are those of the stored picture.
@@ -181,44 +187,6 @@ impl LumaSource for Small<'_> {
 
 fn around(a: Rect, b: Rect) -> Rect {
     Rect::around([(a.x, a.y), (a.right(), a.bottom()), (b.x, b.y), (b.right(), b.bottom())])
-}
-
-/// Luma between which all but the darkest and the brightest hundredth lie, closer together than this, is stretched.
-const PALE: u8 = 64;
-
-/// How to stretch the luma of an image that uses a small part of its range.
-fn stretch(image: &dyn LumaSource) -> Option<Tone> {
-    let mut counts = [0u32; 256];
-    let mut count = |luma: &[u8], step: usize| luma.iter().step_by(step).for_each(|v| counts[usize::from(*v)] += 1);
-    match image.at_hand() {
-        1 => {
-            let Size { width, height } = image.size();
-            for y in (0..height).step_by((height as usize / 48).max(1)) {
-                count(&image.crop(PixelRect::new(0, y, width, 1)).data, 3);
-            }
-        }
-        at_hand => {
-            let plane = image.reduced(at_hand);
-            // Every pixel would tell no more.
-            let rows = plane.data.chunks_exact(plane.size.width as usize);
-            rows.step_by((plane.size.height as usize / 48).max(1)).for_each(|row| count(row, 3));
-        }
-    }
-    let hundredth = counts.iter().sum::<u32>() / 100;
-    let end = |value: &u8, beyond: &mut u32| {
-        *beyond += counts[usize::from(*value)];
-        *beyond > hundredth
-    };
-    let (mut below, mut above) = (0, 0);
-    let mut dark = (0..=255).find(|value| end(value, &mut below))?;
-    let mut bright = (0..=255).rev().find(|value| end(value, &mut above))?;
-    if bright.saturating_sub(dark) >= PALE {
-        // What was laid over the picture is no part of its range.
-        let (low, high) = range::body(&counts, usize::from(PALE) / 2)?;
-        (dark, bright) = (low as u8, high as u8);
-    }
-    // One value alone shows nothing.
-    (dark < bright && bright - dark < PALE).then_some(Tone::Stretched(dark, bright))
 }
 
 /// Long sides of pictures whose seam is looked at: smaller ones are no panoramas, unless somebody says so.

@@ -20,6 +20,7 @@ mod meta;
 mod nms;
 #[cfg(feature = "onnx")]
 mod onnx;
+mod pale;
 mod reader;
 mod refiner;
 mod serial;

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
-use crate::frame::{GrayPlane, LumaSource, Orientation, Picture, Pixels};
+use crate::frame::{GrayPlane, LumaSource, Orientation, Picture};
 use crate::geometry::{PixelRect, Rect, Size};
 
 /// What a view shows of the stored image.
@@ -23,6 +23,8 @@ pub enum Part {
     /// The even rows (0) or the odd ones (1), and the means of their neighbours in place of the others: one of the two moments
     /// that an interlaced picture mixes.
     Field(u32),
+    /// All of another layer of it, see [`LumaSource::layer`].
+    Layer(usize),
 }
 
 /// What becomes of the luma.
@@ -66,6 +68,7 @@ impl<'a> Shown<'a> {
         let stored = image.size();
         let ground = match view.part {
             Part::Whole => Ground::Stored(image),
+            Part::Layer(number) => Ground::Stored(image.layer(number).unwrap_or(image)),
             Part::Seam(side) => Ground::Made(Box::new(seam(image, side))),
             Part::Doubled => Ground::Made(Box::new(doubled(image))),
             Part::Field(parity) => Ground::Made(Box::new(field(image, parity as usize))),
@@ -98,7 +101,7 @@ impl<'a> Shown<'a> {
     pub fn to_stored(&self, seen: Rect) -> (Rect, Option<Rect>) {
         let ground = self.view.way.box_to_stored(seen, self.ground().size());
         match self.view.part {
-            Part::Whole | Part::Field(_) => (ground, None),
+            Part::Whole | Part::Layer(_) | Part::Field(_) => (ground, None),
             Part::Doubled => (Rect::new(ground.x, ground.y / 2.0, ground.w, ground.h / 2.0), None),
             Part::Seam(side) => {
                 let seam = side as f32;
@@ -164,10 +167,6 @@ impl Tone {
     }
 }
 
-fn picture(size: Size, luma: Vec<u8>) -> Picture {
-    Picture { size, unit: (1, 1), pixels: Pixels::Gray(luma), seen: None, coding: None }
-}
-
 fn all_of(image: &dyn LumaSource) -> GrayPlane {
     let Size { width, height } = image.size();
     image.crop(PixelRect::new(0, 0, width, height))
@@ -178,13 +177,13 @@ fn seam(image: &dyn LumaSource, side: u32) -> Picture {
     let right = image.crop(PixelRect::new(width - side, 0, side, height));
     let left = image.crop(PixelRect::new(0, 0, side, height));
     let rows = right.data.chunks_exact(side as usize).zip(left.data.chunks_exact(side as usize));
-    picture(Size::new(2 * side, height), rows.flat_map(|(right, left)| [right, left].concat()).collect())
+    Picture::gray(Size::new(2 * side, height), rows.flat_map(|(right, left)| [right, left].concat()).collect())
 }
 
 fn doubled(image: &dyn LumaSource) -> Picture {
     let GrayPlane { size, data } = all_of(image);
     let rows = data.chunks_exact(size.width as usize);
-    picture(Size::new(size.width, 2 * size.height), rows.flat_map(|row| [row, row].concat()).collect())
+    Picture::gray(Size::new(size.width, 2 * size.height), rows.flat_map(|row| [row, row].concat()).collect())
 }
 
 fn field(image: &dyn LumaSource, parity: usize) -> Picture {
@@ -199,7 +198,7 @@ fn field(image: &dyn LumaSource, parity: usize) -> Picture {
             data[y * width + x] = data[above * width + x].midpoint(data[below * width + x]);
         }
     }
-    picture(size, data)
+    Picture::gray(size, data)
 }
 
 #[cfg(test)]

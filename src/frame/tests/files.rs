@@ -221,31 +221,67 @@ fn content_decides_what_a_file_is() {
 }
 
 #[test]
-fn transparency_may_hide_one_colour_and_no_more() {
+fn what_transparency_hides_is_a_layer_of_its_own() {
     let rgb = picture(40, 30);
-    let clear = |alpha: &dyn Fn(u32, u32) -> u8, hidden: &dyn Fn(u32, u32) -> [u8; 3]| {
+    let shown = |x: u32, y: u32| rgb.get_pixel(x, y).0;
+    let luma = luma_of(&rgb);
+    let clear = |alpha: &dyn Fn(u32, u32) -> u8, colour: &dyn Fn(u32, u32) -> [u8; 3]| {
         ImageBuffer::from_fn(40, 30, |x, y| {
-            let [r, g, b] = hidden(x, y);
+            let [r, g, b] = colour(x, y);
             Rgba([r, g, b, alpha(x, y)])
         })
     };
-    let shown = |x: u32, y: u32| rgb.get_pixel(x, y).0;
+    let layers = |frame: &Frame| -> Vec<Vec<u8>> {
+        (0..).map_while(|number| Some(frame.layer(number)?.reduced(1).data.clone())).collect()
+    };
     let left = |x: u32, _: u32| if x < 20 { 0 } else { 255 };
     for format in [ImageFormat::Png, ImageFormat::WebP, ImageFormat::Tiff] {
-        let file = |image| encoded(&DynamicImage::ImageRgba8(image), format);
-        let alphas: [&dyn Fn(u32, u32) -> u8; 3] = [&|_: u32, _: u32| 0, &|_: u32, _: u32| 100, &left];
-        for alpha in alphas {
-            let error = refused(&file(clear(alpha, &shown)));
-            assert!(error.contains("transparency that hides a part of the picture"), "{error}");
+        let frame = |alpha: &dyn Fn(u32, u32) -> u8, colour: &dyn Fn(u32, u32) -> [u8; 3]| {
+            decode(&encoded(&DynamicImage::ImageRgba8(clear(alpha, colour)), format)).unwrap()
+        };
+        // All of it, or a part: the colours beneath.
+        for alpha in [0, 100] {
+            assert!(layers(&frame(&|_, _| alpha, &shown)) == [luma.clone()], "{alpha}");
         }
-        // What a program leaves where nothing was drawn.
-        let blank = decode(&file(clear(&left, &|x: u32, y: u32| if x < 20 { [0; 3] } else { shown(x, y) })))
-            .unwrap()
-            .into_picture(&[]);
-        let plane = blank.unwrap().reduced(1).into_owned();
-        assert!((0..30).all(|y| (0..20).all(|x| plane.data[y * 40 + x] == 255)));
-        assert!(decode(&file(clear(&|_: u32, _: u32| 200, &shown))).is_ok());
+        let half = frame(&left, &shown);
+        let [beneath, on_black] = &layers(&half)[..] else { panic!("two layers") };
+        assert!(*beneath == luma);
+        assert!((0..1200).all(|at| on_black[at] == if at % 40 < 20 { 0 } else { luma[at] }));
+        // A small corner, as of a logo's round edge, which hides the black that a program leaves.
+        let corner = |x: u32, y: u32| if x + y < 6 { 0 } else { 255 };
+        let black = |x: u32, y: u32| if x + y < 6 { [0; 3] } else { shown(x, y) };
+        let frame_of_corner = frame(&corner, &black);
+        assert_eq!(layers(&frame_of_corner).len(), 1);
+        let plane = frame_of_corner.reduced(1).into_owned();
+        assert!((0..1200).all(|at| plane.data[at] == if at % 40 + at / 40 < 6 { 255 } else { luma[at] }));
+        // White, with the picture in transparency.
+        let in_alpha = frame(&|x, y| luma[(y * 40 + x) as usize], &|_, _| [255; 3]);
+        assert!(in_alpha.reduced(1).data.iter().all(|value| *value == 255));
+        assert!(layers(&in_alpha) == [luma.clone()]);
+        // A veil that is even and thin, or none, hides nothing.
+        assert!(layers(&frame(&|_, _| 200, &shown)).is_empty() && layers(&frame(&|_, _| 255, &shown)).is_empty());
+        // The eyes see no colours.
+        let coloured = |x: u32, _: u32| {
+            let mut pixel = [120, if (x / 4).is_multiple_of(2) { 60 } else { 190 }, 128];
+            Pixels::to_rgb(&mut pixel);
+            pixel
+        };
+        let said = refused(&encoded(&DynamicImage::ImageRgba8(clear(&left, &coloured)), format));
+        assert!(said.contains("hides colours of one brightness"), "{said}");
     }
+}
+
+#[test]
+fn sixteen_bits_beneath_transparency_are_seen() {
+    let deep = |alpha: u16| -> ImageBuffer<LumaA<u16>, _> {
+        ImageBuffer::from_fn(64, 48, |x, y| LumaA([((x * 16) ^ (y * 5)) as u16, alpha]))
+    };
+    let frame = |alpha| decode(&encoded(&DynamicImage::ImageLumaA16(deep(alpha)), ImageFormat::Png)).unwrap();
+    let spread = |plane: &GrayPlane| plane.data.iter().max().unwrap() - plane.data.iter().min().unwrap();
+    assert!(spread(&frame(u16::MAX).reduced(1)) > 200 && frame(u16::MAX).layer(0).is_none());
+    let hidden = frame(0);
+    assert!(spread(&hidden.reduced(1)) == 0);
+    assert!(spread(&hidden.layer(0).expect("ten bits beneath").reduced(1)) > 200);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, imageops};
+use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, LumaA, imageops};
 use jpeg_encoder::{ColorType, Encoder};
 
 use super::*;
@@ -241,33 +241,39 @@ fn overlaid(x: u32, y: u32) -> bool {
     y < 12 || (x < 17 && (300..490).contains(&y))
 }
 
-/// A file of sixteen bits whose camera has ten, with or without a caption of full brightness.
-fn ten_bits(drawn: &Drawn, caption: bool, tone: impl Fn(u8) -> f32) -> Vec<u8> {
+/// Files of sixteen bits whose camera has ten, where nothing lies over the picture.
+fn ten_bits(drawn: &Drawn, over: impl Fn(u32, u32) -> Option<u16>, tone: impl Fn(u8) -> f32) -> Vec<u8> {
     let deep: ImageBuffer<Luma<u16>, _> = ImageBuffer::from_fn(WIDTH, HEIGHT, |x, y| {
         let value = (tone(drawn.luma.get_pixel(x, y).0[0]) * 1023.0) as u16;
-        Luma([if caption && overlaid(x, y) { 65_535 } else { value }])
+        Luma([over(x, y).unwrap_or(value)])
     });
     let mut file = std::io::Cursor::new(Vec::new());
     DynamicImage::ImageLuma16(deep).write_to(&mut file, ImageFormat::Png).unwrap();
     file.into_inner()
 }
 
-/// Those of whose faces the caption covers nothing.
-fn below_a_caption() -> Vec<Drawn> {
-    let free =
-        |drawn: &Drawn| drawn.faces.iter().all(|f| f.y > 14.0 && (f.x > 20.0 || f.bottom() < 298.0 || f.y > 492.0));
-    travellers().iter().filter(|drawn| free(drawn)).cloned().collect()
+/// Travellers with those of their faces that what lies over them does not touch.
+fn beside(over: impl Fn(u32, u32) -> bool) -> Vec<Drawn> {
+    let free = |face: &Rect| {
+        let places =
+            (0..400).map(|at| (face.x + (at % 20) as f32 / 19.0 * face.w, face.y + (at / 20) as f32 / 19.0 * face.h));
+        !places.map(|(x, y)| (x as u32, y as u32)).any(|(x, y)| over(x, y))
+    };
+    let mut travellers = travellers().to_vec();
+    travellers.iter_mut().for_each(|drawn| drawn.faces.retain(free));
+    travellers
 }
 
 #[test]
 fn data_of_ten_bits_in_sixteen_hide_what_those_of_eight_hide() {
-    let pictures = below_a_caption();
+    let pictures = beside(overlaid);
     for caption in [false, true] {
-        let (all, hidden) = count(&pictures, |drawn| ten_bits(drawn, caption, |value| f32::from(value) / 255.0));
+        let over = |x, y| (caption && overlaid(x, y)).then_some(65_535);
+        let (all, hidden) = count(&pictures, |drawn| ten_bits(drawn, over, |value| f32::from(value) / 255.0));
         assert!(all >= 6 && hidden == all, "caption: {caption}: {hidden} of {all}");
         // Linear data are dark.
         let linear = |value: u8| (f32::from(value) / 255.0).powf(2.2);
-        let (all, hidden) = count(&pictures, |drawn| ten_bits(drawn, caption, linear));
+        let (all, hidden) = count(&pictures, |drawn| ten_bits(drawn, over, linear));
         assert!(hidden + all / 4 >= all, "linear, caption: {caption}: {hidden} of {all}");
     }
 }
@@ -275,14 +281,74 @@ fn data_of_ten_bits_in_sixteen_hide_what_those_of_eight_hide() {
 #[test]
 fn a_caption_does_not_keep_a_pale_picture_from_being_stretched() {
     for (share, dark) in [(0.1, 0.0), (0.12, 40.0), (0.15, 180.0)] {
-        let mut pale = below_a_caption();
-        for drawn in &mut pale {
-            for (x, y, pixel) in drawn.luma.enumerate_pixels_mut() {
-                let value = (dark + f32::from(pixel.0[0]) * share) as u8;
-                pixel.0[0] = if overlaid(x, y) { 255 } else { value };
-            }
-        }
-        let (all, hidden) = count(&pale, |drawn| drawn.jpeg(&[]));
+        let (all, hidden) = pale_beneath(share, dark, |x, y| overlaid(x, y).then_some(255));
         assert!(hidden + 1 >= all, "{share} of the range from {dark}: {hidden} of {all}");
+    }
+}
+
+/// Faces, and those of them that are hidden, in pictures that use a `share` of the range from `dark` on, where something lies
+/// over other parts of them.
+fn pale_beneath(share: f32, dark: f32, over: impl Fn(u32, u32) -> Option<u8>) -> (usize, usize) {
+    let mut pale = beside(|x, y| over(x, y).is_some());
+    for drawn in &mut pale {
+        for (x, y, pixel) in drawn.luma.enumerate_pixels_mut() {
+            pixel.0[0] = over(x, y).unwrap_or((dark + f32::from(pixel.0[0]) * share) as u8);
+        }
+    }
+    count(&pale, |drawn| drawn.jpeg(&[]))
+}
+
+/// What lies over a picture by share of its width and height, and how bright it is there.
+type Over = fn(f32, f32) -> Option<f32>;
+
+const OVER: [(&str, Over); 6] = [
+    ("a gradient along a bar", |x, y| (y < 0.15).then_some(x)),
+    ("a gradient across a bar", |_, y| (y > 0.85).then_some((y - 0.85) / 0.15)),
+    ("a wedge", |x, y| (x + y < 0.5).then_some((x + y) / 0.5)),
+    ("a bright frame", |x, y| (x.min(1.0 - x) < 0.05 || y.min(1.0 - y) < 0.09).then_some(1.0)),
+    ("a dark frame", |x, y| (x.min(1.0 - x) < 0.05 || y.min(1.0 - y) < 0.09).then_some(0.0)),
+    ("stripes beside it", |x, _| (x < 0.2).then_some((x * 50.0).fract())),
+];
+
+#[test]
+fn what_lies_over_a_pale_picture_does_not_hide_that_it_is_pale() {
+    for (what, over) in OVER {
+        let over = |x: u32, y: u32| over(x as f32 / WIDTH as f32, y as f32 / HEIGHT as f32);
+        let eight = |x, y| over(x, y).map(|value| (value * 255.0) as u8);
+        let (all, shown) = pale_beneath(1.0, 0.0, eight);
+        assert!(all >= 6);
+        for (share, dark) in [(0.1, 0.0), (0.1, 110.0), (0.15, 180.0)] {
+            let (_, hidden) = pale_beneath(share, dark, eight);
+            assert!(hidden + 1 >= shown, "{what}, {share} of the range from {dark}: {hidden} of {shown}");
+        }
+        let sixteen = |x, y| over(x, y).map(|value| (value * 65_535.0) as u16);
+        let pictures = beside(|x, y| over(x, y).is_some());
+        let (_, hidden) = count(&pictures, |drawn| ten_bits(drawn, sixteen, |value| f32::from(value) / 255.0));
+        assert!(hidden + 1 >= shown, "{what}, ten bits: {hidden} of {shown}");
+    }
+}
+
+#[test]
+fn transparency_hides_nobody_from_the_eyes() {
+    /// Luma and how opaque it is, from a place and what is there.
+    type Veil = fn(u32, u32, u8) -> [u8; 2];
+    let file = |drawn: &Drawn, pixel: Veil| {
+        let clear = ImageBuffer::from_fn(WIDTH, HEIGHT, |x, y| LumaA(pixel(x, y, drawn.luma.get_pixel(x, y).0[0])));
+        let mut file = std::io::Cursor::new(Vec::new());
+        DynamicImage::ImageLumaA8(clear).write_to(&mut file, ImageFormat::Png).unwrap();
+        file.into_inner()
+    };
+    let pictures = &travellers()[..3];
+    let pixels: [(&str, Veil); 5] = [
+        ("a corner", |x, y, luma| [luma, if x + y < 90 { 0 } else { 255 }]),
+        ("everything", |_, _, luma| [luma, 0]),
+        ("everything but the last row", |_, y, luma| [luma, if y == HEIGHT - 1 { 255 } else { 0 }]),
+        ("a picture in what is white", |_, _, luma| [255, luma]),
+        ("its negative in what is white", |_, _, luma| [255, 255 - luma]),
+    ];
+    for (what, pixel) in pixels {
+        let (all, hidden) = count(pictures, |drawn| file(drawn, pixel));
+        let most = if what.contains("negative") { 2 } else { 0 };
+        assert!(hidden + most >= all, "{what}: {hidden} of {all}");
     }
 }

@@ -118,6 +118,51 @@ fn odd_pictures_take_looks_of_their_own() {
     }
 }
 
+/// A picture of which all but the upper tenths is pale, and the rest goes from dark to bright.
+fn under_a_bar(tenths: u32) -> Picture {
+    let mut picture = Picture::gradient(SIZE);
+    for (at, v) in (0..).zip(&mut picture.0.data) {
+        *v = if at / SIZE.width < SIZE.height * tenths / 10 { (at % SIZE.width / 5) as u8 } else { 100 + *v / 8 };
+    }
+    picture
+}
+
+#[test]
+fn what_lies_over_a_pale_picture_does_not_keep_it_from_another_look() {
+    for tenths in [1, 2, 3] {
+        assert_eq!(taken(&under_a_bar(tenths), &[FACE], &[]).0, 2, "{tenths} tenths");
+    }
+    assert_eq!(taken(&under_a_bar(8), &[FACE], &[]).0, 1);
+}
+
+#[test]
+fn every_layer_takes_a_look_of_its_own() {
+    struct Layered(Vec<Picture>);
+    impl LumaSource for Layered {
+        fn size(&self) -> Size {
+            SIZE
+        }
+        fn reduced(&self, denominator: u32) -> Cow<'_, GrayPlane> {
+            self.0[0].reduced(denominator)
+        }
+        fn crop(&self, area: PixelRect) -> GrayPlane {
+            self.0[0].crop(area)
+        }
+        fn layer(&self, number: usize) -> Option<&dyn LumaSource> {
+            self.0.get(number + 1).map(|layer| layer as &dyn LumaSource)
+        }
+    }
+    let layers = |count: usize| Layered((0..=count).map(|_| Picture::gradient(SIZE)).collect());
+    for count in [0, 1, 3] {
+        assert_eq!(taken(&layers(count), &[FACE], &[]).0, 1 + count);
+    }
+    // A pale one is looked at once, stretched.
+    let pale = Layered(vec![Picture::gradient(SIZE), under_a_bar(0)]);
+    assert_eq!(taken(&pale, &[FACE], &[]).0, 2);
+    let tones: Vec<Tone> = Looks::plan(&pale, &Told::default()).views.iter().map(|shown| shown.view().tone).collect();
+    assert!(matches!(tones[..], [Tone::Stored, Tone::Stretched(..)]));
+}
+
 #[test]
 fn what_several_views_show_is_one_region_blanked_as_far_as_any_shows_it() {
     let picture = Picture::gradient(SIZE);
