@@ -303,13 +303,14 @@ impl Header {
         let Self { format, size, start, .. } = self;
         let whole = file;
         let file = file.get(start..).unwrap_or_default();
-        let (orientation, content, end) = match self.way {
+        let behind = |end: usize| std::iter::once(end..file.len()).collect::<Vec<_>>();
+        let (orientation, content, apart) = match self.way {
             Way::Coefficients(header) => match coefficients::decode(*header, file)? {
                 (orientation, Some(jpeg)) => {
                     // What stands before the picture, its scene does not give back: it is spliced from the picture alone.
                     let alone = (start > 0).then(|| file.to_vec());
-                    let end = jpeg.scan_end();
-                    (orientation, Content::Coefficients(Box::new(jpeg), alone), end)
+                    let apart = behind(jpeg.scan_end());
+                    (orientation, Content::Coefficients(Box::new(jpeg), alone), apart)
                 }
                 // The header did not tell: what it takes is asked again.
                 (_, None) => {
@@ -318,13 +319,16 @@ impl Header {
                     return again.within(limits)?.decode(whole, limits);
                 }
             },
-            Way::OtherJpeg => coefficients::several_scans(file)?,
+            Way::OtherJpeg => {
+                let (orientation, content, end) = coefficients::several_scans(file)?;
+                (orientation, content, behind(end))
+            }
             Way::Raster => {
                 let (orientation, picture) = raster::decode(file, format, limits)?;
-                (orientation, Content::Pixels(Box::new(picture)), raster::end(file, format))
+                (orientation, Content::Pixels(Box::new(picture)), raster::apart(file, format))
             }
         };
-        let further = trailing::further(file, end, format, size)?;
+        let further = trailing::further(file, &apart, format, size)?;
         let told = Told::by(file, format, orientation);
         let frame = Frame { size, format, told, content, further };
         if colours::hold_the_picture(&frame, || jpeg::decode(file).ok()) {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::Cursor;
+use std::ops::Range;
 
 use image::codecs::{bmp::BmpDecoder, png::PngDecoder, tiff::TiffDecoder};
 use image::error::{DecodingError, ImageFormatHint};
@@ -196,67 +197,115 @@ fn refusal(format: Format, source: ImageError) -> DecodeError {
     }
 }
 
-/// Where the picture in `file` ends, which was decoded. Of a TIFF file, whose parts lie anywhere, its end.
-pub(super) fn end(file: &[u8], format: Format) -> usize {
-    let end = match format {
-        Format::Png => check_png(file).ok(),
-        Format::WebP => check_webp(file).ok(),
-        Format::Bmp => bmp_end(file),
-        Format::Tiff | Format::Jpeg => None,
-    };
-    end.unwrap_or(file.len()).min(file.len())
+/// The parts of `file` that its picture, which was decoded, does not take, nor what is known to describe it.
+pub(super) fn apart(file: &[u8], format: Format) -> Vec<Range<usize>> {
+    match format {
+        Format::Png => check_png(file).unwrap_or_default(),
+        Format::WebP => check_webp(file).unwrap_or_default(),
+        Format::Bmp => bmp_apart(file).unwrap_or_default(),
+        Format::Tiff => tiff::unreached(file),
+        Format::Jpeg => Vec::new(),
+    }
 }
 
-/// Where a bitmap's pixels end; `None` when it does not say.
-fn bmp_end(file: &[u8]) -> Option<usize> {
+/// What stands between a bitmap's headers and its pixels, and behind these.
+fn bmp_apart(file: &[u8]) -> Option<Vec<Range<usize>>> {
     let number = |at: usize| Some(u32::from_le_bytes(*file.get(at..)?.first_chunk()?));
     let short = |at: usize| Some(u32::from(u16::from_le_bytes(*file.get(at..)?.first_chunk()?)));
-    let (width, height, bits, compression) = match number(14)? {
-        12 => (short(18)?, short(20)?, short(24)?, 0),
-        _ => (number(18)?, number(22)?.cast_signed().unsigned_abs(), short(28)?, number(30)?),
+    let (pixels, header) = (number(10)?, number(14)?);
+    let (width, height, bits, compression, colours) = match header {
+        12 => (short(18)?, short(20)?, short(24)?, 0, 0),
+        16 => (number(18)?, number(22)?, short(28)?, 0, 0),
+        _ => {
+            let height = number(22)?.cast_signed().unsigned_abs();
+            (number(18)?, height, short(28)?, number(30)?, number(46)?)
+        }
     };
+    let row = (u64::from(width) * u64::from(bits)).div_ceil(32) * 4;
     let length = match compression {
         // As they are, rows of whole words.
-        0 | 3 | 6 => (u64::from(width) * u64::from(bits)).div_ceil(32) * 4 * u64::from(height),
-        _ => Some(number(34)?).filter(|length| *length > 0)?.into(),
+        0 | 3 | 6 => row.saturating_mul(height.into()),
+        // In runs: of single pixels, and an end for each row, at worst.
+        _ => {
+            let most = (2 * u64::from(width) + 2).saturating_mul(height.into()).saturating_add(2);
+            Some(u64::from(number(34)?)).filter(|length| *length > 0).unwrap_or(most).min(most)
+        }
     };
-    usize::try_from(u64::from(number(10)?) + length).ok()
+    let palette = match bits {
+        1..=8 if colours == 0 => 1 << bits,
+        _ => colours.min(256),
+    };
+    // Masks stand behind the shortest of the headers that have them.
+    let masks = if header == 40 && matches!(compression, 3 | 6) { 16 } else { 0 };
+    let headers = 14 + u64::from(header) + masks + u64::from(palette) * if header == 12 { 3 } else { 4 };
+    let within = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(file.len());
+    let (headers, pixels, end) = (within(headers), within(pixels.into()), within(u64::from(pixels) + length));
+    Some([headers..pixels, end..file.len()].into_iter().filter(|range| !range.is_empty()).collect())
 }
 
-/// Where the chunks end, which must run to `IEND` and hold one picture.
-fn check_png(file: &[u8]) -> Result<usize, DecodeError> {
+/// What stands in chunks of which nothing is known, and behind the last one. The chunks must run to `IEND` and hold one picture.
+fn check_png(file: &[u8]) -> Result<Vec<Range<usize>>, DecodeError> {
+    /// Of the standard and its extensions, and those of frames, which are counted, and of a picture's history.
+    const KNOWN: [&[u8; 4]; 31] = [
+        b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB", b"cICP", b"mDCV",
+        b"cLLI", b"tEXt", b"zTXt", b"iTXt", b"bKGD", b"hIST", b"pHYs", b"sPLT", b"eXIf", b"tIME", b"acTL", b"fcTL",
+        b"oFFs", b"pCAL", b"sCAL", b"sTER", b"gIFg", b"gIFx", b"caBX",
+    ];
     let format = Format::Png;
     let mut rest = &file[8..];
     let mut frames = false;
+    let mut apart = Vec::new();
     // length ‖ type ‖ data ‖ CRC
     while let Some((&[l3, l2, l1, l0, a, b, c, d], after)) = rest.split_first_chunk::<8>() {
         let length = u32::from_be_bytes([l3, l2, l1, l0]) as usize;
         let next = length.checked_add(4).and_then(|skip| after.get(skip..));
+        let at = file.len() - after.len();
         rest = next.ok_or(DecodeError::Truncated { format })?;
-        frames |= [a, b, c, d] == *b"fdAT";
-        if [a, b, c, d] == *b"IEND" {
-            return if frames { Err(several_frames(format)) } else { Ok(file.len() - rest.len()) };
+        let name = [a, b, c, d];
+        frames |= name == *b"fdAT";
+        if !KNOWN.contains(&&name) {
+            apart.push(at..at + length);
+        }
+        if name == *b"IEND" {
+            apart.push(file.len() - rest.len()..file.len());
+            return if frames { Err(several_frames(format)) } else { Ok(apart) };
         }
     }
     Err(DecodeError::Truncated { format })
 }
 
-/// Where the outermost chunk ends, of which all must be there, and which must hold one picture.
-fn check_webp(file: &[u8]) -> Result<usize, DecodeError> {
+/// What stands in chunks of which nothing is known, and behind the outermost chunk, of which all must be there, and which must
+/// hold one picture.
+fn check_webp(file: &[u8]) -> Result<Vec<Range<usize>>, DecodeError> {
+    const KNOWN: [&[u8; 4]; 8] = [b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ICCP", b"EXIF", b"XMP ", b"C2PA"];
     let format = Format::WebP;
     let truncated = DecodeError::Truncated { format };
     let Some((&[_, _, _, _, l0, l1, l2, l3], after)) = file.split_first_chunk::<8>() else { return Err(truncated) };
     let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
     let mut rest = after.get(4..length).ok_or(truncated)?;
+    let inside = 8 + length;
+    let mut pictures = 0;
+    let mut apart = Vec::new();
     // type ‖ length ‖ data, padded to an even length
     while let Some((&[a, b, c, d, l0, l1, l2, l3], data)) = rest.split_first_chunk::<8>() {
-        if matches!(&[a, b, c, d], b"ANIM" | b"ANMF") {
-            return Err(several_frames(format));
+        let name = [a, b, c, d];
+        match &name {
+            b"ANIM" | b"ANMF" => return Err(several_frames(format)),
+            b"VP8 " | b"VP8L" => pictures += 1,
+            _ => {}
+        }
+        if pictures > 1 {
+            return Err(DecodeError::Unsupported { format, feature: "more than one picture" });
         }
         let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
+        if !KNOWN.contains(&&name) {
+            let at = inside - data.len();
+            apart.push(at..at + length.min(data.len()));
+        }
         rest = length.checked_next_multiple_of(2).and_then(|skip| data.get(skip..)).unwrap_or_default();
     }
-    Ok(8 + length.saturating_add(length % 2))
+    apart.push(inside.saturating_add(length % 2).min(file.len())..file.len());
+    Ok(apart)
 }
 
 const fn several_frames(format: Format) -> DecodeError {

@@ -7,6 +7,10 @@
 use super::{DecodeError, Format};
 use crate::jpeg;
 
+mod reach;
+
+pub(super) use reach::unreached;
+
 /// Pages, sub-pages among them. Scans of books have hundreds; they are refused anyway.
 const MAX_PAGES: usize = 256;
 
@@ -22,8 +26,14 @@ struct Page {
     reduced: bool,
     /// Directories below it.
     below: Vec<u64>,
-    /// Offsets of its strips or tiles.
+    /// Offsets of its strips or tiles, and their lengths.
     pieces: Vec<u64>,
+    lengths: Vec<u64>,
+    /// Rows of a strip, columns and rows of a tile.
+    rows: Option<u64>,
+    tile: (Option<u64>, Option<u64>),
+    /// Where a JPEG lies in the old way, and how long it is.
+    old_jpeg: (Vec<u64>, Vec<u64>),
     /// Whether it has a DNG version.
     dng: bool,
     /// Tags that say what its samples mean, with their values, as often as they are stated.
@@ -48,6 +58,7 @@ const DEPTH: u64 = 32_997;
 /// Compressions, by what may be done to the samples before.
 const PLAIN: [u64; 2] = [1, 32_773];
 const FAX: u64 = 4;
+const JPEG: u64 = 7;
 const PREDICTED: [u64; 3] = [5, 8, 32_946];
 
 impl Page {
@@ -108,7 +119,7 @@ impl Page {
         }
         match (self.meaning(PREDICTOR, &[1]), self.compression) {
             ([1], FAX) if depth == 1 => None,
-            ([1], 7) if depth == 8 => None,
+            ([1], JPEG) if depth == 8 => None,
             ([1], compression) if PLAIN.contains(&compression) || PREDICTED.contains(&compression) => None,
             // Where samples are compressed otherwise, viewers take no heed of it.
             ([2], compression) if PREDICTED.contains(&compression) && depth > 1 => None,
@@ -136,6 +147,14 @@ const fn unsupported(feature: &'static str) -> DecodeError {
     DecodeError::Unsupported { format: Format::Tiff, feature }
 }
 
+fn little(file: &[u8]) -> bool {
+    file.starts_with(b"II")
+}
+
+fn big(file: &[u8]) -> bool {
+    matches!(file, [_, _, 43, ..] | [_, _, _, 43, ..])
+}
+
 /// A TIFF file's numbers.
 struct Reader<'f> {
     file: &'f [u8],
@@ -155,6 +174,11 @@ impl Reader<'_> {
     /// Bytes of an offset.
     fn offset(&self) -> u64 {
         if self.big { 8 } else { 4 }
+    }
+
+    /// Bytes of a directory before its entries, and of each of these.
+    fn entry(&self) -> (u64, u64) {
+        if self.big { (8, 20) } else { (2, 12) }
     }
 
     /// Where the first page's offset stands.
@@ -183,7 +207,7 @@ impl Reader<'_> {
 
     /// The page at `at`, and where the next one's offset stands.
     fn page(&self, at: u64) -> Result<(Page, u64), DecodeError> {
-        let (head, entry) = if self.big { (8, 20) } else { (2, 12) };
+        let (head, entry) = self.entry();
         let count = self.number(at, head)?;
         if count.saturating_mul(entry) > self.file.len() as u64 {
             return Err(TRUNCATED);
@@ -210,6 +234,12 @@ impl Reader<'_> {
                 259 => page.compression = one()?,
                 262 => page.photometric = one()?,
                 273 | 324 => page.pieces = values()?,
+                279 | 325 => page.lengths = values()?,
+                278 => page.rows = Some(one()?),
+                322 => page.tile.0 = Some(one()?),
+                323 => page.tile.1 = Some(one()?),
+                513 => page.old_jpeg.0 = values()?,
+                514 => page.old_jpeg.1 = values()?,
                 330 => page.below = values()?,
                 50_706 => page.dng = true,
                 _ => {}
@@ -263,8 +293,7 @@ impl Picture {
 ///
 /// When there are several, when it is raw data, or when the file ends early.
 pub(super) fn picture(file: &[u8]) -> Result<Picture, DecodeError> {
-    let reader =
-        Reader { file, little: file.starts_with(b"II"), big: matches!(file, [_, _, 43, ..] | [_, _, _, 43, ..]) };
+    let reader = Reader { file, little: little(file), big: big(file) };
     let pages = reader.pages()?;
     if pages.iter().any(Page::is_raw) {
         return Err(unsupported("raw data of a camera"));
@@ -280,7 +309,7 @@ pub(super) fn picture(file: &[u8]) -> Result<Picture, DecodeError> {
         piece.is_some_and(jpeg::is_plain)
     };
     // The decoder of these mixes neighbours' colours, and garbles some samplings and orders of scans without saying so.
-    if picture.compression == 7 && !picture.pieces.iter().all(plain) {
+    if picture.compression == JPEG && !picture.pieces.iter().all(plain) {
         return Err(unsupported("JPEG compression with reduced colours or in several scans"));
     }
     if let Some(feature) = picture.unread() {

@@ -1,8 +1,10 @@
-//! What follows a picture in its file, behind the end of what is decoded.
+//! What stands in a file beside its picture, most often behind the end of what is decoded.
 //!
 //! Owns the rule that another picture, or a film, may not be passed over in silence: either the file says itself that it is a
 //! variant of its picture, as telephones do with gain maps, depths, previews and the seconds around the moment, or the
-//! file is refused. Padding and makers' own notes are passed. Knows nothing of pixels.
+//! file is refused. Padding and makers' own notes are passed. Knows nothing of pixels, nor of where a format leaves room.
+
+use std::ops::Range;
 
 use memchr::memmem;
 
@@ -10,13 +12,24 @@ use super::{DecodeError, Format, Kind};
 use crate::geometry::Size;
 use crate::jpeg;
 
-/// How many further pictures and films `file` holds behind the end of its picture, each declared by it as a variant of that.
+/// How many further pictures and films `file` holds in those parts that its picture does not take, each declared by it as a
+/// variant of that. Of a JPEG, the one such part is what follows it.
 ///
 /// # Errors
 ///
 /// When there is one of which the file says nothing.
-pub(super) fn further(file: &[u8], end: usize, format: Format, picture: Size) -> Result<u32, DecodeError> {
-    let rest = file.get(end..).unwrap_or_default();
+pub(super) fn further(file: &[u8], apart: &[Range<usize>], format: Format, picture: Size) -> Result<u32, DecodeError> {
+    let mut count = 0;
+    for part in apart {
+        count += within(file, part.clone(), format, picture)?;
+    }
+    Ok(count)
+}
+
+/// How many there are in one `part` of `file`.
+fn within(file: &[u8], part: Range<usize>, format: Format, picture: Size) -> Result<u32, DecodeError> {
+    let start = part.start;
+    let rest = file.get(part).unwrap_or_default();
     // Nothing, or an end marker: as nearly always.
     if rest.len() <= 2 {
         return Ok(0);
@@ -28,13 +41,13 @@ pub(super) fn further(file: &[u8], end: usize, format: Format, picture: Size) ->
         at += found;
         let piece = &rest[at..];
         let declared = declared.get_or_insert_with(|| match format {
-            Format::Jpeg => Declared::by(&file[..end]),
+            Format::Jpeg => Declared::by(&file[..start]),
             _ => Declared::default(),
         });
         let length = match media {
             Media::Jpeg => match jpeg::extent(piece) {
                 Some((length, size))
-                    if size.pixels() <= picture.pixels() && declared.is_variant(end + at, &piece[..length]) =>
+                    if size.pixels() <= picture.pixels() && declared.names(start + at, &piece[..length]) =>
                 {
                     length
                 }
@@ -154,21 +167,25 @@ struct Declared {
     places: Vec<usize>,
     /// Where it says that something begins, and not what.
     unnamed: Vec<usize>,
-    /// Whether a packet of XMP names a gain map or depths.
-    map: bool,
+    /// How many gain maps and depths a packet of XMP names.
+    maps: usize,
     /// Whether one says that the seconds around the moment follow.
     film: bool,
 }
 
-/// Words by which packets and makers say that a picture holds what another one's pixels are worth.
-const MAPS: [&[u8]; 6] = [
+/// Words by which packets name a picture that holds what another one's pixels are worth: one for each.
+const NAMED_MAPS: [&[u8]; 6] = [
     b"Semantic=\"GainMap\"",
     b"Semantic=\"Depth\"",
+    b"Semantic=\"Confidence\"",
     b"Semantic>GainMap<",
     b"Semantic>Depth<",
-    b"hdrgm:Version",
-    b"hdrgainmap",
+    b"Semantic>Confidence<",
 ];
+
+/// Words by which such a picture says itself what it is, and its packet without naming it: gain maps of Adobe's kind and of ISO
+/// 21496-1, and all that Apple's telephones add, which are gain maps, depths and mattes.
+const OWN_MAPS: [&[u8]; 4] = [b"hdrgm:Version", b"urn:iso:std:iso:ts:21496", b"hdrgainmap", b"pixeldatainfo/1.0/"];
 
 impl Declared {
     fn by(picture: &[u8]) -> Self {
@@ -180,7 +197,9 @@ impl Declared {
                 // Offsets count from the byte order.
                 let _ = declared.index(index, index.as_ptr() as usize - base);
             } else if segment.starts_with(b"http://ns.adobe.com/x") {
-                declared.map |= says(&MAPS);
+                let named = NAMED_MAPS.iter().map(|words| memmem::find_iter(segment, words).count()).sum();
+                let unnamed = usize::from(says(&OWN_MAPS));
+                declared.maps = declared.maps.max(unnamed.max(named));
                 declared.film |= says(&[
                     b"MotionPhoto=\"1\"",
                     b"MotionPhoto>1<",
@@ -213,10 +232,10 @@ impl Declared {
             for place in (1..(length / 16).min(64)).map(|n| list + 16 * n) {
                 let at = base + number(place + 8, 4)? as usize;
                 match number(place, 4)? & 0x00FF_FFFF {
-                    // Previews of several sizes, disparity, a gain map.
-                    0x01_0001..=0x01_0005 | 0x02_0002 | 0x05_0000 => self.places.push(at),
+                    // Previews of several sizes, a gain map.
+                    0x01_0001..=0x01_0005 | 0x05_0000 => self.places.push(at),
                     0 => self.unnamed.push(at),
-                    // A part of a panorama, another angle: another picture.
+                    // A part of a panorama, the other eye's view, another angle: another picture.
                     _ => {}
                 }
             }
@@ -224,9 +243,15 @@ impl Declared {
         Some(())
     }
 
-    /// Whether the picture that begins at `at` is a variant of the first one.
-    fn is_variant(&self, at: usize, picture: &[u8]) -> bool {
-        let own = || MAPS.iter().any(|words| memmem::find(&picture[..picture.len().min(1 << 16)], words).is_some());
-        self.map || self.places.contains(&at) || (self.unnamed.contains(&at) && own())
+    /// Whether the picture that begins at `at` is a variant of the first one. Of those that are named and not placed, each is
+    /// due once.
+    fn names(&mut self, at: usize, picture: &[u8]) -> bool {
+        if self.places.contains(&at) {
+            return true;
+        }
+        let own = || OWN_MAPS.iter().any(|words| memmem::find(&picture[..picture.len().min(1 << 16)], words).is_some());
+        let due = self.maps > 0;
+        self.maps = self.maps.saturating_sub(1);
+        due || (self.unnamed.contains(&at) && own())
     }
 }

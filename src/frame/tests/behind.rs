@@ -81,7 +81,7 @@ fn variants_of_a_picture_that_it_names_are_counted_and_others_refused() {
         [with_segment(&first, 0xE2, &index(&[(kind, place(length))])), second.to_vec()].concat()
     };
     let further = |file: &[u8]| decode(file).map(|frame| frame.further()).map_err(|error| error.to_string());
-    for kind in [0x01_0001, 0x01_0002, 0x02_0002, 0x05_0000, 0x4001_0001] {
+    for kind in [0x01_0001, 0x01_0002, 0x05_0000, 0x4001_0001] {
         assert_eq!(further(&indexed(kind, 0, &small)), Ok(1), "{kind:x}");
     }
     // Telephones leave the kind of a gain map out; it says itself what it is.
@@ -89,6 +89,7 @@ fn variants_of_a_picture_that_it_names_are_counted_and_others_refused() {
     for (file, what) in [
         (indexed(0, 0, &small), "says nothing"),
         (indexed(0x02_0001, 0, &small), "a panorama's part"),
+        (indexed(0x02_0002, 0, &small), "the other eye's view"),
         (indexed(0x02_0003, 0, &small), "another angle"),
         (indexed(0x01_0001, 1, &small), "another place"),
         (indexed(0x01_0001, 0, &large), "larger than the picture"),
@@ -110,6 +111,121 @@ fn variants_of_a_picture_that_it_names_are_counted_and_others_refused() {
     assert_eq!(further(&[&first, &samsung[..], FILM, b"SEFHj\0\0\0SEFT"].concat()), Ok(1));
     assert_eq!(further(&[&packet(b"<x Item:Semantic=\"GainMap\"/>"), &small[..]].concat()), Ok(1));
     assert!(further(&[&packet(b"<x GCamera:MotionPhoto=\"0\"/>"), FILM].concat()).is_err());
+    // As many as are named, and no more.
+    let two = packet(b"<x Item:Semantic=\"GainMap\"/><x Item:Semantic=\"Depth\"/>");
+    assert_eq!(further(&[&two[..], &small, &small].concat()), Ok(2));
+    assert!(further(&[&two[..], &small, &small, &small].concat()).is_err());
+    let adobe = packet(b"<x hdrgm:Version=\"1.0\"/>");
+    assert_eq!(further(&[&adobe[..], &map].concat()), Ok(1));
+    assert!(further(&[&adobe[..], &map, &small].concat()).is_err());
+    // ISO's gain maps and Apple's say themselves what they are.
+    let iso = with_segment(&small, 0xE2, b"urn:iso:std:iso:ts:21496:-1\0\0\0\0\0");
+    let apple =
+        [XMP, b"<x xmlns:apdi=\"http://ns.apple.com/pixeldatainfo/1.0/\" apdi:AuxiliaryImageType=\"disparity\"/>"];
+    for own in [iso, with_segment(&small, 0xE1, &apple.concat())] {
+        assert_eq!(further(&indexed(0, 0, &own)), Ok(1));
+        assert!(further(&[indexed(0, 0, &own), own].concat()).is_err());
+    }
+}
+
+/// A file of each format that leaves room beside its picture, with something in that room.
+fn with_room(what: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
+    let image = |format| encoded(&DynamicImage::ImageRgb8(picture(64, 48)), format);
+    let page = |tags: &[(u16, u16, u32, u32)]| Page::with_tags(90, 70, tags);
+    let plain = tiff(&[page(&[])]);
+    // Between the pixels and their directory, where a note's value would lie, and behind the end.
+    let at = u32::from_le_bytes(plain[4..8].try_into().unwrap()) as usize;
+    let mut inside = [&plain[..at], what, &plain[at..]].concat();
+    inside[4..8].copy_from_slice(&((at + what.len()) as u32).to_le_bytes());
+    let (more, length) = (plain.len() as u32, what.len() as u32);
+    let bmp = image(ImageFormat::Bmp);
+    let pixels = u32::from_le_bytes(bmp[10..14].try_into().unwrap()) as usize;
+    let mut before = [&bmp[..pixels], what, &bmp[pixels..]].concat();
+    before[10..14].copy_from_slice(&((pixels + what.len()) as u32).to_le_bytes());
+    let png = image(ImageFormat::Png);
+    let chunk = super::png(&[(b"prIV", what)]);
+    let webp = image(ImageFormat::WebP);
+    let riff = [b"priv".as_slice(), &length.to_le_bytes(), what, &vec![0; what.len() % 2]].concat();
+    let mut riffed = [webp.as_slice(), &riff].concat();
+    let whole = (riffed.len() - 8) as u32;
+    riffed[4..8].copy_from_slice(&whole.to_le_bytes());
+    vec![
+        ("a TIFF file, behind it", [&plain, what].concat()),
+        ("a TIFF file, before its directory", inside),
+        // As many bytes as the file has are claimed by the strip.
+        ("a TIFF file, in its strip", [&tiff(&[page(&[(279, 4, 1, more + length - 8)])]), what].concat()),
+        ("a bitmap, before its pixels", before),
+        ("a bitmap, behind them", [&bmp, what].concat()),
+        ("a PNG's chunk", [&png[..33], &chunk[8..], &png[33..]].concat()),
+        ("a WebP's chunk", riffed),
+    ]
+}
+
+#[test]
+fn what_stands_beside_a_picture_is_no_secret() {
+    let image = |format| encoded(&DynamicImage::ImageRgb8(picture(64, 48)), format);
+    let second = tiff(&[Page::gray(9, 7)]);
+    for (what, name) in [
+        (jpeg(&picture(64, 48), |_| {}), "another picture (JPEG)"),
+        (jpeg(&picture(64, 48), |e| e.set_progressive(true)), "another picture (JPEG)"),
+        (image(ImageFormat::Png), "another picture (PNG)"),
+        (image(ImageFormat::WebP), "another picture (WebP)"),
+        (image(ImageFormat::Bmp), "another picture (BMP)"),
+        (second, "another picture (TIFF)"),
+        (FILM.to_vec(), "a video (MP4 or QuickTime)"),
+    ] {
+        for (place, file) in with_room(&what) {
+            let said = refused(&file);
+            assert!(said.contains("is followed by") && said.contains(name), "{place}, {name}: {said}");
+        }
+    }
+    for what in [b"nothing but words of a maker, and a number: 4711".to_vec(), vec![0; 5000], vec![0xFF; 64]] {
+        for (place, file) in with_room(&what) {
+            assert!(decode(&file).is_ok_and(|frame| frame.further() == 0), "{place}");
+        }
+    }
+}
+
+#[test]
+fn what_a_picture_says_of_itself_is_not_taken_for_another_one() {
+    let thumbnail = jpeg(&picture(16, 12), |_| {});
+    // A note of a TIFF file: here the tag of Photoshop's resources, which hold a thumbnail; and a directory of notes.
+    let plain = tiff(&[Page::gray(90, 70)]);
+    let at = plain.len() as u32;
+    let noted = |tag: u16, kind: u16, count: u32, behind: &[u8]| {
+        let tagged = |value| tiff(&[Page::with_tags(90, 70, &[(tag, kind, count, value)])]);
+        let file = tagged(tagged(at).len() as u32);
+        [file.as_slice(), behind].concat()
+    };
+    let resources = noted(34_377, 1, thumbnail.len() as u32, &thumbnail);
+    assert!(decode(&resources).is_ok());
+    let base = noted(34_665, 4, 1, &[]).len() as u32;
+    // One entry, a maker's note of so many bytes behind the directory.
+    let entry = |length: u32| {
+        let fields = [&37_500u16.to_le_bytes()[..], &7u16.to_le_bytes(), &length.to_le_bytes()].concat();
+        [&1u16.to_le_bytes()[..], &fields, &(base + 18).to_le_bytes(), &[0; 4]].concat()
+    };
+    let note = |length: usize| noted(34_665, 4, 1, &[entry(length as u32), thumbnail.clone()].concat());
+    assert!(decode(&note(thumbnail.len())).is_ok());
+    assert!(refused(&note(4)).contains("another picture (JPEG)"));
+    // A smaller copy of the picture, coded as a JPEG, is a page of it.
+    let mut coded = Vec::new();
+    let gray = image::imageops::grayscale(&picture(45, 35));
+    Encoder::new(&mut coded, 90).encode(gray.as_raw(), 45, 35, ColorType::Luma).unwrap();
+    let copy = Page::jpeg_copy(45, 35, coded.clone());
+    assert!(decode(&tiff(&[Page::gray(90, 70), copy.clone()])).is_ok());
+    // What stands behind the end of that JPEG is not.
+    let longer = Page::jpeg_copy(45, 35, [coded, thumbnail].concat());
+    assert!(refused(&tiff(&[Page::gray(90, 70), longer])).contains("another picture (JPEG)"));
+}
+
+#[test]
+fn a_webp_of_two_pictures_is_refused() {
+    let webp = encoded(&DynamicImage::ImageRgb8(picture(64, 48)), ImageFormat::WebP);
+    let mut two = [webp.as_slice(), &webp[12..]].concat();
+    let length = (two.len() - 8) as u32;
+    two[4..8].copy_from_slice(&length.to_le_bytes());
+    assert!(refused(&two).contains("more than one picture"));
 }
 
 #[test]

@@ -34,6 +34,16 @@ impl Page {
         }
     }
 
+    /// With further tags, or other ones in place of the usual: number, type, count, value.
+    pub(super) fn with_tags(width: u16, height: u16, tags: &[(u16, u16, u32, u32)]) -> Self {
+        Self { tags: tags.to_vec(), ..Self::gray(width, height) }
+    }
+
+    /// A copy in reduced size, as this JPEG.
+    pub(super) fn jpeg_copy(width: u16, height: u16, file: Vec<u8>) -> Self {
+        Self { kind: Some(1), compression: 7, strip: file, ..Self::gray(width, height) }
+    }
+
     fn reduced(width: u16, height: u16) -> Self {
         Self { kind: Some(1), ..Self::gray(width, height) }
     }
