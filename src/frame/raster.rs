@@ -116,7 +116,10 @@ fn open<'f>(file: &'f [u8], format: Format, limits: &Limits) -> Result<Box<dyn I
     let mut allowed = image::Limits::no_limits();
     allowed.max_alloc = Some(limits.max_decoded_bytes);
     Ok(match format {
-        Format::Png => Box::new(PngDecoder::with_limits(Cursor::new(file), allowed).map_err(refused)?),
+        Format::Png => {
+            allowed.max_alloc = Some(png_bytes(file).min(limits.max_decoded_bytes));
+            Box::new(PngDecoder::with_limits(Cursor::new(file), allowed).map_err(refused)?)
+        }
         Format::WebP => Box::new(WebP::new(file).map_err(refused)?),
         Format::Tiff => {
             let mut decoder = TiffDecoder::new(Cursor::new(picture_first(file)?)).map_err(refused)?;
@@ -129,6 +132,17 @@ fn open<'f>(file: &'f [u8], format: Format, limits: &Limits) -> Result<Box<dyn I
         Format::Bmp => Box::new(BmpDecoder::new(Cursor::new(file)).map_err(refused)?),
         Format::Jpeg => return Err(DecodeError::NotAnImage),
     })
+}
+
+/// Most bytes that a PNG's decoder may hold beside the picture: a row of it, the chunks as they lie in the file, and of what it
+/// unpacks on its way, a colour profile, a few megabytes: one that swells beyond is none.
+fn png_bytes(file: &[u8]) -> u64 {
+    /// Of the longest row of a picture that is taken, in its deepest colours.
+    const ROW: u64 = Limits::MAX_SIDE as u64 * 8;
+    /// The largest profiles, of printers, have three.
+    const PROFILE: u64 = 4 << 20;
+    // A chunk's buffer doubles until it is long enough; then text is copied out of it.
+    ROW + PROFILE + 4 * file.len() as u64
 }
 
 /// A TIFF file whose first page is its picture: `file`, or a copy that begins with another of its pages.
