@@ -4,7 +4,7 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Cursor, Write};
+use std::io::{Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -297,11 +297,123 @@ fn the_choice_of_what_is_blanked_is_followed() {
     let copy = decoded(&fs::read(desk.out().join("a.jpg")).expect("read")).into_rgb8();
     let [r, g, b] = copy.get_pixel(10, 10).0;
     assert!(r > 250 && g < 5 && b < 5);
-    for wrong in ["[[0, 0, 20]]", "[[0, 0, 0, 5]]", "{}", ""] {
+    for wrong in [
+        "[[0, 0, 20]]",
+        "[[0, 0, 0, 5]]",
+        "{}",
+        "",
+        "[]",
+        "[[0.5, 0.5, 0.2, 0.2]]",
+        "[[0, 0, 1, 1]]",
+        "[[0, 0, 90, 90], [0, 0, 90, 0.9]]",
+        "[[-50, 0, 20, 20]]",
+        "[[0, -20, 20, 20]]",
+    ] {
         fs::write(&mask, wrong).expect("written");
         let _ = fs::remove_dir_all(desk.out());
         desk.run(&["--mask", mask.to_str().expect("text")]).failed(2, "mask.json", "[[x, y, width, height]");
         assert!(!desk.out().exists());
+    }
+}
+
+/// A profile of megabytes is none that a camera writes; unpacked, it may be a thousand times what it takes in the file.
+#[test]
+fn a_profile_that_swells_is_not_unpacked() {
+    let desk = Desk::new();
+    let whole = encoded(&picture(320, 192, 0).into(), ImageFormat::Png);
+    let chunk = |kind: &[u8; 4], data: &[u8]| {
+        let mut sum = flate2::Crc::new();
+        sum.update(kind);
+        sum.update(data);
+        [&(data.len() as u32).to_be_bytes(), &kind[..], data, &sum.sum().to_be_bytes()].concat()
+    };
+    let packed = |length: u64| {
+        let mut packed = flate2::write::ZlibEncoder::new(b"profile\0\0".to_vec(), flate2::Compression::best());
+        std::io::copy(&mut std::io::repeat(7).take(length), &mut packed).expect("packed");
+        packed.finish().expect("packed")
+    };
+    // signature ‖ IHDR (13 bytes and 12)
+    let with = |chunk: Vec<u8>| [&whole[..33], &chunk, &whole[33..]].concat();
+    desk.put("one.png", &with(chunk(b"iCCP", &packed(1 << 20))));
+    desk.put("bomb.png", &with(chunk(b"iCCP", &packed(64 << 20))));
+    // What is long in the file is long in memory, too, and no more.
+    desk.put("text.png", &with(chunk(b"tEXt", &[b"Comment\0".as_slice(), &[b'x'; 9 << 20]].concat())));
+    let run = desk.run(&["--json"]);
+    assert_eq!((run.code, run.number("copies")), (Some(0), 3), "each is examined: {run:?}");
+    for (name, kept) in [("one.png", true), ("bomb.png", false), ("text.png", false)] {
+        let copy = fs::read(desk.out().join(name)).expect("read");
+        let at = copy.windows(4).position(|window| window == b"iCCP");
+        assert_eq!(at.is_some(), kept, "{name}");
+    }
+}
+
+/// What was to be hidden is then elsewhere on it: a copy would show it.
+#[test]
+fn a_photograph_that_a_mask_does_not_touch_is_named_and_has_no_copy() {
+    let desk = Desk::new();
+    desk.put("a.jpg", &photo(0));
+    desk.put("b.png", &encoded(&picture(640, 192, 1).into(), ImageFormat::Png));
+    let mask = desk.folder.path().join("mask.json");
+    fs::write(&mask, "[[0, 0, 20, 20], [310, 10, 20, 20], [330, 10, 20, 20]]").expect("written");
+    let mask = mask.to_str().expect("text");
+    let run = desk.run(&["--mask", mask]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.stderr.contains("a.jpg") && run.stderr.contains("outside of the picture"), "{run:?}");
+    assert_eq!(desk.copies(), ["b.png"]);
+    let (alone, out) = (desk.photos().join("a.jpg"), desk.folder.path().join("a.jpg"));
+    for out in [out.to_str().expect("text"), "-"] {
+        let run = redact(&[alone.to_str().expect("text"), "-o", out, "--mask", mask]);
+        assert!(run.code == Some(1) && run.stderr.contains("outside of the picture"), "{run:?}");
+        assert!(run.stdout.is_empty() && !desk.folder.path().join(out).exists());
+    }
+}
+
+/// Who copied originals where the copies go, or began with another tool, is not told that they are blanked.
+#[test]
+fn an_original_in_the_place_of_its_copy_is_named() {
+    let desk = Desk::new();
+    desk.put("a.jpg", &photo(0));
+    desk.put("b/c.jpg", &photo(1));
+    // Nothing is on it, and nothing beside: its copy is the same again.
+    desk.put(
+        "clean.jpg",
+        &encoded(&image::RgbImage::from_pixel(64, 64, image::Rgb([20; 3])).into(), ImageFormat::Jpeg),
+    );
+    assert_eq!(desk.run(&[]).code, Some(0));
+    fs::copy(desk.out().join("clean.jpg"), desk.photos().join("clean.jpg")).expect("copied");
+    let whole = desk.run(&["--skip-existing", "--json"]);
+    assert_eq!((whole.code, whole.number("copies"), whole.number("existing")), (Some(0), 0, 3), "{whole:?}");
+
+    fs::copy(desk.photos().join("b/c.jpg"), desk.out().join("b/c.jpg")).expect("copied");
+    let before = snapshot(desk.folder.path());
+    let run = desk.run(&["--skip-existing", "--json"]);
+    assert_eq!((run.code, run.number("existing"), run.number("failed")), (Some(1), 2, 1), "{run:?}");
+    assert!(run.stderr.contains("c.jpg") && run.stderr.contains("the photograph itself"), "{run:?}");
+    assert_eq!(snapshot(desk.folder.path()), before, "nothing is overwritten");
+    let (alone, out) = (desk.photos().join("b/c.jpg"), desk.out().join("b/c.jpg"));
+    let run = redact(&[alone.to_str().expect("text"), "-o", out.to_str().expect("text"), "--skip-existing"]);
+    assert!(run.code == Some(1) && run.stderr.contains("the photograph itself"), "{run:?}");
+    assert_eq!(snapshot(desk.folder.path()), before);
+}
+
+#[test]
+fn a_copy_is_named_for_the_format_that_it_has() {
+    let desk = Desk::new();
+    // By its content: names lie.
+    let path = desk.put("a.png", &photo(0));
+    let path = path.to_str().expect("text");
+    let place = |name: &str| desk.folder.path().join(name).to_str().expect("text").to_owned();
+    for name in ["b.png", "b.TIF", "b.heic"] {
+        redact(&[path, "-o", &place(name)]).failed(2, name, "jpg");
+        let piped = command(&["-", "-o", &place(name)])
+            .stdin(fs::File::open(path).expect("opened"))
+            .output()
+            .expect("the command runs");
+        Ended::of(piped).failed(2, name, "jpg");
+        assert!(!Path::new(&place(name)).exists());
+    }
+    for name in ["b.jpg", "b.JPEG", "b", "b.blank"] {
+        assert_eq!(redact(&[path, "-o", &place(name)]).code, Some(0), "{name}");
     }
 }
 

@@ -15,6 +15,8 @@ use super::target::{self, apart, unwritable};
 use super::terminal::{Voice, chain, count, grouped, json, say, shown, to_stdout};
 use super::{Context, Failure, Outcome, Stop, interrupt};
 use crate::capture::{PlateText, Region, RegionKind};
+use crate::files;
+use crate::frame::{Format, Kind, LumaSource};
 use crate::geometry::Rect;
 use crate::pipeline::{
     Examined, Inspected, Look, Note, Options, Progress, Source, SourceImage, TrainedEyes, inspect, inspect_one,
@@ -158,23 +160,45 @@ impl Choice {
             }
             blanked.push(area);
         }
-        blanked.extend(self.mask.iter().filter_map(|bounds| redaction_area(*bounds, &frame)));
+        for &area in &self.mask {
+            let outside = RedactError::Outside { area, size: frame.size() };
+            blanked.push(redaction_area(area, &frame).ok_or(outside)?);
+        }
         Ok(Copy { bytes: redact::copy(frame, file, &blanked, self.fill)?, counts })
     }
 }
 
 fn read_mask(path: &Path) -> Result<Vec<Rect>, Failure> {
-    let text = crate::files::read_text(path, crate::files::MAX_SETTINGS).map_err(|error| {
+    let text = files::read_text(path, files::MAX_SETTINGS).map_err(|error| {
         Failure::usage(format!("{} cannot be read: {error}", shown(path)), "give a file that you may read with --mask")
     })?;
     let wrong =
         |why: String| Failure::usage(format!("{}: {why}", shown(path)), "write it as [[x, y, width, height], …]");
     let boxes: Vec<[f32; 4]> = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    let rects = boxes.into_iter().map(|[x, y, w, h]| {
-        let right = [x, y, w, h].iter().all(|side| side.is_finite()) && w > 0.0 && h > 0.0;
-        right.then(|| Rect::new(x, y, w, h)).ok_or_else(|| wrong("an area without width or height".to_owned()))
+    if boxes.is_empty() {
+        return Err(wrong("it names no area".to_owned()));
+    }
+    let rects = boxes.into_iter().map(|[x, y, w, h]| match fault_of([x, y, w, h]) {
+        None => Ok(Rect::new(x, y, w, h)),
+        Some(fault) => Err(wrong(format!("[{x}, {y}, {w}, {h}] {fault}"))),
     });
     rects.collect()
+}
+
+/// Why an area hides nothing on any picture.
+fn fault_of([x, y, w, h]: [f32; 4]) -> Option<&'static str> {
+    let sides = [x, y, w, h];
+    if sides.iter().any(|side| !side.is_finite()) || w <= 0.0 || h <= 0.0 {
+        Some("is an area without width or height")
+    } else if sides.iter().all(|side| (0.0..=1.0).contains(side)) {
+        Some("looks like fractions of a picture, and is taken in pixels")
+    } else if w < 1.0 || h < 1.0 {
+        Some("is less than a pixel")
+    } else if x + w <= 0.0 || y + h <= 0.0 {
+        Some("lies outside of every picture: x and y begin at the top left corner")
+    } else {
+        None
+    }
 }
 
 /// Runs `redact`.
@@ -193,7 +217,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let mut tally = Tally::default();
     for (source, target) in &mut targets {
         let voice = Voice::new(context, &target.given);
-        let make = |image: &SourceImage, examined: Examined<'_>| target.write(&image.name, &choice, examined);
+        let make = |image: &SourceImage, examined: Examined<'_>| target.write(image, &choice, examined);
         let received = inspect(source, &eyes, &options, &stop, make, |inspected| {
             voice.image();
             tally.receive(inspected, &voice)
@@ -230,7 +254,7 @@ fn one(args: &Args, choice: &Choice, context: &Context) -> Result<Outcome, Failu
         if from_stdin {
             io::stdin().lock().take(options.max_file_bytes + 1).read_to_end(&mut bytes)?;
         } else {
-            bytes = crate::files::read(path, options.max_file_bytes)?;
+            bytes = files::read(path, options.max_file_bytes)?;
         }
         if bytes.len() as u64 > options.max_file_bytes {
             return Err(io::ErrorKind::FileTooLarge.into());
@@ -239,6 +263,9 @@ fn one(args: &Args, choice: &Choice, context: &Context) -> Result<Outcome, Failu
     };
     let file =
         read().map_err(|error| Failure::usage(format!("{name} cannot be read: {error}"), "give one photograph"))?;
+    if !to_out {
+        must_fit(&args.out, &file)?;
+    }
     let nets = args.eyes.nets()?;
     let eyes = || -> Box<dyn Look> { Box::new(TrainedEyes::new(&nets)) };
     let made = inspect_one(&file, &eyes, &options, |examined| choice.copy(examined));
@@ -256,6 +283,20 @@ fn one(args: &Args, choice: &Choice, context: &Context) -> Result<Outcome, Failu
     Ok(Outcome::Done)
 }
 
+/// Whether a copy's name may be that of what begins with `head`: a copy has its original's format, and no other's name.
+fn must_fit(out: &Path, head: &[u8]) -> Result<(), Failure> {
+    let named = out.extension().and_then(|extension| extension.to_str()).filter(|named| Format::claims(named));
+    let (Some(format), Some(named)) = (Format::sniff(head), named) else { return Ok(()) };
+    let fitting = format.extensions();
+    if fitting.iter().any(|extension| extension.eq_ignore_ascii_case(named)) {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        format!("{} would be a {format} file: a copy keeps the format of its original", shown(out)),
+        format!("name it {}", shown(&out.with_extension(fitting[0]))),
+    ))
+}
+
 /// The one photograph has no copy, and nothing was written.
 fn refused(name: &str, error: &dyn std::error::Error) -> Result<Outcome, Failure> {
     say(&format!("{name}: {}", chain(error)));
@@ -270,6 +311,8 @@ struct Target {
     place: Place,
     /// Random, for new names.
     key: Option<[u8; 32]>,
+    /// Whether copies may be there already.
+    may_exist: bool,
 }
 
 #[derive(Clone)]
@@ -306,14 +349,22 @@ impl Target {
     }
 
     /// Makes and writes the copy of one image.
-    fn write(&self, name: &Path, choice: &Choice, examined: Examined<'_>) -> Made {
+    fn write(&self, image: &SourceImage, choice: &Choice, examined: Examined<'_>) -> Made {
         let copy = match choice.copy(examined) {
             Ok(copy) => copy,
             Err(error) => return Made::Refused(error),
         };
-        let path = self.of(name);
+        let path = self.of(&image.name);
         match write_new(&path, &copy.bytes) {
             Ok(()) => Made::Copy(copy.counts),
+            // It was not passed over: it is the photograph itself, which may be its own copy, too.
+            Err(error) if self.may_exist && error.kind() == io::ErrorKind::AlreadyExists => {
+                match files::read(&path, copy.bytes.len() as u64) {
+                    Ok(there) if there == copy.bytes => Made::There,
+                    _ if is_same(&path, &image.path) => Made::Original(path),
+                    _ => Made::Unwritten(path, error),
+                }
+            }
             Err(error) => Made::Unwritten(path, error),
         }
     }
@@ -322,8 +373,19 @@ impl Target {
 /// What became of one image.
 enum Made {
     Copy(Counts),
+    /// It was there.
+    There,
+    /// There is the photograph itself in its place, and stays.
+    Original(PathBuf),
     Refused(RedactError),
     Unwritten(PathBuf, io::Error),
+}
+
+/// Whether two files hold the same bytes. What cannot be read is not the same.
+fn is_same(a: &Path, b: &Path) -> bool {
+    let length = |path: &Path| fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|found| found.len());
+    let (Some(of_a), Some(of_b)) = (length(a), length(b)) else { return false };
+    of_a == of_b && matches!((files::read(a, of_a), files::read(b, of_b)), (Ok(a), Ok(b)) if a == b)
 }
 
 /// Writes a file that is not there, which has its name only when it is whole.
@@ -348,8 +410,12 @@ fn targets(args: &Args) -> Result<Vec<(Source, Target)>, Failure> {
         [path] if path.is_file() && !args.out.is_dir() => Some(path),
         _ => None,
     };
-    if alone.is_some() && !(args.skip_existing && args.out.is_file()) {
-        target::must_be_new(&args.out)?;
+    if let Some(path) = alone {
+        if !(args.skip_existing && args.out.is_file()) {
+            target::must_be_new(&args.out)?;
+        }
+        // What cannot be read is named later on.
+        must_fit(&args.out, &files::begin(path, Kind::SNIFFED_BYTES as u64).unwrap_or_default())?;
     } else if alone.is_none() {
         target::must_be_empty(&args.out, args.skip_existing)?;
     }
@@ -360,10 +426,13 @@ fn targets(args: &Args) -> Result<Vec<(Source, Target)>, Failure> {
             (None, Some(below)) if path.is_dir() => Place::Folder(args.out.join(below)),
             (None, _) => Place::Folder(args.out.clone()),
         };
-        let target = Target { given: path.clone(), place, key };
+        let target = Target { given: path.clone(), place, key, may_exist: args.skip_existing };
         if args.skip_existing {
             let target = target.clone();
-            source.pass_over(move |name| target.of(name).symlink_metadata().is_ok());
+            source.pass_over(move |name, original| {
+                let copy = target.of(name);
+                copy.symlink_metadata().is_ok() && !is_same(&copy, original)
+            });
         }
         Ok((source, target))
     });
@@ -384,9 +453,14 @@ impl Tally {
         let Inspected { path, result } = inspected;
         match result {
             Ok(Made::Copy(counts)) => self.counts.add(counts),
+            Ok(Made::There) => self.existing += 1,
+            Ok(Made::Original(copy)) => {
+                self.failures += 1;
+                voice.say(&path, &format!("no copy: {} is the photograph itself, not blanked", shown(&copy)));
+            }
             Ok(Made::Refused(error)) => {
                 self.failures += 1;
-                voice.note(&path, &Note::Unreadable(error.into()));
+                voice.say(&path, &format!("no copy: {}", chain(&error)));
             }
             Ok(Made::Unwritten(path, error)) => return Err(unwritable(&path, &error)),
             Err(note) => {

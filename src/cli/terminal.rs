@@ -209,6 +209,19 @@ impl<'c> Voice<'c> {
         }
     }
 
+    /// Says something of the image at `path`.
+    pub fn say(&self, path: &Path, what: &str) {
+        self.aside(|| say(&format!("{}: {what}", shown(path))));
+    }
+
+    /// Prints beside the bar.
+    fn aside(&self, print: impl FnOnce()) {
+        match self.bar.get() {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+
     fn bar(&self) -> &ProgressBar {
         let bar = self.bar.get_or_init(|| {
             let style = style("{spinner} {human_pos} images  {per_sec}");
@@ -237,11 +250,7 @@ impl Progress for Voice<'_> {
     }
 
     fn note(&self, path: &Path, note: &Note) {
-        let print = || say_note(self.context, path, note);
-        match self.bar.get() {
-            Some(bar) => bar.suspend(print),
-            None => print(),
-        }
+        self.aside(|| say_note(self.context, path, note));
     }
 }
 

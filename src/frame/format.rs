@@ -45,6 +45,17 @@ impl Format {
         }
     }
 
+    /// What names of its files end in, without the dot; the first is the usual one.
+    pub const fn extensions(self) -> &'static [&'static str] {
+        match self {
+            Self::Jpeg => &["jpg", "jpeg", "jpe", "jfif"],
+            Self::Png => &["png", "apng"],
+            Self::WebP => &["webp"],
+            Self::Tiff => &["tif", "tiff"],
+            Self::Bmp => &["bmp", "dib"],
+        }
+    }
+
     /// Whether a file of this extension (any case, without the dot) is meant to be an image, whatever it holds.
     pub fn claims(extension: &str) -> bool {
         const EXTENSIONS: [&str; 31] = [

@@ -102,12 +102,12 @@ pub struct Source {
     known: Vec<PathBuf>,
     /// Whether all was met that there is.
     ended: bool,
-    /// By its name, whether an image is passed over, and how many were.
+    /// By its name and its path, whether an image is passed over, and how many were.
     pass_over: Option<Box<PassOver>>,
     passed: u64,
 }
 
-type PassOver = dyn Fn(&Path) -> bool + Send;
+type PassOver = dyn Fn(&Path, &Path) -> bool + Send;
 
 impl Source {
     /// A source of all images under `root`. Circumstances come from the table at `captures`, or else from each
@@ -139,8 +139,8 @@ impl Source {
         })
     }
 
-    /// Images whose name `which` holds for are passed over from now on.
-    pub fn pass_over(&mut self, which: impl Fn(&Path) -> bool + Send + 'static) {
+    /// Images for whose name and path `which` holds are passed over from now on.
+    pub fn pass_over(&mut self, which: impl Fn(&Path, &Path) -> bool + Send + 'static) {
         self.pass_over = Some(Box::new(which));
     }
 
@@ -246,7 +246,7 @@ impl Source {
                 // The root is the image.
                 _ => path.file_name().map_or_else(|| path.clone(), PathBuf::from),
             };
-            if self.pass_over.as_ref().is_some_and(|which| which(&name)) {
+            if self.pass_over.as_ref().is_some_and(|which| which(&name, &path)) {
                 self.passed += 1;
                 continue;
             }

@@ -123,6 +123,17 @@ pub enum RedactError {
     /// A format of which no copy can be written.
     #[error("no copy can be written in the format {0}")]
     NoCopy(crate::frame::Format),
+    /// An area that was to be blanked touches no pixel: what it was to hide may be anywhere.
+    #[error(
+        "the area [{}, {}, {}, {}] lies outside of the picture of {}x{} pixels",
+        .area.x, .area.y, .area.w, .area.h, .size.width, .size.height
+    )]
+    Outside {
+        /// As given.
+        area: Rect,
+        /// The picture's.
+        size: Size,
+    },
     /// A side longer than a JPEG can have.
     #[error("an image of {}x{} pixels is too long for a JPEG", .0.width, .0.height)]
     TooLong(Size),
