@@ -2,6 +2,9 @@
 
 /// `1 image`, `1,234 images`; `1 entry`, `2 entries`.
 pub fn count(number: u64, one: &str) -> String {
+    if one.ends_with("sh") && number != 1 {
+        return format!("{} {one}es", grouped(number));
+    }
     match one.strip_suffix('y').filter(|stem| number != 1 && !stem.ends_with(['a', 'e', 'o', 'u'])) {
         Some(stem) => format!("{} {stem}ies", grouped(number)),
         None => format!("{} {one}{}", grouped(number), if number == 1 { "" } else { "s" }),
@@ -35,6 +38,7 @@ mod tests {
         assert_eq!([0, 1, 2].map(|n| count(n, "image")), ["0 images", "1 image", "2 images"]);
         assert_eq!([1, 2].map(|n| count(n, "entry")), ["1 entry", "2 entries"]);
         assert_eq!([1, 2].map(|n| count(n, "copy")), ["1 copy", "2 copies"]);
+        assert_eq!([1, 2].map(|n| count(n, "hash")), ["1 hash", "2 hashes"]);
         assert_eq!(count(2, "day"), "2 days");
     }
 

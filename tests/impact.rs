@@ -425,6 +425,29 @@ fn what_is_not_recognised_is_not_counted_as_nobody() {
     }
 }
 
+/// Whoever has only such hashes is told which to make, and nothing of archives.
+#[test]
+fn hashes_that_no_segment_is_known_by_are_called_that() {
+    let theft = Theft::new();
+    let folder = theft.custodian.folder.path();
+    for (digits, known) in [(32, false), (40, false), (128, false), (64, true)] {
+        let line = |number: u32| format!("{:0>digits$}  segments/{number}.bin\n", format!("{number:x}"));
+        fs::write(folder.join("sums.txt"), (1..4).map(line).collect::<String>()).expect("written");
+        let (words, json) = (command(folder, "sums.txt", &[]), command(folder, "sums.txt", &["--json"]));
+        assert_eq!((words.code, json.code), (Some(1), Some(1)), "{words:?}");
+        assert!(!words.stdout.contains("archive"), "{digits}: {words:?}");
+        assert_eq!(words.stdout.contains("3 hashes of another kind"), !known, "{digits}: {words:?}");
+        let told: serde_json::Value = serde_json::from_str(&json.stdout).expect("one object");
+        let (hashes, unknown) = if known { (0, 3) } else { (3, 0) };
+        assert_eq!(told["uncounted"]["hashes"], hashes, "{json:?}");
+        assert_eq!(
+            (&told["uncounted"]["unknown"], &told["uncounted"]["files"]),
+            (&unknown.into(), &0.into()),
+            "{json:?}"
+        );
+    }
+}
+
 #[test]
 fn the_command_lists_whom_to_notify() {
     let theft = Theft::new();

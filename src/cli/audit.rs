@@ -52,7 +52,7 @@ Example: safelight audit verify --custody C --since last-month.checkpoint")]
         renew: bool,
         #[command(flatten)]
         unlock: UnlockArgs,
-        /// Write it to FILE, which must not exist
+        /// Write it to FILE, which must not exist; - for stdout, as without
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
@@ -262,6 +262,7 @@ fn checkpoint(
     output: Option<&Path>,
     context: &Context,
 ) -> Result<(), Failure> {
+    let output = output.filter(|output| *output != Path::new(target::STDOUT));
     if let Some(output) = output {
         target::must_be_new(output)?;
     }

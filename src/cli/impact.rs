@@ -229,6 +229,7 @@ fn print(out: &mut Page, found: &Impact) -> std::io::Result<()> {
         (uncounted.damaged, "segment", "not to be opened: altered or damaged"),
         (uncounted.irregular, "link, FIFO or other special file", "not opened: bring the files themselves"),
         (uncounted.unknown, "listed entry", "unknown here: names, hashes or ids"),
+        (uncounted.hashes, "hash", "of another kind: segments are known by BLAKE3 and SHA-256 of their files"),
         (
             uncounted.pictures,
             "picture",

@@ -203,6 +203,7 @@ fn run() -> Result<Outcome, Failure> {
         }
     };
     hardening::harden(&verb);
+    interrupt::survive_long_files();
     let context = Context { json, quiet };
     match verb {
         Verb::Demo(args) => demo::run(args, &context),

@@ -13,6 +13,7 @@ use crate::vault::{ExpireError, OpenError, SealError, StateError};
 pub(super) fn stdout_failed(error: std::io::Error) -> Failure {
     let stop = if error.kind() == ErrorKind::BrokenPipe { Stop::ReaderGone } else { Stop::Usage };
     let remedy = match error.kind() {
+        ErrorKind::FileTooLarge => "raise the limit on the length of files (ulimit -f), or send it elsewhere",
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room where stdout goes, or send it elsewhere",
         _ => "check where stdout goes",
     };
@@ -27,6 +28,9 @@ fn file_failure(problem: String, kind: ErrorKind) -> Failure {
         ErrorKind::ReadOnlyFilesystem => "the file system is read-only: remount it, or choose another place",
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
             "the disk is full: make room and run the same command again"
+        }
+        ErrorKind::FileTooLarge => {
+            "check which file it is; where one is written, raise the limit on the length of files (ulimit -f)"
         }
         ErrorKind::NotADirectory => "a part of the path is a file: check the path",
         _ => "check the disk and its connection, then run the same command again",

@@ -13,8 +13,18 @@ use super::terminal::shown;
 use crate::files;
 use crate::vault::Enclosure;
 
+/// What stands for stdout, where a verb writes to it.
+pub(super) const STDOUT: &str = "-";
+
 /// Whether it would not lie in a vault, links resolved: what lies there is copied with it, and is a stranger in it to every check.
+/// Nor is it - of a verb that does not write to stdout.
 pub(super) fn must_lie_outside(path: &Path) -> Result<(), Failure> {
+    if path == Path::new(STDOUT) {
+        return Err(Failure::usage(
+            "- stands for stdout, where this does not go",
+            "name a file or a folder; ./- is one of that name",
+        ));
+    }
     match Enclosure::vault_around(path) {
         None => Ok(()),
         Some(vault) => Err(Failure::usage(

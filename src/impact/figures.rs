@@ -61,6 +61,8 @@ pub struct Uncounted {
     pub irregular: u64,
     /// Names and hashes that no segment of the vault answers to.
     pub unknown: u64,
+    /// Hashes of kinds by which no segment is known: neither BLAKE3 nor SHA-256.
+    pub hashes: u64,
     /// Pictures that are neither an original nor a scene of the vault that was given, or none was given: changed since, or
     /// never in it.
     pub pictures: u64,

@@ -20,10 +20,13 @@ pub(super) struct List {
     pub ids: HashSet<CaptureId>,
     /// 256-bit hashes.
     pub hashes: HashSet<[u8; 32]>,
+    /// Hashes of other lengths, by which nothing is known here: MD5, SHA-1 and their like.
+    pub others: u64,
 }
 
 impl List {
-    /// Reads a list; `None` when the file is no text or names nothing.
+    /// Reads a list; `None` when the file is no text or names nothing. Hashes of other kinds count where there is nothing else: beside
+    /// what is known they are of the same files, or marks of something else.
     pub fn read(path: &Path) -> io::Result<Option<Self>> {
         let mut reader = BufReader::with_capacity(1 << 16, files::open(path)?.0);
         let head = reader.fill_buf()?;
@@ -41,7 +44,10 @@ impl List {
             }
             list.line(&line);
         }
-        Ok((!list.ids.is_empty() || !list.hashes.is_empty()).then_some(list))
+        if !list.ids.is_empty() || !list.hashes.is_empty() {
+            list.others = 0;
+        }
+        Ok((!list.ids.is_empty() || !list.hashes.is_empty() || list.others > 0).then_some(list))
     }
 
     fn line(&mut self, line: &[u8]) {
@@ -57,6 +63,8 @@ impl List {
                     let hash = HEXLOWER_PERMISSIVE.decode(token).ok();
                     self.hashes.extend(hash.and_then(|hash| <[u8; 32]>::try_from(hash).ok()));
                 }
+                // MD5, SHA-1, SHA-224, SHA-384 and SHA-512.
+                32 | 40 | 56 | 96 | 128 if token.iter().all(u8::is_ascii_hexdigit) => self.others += 1,
                 _ => {}
             }
         }
@@ -65,6 +73,7 @@ impl List {
     pub fn extend(&mut self, other: Self) {
         self.ids.extend(other.ids);
         self.hashes.extend(other.hashes);
+        self.others += other.others;
     }
 }
 

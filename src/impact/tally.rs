@@ -266,6 +266,7 @@ impl<'a, 'o> Tally<'a, 'o> {
             damaged: damaged + self.uncounted.damaged,
             irregular,
             unknown: unknown + self.uncounted.unknown,
+            hashes: loot.inventory.list.others,
             pictures,
             files,
             undigested: if pictures > 0 { self.undigested } else { 0 },

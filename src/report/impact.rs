@@ -314,6 +314,7 @@ fn write_uncounted(impact: &Impact, page: &mut String) -> fmt::Result {
         (uncounted.damaged, "Segments that do not open: altered or damaged"),
         (uncounted.irregular, "Links, FIFOs and devices, which were not opened"),
         (uncounted.unknown, "Names, hashes or ids that are unknown here"),
+        (uncounted.hashes, "Hashes of another kind than BLAKE3 and SHA-256, by which segments are known"),
         (uncounted.pictures, "Pictures that are, byte for byte, no original and no scene of the vault"),
         (uncounted.undigested, "Captures sealed before files could be recognised, to which those pictures may belong"),
         (uncounted.lacking, "Parts of the vault that are missing or damaged"),

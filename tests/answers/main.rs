@@ -3,8 +3,10 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod copies;
 mod irregular;
 mod journals;
+mod outputs;
 
 use std::fs;
 use std::path::{Path, PathBuf};

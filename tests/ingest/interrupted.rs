@@ -55,6 +55,46 @@ fn an_interrupt_commits_what_was_taken_and_a_second_run_goes_on() {
     }
 }
 
+/// Whatever a batch system or an administrator sends before it kills: what was taken is committed.
+#[cfg(target_os = "linux")]
+#[test]
+fn every_signal_that_asks_to_end_commits_what_was_taken() {
+    for name in ["-ALRM", "-USR1", "-USR2", "-XCPU"] {
+        let site = busy_site();
+        let child = start(&site, &[]);
+        thread::sleep(Duration::from_millis(60));
+        signal(&child, name);
+        // The system says this one every second, until its hard limit.
+        if name == "-XCPU" {
+            signal(&child, name);
+        }
+        let run = Ended::of(child.wait_with_output().expect("it ends"));
+        run.failed(130, "interrupted", "run the same command again");
+        assert_eq!(site.opened().len() as u64, run.number("sealed"));
+    }
+}
+
+/// What is committed before stays, as on a full disk, and the run says why it ends.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_limit_on_the_length_of_files_is_a_full_disk() {
+    let site = Site::new();
+    for number in 0..3 {
+        site.put(&format!("{number}.jpg"), &photo(number));
+    }
+    let limited = |blocks: &str| {
+        let ingest = site.command();
+        let mut command = Command::new("sh");
+        command.args(["-c", "ulimit -f \"$0\" && exec \"$@\"", blocks]).arg(ingest.get_program());
+        command.args(ingest.get_args()).envs(ingest.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Ended::of(command.stdin(Stdio::null()).output().expect("the command runs"))
+    };
+    limited("16").failed(2, "File too large", "ulimit -f");
+    let whole = site.ingest(&[]);
+    assert_eq!((whole.code, whole.number("sealed")), (Some(0), 3), "{whole:?}");
+    assert_eq!(site.opened().len(), 3);
+}
+
 #[test]
 fn a_kill_while_consuming_loses_nothing_and_doubles_nothing() {
     let site = busy_site();
