@@ -23,7 +23,8 @@ use crate::vault::{OpeningVault, Query, Trust};
 #[command(after_help = "\
 The copy opens with the recipient's private key alone. It has ids, an order and pseudonyms of its own, so that two \
 recipients do not join their copies by these; times are rounded to the hour unless the view is full. Pictures are the same in \
-every copy: two recipients of scenes or originals join those by them. The recipient makes its key \
+every copy: two recipients of scenes or originals join those by them. A copy of metadata has a record for each pseudonym; \
+captures without a plate or a face are not in it, and are counted. The recipient makes its key \
 pair with `safelight custody recipient` and opens the copy with `safelight search` and `safelight open --key`.
 
 The fingerprint of the recipient's key is shown before anything is asked or done; --fingerprint compares it for you.
@@ -111,7 +112,11 @@ struct Summary {
     without_scene: u64,
     expired: u64,
     left_out_damaged: u64,
+    /// Of metadata, captures on which there is nothing that the copy carries.
+    left_out_without_regions: u64,
     missing: Vec<String>,
+    unknown: Vec<String>,
+    foreign: Vec<String>,
     damaged: Vec<String>,
     segments: u64,
     bytes: u64,
@@ -180,7 +185,10 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             without_scene: totals.without_scene,
             expired: totals.expired,
             left_out_damaged: totals.damaged,
+            left_out_without_regions: totals.without_regions,
             missing: gaps::named(&lacking.missing),
+            unknown: gaps::named(&lacking.unknown),
+            foreign: gaps::named(&lacking.foreign),
             damaged: gaps::named(&lacking.damaged),
             segments: totals.segments,
             bytes: totals.bytes,
@@ -195,6 +203,15 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         }
         if totals.damaged > 0 {
             tell!("{} left out: damaged", count(totals.damaged, "capture"));
+        }
+        if totals.without_regions > 0 {
+            let what = match request.regions {
+                Regions::All => "neither a plate nor a face",
+                Regions::Plates => "no plate",
+                Regions::Faces => "no face",
+            };
+            let left = count(totals.without_regions, "capture");
+            tell!("{left} left out: {what} is on {}", if totals.without_regions == 1 { "it" } else { "them" });
         }
     }
     gaps::end(&lacking, closed)

@@ -12,8 +12,15 @@ pub(super) fn named(faults: &[crate::vault::Fault]) -> Vec<String> {
 /// Names on stderr what the answer lacks, and ends the verb accordingly: whoever takes the answer for the whole one is told by
 /// the exit code too. `closed` segments are sealed to keys that are not at hand.
 pub(super) fn end(gaps: &Gaps, closed: usize) -> Result<Outcome, Failure> {
-    gaps.missing.iter().for_each(|fault| say(&format!("missing: {fault}")));
-    gaps.damaged.iter().for_each(|fault| say(&format!("damaged: {fault}")));
+    let kinds = [
+        ("missing", &gaps.missing),
+        ("unknown here", &gaps.unknown),
+        ("foreign", &gaps.foreign),
+        ("damaged", &gaps.damaged),
+    ];
+    for (kind, faults) in kinds {
+        faults.iter().for_each(|fault| say(&format!("{kind}: {fault}")));
+    }
     if !gaps.damaged.is_empty() {
         return Err(Failure::integrity(
             format!(

@@ -137,10 +137,16 @@ pub(super) fn open_vault(
         let manifest = Manifest::read(folder, card.vault, card.custodian, keys)?;
         manifest.check(&vault)?;
         if !context.quiet && !context.json {
-            let Manifest { view, purpose, captures, .. } = &manifest;
+            let Manifest { view, regions, purpose, captures, .. } = &manifest;
             let day = manifest.created().strftime("%Y-%m-%d");
+            let only = match regions.as_str() {
+                _ if !manifest.is_by_pseudonym() => "",
+                "plates" => " that show a plate",
+                "faces" => " that show a face",
+                _ => " that show a plate or a face",
+            };
             tell!("export of {day} by custodian {custodian}");
-            tell!("view {view}, {}, purpose: {purpose}", count(*captures, "capture"));
+            tell!("view {view}, {}{only}, purpose: {purpose}", count(*captures, "capture"));
         }
         trust::remember(custodian, known, context);
         about = Some(manifest);

@@ -13,7 +13,7 @@ use crate::audit::{Details, Look, Records, UNSTATED, Verb};
 use crate::capture::CaptureId;
 use crate::redact::{RestoreError, needs_scene, restore};
 use crate::seal::Capability;
-use crate::vault::{OpenError, OpeningVault, ProbeError};
+use crate::vault::{Gaps, OpenError, OpeningVault, ProbeError};
 
 /// Arguments of `open`.
 #[derive(clap::Args)]
@@ -83,9 +83,8 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         if args.identity { (Verb::Identity, Capability::Identity) } else { (Verb::Open, Capability::Scene) };
     vault.probe(id, part, holder.keys()).map_err(|error| traced(error, &vault, &holder))?;
 
-    let mut lacking = vault.gaps(holder.keys())?;
-    // What else is missing takes nothing from this record.
-    lacking.missing.clear();
+    // What else is missing, or somebody else's, takes nothing from this record.
+    let lacking = Gaps { damaged: vault.gaps(holder.keys())?.damaged, ..Gaps::default() };
 
     let details = Details { vault: Some(vault.card().vault.0), ..Details::default() };
     let purpose = Some(args.purpose.trim()).filter(|purpose| !purpose.is_empty());

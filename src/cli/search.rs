@@ -12,7 +12,7 @@ use super::terminal::{Page, count, json, tell};
 use super::{Context, Failure, Outcome, gaps};
 use crate::audit::{Details, Look, Verb};
 use crate::capture::{CaptureId, PlateError, PlateText, RegionKind};
-use crate::export::Manifest;
+use crate::export::{Manifest, View};
 use crate::pseudonym::{Pattern, Pseudonym, TooWide, spellings, within};
 use crate::vault::record::Status;
 use crate::vault::{Hit, Query, Spellings, pseudonyms_of};
@@ -114,6 +114,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     // The exact spelling first; within a spelling by time.
     hits.sort_by_key(|hit| hit.matched.map_or(0, |matched| matched.rank));
 
+    let by_pseudonym = manifest.as_ref().is_some_and(Manifest::is_by_pseudonym);
     let mut out = Page::default();
     let printed = if context.json {
         let answer = Answer {
@@ -122,16 +123,22 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             closed_segments: closed,
             expired_segments: expired,
             missing: gaps::named(&gaps.missing),
+            unknown: gaps::named(&gaps.unknown),
+            foreign: gaps::named(&gaps.foreign),
             damaged: gaps::named(&gaps.damaged),
+            record_of: if by_pseudonym { "pseudonym" } else { "capture" },
             hits: hits.iter().map(|hit| Row::of(hit, plate.as_ref(), &tried)).collect(),
         };
         json(&answer)
     } else {
-        print(&mut out, &hits, (plate.as_ref(), &tried), [closed, expired], context)
+        print(&mut out, &hits, (plate.as_ref(), &tried))
     };
     printed.map_err(stdout_failed)?;
-    if let (Some(said), false) = (note, context.quiet) {
-        tell!("{said}");
+    if !context.quiet {
+        if !context.json {
+            sum_up(&hits, manifest.as_ref(), [closed, expired]);
+        }
+        note.iter().for_each(|said| tell!("{said}"));
     }
     gaps::end(&gaps, closed)
 }
@@ -247,10 +254,16 @@ struct Answer {
     closed_segments: usize,
     /// Segments whose time is over.
     expired_segments: usize,
-    /// What a journal names and is not there, and what belongs to another vault.
+    /// What a journal names and is not there.
     missing: Vec<String>,
+    /// What is there and no journal names.
+    unknown: Vec<String>,
+    /// What belongs to another vault.
+    foreign: Vec<String>,
     /// What was not searched because it is damaged.
     damaged: Vec<String>,
+    /// What a hit stands for: a `capture`, or in a copy of metadata a `pseudonym` of one.
+    record_of: &'static str,
     hits: Vec<Row>,
 }
 
@@ -346,13 +359,7 @@ fn shown_time(milliseconds: i64) -> String {
         .unwrap_or_default()
 }
 
-fn print(
-    out: &mut Page,
-    hits: &[Hit],
-    (asked, tried): (Option<&Asked>, &[PlateText]),
-    [closed, expired]: [usize; 2],
-    context: &Context,
-) -> std::io::Result<()> {
+fn print(out: &mut Page, hits: &[Hit], (asked, tried): (Option<&Asked>, &[PlateText])) -> std::io::Result<()> {
     if !hits.is_empty() {
         writeln!(out, "{:26}  {:20}  {:14}  {:6}  {:3}  FOUND", "RECORD", "CAPTURED", "SITE", "LANE", "DIR")?;
     }
@@ -382,17 +389,27 @@ fn print(
             word(&row.direction)
         )?;
     }
-    if !context.quiet {
-        tell!("{}", count(hits.len() as u64, "capture"));
-        if !hits.is_empty() {
-            tell!("`safelight open --identity` tells the name of the file that a record came from");
-        }
-        if expired > 0 {
-            tell!("{} expired: nobody can search them any more", count(expired as u64, "segment"));
-        }
-        if closed > 0 {
-            tell!("{} not searched: their keys are elsewhere", count(closed as u64, "segment"));
-        }
-    }
     Ok(())
+}
+
+/// How much it is, and of what, and what was not searched.
+fn sum_up(hits: &[Hit], manifest: Option<&Manifest>, [closed, expired]: [usize; 2]) {
+    let found = hits.len() as u64;
+    match manifest.is_some_and(Manifest::is_by_pseudonym) {
+        true => tell!(
+            "{}, one for each pseudonym: which of them are of one capture is not in the copy",
+            count(found, "record")
+        ),
+        false => tell!("{}", count(found, "capture")),
+    }
+    let names_files = manifest.is_none_or(|manifest| manifest.view == View::Full.name());
+    if found > 0 && names_files {
+        tell!("`safelight open --identity` tells the name of the file that a record came from");
+    }
+    if expired > 0 {
+        tell!("{} expired: nobody can search them any more", count(expired as u64, "segment"));
+    }
+    if closed > 0 {
+        tell!("{} not searched: their keys are elsewhere", count(closed as u64, "segment"));
+    }
 }

@@ -81,6 +81,15 @@ pub enum Regions {
 }
 
 impl Regions {
+    /// `all`, `plates` or `faces`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Plates => "plates",
+            Self::Faces => "faces",
+        }
+    }
+
     const fn include(self, kind: RegionKind) -> bool {
         match self {
             Self::All => true,
@@ -107,7 +116,7 @@ pub struct Request<'a> {
 }
 
 /// What became of an export.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExportTotals {
     /// Captures in the copy.
     pub captures: u64,
@@ -117,6 +126,8 @@ pub struct ExportTotals {
     pub expired: u64,
     /// Captures that match and were left out, because their scene or identity is damaged.
     pub damaged: u64,
+    /// Captures that match and were left out of a copy of metadata, because none of the regions that it carries is on them.
+    pub without_regions: u64,
     /// Segments written.
     pub segments: u64,
     /// Their bytes.
@@ -207,6 +218,7 @@ pub struct ExportPlan<'a> {
     found: Vec<Hit>,
     expired: u64,
     damaged: u64,
+    without_regions: u64,
     closed: usize,
     gaps: Gaps,
     /// How many of these there were.
@@ -239,14 +251,16 @@ impl<'a> ExportPlan<'a> {
         let mut matching = request.query.run(vault, &keys)?;
         let (mut gaps, closed) = (std::mem::take(&mut matching.gaps), matching.closed.len());
         let mut found = matching.into_hits();
+        let matching = found.len();
         found.retain(|hit| request.view != View::Metadata || carried(&hit.record, request.regions).next().is_some());
+        let without_regions = (matching - found.len()) as u64;
         let fates = fates(vault, &keys, request.view, &found, &mut gaps);
         let count = |fate| fates.iter().filter(|&&found| found == fate).count() as u64;
         let (expired, damaged) = (count(Fate::Expired), count(Fate::Damaged));
         let mut fates = fates.iter();
         found.retain(|_| fates.next() == Some(&Fate::Given));
         let faults = gaps.faults().count();
-        Ok(Self { vault, keyring, request, keys, found, expired, damaged, closed, gaps, faults })
+        Ok(Self { vault, keyring, request, keys, found, expired, damaged, without_regions, closed, gaps, faults })
     }
 
     /// What is missing from the vault or damaged in it, and therefore not in the copy; and how many segments were not looked
@@ -290,7 +304,7 @@ impl<'a> ExportPlan<'a> {
     /// See [`ExportError`]; that there is nothing to give is told here and not before.
     pub fn write(self, permit: Permit, folder: &Path) -> Result<ExportTotals, ExportError> {
         self.check(&permit)?;
-        let Self { vault, keyring, request, keys, found, expired, damaged, faults, .. } = self;
+        let Self { vault, keyring, request, keys, found, expired, damaged, without_regions, faults, .. } = self;
         if found.is_empty() {
             return Err(if faults > 0 {
                 ExportError::NothingWhole { damaged, gaps: faults }
@@ -302,7 +316,7 @@ impl<'a> ExportPlan<'a> {
         // The order of sealing tells neighbours in time apart, and would join two copies of the same hour.
         parts.shuffle(&mut rand::rng());
         let totals = make(vault, keyring, request, &keys, &parts, folder)?;
-        Ok(ExportTotals { expired: totals.expired + expired, damaged, ..totals })
+        Ok(ExportTotals { expired: totals.expired + expired, damaged, without_regions, ..totals })
     }
 }
 
@@ -374,7 +388,7 @@ fn make(
     let mut domain = ExportDomain::default();
     let mut bundle = Bundle::create(folder, keyring, sealing_keys(request))?;
     let mut draft = SegmentDraft::default();
-    let mut totals = ExportTotals { captures: 0, without_scene: 0, expired: 0, damaged: 0, segments: 0, bytes: 0 };
+    let mut totals = ExportTotals::default();
     let (canaries, number) = (keyring.canaries(), crate::seal::random());
     for part in parts {
         let canary = Canary::new(request.to.id(), number, CaptureId(part.hit.record.id));

@@ -107,6 +107,18 @@ pub enum Fault {
     },
 }
 
+impl Fault {
+    /// Whether it is of a stranger's file under this segment's name.
+    pub(super) fn is_of(&self, segment: SegmentId) -> bool {
+        match self {
+            Self::Segment(OpenError::ForeignSegment { segment: named } | OpenError::Misnamed { named, .. }) => {
+                *named == segment
+            }
+            _ => false,
+        }
+    }
+}
+
 /// What is worth knowing and no fault.
 #[derive(Debug)]
 #[non_exhaustive]

@@ -115,8 +115,12 @@ pub(super) fn verify(
 /// What an answer from a vault lacks: an answer that has gaps is not the whole one.
 #[derive(Debug, Default)]
 pub struct Gaps {
-    /// Segments that a journal names and that are not there, and files of other vaults.
+    /// Segments that a journal names and that are not there.
     pub missing: Vec<Fault>,
+    /// Segments that are there, and that no journal names: a journal is missing, and whatever else it names.
+    pub unknown: Vec<Fault>,
+    /// Segments of other vaults, or under other names than their own, which nothing claims. They take nothing away.
+    pub foreign: Vec<Fault>,
     /// What is there and damaged, cannot be read, or is a journal that its site did not write.
     pub damaged: Vec<Fault>,
 }
@@ -140,19 +144,23 @@ impl Gaps {
         let mut gaps = Self::default();
         gaps.missing.extend(missing.into_iter().map(|segment| Fault::Missing { segment }));
         gaps.damaged.append(&mut claims.faults);
-        // Without its journal nobody can say what else is missing.
         let unnamed = listed.iter().filter(|segment| !claims.segments.contains_key(segment));
-        gaps.missing.extend(unnamed.map(|&segment| Fault::Unjournalled { segment }));
+        for &segment in unnamed {
+            match vault.header(segment) {
+                Err(error) if error.is_of_a_stranger() => gaps.foreign.push(Fault::Segment(error)),
+                _ => gaps.unknown.push(Fault::Unjournalled { segment }),
+            }
+        }
         Ok((gaps, claims))
     }
 
     /// Adds a segment that gave less than all it holds.
     pub(super) fn add(&mut self, segment: SegmentId, error: OpenError, claims: &Claims) {
-        // A file of another vault under a name that no journal claims takes nothing away.
-        let stranger = matches!(error, OpenError::ForeignSegment { .. } | OpenError::Misnamed { .. })
-            && !claims.segments.contains_key(&segment);
-        self.missing.retain(|fault| !matches!(fault, Fault::Unjournalled { segment: named } if *named == segment));
-        if stranger { &mut self.missing } else { &mut self.damaged }.push(Fault::Segment(error));
+        let stranger = error.is_of_a_stranger() && !claims.segments.contains_key(&segment);
+        // It is named once.
+        self.unknown.retain(|fault| !matches!(fault, Fault::Unjournalled { segment: named } if *named == segment));
+        self.foreign.retain(|fault| !fault.is_of(segment));
+        if stranger { &mut self.foreign } else { &mut self.damaged }.push(Fault::Segment(error));
     }
 
     /// Adds what did not open on the way to an answer.
@@ -160,13 +168,13 @@ impl Gaps {
         self.damaged.push(Fault::Segment(error));
     }
 
-    /// Whether nothing is missing and nothing is damaged.
+    /// Whether nothing is missing, unknown, foreign or damaged.
     pub fn is_empty(&self) -> bool {
-        self.missing.is_empty() && self.damaged.is_empty()
+        self.faults().next().is_none() && self.foreign.is_empty()
     }
 
-    /// Each by name: what is missing, then what is damaged.
+    /// What may have taken something from the answer, each by name: what is missing, unknown, and damaged.
     pub fn faults(&self) -> impl Iterator<Item = &Fault> {
-        self.missing.iter().chain(&self.damaged)
+        self.missing.iter().chain(&self.unknown).chain(&self.damaged)
     }
 }

@@ -163,6 +163,13 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    /// Whether a file under a segment's name is none of this vault's. Where nothing claims that name, it takes nothing away.
+    pub(crate) const fn is_of_a_stranger(&self) -> bool {
+        matches!(self, Self::ForeignSegment { .. } | Self::Misnamed { .. })
+    }
+}
+
 /// A capture cannot be given out.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
