@@ -35,8 +35,16 @@ pub(super) fn claims(file: &[u8], format: Format, limits: &Limits) -> Result<(Si
     // And what the eyes see of it, where its range is stretched for them, or transparency hides something.
     let deep = color.bytes_per_pixel() > 4 || color == ColorType::L16 || color == ColorType::La16;
     let converted = converted + u64::from(deep) + if color.has_alpha() { 2 } else { 0 };
-    // The file is copied where its picture's page is not the first.
-    let copied = if format == Format::Tiff && !tiff::picture(file)?.is_first(file) { file.len() as u64 } else { 0 };
+    // The file is copied where its picture's page is not the first, or to decode others, one at a time, in their deepest colours.
+    let copied = match format {
+        Format::Tiff => {
+            let picture = tiff::picture(file)?;
+            let smaller = picture.copies.iter().map(|page| page.pixels.saturating_mul(8)).max();
+            let copies = !picture.is_first(file) || smaller.is_some();
+            smaller.unwrap_or(0).saturating_add(if copies { file.len() as u64 } else { 0 })
+        }
+        _ => 0,
+    };
     Ok((size, size.pixels().saturating_mul(u64::from(color.bytes_per_pixel()) + converted).saturating_add(copied)))
 }
 
@@ -46,6 +54,9 @@ pub(super) fn decode(file: &[u8], format: Format, limits: &Limits) -> Result<(Or
     // An orientation that cannot be read is none: it only helps the eyes.
     let orientation = decoder.orientation().map_or(Orientation::Upright, Orientation::from);
     let picture = DynamicImage::from_decoder(decoder).map_err(refused)?;
+    if format == Format::Tiff {
+        holds_copies_only(file, &picture)?;
+    }
     let size = Size::new(picture.width(), picture.height());
     let stretched = deep::stretched(&picture);
     let mut veiled = None;
@@ -151,10 +162,44 @@ fn picture_first(file: &[u8]) -> Result<Cow<'_, [u8]>, DecodeError> {
     if picture.is_first(file) {
         return Ok(file.into());
     }
-    let tiff::Picture { place, offset } = picture;
+    let tiff::Picture { place, offset, .. } = picture;
     let mut copy = file.to_vec();
     copy[place..place + offset.len()].copy_from_slice(&offset);
     Ok(copy.into())
+}
+
+/// Refuses a TIFF file of which a page that says that it is the `picture` in reduced size shows something else.
+fn holds_copies_only(file: &[u8], picture: &DynamicImage) -> Result<(), DecodeError> {
+    let tiff::Picture { place, copies, .. } = tiff::picture(file)?;
+    if copies.is_empty() {
+        return Ok(());
+    }
+    let mut turned = file.to_vec();
+    for tiff::Reduced { offset, .. } in copies {
+        turned[place..place + offset.len()].copy_from_slice(&offset);
+        let small = TiffDecoder::new(Cursor::new(turned.as_slice())).and_then(DynamicImage::from_decoder);
+        // As small as it is, so that the edges of parts lie where its lie.
+        let own = |small: &DynamicImage| cells(&picture.thumbnail_exact(small.width(), small.height()));
+        if !small.is_ok_and(|small| are_alike(&own(&small), &cells(&small))) {
+            return Err(tiff::SEVERAL);
+        }
+    }
+    Ok(())
+}
+
+/// The mean luma of each of 16 by 16 parts of a picture.
+fn cells(picture: &DynamicImage) -> Vec<u8> {
+    picture.thumbnail_exact(16, 16).into_luma8().into_raw()
+}
+
+/// Whether two pictures' cells are those of one, resampled in two ways. Of thirty drawn photographs at 40 pixels across and more
+/// averaging filters move a cell by up to 26 levels, and all by 4 in the mean; of two different ones, some differ by 55 and all by 10.
+fn are_alike(a: &[u8], b: &[u8]) -> bool {
+    const MOST: u8 = 32;
+    const MEAN: usize = 8;
+    let differences = || a.iter().zip(b).map(|(a, b)| a.abs_diff(*b));
+    differences().all(|difference| difference <= MOST)
+        && differences().map(usize::from).sum::<usize>() <= MEAN * a.len()
 }
 
 /// The decoder beneath `image`'s, which repeats chroma instead of smoothing it: what is blanked reaches no pixel beside it.

@@ -2,7 +2,7 @@
 //!
 //! A TIFF file may hold many pictures, and a camera's raw data in a TIFF's clothes holds a thumbnail first. Only a file whose
 //! one picture is decoded may count as examined: all other pages must say of themselves that they are the picture in reduced
-//! size, and are smaller than it. Knows nothing of pixels.
+//! size, and are smaller than it and of its proportions. Whether they show it their pixels tell, of which this knows nothing.
 
 use super::{DecodeError, Format};
 use crate::jpeg;
@@ -130,6 +130,13 @@ impl Page {
 
     fn pixels(&self) -> u64 {
         self.width.saturating_mul(self.height)
+    }
+
+    /// Whether it has the other's proportions, and fewer pixels. Each of its sides may be rounded, up or down.
+    fn is_smaller_than(&self, picture: &Self) -> bool {
+        let across = self.width.saturating_mul(picture.height);
+        let down = self.height.saturating_mul(picture.width);
+        self.pixels() < picture.pixels() && across.abs_diff(down) <= picture.width.saturating_add(picture.height)
     }
 
     /// Whether it holds what a sensor saw, not yet a picture: colour filters' cells, linear raw, or a maker's own coding.
@@ -278,7 +285,19 @@ pub(super) struct Picture {
     pub place: usize,
     /// What must stand there for the picture's page to be the first.
     pub offset: Vec<u8>,
+    /// Pages that say that they are the picture in reduced size.
+    pub copies: Vec<Reduced>,
 }
+
+/// A page that says that it is the picture in reduced size.
+pub(super) struct Reduced {
+    /// What must stand in place of [`Picture::offset`] for it to be the first.
+    pub offset: Vec<u8>,
+    pub pixels: u64,
+}
+
+/// A file that holds another picture, or a page of which nobody can tell.
+pub(super) const SEVERAL: DecodeError = unsupported("more than one picture");
 
 impl Picture {
     /// Whether it is the first in `file` as it is.
@@ -300,26 +319,30 @@ pub(super) fn picture(file: &[u8]) -> Result<Picture, DecodeError> {
     }
     // Of equal ones, the first.
     let picture = pages.iter().rev().max_by_key(|page| page.pixels()).ok_or(TRUNCATED)?;
-    let copy = |page: &Page| page.reduced && page.pixels() < picture.pixels();
-    if pages.iter().any(|page| page.at != picture.at && !copy(page)) {
-        return Err(unsupported("more than one picture"));
-    }
     let plain = |&piece: &u64| {
         let piece = usize::try_from(piece).ok().and_then(|at| file.get(at..));
         piece.is_some_and(jpeg::is_plain)
     };
     // The decoder of these mixes neighbours' colours, and garbles some samplings and orders of scans without saying so.
-    if picture.compression == JPEG && !picture.pieces.iter().all(plain) {
+    let garbled = |page: &Page| page.compression == JPEG && !page.pieces.iter().all(plain);
+    let others = || pages.iter().filter(|page| page.at != picture.at);
+    let copy = |page: &Page| page.reduced && page.is_smaller_than(picture) && !garbled(page) && page.unread().is_none();
+    if !others().all(copy) {
+        return Err(SEVERAL);
+    }
+    if garbled(picture) {
         return Err(unsupported("JPEG compression with reduced colours or in several scans"));
     }
     if let Some(feature) = picture.unread() {
         return Err(unsupported(feature));
     }
-    let width = reader.offset() as usize;
-    let bytes = picture.at.to_be_bytes();
-    let mut offset = bytes[8 - width..].to_vec();
-    if reader.little {
-        offset.reverse();
-    }
-    Ok(Picture { place: reader.first() as usize, offset })
+    let offset = |page: &Page| {
+        let mut offset = page.at.to_be_bytes()[8 - reader.offset() as usize..].to_vec();
+        if reader.little {
+            offset.reverse();
+        }
+        offset
+    };
+    let copies = others().map(|page| Reduced { offset: offset(page), pixels: page.pixels() }).collect();
+    Ok(Picture { place: reader.first() as usize, offset: offset(picture), copies })
 }

@@ -210,8 +210,8 @@ fn what_a_picture_says_of_itself_is_not_taken_for_another_one() {
     assert!(refused(&note(4)).contains("another picture (JPEG)"));
     // A smaller copy of the picture, coded as a JPEG, is a page of it.
     let mut coded = Vec::new();
-    let gray = image::imageops::grayscale(&picture(45, 35));
-    Encoder::new(&mut coded, 90).encode(gray.as_raw(), 45, 35, ColorType::Luma).unwrap();
+    let gray = Page::gray(45, 35);
+    Encoder::new(&mut coded, 90).encode(&gray.strip, 45, 35, ColorType::Luma).unwrap();
     let copy = Page::jpeg_copy(45, 35, coded.clone());
     assert!(decode(&tiff(&[Page::gray(90, 70), copy.clone()])).is_ok());
     // What stands behind the end of that JPEG is not.

@@ -3,7 +3,7 @@
 use super::files::{luma_of_file, refused};
 use super::*;
 
-/// A page of a TIFF file: a grey picture of one strip.
+/// A page of a TIFF file: a grey picture of one strip, the same at every size.
 #[derive(Clone)]
 pub(super) struct Page {
     size: (u16, u16),
@@ -12,7 +12,7 @@ pub(super) struct Page {
     photometric: u16,
     compression: u16,
     /// The strip.
-    strip: Vec<u8>,
+    pub(super) strip: Vec<u8>,
     dng: bool,
     below: Vec<Page>,
     /// Further tags, and those that stand in place of the usual ones: number, type, count, value.
@@ -21,7 +21,8 @@ pub(super) struct Page {
 
 impl Page {
     pub(super) fn gray(width: u16, height: u16) -> Self {
-        let strip = (0..u32::from(width) * u32::from(height)).map(|i| (i * 7 / u32::from(width)) as u8).collect();
+        let row = |i: u32| i / u32::from(width) * 200 / u32::from(height);
+        let strip = (0..u32::from(width) * u32::from(height)).map(|i| row(i) as u8).collect();
         Self {
             size: (width, height),
             kind: None,
@@ -111,12 +112,49 @@ pub(super) fn tiff(pages: &[Page]) -> Vec<u8> {
 fn the_largest_page_is_the_picture_and_copies_of_it_are_left_out() {
     let alone = luma_of_file(&tiff(&[Page::gray(90, 70)]));
     assert_eq!(alone.size, Size::new(90, 70));
-    let small = Page::reduced(80, 60);
+    let small = Page::reduced(81, 63);
     let below = Page { below: vec![Page::gray(90, 70)], ..small.clone() };
     let above = Page { below: vec![small.clone(), Page::reduced(40, 30)], ..Page::gray(90, 70) };
     for pages in [vec![small.clone(), Page::gray(90, 70)], vec![Page::gray(90, 70), small], vec![below], vec![above]] {
         let luma = luma_of_file(&tiff(&pages));
         assert!(luma.size == alone.size && luma.data == alone.data);
+    }
+}
+
+/// What a page says of itself anybody can write.
+#[test]
+fn a_reduced_page_that_shows_something_else_is_another_picture() {
+    use image::imageops::FilterType::{CatmullRom, Lanczos3, Nearest, Triangle};
+    let full = image::imageops::grayscale(&picture(640, 360));
+    let scaled = |width: u32, height: u32, filter| image::imageops::resize(&full, width, height, filter).into_raw();
+    let page = |width: u16, height: u16, strip: Vec<u8>| Page { strip, ..Page::gray(width, height) };
+    let picture = page(640, 360, full.clone().into_raw());
+    let with = |small: Page| decode(&tiff(&[picture.clone(), Page { kind: Some(1), ..small }]));
+    for filter in [Triangle, CatmullRom, Lanczos3] {
+        for (width, height) in [(320, 180), (160, 90), (107, 60), (40, 23)] {
+            let small = page(width, height, scaled(width.into(), height.into(), filter));
+            assert!(with(small).is_ok(), "{width}x{height} by {filter:?}");
+        }
+    }
+    assert!(with(page(320, 180, scaled(320, 180, Nearest))).is_ok(), "every second pixel");
+    let small = || scaled(160, 90, Triangle);
+    let mut face = small();
+    for y in 30..50 {
+        face[y * 160 + 60..][..20].fill(255);
+    }
+    let mut mirrored = small();
+    mirrored.chunks_mut(160).for_each(<[u8]>::reverse);
+    for (what, other) in [
+        ("another picture", page(160, 90, vec![90; 160 * 90])),
+        ("something on it", page(160, 90, face)),
+        ("mirrored", page(160, 90, mirrored)),
+        ("of other proportions", page(160, 120, scaled(160, 120, Triangle))),
+        ("a part of it", page(160, 90, image::imageops::crop_imm(&full, 0, 0, 160, 90).to_image().into_raw())),
+        ("what is not decoded", Page { compression: 34_712, ..page(160, 90, small()) }),
+        ("cut", page(160, 90, small()[..90].to_vec())),
+    ] {
+        let error = with(other).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains("more than one picture"), "{what}: {error}");
     }
 }
 
