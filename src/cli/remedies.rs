@@ -128,6 +128,7 @@ impl From<PolicyError> for Failure {
             PolicyError::TooManyClasses => "put classes with the same terms together",
             PolicyError::Name { .. } => "give 1 to 40 characters, without blanks at the ends",
             PolicyError::Twice { .. } => "give each a name of its own",
+            PolicyError::SamePurpose { .. } => "give one of them another name, or leave it out",
             PolicyError::UnknownDefault { .. } => "name one of the classes, best the one with the shortest terms",
             PolicyError::Term { .. } => {
                 "write a whole number and a unit, such as \"30 days\", \"6 months\" or \"15 years\""

@@ -86,6 +86,14 @@ pub enum PolicyError {
         /// Its value.
         text: String,
     },
+    /// Two purposes are one, since letters and digits tell purposes apart and nothing else does.
+    #[error("egress: the purposes {one:?} and {other:?} are one: letters and digits alone tell purposes apart")]
+    SamePurpose {
+        /// The first.
+        one: String,
+        /// The second.
+        other: String,
+    },
     /// A purpose has more than all purposes together.
     #[error("egress: purpose {purpose:?} has more records a day than all purposes together")]
     Budget {
@@ -219,12 +227,15 @@ impl Policy {
         }
         let Some(egress) = &self.egress else { return Ok(()) };
         check_names("egress: purpose: name", egress.purposes.iter().map(|purpose| purpose.name.as_str()))?;
-        let mut folded = std::collections::HashSet::new();
+        let mut folded = std::collections::HashMap::new();
         for PurposeBudget { name, .. } in &egress.purposes {
             let field = "egress: purpose: name";
             let text = fold_purpose(name).map_err(|_| PolicyError::Name { field, name: name.clone() })?;
-            if !folded.insert(text) {
-                return Err(PolicyError::Twice { field, name: name.clone() });
+            if text.is_empty() {
+                return Err(PolicyError::Name { field, name: name.clone() });
+            }
+            if let Some(before) = folded.insert(text, name) {
+                return Err(PolicyError::SamePurpose { one: before.clone(), other: name.clone() });
             }
         }
         match egress.purposes.iter().find(|purpose| purpose.records_per_day > egress.records_per_day) {
@@ -351,7 +362,12 @@ mod tests {
         let egress = "[egress]\nrecords_per_day = 5\n[[egress.purpose]]\nname = \"p\"\nrecords_per_day = 6\n";
         assert!(refused(&format!("{SMALL}{egress}")).contains("purpose \"p\""));
         let twice = egress.replace("= 6", "= 5") + "[[egress.purpose]]\nname = \"Ｐ\"\nrecords_per_day = 5\n";
-        assert!(refused(&format!("{SMALL}{twice}")).contains("\"Ｐ\" is there twice"));
+        assert!(refused(&format!("{SMALL}{twice}")).contains("the purposes \"p\" and \"Ｐ\" are one"));
+        assert!(
+            refused(&format!("{SMALL}{}", twice.replace('Ｐ', "(p.)")))
+                .contains("the purposes \"p\" and \"(p.)\" are one")
+        );
+        assert!(refused(&format!("{SMALL}{}", twice.replace('Ｐ', "--"))).contains("is no name"));
         assert!(refused(&format!("{SMALL}{}", twice.replace('Ｐ', "a\u{200b}"))).contains("is no name"));
         assert!(refused(&format!("details_kept = \"ever\"\n{SMALL}")).contains("details_kept: \"ever\""));
         assert!(refused("default_class = ").contains("line 1"));

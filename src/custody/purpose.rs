@@ -1,7 +1,7 @@
 //! Purposes: what is the same one, however it is spelt.
 //!
-//! A budget of its own for "case 7" must not be had again as "Case 7", "case7" or "case ７", nor with a Cyrillic "а" or a mark
-//! on a letter, nor with a character in it that nobody sees.
+//! A budget of its own for "case 7" must not be had again as "Case 7", "case-7.", "case7" or "case ７", nor with a Cyrillic "а" or a
+//! mark on a letter, nor with a character in it that nobody sees. Letters and digits tell purposes apart, and nothing else does.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -20,8 +20,9 @@ pub enum PurposeError {
     },
 }
 
-/// The form in which purposes are compared: compatibility characters as what they stand for (NFKC), without case, marks and
-/// blanks, and Cyrillic and Greek letters as the Latin ones that they look like on a plate.
+/// The form in which purposes are compared: compatibility characters as what they stand for (NFKC), without case, letters and
+/// digits only, and Cyrillic and Greek letters as the Latin ones that they look like on a plate. Of a purpose without any letter
+/// or digit nothing remains: all such are one.
 ///
 /// # Errors
 ///
@@ -34,7 +35,7 @@ pub fn fold_purpose(text: &str) -> Result<String, PurposeError> {
     // neighbours'. What comes of it may be composed or folded again, until nothing changes.
     let fold = |text: &str| -> String {
         let cased = text.nfkc().flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase);
-        let plain = cased.nfkc().nfd().filter(|&c| !is_combining_mark(c) && !c.is_whitespace());
+        let plain = cased.nfkc().nfd().filter(|&c| c.is_alphanumeric() && !is_combining_mark(c));
         plain.map(small_look_alike).collect()
     };
     let mut folded = fold(text);
@@ -74,6 +75,9 @@ mod tests {
             "сase 7 ѕtrаsѕе",
             "cáse 7 STRAṠSE",
             "ca se 7 strasse",
+            "case-7: straße.",
+            "(case_7/straße)",
+            "case #7 — «straße»!",
         ];
         for spelling in spellings {
             assert_eq!(fold_purpose(spelling).as_deref(), Ok("case7strasse"), "{spelling:?}");
@@ -83,7 +87,10 @@ mod tests {
         }
         assert_eq!(fold_purpose("ΟΔΟΣ"), fold_purpose("οδος"));
         assert_eq!(fold_purpose("e\u{301}tude"), fold_purpose("ÉTUDE"));
-        assert_ne!(fold_purpose("case 7"), fold_purpose("case 8"));
+        for (one, other) in [("case 7", "case 8"), ("case 7", "case 7a"), ("case 7", "audit"), ("fraud", "theft")] {
+            assert_ne!(fold_purpose(one), fold_purpose(other));
+        }
+        assert_eq!(fold_purpose("…").as_deref(), Ok(""));
     }
 
     #[test]
