@@ -242,6 +242,8 @@ pub struct Entry {
     pub finding: Option<Finding>,
     /// When the keyring was made, of a log that begins.
     pub keyring_made: Option<Day>,
+    /// Whether somebody said that its date is right, where nobody but the clock knew of it.
+    pub date_confirmed: bool,
 }
 
 impl Entry {
@@ -257,6 +259,7 @@ impl Entry {
             quiet: None,
             finding: None,
             keyring_made: None,
+            date_confirmed: false,
         }
     }
 
@@ -281,6 +284,7 @@ impl Entry {
             quiet: self.quiet,
             finding: self.finding.map(Finding::code),
             keyring_made: self.keyring_made,
+            date_confirmed: self.date_confirmed.then_some(true),
         };
         encoded(&plain)
     }
@@ -322,6 +326,7 @@ impl Entry {
             quiet: plain.quiet,
             finding: plain.finding.map(Finding::from_code),
             keyring_made: plain.keyring_made,
+            date_confirmed: plain.date_confirmed == Some(true),
         })
     }
 }
@@ -474,6 +479,8 @@ struct Plain {
     finding: Option<u8>,
     #[n(8)]
     keyring_made: Option<Day>,
+    #[n(9)]
+    date_confirmed: Option<bool>,
 }
 
 #[derive(Encode, Decode)]

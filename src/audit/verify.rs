@@ -141,6 +141,13 @@ pub enum AuditNote {
         /// What was found.
         finding: Finding,
     },
+    /// This entry is of a date that somebody confirmed, and its day may have had no budget yet.
+    DateConfirmed {
+        /// Which.
+        index: u64,
+        /// The day.
+        day: Day,
+    },
     /// So many failed unlocks wait to be signed.
     Waiting {
         /// How many.
@@ -327,6 +334,9 @@ fn check_sequence(entries: &[Option<Entry>], now: Timestamp, max_age: Option<Day
         }
         if let Some(finding) = entry.finding {
             report.notes.push(AuditNote::Finding { index, finding });
+        }
+        if entry.date_confirmed {
+            report.notes.push(AuditNote::DateConfirmed { index, day: entry.day() });
         }
         if let Some(last) = last {
             if entry.hour < last.hour {

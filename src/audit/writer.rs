@@ -267,7 +267,8 @@ impl<'l> Writer<'l> {
         Who { user: details.user, login: details.login } = Who::now();
         details.confirmed = Some(hour_of(self.now) / 24).filter(|&today| !self.disbelieved && self.log.confirms(today));
         details.clock = self.leap.filter(|_| self.disbelieved).map(|leap| leap.now.as_millisecond());
-        let entry = Entry { month: Some(self.month), ..entry };
+        // In plain as well: whoever confirms a date alone has the budget of another day, which anybody should see.
+        let entry = Entry { month: Some(self.month), date_confirmed: details.confirmed.is_some(), ..entry };
         let bytes = entry.sealed(&details, &self.key, self.custody);
         self.push(entry, bytes);
     }

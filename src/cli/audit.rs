@@ -48,7 +48,7 @@ Example: safelight audit verify --custody C --since last-month.checkpoint")]
         #[command(flatten)]
         log: LogArgs,
         /// Sign until now first: failed unlocks that wait, and days without any entry. Needs the passphrase
-        #[arg(long, requires = "custody")]
+        #[arg(long, conflicts_with = "log")]
         renew: bool,
         #[command(flatten)]
         unlock: UnlockArgs,
@@ -218,6 +218,12 @@ impl Summary {
         let note = |note: &AuditNote| match note {
             AuditNote::ClockBack { index } => format!("the clock went back before entry {index}, which says so"),
             AuditNote::Finding { index, finding } => format!("entry {index} says that {}", finding.says()),
+            AuditNote::DateConfirmed { index, day } => {
+                format!(
+                    "entry {index} is of {}, a date that somebody confirmed (--confirm-date)",
+                    show::date(*day, "%Y-%m-%d")
+                )
+            }
             AuditNote::Waiting { entries } => {
                 format!("waiting for the next unlock to sign: {}", count(*entries as u64, "failed unlock"))
             }

@@ -284,6 +284,14 @@ fn a_clock_set_ahead_gives_no_other_days_budget() {
     let entries = desk.log().entries_since(&desk.key(), 0).expect("read");
     let confirmed = |recording| matches!(reader.open(recording), Told::Details(details) if details.confirmed.is_some());
     assert_eq!(entries.iter().filter(|&recording| confirmed(recording)).count(), 1);
+    // Whoever has no key sees that, too: in the entry, and in the notes of a verification.
+    let plain: Vec<_> = entries.iter().filter(|recording| recording.entry.date_confirmed).collect();
+    assert!(matches!(plain[..], [one] if confirmed(one)));
+    let noted = |note: &&AuditNote| matches!(note, AuditNote::DateConfirmed { .. });
+    let verified = desk.verify();
+    let notes: Vec<_> = verified.notes.iter().filter(noted).collect();
+    let (index, day) = (plain[0].index.expect("signed"), plain[0].entry.day());
+    assert_eq!(notes, [&AuditNote::DateConfirmed { index, day }]);
 
     // Where there are two, one alone confirms nothing.
     desk = desk.with_second();

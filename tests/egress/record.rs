@@ -232,6 +232,14 @@ fn after_long_silence_the_date_is_confirmed_before_keys_are_destroyed_or_records
     assert_eq!(code, 0, "{said}");
     let (code, said) = agency.export_with(1, "case 7", "copy", &[]);
     assert_eq!(code, 0, "{said}");
+    // That is told without a passphrase.
+    let noted = |task: &str, what: &str| {
+        let ended = agency.run("", &["audit", task, "--custody", "custody"]);
+        let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+        assert!(said.matches(what).count() == 1 && said.contains(what), "{task}: {said}");
+    };
+    noted("show", "on a confirmed date");
+    noted("verify", &format!("is of {right}, a date that somebody confirmed"));
 }
 
 /// A clock that is a year ahead for one command: what it would date can be used by nobody when it is put right.

@@ -23,7 +23,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = 14, value_parser = clap::value_parser!(u32).range(1..=36_600))]
     days: u32,
     /// Say who looked for what and why, as far as these details are kept. Needs the passphrase
-    #[arg(long, requires = "custody")]
+    #[arg(long, conflicts_with = "log")]
     details: bool,
     /// List at most the newest N entries; the chart counts all
     #[arg(long, value_name = "N", default_value_t = 20)]
@@ -168,6 +168,8 @@ struct Row {
     verb: &'static str,
     verdict: &'static str,
     records: u64,
+    /// Somebody said that the date is right, where nobody but the clock knew of it.
+    date_confirmed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     says: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -203,6 +205,7 @@ impl Row {
             verb: entry.verb.name(),
             verdict: entry.verdict.name(),
             records: entry.records,
+            date_confirmed: entry.date_confirmed,
             says: said(entry),
             details: None,
         };
@@ -263,6 +266,7 @@ fn list(out: &mut Page, rows: &[Row], all: usize) -> std::io::Result<()> {
         let records = if row.records == 0 { "·".to_owned() } else { grouped(row.records) };
         let mut what = Vec::new();
         what.extend((row.verdict != Verdict::Done.name()).then(|| row.verdict.to_owned()));
+        what.extend(row.date_confirmed.then(|| "on a confirmed date".to_owned()));
         what.extend(row.says.clone());
         let line = format!("{index:>7}  {:<14}  {:<13}  {records:>9}  {}", row.time, row.verb, what.join("; "));
         writeln!(out, "{}", line.trim_end())?;
@@ -301,7 +305,7 @@ fn wrapped(parts: &[String]) -> Vec<String> {
     lines
 }
 
-fn date(day: Day, format: &str) -> String {
+pub(super) fn date(day: Day, format: &str) -> String {
     let time = Timestamp::from_second(i64::from(day) * 86_400).unwrap_or(Timestamp::MAX);
     time.strftime(format).to_string()
 }
