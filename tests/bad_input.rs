@@ -6,6 +6,7 @@ mod common;
 use std::fs;
 use std::io::Cursor;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use common::site::{AT_ONCE, Ended, Site, jpeg, photo, picture, tiny_nets};
 use common::{Custodian, files_below};
@@ -169,6 +170,78 @@ fn every_file_is_accounted_for() {
     // A second run has nothing to seal, and names again what it does not treat.
     let again = site.ingest(&[]);
     assert_eq!((again.code, again.number("sealed"), again.number("failed")), (Some(1), 0, 5), "{again:?}");
+}
+
+/// Neither what a file is called, be it as a simulation's or a system's, nor what it begins with: the content decides.
+#[test]
+fn no_name_and_no_beginning_excuses_a_file() {
+    const NAMES: [&str; 8] = [
+        "truth.jsonl",
+        "simulation.json",
+        "captures.csv",
+        ".DS_Store",
+        "Thumbs.db",
+        "ehthumbs.db",
+        "desktop.ini",
+        "._x",
+    ];
+    let contents: [&[u8]; 5] = [
+        b"PK\x03\x04\x14\0\0\0",
+        b"%PDF-1.7\n%\xE2\xE3\xCF\xD3\n",
+        b"SQLite format 3\0\x10\0\x01\x01",
+        b"\0\0\0\x18ftypmp42\0\0\0\0isommp42",
+        b"\0\0\0\x01Bud1\0 and then \xFF\xD8\xFF\xE0 a photograph",
+    ];
+    let with_table = |site: &Site| {
+        let table = site.custodian.folder.path().join("table.csv");
+        fs::write(&table, "file,lane\n").expect("a table");
+        site.ingest(&["--captures", table.to_str().expect("a path")])
+    };
+    for content in contents {
+        let site = Site::new();
+        NAMES.iter().for_each(|name| _ = site.put(name, content));
+        let run = with_table(&site);
+        assert_eq!((run.code, run.number("failed"), run.number("sealed")), (Some(1), 8, 0), "{run:?}");
+        for name in NAMES {
+            assert!(run.stderr.lines().any(|line| line.contains(name)), "{name}: {run:?}");
+        }
+    }
+    let site = Site::new();
+    for (number, name) in (0..).zip(NAMES) {
+        site.put(name, &photo(number));
+    }
+    let run = with_table(&site);
+    assert_eq!((run.code, run.number("sealed"), run.number("failed")), (Some(0), 8, 0), "{run:?}");
+
+    // What this program writes may be anything behind its first bytes, and is named.
+    let of = &site.custodian;
+    let segments = files_below(&of.vault().join("segments"));
+    let journals = files_below(&of.vault().join("journals"));
+    let own = [
+        segments[0].clone(),
+        journals[0].clone(),
+        of.vault().join("vault"),
+        of.folder.path().join("site.pack"),
+        of.custody().join("keyring"),
+    ];
+    let other = Site::new();
+    for (number, path) in (20..).zip(&own) {
+        let mut bytes = fs::read(path).expect("a file of ours");
+        bytes.truncate(64 * (number as usize - 19));
+        bytes.extend_from_slice(&photo(number));
+        other.put(&format!("own-{number}.bin"), &bytes);
+    }
+    let run = other.ingest(&[]);
+    assert_eq!((run.code, run.number("failed"), run.number("ignored")), (Some(1), 5, 0), "{run:?}");
+    assert_eq!(run.stderr.matches("a file of Safelight's own").count(), 5, "{run:?}");
+    let folder = other.photos.path().to_str().expect("a path");
+    let copies = other.temporary.path().join("copies");
+    for args in [&["inspect", folder][..], &["redact", folder, "-o", copies.to_str().expect("a path")]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
+        command.args(args).arg("--models").arg(tiny_nets()).stdin(Stdio::null());
+        let ended = Ended::of(command.output().expect("the command runs"));
+        assert!(ended.code == Some(1) && ended.stderr.contains("a file of Safelight's own"), "{args:?}: {ended:?}");
+    }
 }
 
 /// A camera's raw file by hand: 80x60 pixels of thumbnail first, the whole picture below it, as JPEG or as it is.

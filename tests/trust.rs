@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use common::site::{Ended, Site, photo};
 use common::{PASSPHRASE, files_below};
 use ed25519_dalek::{Signer, SigningKey};
-use safelight::custody::VerifyingKey;
+use safelight::custody::{PackRequest, VerifyingKey};
 use safelight::seal::SegmentId;
 use safelight::vault::{ExpireError, ExpiringVault, OpenError, OpeningVault, Trust, check};
 
@@ -377,4 +377,33 @@ fn a_site_knows_its_custodian_from_the_first_pack_on() {
     };
     assert_eq!(ingest(&["--custodian", &other.custodian()]).code, Some(0));
     assert_eq!(ingest(&[]).code, Some(0), "it is known from now on");
+}
+
+#[test]
+fn a_known_site_takes_no_other_custodians_packs_though_both_are_known() {
+    let (scene, mut other) = (Scene::new(), Scene::new());
+    let ingest = |pack: &str, more: &[&str]| {
+        let command =
+            scene.site.command_with(&scene.at(pack), &scene.at(&format!("vault-of-{pack}"))).args(more).output();
+        Ended::of(command.expect("the command runs"))
+    };
+    let mut issue = |site: &str, name: &str| {
+        let request = PackRequest { site, valid_days: 30, now: jiff::Timestamp::now() };
+        other.site.custodian.keyring.issue_pack(&request, &scene.at(name)).expect("a pack is issued");
+    };
+    issue("South", "south.pack");
+    issue("North Bridge", "north.pack");
+    issue("NORTH  BRIDGE", "spelt.pack");
+    let theirs = other.custodian();
+    ingest("south.pack", &[]).failed(3, "this site's packs so far were of", &theirs);
+    assert_eq!(ingest("south.pack", &["--new", "--custodian", &theirs]).code, Some(0));
+    assert_eq!(ingest("south.pack", &[]).code, Some(0), "of its own site");
+    for pack in ["north.pack", "spelt.pack"] {
+        ingest(pack, &["--new"]).failed(3, "this site's packs so far were of", &format!("--custodian {theirs}"));
+        assert!(!scene.at(&format!("vault-of-{pack}")).exists());
+    }
+    assert_eq!(scene.site.ingest(&[]).code, Some(0), "the site's own is as good as before");
+    // Named, it is the site's custodian from then on, and the only one.
+    assert_eq!(ingest("north.pack", &["--new", "--custodian", &theirs]).code, Some(0));
+    scene.site.ingest(&[]).failed(3, &theirs, &scene.custodian());
 }

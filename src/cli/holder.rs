@@ -80,6 +80,29 @@ impl Holder {
 }
 
 impl HolderArgs {
+    /// Whether it is the custodian who opens.
+    pub fn has_keyring(&self) -> bool {
+        self.custody.is_some()
+    }
+
+    /// What only the custodian's log and second holder give a meaning is refused beside a recipient's key: passed over in
+    /// silence it would seem to have been done. (clap drops a `requires` on what another argument excludes.)
+    fn check_options(&self, egress: &EgressArgs) -> Result<(), Failure> {
+        let given = [
+            (egress.over_budget, "--over-budget"),
+            (egress.confirm_date.is_some(), "--confirm-date"),
+            (self.second.has_options(), "a second holder's secret"),
+            (self.unlock.has_slot_options(), "--share or --pkcs11"),
+        ];
+        match given.into_iter().find(|(given, _)| *given && self.key.is_some()) {
+            Some((_, option)) => Err(Failure::usage(
+                format!("{option} is the custodian's, and means nothing with a recipient's key"),
+                "leave it out; a recipient's copy has no budget, and a sealed key takes --passphrase-file alone",
+            )),
+            None => Ok(()),
+        }
+    }
+
     /// Opens catalogues, and with both holders where the verb asks for it, or where a plate is asked for and the keys of its
     /// pseudonyms take both.
     pub fn unlock_to_search(&self, vault: &Path, for_plate: bool, egress: &EgressArgs) -> Result<Holder, Failure> {
@@ -94,6 +117,7 @@ impl HolderArgs {
     /// Takes out the keys of some capabilities for a vault, with both holders where these or the verb ask for it. A
     /// recipient has one key for all that it was granted.
     pub fn unlock(&self, vault: &Path, capabilities: &[Capability], egress: &EgressArgs) -> Result<Holder, Failure> {
+        self.check_options(egress)?;
         // Before anybody types a secret.
         OpeningVault::open(vault, Trust::Nobody)?;
         match (&self.custody, &self.key) {
@@ -130,7 +154,7 @@ pub(super) fn open_vault(
     let custodian = card.custodian.custody();
     let Who::Recipient(keys, known) = &mut holder.who else { return Ok((vault, None)) };
     if holder.trust == Trust::Nobody {
-        trust::check_known(custodian, known, "your exports so far were")?;
+        trust::check_known(custodian, &known.ids(), "your exports so far were")?;
     }
     let mut about = None;
     if card.kind == VaultKind::Export {
@@ -148,7 +172,7 @@ pub(super) fn open_vault(
             tell!("export of {day} by custodian {custodian}");
             tell!("view {view}, {}{only}, purpose: {purpose}", count(*captures, "capture"));
         }
-        trust::remember(custodian, known, context);
+        trust::remember(custodian, known, None, context);
         about = Some(manifest);
     }
     Ok((vault, about))

@@ -12,7 +12,7 @@ use super::remedies::{confirm, stdout_failed};
 use super::terminal::{Voice, bytes, chain, count, grouped, json_line, say, shown};
 use super::trust::{self, PinArgs};
 use super::{Context, Failure, Outcome, Stop, interrupt};
-use crate::custody::{ClassPolicy, KnownCustodians, SitePack};
+use crate::custody::{ClassPolicy, KnownCustodians, KnownSite, SitePack};
 use crate::pipeline::{
     CapturesError, Consume, Ingest, IngestError, Named, Options, Source, SourceError, Summary, TrainedEyes,
     peak_rss_bytes,
@@ -91,8 +91,9 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     pack.check_usable(jiff::Timestamp::now())?;
     args.pin.trust(None, Some(&pack))?;
     let mut known = KnownCustodians::beside_pack(&args.pack)?;
+    let site = KnownSite::of(&pack);
     if args.pin.custodian.is_none() {
-        trust::check_known(pack.custody(), &known, "this site's packs so far were")?;
+        trust::check_known(pack.custody(), &known.of_site(&site), "this site's packs so far were")?;
     }
     let mut source = Source::open(&args.folder, args.captures.as_deref()).map_err(source_failure)?;
     check_classes(&source, &pack)?;
@@ -113,7 +114,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         confirmed: args.confirm_date,
     };
     let mut vault = SealingVault::open(&args.vault, &pack, sealing)?;
-    trust::remember(pack.custody(), &mut known, context);
+    trust::remember(pack.custody(), &mut known, Some(&site), context);
     if !context.quiet {
         say(&format!("sealing for custodian {}", pack.custody()));
         if vault.is_new() {
@@ -255,7 +256,7 @@ fn report(
 ) -> Result<(), Failure> {
     let Vaults { totals, new, unknown, behind, damages } = vault;
     let classes = classes(summary, pack);
-    let rows = source.rows_without_file();
+    let [twice, rows] = source.rows_without_file();
     let files = source.tables().files_without_row();
     if context.json {
         let object = json!({
@@ -290,6 +291,7 @@ fn report(
             }).collect::<Vec<_>>(),
             "without_time": summary.without_time,
             "rows_without_file": rows.count,
+            "rows_named_twice": twice.count,
             "files_without_row": files.count,
             "seconds": summary.elapsed.as_secs_f64(),
             "images_per_second": summary.images_per_second(),
@@ -360,6 +362,7 @@ fn report(
         ));
     }
     say_named("in no row of captures.csv", files);
+    say_named("named twice in captures.csv, of which the row counts that is spelt as the file", &twice);
     say_named("in captures.csv, but not in the folder", &rows);
     let memory = peak_rss_bytes().map(|peak| format!(" · peak memory {}", bytes(peak))).unwrap_or_default();
     say(&format!("  {} in · {} sealed{memory}", bytes(summary.bytes_in), bytes(totals.bytes)));

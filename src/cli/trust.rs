@@ -2,7 +2,7 @@
 
 use super::terminal::{say, shown};
 use super::{Context, Failure};
-use crate::custody::{Keyring, KnownCustodians, SitePack};
+use crate::custody::{Keyring, KnownCustodians, KnownSite, SitePack};
 use crate::seal::CustodyId;
 use crate::vault::Trust;
 
@@ -41,11 +41,11 @@ impl PinArgs {
 
 /// Anybody can make a copy for a public key, or issue a pack, and sign it with a key of his own: once somebody is known,
 /// others must be named.
-pub(super) fn check_known(custodian: CustodyId, known: &KnownCustodians, so_far: &str) -> Result<(), Failure> {
-    if known.ids().is_empty() || known.ids().contains(&custodian) {
+pub(super) fn check_known(custodian: CustodyId, known: &[CustodyId], so_far: &str) -> Result<(), Failure> {
+    if known.is_empty() || known.contains(&custodian) {
         return Ok(());
     }
-    let ids: Vec<String> = known.ids().iter().map(ToString::to_string).collect();
+    let ids: Vec<String> = known.iter().map(ToString::to_string).collect();
     Err(Failure::integrity(
         format!("this is of custodian {custodian}, and {so_far} of {}", ids.join(", ")),
         format!("ask the custodian for the id by another way; if it is right, say --custodian {custodian}"),
@@ -53,17 +53,20 @@ pub(super) fn check_known(custodian: CustodyId, known: &KnownCustodians, so_far:
 }
 
 /// Nothing that was asked depends on it: what cannot be remembered is said.
-pub(super) fn remember(custodian: CustodyId, known: &mut KnownCustodians, context: &Context) {
-    if known.ids().contains(&custodian) {
+pub(super) fn remember(custodian: CustodyId, known: &mut KnownCustodians, site: Option<&KnownSite>, context: &Context) {
+    if known.has(custodian, site) {
         return;
     }
     let first = known.ids().is_empty();
-    let said = match known.remember(custodian) {
+    let said = match known.remember(custodian, site) {
         Ok(()) if first => format!(
             "custodian {custodian} is new here: compare this id with the custodian's by another way; it is remembered in {}, \
              and another custodian will be refused without --custodian",
             shown(known.path())
         ),
+        Ok(()) if site.is_some() => {
+            format!("custodian {custodian} is remembered for this site in {}", shown(known.path()))
+        }
         Ok(()) => format!("custodian {custodian} is remembered in {}", shown(known.path())),
         Err(error) => format!("custodian {custodian} could not be remembered, so say --custodian again: {error}"),
     };

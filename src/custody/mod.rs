@@ -38,7 +38,7 @@ pub(crate) use file::{put_private, remove_unfinished};
 pub use issue::PackRequest;
 pub(crate) use keyring::AuditKey;
 pub use keyring::{Keyring, KeyringError};
-pub use known::KnownCustodians;
+pub use known::{KnownCustodians, KnownSite};
 pub use opening::OpeningKeys;
 pub use pack::{JournalKey, PackError, Schedule, SealingKey, SitePack};
 pub use policy::{ClassPolicy, Egress, EpochLength, InvalidTerm, Month, Policy, PurposeBudget, Retention};

@@ -28,8 +28,10 @@ pub enum Kind {
     Foreign(&'static str),
     /// Moving pictures, by name.
     Video(&'static str),
-    /// Nothing to be seen: nothing at all, or what this program and operating systems write beside pictures.
+    /// Nothing to be seen: nothing at all, or what operating systems write beside pictures.
     Beside,
+    /// What this program writes, by its first bytes: what follows them, nobody knows without its keys.
+    Own,
     /// Text, which may hold pictures further on.
     Text,
     /// Something else, which may hold pictures or not.
@@ -96,7 +98,7 @@ impl Kind {
                 Self::Video("QuickTime")
             }
             // What this program writes: vaults, keys, packs, logs.
-            [b'S', b'L', _, _, _, b'\r', b'\n', 0x1A, ..] => Self::Beside,
+            [b'S', b'L', _, _, _, b'\r', b'\n', 0x1A, ..] => Self::Own,
             // What a Mac keeps of a folder.
             [0, 0, 0, 1, b'B', b'u', b'd', b'1', ..] => Self::Beside,
             [0, 0, 1, 0xB0..=0xBF, ..] => Self::Video("MPEG"),

@@ -236,7 +236,7 @@ impl Header {
             Kind::Image(format) => format,
             Kind::Foreign(name) => return Err(DecodeError::Foreign(name)),
             Kind::Video(name) => return Err(DecodeError::Video(name)),
-            Kind::Beside | Kind::Text | Kind::Unknown => return Err(DecodeError::NotAnImage),
+            Kind::Beside | Kind::Own | Kind::Text | Kind::Unknown => return Err(DecodeError::NotAnImage),
         };
         let start = match format {
             Format::Jpeg => format::jpeg_start(file).unwrap_or(0),

@@ -4,7 +4,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -134,7 +134,7 @@ impl Captures {
         let delimiter = delimiter(head);
         let malformed = |error: csv::Error| CapturesError::Malformed {
             path: path.to_owned(),
-            line: error.position().map_or(1, csv::Position::line),
+            line: error.position().map_or(1, |position| line_at(path, position)),
         };
         let mut table = csv::ReaderBuilder::new().trim(csv::Trim::All).delimiter(delimiter).from_reader(file);
         let places = places(table.headers().map_err(malformed)?, path)?;
@@ -142,7 +142,7 @@ impl Captures {
         let mut captures = Self::default();
         let mut record = csv::StringRecord::new();
         while table.read_record(&mut record).map_err(malformed)? {
-            let line = record.position().map_or(0, csv::Position::line);
+            let line = || record.position().map_or(0, |position| line_at(path, position));
             let cell = |column: usize| places[column].and_then(|at| record.get(at)).filter(|cell| !cell.is_empty());
             let mut word = |column| {
                 cell(column).map(|cell| match words.get(cell) {
@@ -160,18 +160,18 @@ impl Captures {
                 captured_at: match cell(4).map(str::parse::<jiff::Timestamp>) {
                     None => None,
                     Some(Ok(time)) if is_plausible(time) => Some(time),
-                    Some(Ok(_)) => return Err(CapturesError::Year { path: path.to_owned(), line }),
+                    Some(Ok(_)) => return Err(CapturesError::Year { path: path.to_owned(), line: line() }),
                     // Beyond what is a time at all: the last one of some systems' calendars, and one before the first.
                     Some(Err(_))
                         if cell(4).is_some_and(|cell| cell.starts_with("9999-") || cell.starts_with("0000-")) =>
                     {
-                        return Err(CapturesError::Year { path: path.to_owned(), line });
+                        return Err(CapturesError::Year { path: path.to_owned(), line: line() });
                     }
-                    Some(Err(_)) => return Err(CapturesError::Timestamp { path: path.to_owned(), line }),
+                    Some(Err(_)) => return Err(CapturesError::Timestamp { path: path.to_owned(), line: line() }),
                 },
             };
             if row.name.is_empty() || !captures.insert(row) {
-                return Err(CapturesError::File { path: path.to_owned(), line });
+                return Err(CapturesError::File { path: path.to_owned(), line: line() });
             }
         }
         Ok(captures)
@@ -211,10 +211,32 @@ impl Captures {
         })
     }
 
-    /// The names in rows of which no image was asked for, in the table's order.
-    pub fn unused(&self) -> impl Iterator<Item = &str> {
-        self.table.iter().filter(|row| !row.used).map(|row| &*row.name)
+    /// The names in rows of which no image was asked for, in the table's order; first those that another row names as well, in
+    /// other characters, of which the image was asked for.
+    pub fn unused(&self) -> [Vec<&str>; 2] {
+        let used: HashSet<_> =
+            self.table.iter().filter(|row| row.used).map(|row| folded(Path::new(&*row.name))).collect();
+        let unused = self.table.iter().filter(|row| !row.used).map(|row| &*row.name);
+        let (twice, missing) = unused.partition(|name| used.contains(&folded(Path::new(name))));
+        [twice, missing]
     }
+}
+
+/// The line, as an editor counts it, in which the record at `position` begins: behind line ends of two characters and empty lines,
+/// of which the reader's own count takes none or not all. 0 when the table cannot be read again.
+fn line_at(path: &Path, position: &csv::Position) -> u64 {
+    let Ok(file) = files::stream(path, files::MAX_TABLE) else { return 0 };
+    let (mut line, mut before) = (1, 0);
+    for (at, byte) in (0..).zip(BufReader::new(file).bytes()) {
+        let Ok(byte) = byte else { return 0 };
+        if at >= position.byte() && !matches!(byte, b'\r' | b'\n') {
+            break;
+        }
+        // Of a carriage return and a line feed, the former counts.
+        line += u64::from(byte == b'\r' || (byte == b'\n' && before != b'\r'));
+        before = byte;
+    }
+    line
 }
 
 /// Of a table's beginning, as much as tells how it is written.
@@ -290,7 +312,7 @@ mod tests {
         assert_eq!((second.lane, second.class), (None, None));
         assert_eq!(second.captured_at.unwrap().to_string(), "2019-05-13T13:00:00Z");
         assert_eq!(captures.of(Path::new("3.jpg")), None);
-        assert_eq!(captures.unused().count(), 0);
+        assert_eq!(captures.unused(), [vec![], vec![]] as [Vec<&str>; 2]);
     }
 
     #[test]
@@ -306,6 +328,31 @@ mod tests {
         let time = error("file,timestamp\na.jpg,ABC1234\n");
         assert!(matches!(time, CapturesError::Timestamp { line: 2, .. }));
         assert!(!time.to_string().contains("ABC1234"));
+        // Lines as an editor counts them, however they end, and whatever stands empty between them.
+        for end in ["\n", "\r\n", "\r"] {
+            for blank in ["", end] {
+                let lines = if blank.is_empty() { 3 } else { 4 };
+                let table = |row: &str| format!("file,timestamp{end}a.jpg,2019-01-01T00:00:00Z{end}{blank}{row}{end}");
+                let is = |error: CapturesError| match error {
+                    CapturesError::Malformed { line, .. }
+                    | CapturesError::File { line, .. }
+                    | CapturesError::Year { line, .. }
+                    | CapturesError::Timestamp { line, .. } => line,
+                    other => panic!("{other}"),
+                };
+                for row in ["b.jpg", "a.jpg,", ",x", "b.jpg,9999-12-31T23:59:59Z", "b.jpg,noon"] {
+                    let error = read(&table(row)).err().expect("must be refused");
+                    assert_eq!(is(error), lines, "{row:?} behind {:?}", format!("{end}{blank}"));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_for_a_file_that_another_row_named_is_no_missing_file() {
+        let mut captures = read("file,lane\nlane a\\1.jpg,1\nlane a/1.jpg,2\nb.jpg,3\n").unwrap();
+        assert_eq!(captures.of(Path::new("lane a/1.jpg")).unwrap().lane.as_deref(), Some("2"));
+        assert_eq!(captures.unused(), [vec!["lane a\\1.jpg"], vec!["b.jpg"]]);
     }
 
     #[test]
@@ -319,7 +366,7 @@ mod tests {
         let mut captures = read("file,lane\nGrün/é.jpg,1\nBlau/e\u{301}.jpg,2\nc.jpg,3\n").unwrap();
         assert_eq!(captures.of(Path::new("Gru\u{308}n/e\u{301}.jpg")).unwrap().lane.as_deref(), Some("1"));
         assert_eq!(captures.of(Path::new("Blau/é.jpg")).unwrap().lane.as_deref(), Some("2"));
-        assert_eq!(captures.unused().collect::<Vec<_>>(), ["c.jpg"]);
+        assert_eq!(captures.unused(), [vec![], vec!["c.jpg"]]);
         // Where two rows differ in that only, each stands for the file that is written so.
         let mut captures = read("file,lane\né.jpg,1\ne\u{301}.jpg,2\n").unwrap();
         assert_eq!(captures.of(Path::new("é.jpg")).unwrap().lane.as_deref(), Some("1"));

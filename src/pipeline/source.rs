@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use thiserror::Error;
 use walkdir::WalkDir;
 
-use super::captures::{CAPTURES_FILE, CapturesError};
+use super::captures::CapturesError;
 use super::tables::{Named, Tables};
 use super::texts;
 use crate::capture::Circumstances;
@@ -50,6 +50,9 @@ pub enum SourceFault {
     /// A letter, a page or a drawing that holds a picture.
     #[error("text that holds {0}: not treated, it stays as it is")]
     PictureInText(&'static str),
+    /// It begins like what this program writes, and may hold anything.
+    #[error("a file of Safelight's own: not treated, it stays as it is")]
+    Own,
     /// Nothing that this program knows, so that nobody knows whether it shows anybody.
     #[error("neither a picture nor text: not treated, it stays as it is")]
     Unknown,
@@ -98,7 +101,7 @@ pub struct Source {
     tables: Tables,
     /// Files that are not images.
     ignored: u64,
-    /// Tables that this product writes beside images.
+    /// Tables that were read.
     known: Vec<PathBuf>,
     /// Whether all was met that there is.
     ended: bool,
@@ -120,11 +123,10 @@ impl Source {
         let given = fs::metadata(root).map_err(|source| SourceError::Open { path: root.to_owned(), source })?;
         let above = || root.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let base = if given.is_dir() { root } else { above() };
-        let (tables, mut known) = match captures {
-            Some(path) => (Tables::single(path)?, vec![root.join(CAPTURES_FILE)]),
+        let (tables, known) = match captures {
+            Some(path) => (Tables::single(path)?, Vec::new()),
             None => Tables::below(root)?,
         };
-        known.extend(["truth.jsonl", "simulation.json"].map(|name| root.join(name)));
         let walk = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
         Ok(Self {
             root: root.to_owned(),
@@ -160,9 +162,9 @@ impl Source {
     }
 
     /// Rows of the tables for which no file was met, once all files were: of a run that ended before, nobody knows what it would
-    /// have met.
-    pub fn rows_without_file(&self) -> Named {
-        if self.ended { self.tables.rows_without_file() } else { Named::default() }
+    /// have met. First those whose file another row names as well, in other characters.
+    pub fn rows_without_file(&self) -> [Named; 2] {
+        if self.ended { self.tables.rows_without_file() } else { Default::default() }
     }
 
     /// Files met so far that are not images, the folder's own tables not counted.
@@ -195,6 +197,7 @@ impl Source {
                 }
             };
             let kind = entry.file_type();
+            // What was read as a table is one; of others of that name, and of a simulation's files, the content says what they are.
             if kind.is_dir() || self.known.iter().any(|known| known == entry.path()) {
                 continue;
             }
@@ -203,29 +206,15 @@ impl Source {
             }
             let named = is_named_like_an_image(entry.path());
             if !named {
-                match kind_of(entry.path()) {
-                    // A picture that nobody here decodes is taken like one that cannot be decoded: whole.
-                    Ok(Kind::Image(_) | Kind::Foreign(_)) => {}
-                    Ok(Kind::Beside) => {
+                let of_simulation = entry.path().parent() == Some(&*self.root);
+                match judge(entry.path(), of_simulation) {
+                    Ok(Judged::Image) => {}
+                    Ok(Judged::OfSimulation) => continue,
+                    Ok(Judged::Ignored) => {
                         self.ignored += 1;
                         continue;
                     }
-                    Ok(Kind::Text) => match texts::picture_in(entry.path()) {
-                        Ok(None) => {
-                            self.ignored += 1;
-                            continue;
-                        }
-                        Ok(Some(what)) => {
-                            return Some(Found::Fault(entry.into_path(), SourceFault::PictureInText(what)));
-                        }
-                        Err(error) => return Some(Found::Fault(entry.into_path(), SourceFault::Io(error))),
-                    },
-                    Ok(Kind::Unknown) if is_system_file(entry.path()) => {
-                        self.ignored += 1;
-                        continue;
-                    }
-                    Ok(Kind::Video(name)) => return Some(Found::Fault(entry.into_path(), SourceFault::Video(name))),
-                    Ok(Kind::Unknown) => return Some(Found::Fault(entry.into_path(), SourceFault::Unknown)),
+                    Ok(Judged::Fault(fault)) => return Some(Found::Fault(entry.into_path(), fault)),
                     Err(error) => return Some(Found::Fault(entry.into_path(), SourceFault::Io(error))),
                 }
             }
@@ -260,20 +249,63 @@ fn is_named_like_an_image(path: &Path) -> bool {
     path.extension().and_then(|extension| extension.to_str()).is_some_and(Format::claims)
 }
 
-fn kind_of(path: &Path) -> io::Result<Kind> {
-    Ok(Kind::sniff(&files::begin(path, Kind::SNIFFED_BYTES as u64)?))
+/// What a file is that is not named like an image.
+enum Judged {
+    /// A picture. One that nobody here decodes is taken like one that cannot be decoded: whole.
+    Image,
+    /// Nobody is to be seen in it.
+    Ignored,
+    /// The list or the truth of a simulation, which is no more than the folder's own table.
+    OfSimulation,
+    Fault(SourceFault),
+}
+
+/// By what it holds: a name alone excuses no file.
+fn judge(path: &Path, of_simulation: bool) -> io::Result<Judged> {
+    let head = files::begin(path, Kind::SNIFFED_BYTES as u64)?;
+    Ok(match Kind::sniff(&head) {
+        Kind::Image(_) | Kind::Foreign(_) => Judged::Image,
+        Kind::Video(name) => Judged::Fault(SourceFault::Video(name)),
+        Kind::Own => Judged::Fault(SourceFault::Own),
+        Kind::Unknown if is_thumbnails(path, &head) => Judged::Ignored,
+        Kind::Beside if head.is_empty() => Judged::Ignored,
+        Kind::Beside if is_of_a_mac(path, &head) && texts::picture_in(path)?.is_none() => Judged::Ignored,
+        Kind::Beside | Kind::Unknown => Judged::Fault(SourceFault::Unknown),
+        Kind::Text => match texts::picture_in(path)? {
+            Some(what) => Judged::Fault(SourceFault::PictureInText(what)),
+            None if of_simulation && is_of_simulation(path, &head) => Judged::OfSimulation,
+            None => Judged::Ignored,
+        },
+    })
+}
+
+fn is_called(path: &Path, names: &[&str]) -> bool {
+    path.file_name().is_some_and(|name| names.iter().any(|known| name.eq_ignore_ascii_case(known)))
+}
+
+/// Whether a file is what Windows keeps of a folder (OLE's compound file): small pictures of those that lie there.
+fn is_thumbnails(path: &Path, head: &[u8]) -> bool {
+    is_called(path, &["Thumbs.db", "ehthumbs.db"]) && head.starts_with(b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1")
+}
+
+/// Whether a file is what a Mac keeps of a folder, or beside a file.
+fn is_of_a_mac(path: &Path, head: &[u8]) -> bool {
+    let beside = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"._"));
+    (is_called(path, &[".DS_Store"]) && head.starts_with(b"\0\0\0\x01Bud1"))
+        || (beside && head.starts_with(b"\0\x05\x16\x07"))
+}
+
+/// Whether a text is what `simulate` writes under its name: lines of JSON, with its fields.
+fn is_of_simulation(path: &Path, head: &[u8]) -> bool {
+    let says = |what: &[u8]| memchr::memmem::find(head, what).is_some();
+    (is_called(path, &["simulation.json"]) && head.starts_with(b"{") && says(b"\"simulation\":1"))
+        || (is_called(path, &["truth.jsonl"]) && head.starts_with(b"{\"path\":\"") && says(b"\"regions\":["))
 }
 
 /// Whether a file that is named like an image is what a Mac keeps beside one: by its name, and by what it holds.
 fn is_apple_double(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"._"))
         && files::begin(path, 4).is_ok_and(|head| head == *b"\0\x05\x16\x07")
-}
-
-/// Whether a file of this name is what a system keeps of a folder.
-fn is_system_file(path: &Path) -> bool {
-    const NAMES: [&str; 4] = [".DS_Store", "Thumbs.db", "ehthumbs.db", "desktop.ini"];
-    path.file_name().is_some_and(|name| NAMES.iter().any(|known| name.eq_ignore_ascii_case(known)))
 }
 
 /// A file's bytes, and how to tell whether it is still the same file.

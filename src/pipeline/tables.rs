@@ -102,11 +102,13 @@ impl Tables {
         &self.files
     }
 
-    /// Rows that name no image that was met so far.
-    pub(super) fn rows_without_file(&self) -> Named {
-        let mut rows = Named::default();
+    /// Rows of which no image was met so far: first those whose image another row names as well, then those that name none.
+    pub(super) fn rows_without_file(&self) -> [Named; 2] {
+        let mut rows = [Named::default(), Named::default()];
         for (folder, table) in &self.tables {
-            table.unused().for_each(|name| rows.add(&folder.join(name).to_string_lossy()));
+            for (rows, names) in rows.iter_mut().zip(table.unused()) {
+                names.into_iter().for_each(|name| rows.add(&folder.join(name).to_string_lossy()));
+            }
         }
         rows
     }

@@ -503,7 +503,7 @@ fn odd_folders_are_walked_with_care() {
         ("dir.jpg/inside.JPG", &photo(0)),
         ("no-extension", &photo(1)),
         ("readme.md", b"text"),
-        ("truth.jsonl", b"{}"),
+        ("truth.jsonl", br#"{"path":"a.jpg","width":8,"height":8,"regions":[],"ignore":[]}"#),
     ]);
     let path = folder.path();
     fs::write(path.join(OsStr::from_bytes(b"not-\xFF-utf8.jpg")), photo(2)).unwrap();

@@ -174,7 +174,7 @@ fn a_height_may_follow_the_picture() {
 
 #[test]
 fn content_decides_what_a_file_is() {
-    use Kind::{Beside, Foreign, Text, Unknown, Video};
+    use Kind::{Beside, Foreign, Own, Text, Unknown, Video};
     let boxed = |brands: &[u8]| [b"\0\0\0\x20ftyp".as_slice(), brands].concat();
     let packets: Vec<u8> = (0..600).map(|i| if i % 188 == 0 { 0x47 } else { 0x80 }).collect();
     for (head, kind) in [
@@ -211,7 +211,7 @@ fn content_decides_what_a_file_is() {
         ("Übergang Süd".as_bytes()[..13].to_vec(), Text),
         (b"\0\x05\x16\x07\0\x02".to_vec(), Beside),
         (b"\0\0\0\x01Bud1\0".to_vec(), Beside),
-        (b"SLSEG\r\n\x1A\x01".to_vec(), Beside),
+        (b"SLSEG\r\n\x1A\x01".to_vec(), Own),
         (b"PK\x03\x04\x14\0".to_vec(), Unknown),
         (b"RIFF\0\0\0\0WAVE".to_vec(), Unknown),
         (vec![0; 5000], Unknown),
