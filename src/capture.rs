@@ -89,7 +89,7 @@ impl PlateText {
         let mut canonical = String::with_capacity(text.len());
         for c in text.chars() {
             match c {
-                // Nearly all there is; a search for a pattern comes here ten million times.
+                // Nearly all there is.
                 'A'..='Z' | '0'..='9' => canonical.push(c),
                 'a'..='z' => canonical.push(c.to_ascii_uppercase()),
                 _ => canonical.extend(folding::letters(c).unwrap_or_default()),

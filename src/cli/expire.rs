@@ -44,7 +44,7 @@ pub struct Args {
     #[arg(long, value_name = "DATE", value_parser = super::search::time)]
     before: Option<Timestamp>,
     /// Say that today is this date, UTC, where the clock is ahead of what the audit log knows or long after its last entry
-    #[arg(long, value_name = "DATE", requires = "custody")]
+    #[arg(long, value_name = "DATE", conflicts_with = "buried")]
     confirm_date: Option<Date>,
     /// Say what would be done, and do nothing
     #[arg(long)]

@@ -21,11 +21,11 @@ use crate::custody::{Keyring, KeyringError, fold_purpose};
 #[derive(clap::Args)]
 pub(super) struct EgressArgs {
     /// Go on beyond the policy's budget for today, with a second holder; the audit log says so
-    #[arg(long, requires = "custody")]
+    #[arg(long)]
     pub over_budget: bool,
     /// Say that today is this date, UTC, where the clock is ahead of what the audit log knows; with a second holder, if
     /// there is one
-    #[arg(long, value_name = "DATE", requires = "custody")]
+    #[arg(long, value_name = "DATE")]
     pub confirm_date: Option<Date>,
 }
 

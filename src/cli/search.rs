@@ -26,7 +26,7 @@ count, and Cyrillic and Greek letters are the Latin ones that they look like. A 
 pseudonym. Under dual control the search for a plate takes both holders: whoever has its keys alone could try all plates \
 there are.
 
-The catalogue holds keyed hashes, so that of a pattern every spelling is tried, at most 10 million: four ? at a time, or as \
+The catalogue holds keyed hashes, so that of a pattern every spelling is tried, at most 100 million: five ? at a time, or as \
 many characters for a * as that allows, which is said.
 
 What is shown is put on record in the custodian's audit log first, and counts towards the policy's listed_per_day; beyond it \
@@ -40,7 +40,7 @@ pub struct Args {
     #[command(flatten)]
     holder: HolderArgs,
     /// Captures of this plate; ? stands for one character, * for any number
-    #[arg(long, value_name = "TEXT", requires = "custody")]
+    #[arg(long, value_name = "TEXT")]
     plate: Option<String>,
     /// The exact spelling only
     #[arg(long, requires = "plate")]
@@ -79,11 +79,22 @@ pub(super) fn time(text: &str) -> Result<Timestamp, String> {
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let Args { vault, holder, plate, exact, fuzzy, pseudonym, from, to, site, egress } = args;
     check_range(from, to, "--to")?;
-    let plate = plate.as_deref().map(|text| Asked::parse(text, fuzzy)).transpose()?;
+    if plate.is_some() && !holder.has_keyring() {
+        return Err(no_plate_key());
+    }
+    let plate = plate.as_deref().map(|text| Asked::parse(text, exact, fuzzy)).transpose()?;
     let tries = plate.as_ref().map_or(Ok(None), Asked::tries)?;
     let pseudonym = pseudonym.as_deref().map(parse_pseudonym).transpose()?;
     let mut holder = holder.unlock_to_search(&vault, plate.is_some(), &egress)?;
     let (vault, manifest) = open_vault(&vault, &mut holder, context)?;
+    if let (Some(manifest), Some((kind, _))) = (&manifest, pseudonym)
+        && !manifest.carries(kind)
+    {
+        return Err(Failure::usage(
+            format!("this copy carries no pseudonyms of {}s", kind.name()),
+            "ask the custodian for a copy with --regions all",
+        ));
+    }
 
     let mut details = Details { vault: Some(vault.card().vault.0), ..Details::default() };
     let note = tries.as_ref().map(|(_, said)| said.clone());
@@ -91,7 +102,8 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     details.query = range.into_iter().chain(note.clone()).collect::<Vec<_>>().join(", ");
     let mut query = Query { shown: pseudonym, from, to, site, ..Query::default() };
     let mut tried = Vec::new();
-    if let (Some(Asked::Plate(plate)), Some(keyring)) = (&plate, holder.keyring()) {
+    if let Some(Asked::Plate(plate)) = &plate {
+        let keyring = holder.keyring().ok_or_else(no_plate_key)?;
         tried = spellings(plate);
         tried.truncate(if exact { 1 } else { usize::MAX });
         let epochs = keyring.search_keys()?;
@@ -103,8 +115,8 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     holder.may_ask(look.clone(), &egress)?;
     let details = look.details;
     let mut found = query.run(&vault, holder.keys())?;
-    if let (Some((spellings, _)), Some(keyring)) = (tries, holder.keyring()) {
-        found.narrow(spellings, &keyring.search_keys()?);
+    if let Some((spellings, _)) = tries {
+        found.narrow(spellings, &holder.keyring().ok_or_else(no_plate_key)?.search_keys()?);
     }
     let look = Look { verb: Verb::Search, records: found.records(), purpose: None, details, over_budget: false };
     let keys = holder.permitted(look, &egress)?;
@@ -120,6 +132,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         let answer = Answer {
             custodian: vault.card().custodian.custody().to_string(),
             export: manifest.as_ref().map(Export::of),
+            tried: note.clone(),
             closed_segments: closed,
             expired_segments: expired,
             missing: gaps::named(&gaps.missing),
@@ -141,6 +154,13 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         note.iter().for_each(|said| tell!("{said}"));
     }
     gaps::end(&gaps, closed)
+}
+
+fn no_plate_key() -> Failure {
+    Failure::usage(
+        "a recipient has no key of plates, and nothing is searched for --plate",
+        "search the copy by --pseudonym, --from, --to and --site; the custodian, whose keyring has that key, by --plate",
+    )
 }
 
 /// Nothing lies in a range that ends before it begins: "nothing" would be no answer.
@@ -174,12 +194,15 @@ enum Asked {
     Near(PlateText, u8),
 }
 
-/// More are not tried: in each epoch, a second of all processors' time.
-const MOST_TRIED: u64 = 10_000_000;
+/// More are not tried: in each epoch, ten seconds of all processors' time. Five characters of any kind are fewer.
+const MOST_TRIED: u64 = 100_000_000;
 
 impl Asked {
-    fn parse(text: &str, fuzzy: Option<u8>) -> Result<Self, Failure> {
+    fn parse(text: &str, exact: bool, fuzzy: Option<u8>) -> Result<Self, Failure> {
         match (Pattern::parse(text)?, fuzzy) {
+            (Some(_), None) if exact => {
+                Err(Failure::usage("a pattern has no exact spelling", "give --exact, or ? and *, not both"))
+            }
             (Some(pattern), None) => Ok(Self::Pattern(pattern)),
             (Some(_), Some(_)) => {
                 Err(Failure::usage("a pattern cannot be fuzzy", "give --fuzzy, or ? and *, not both"))
@@ -203,7 +226,7 @@ impl Asked {
                 let near = within(plate, usize::from(*changes), MOST_TRIED)?;
                 let said =
                     format!("{} within {}", count(near.len() as u64, "spelling"), count((*changes).into(), "change"));
-                Some((Spellings::Listed(near.into_iter().map(|(text, _)| text).collect()), said))
+                Some((Spellings::Listed(near), said))
             }
         })
     }
@@ -250,6 +273,9 @@ struct Answer {
     /// Of a copy, what it was made for.
     #[serde(skip_serializing_if = "Option::is_none")]
     export: Option<Export>,
+    /// What was tried of a pattern, or near a plate: what is beyond it was not searched for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tried: Option<String>,
     /// Segments that these keys do not open: sealed for another holder.
     closed_segments: usize,
     /// Segments whose time is over.

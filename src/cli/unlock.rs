@@ -168,6 +168,15 @@ impl UnlockArgs {
         open(folder, &brought)
     }
 
+    /// Whether an option names a way into a keyring that no recipient's key has.
+    pub(super) fn has_slot_options(&self) -> bool {
+        #[cfg(feature = "pkcs11")]
+        if self.token.pkcs11.is_some() {
+            return true;
+        }
+        !self.share.is_empty()
+    }
+
     /// The files of shares that were named.
     pub(super) fn share_files(&self) -> &[PathBuf] {
         &self.share
@@ -203,11 +212,14 @@ impl UnlockArgs {
 }
 
 impl SecondArgs {
+    /// Whether an option names one.
+    pub(super) fn has_options(&self) -> bool {
+        self.second_passphrase_file.is_some() || !self.second_share.is_empty()
+    }
+
     /// Whether something was named for the second slot, so that it should be opened even where nothing asks for it.
     pub(super) fn are_given(&self) -> bool {
-        self.second_passphrase_file.is_some()
-            || !self.second_share.is_empty()
-            || std::env::var_os(SECOND.variable).is_some()
+        self.has_options() || std::env::var_os(SECOND.variable).is_some()
     }
 
     /// Opens the second slot, where the capabilities and the keyring ask for it, or where its holder brought something:

@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use minicbor::{Decode, Encode};
 use zeroize::Zeroizing;
 
-use super::{ExportTotals, Request, View};
+use super::{ExportTotals, Regions, Request, View};
+use crate::capture::RegionKind;
 use crate::custody::{Keyring, OpeningKeys, Signature, VerifyingKey};
 use crate::files;
 use crate::seal::{
@@ -125,6 +126,15 @@ impl Manifest {
     /// When the copy was made.
     pub fn created(&self) -> Timestamp {
         Timestamp::from_second(self.created).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
+    /// Whether the copy carries pseudonyms of a kind.
+    pub fn carries(&self, kind: RegionKind) -> bool {
+        match self.regions.as_str() {
+            "plates" => kind == RegionKind::Plate,
+            "faces" => kind == RegionKind::Face,
+            _ => true,
+        }
     }
 
     /// Compares the copy's segments, by name and trailer, with those listed. Files of other vaults that lie among them take

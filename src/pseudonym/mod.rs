@@ -123,7 +123,12 @@ impl EpochKeys {
 
     /// The pseudonym of a plate.
     pub fn plate(&self, text: &PlateText) -> Pseudonym {
-        prf(self.plate.expose(), text.expose().as_bytes())
+        self.plate_of(text.expose().as_bytes())
+    }
+
+    /// The same of letters and digits as [`PlateText`] has them.
+    pub(crate) fn plate_of(&self, letters: &[u8]) -> Pseudonym {
+        prf(self.plate.expose(), letters)
     }
 
     /// The token of a face: links exact copies of the crop and nothing else. It does not recognise a person.

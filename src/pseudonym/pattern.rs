@@ -111,11 +111,14 @@ pub struct Candidates {
 }
 
 impl Candidates {
-    /// Those of which `known` holds, tried on all processors, in order.
-    pub fn matching(&self, known: impl Fn(&PlateText) -> bool + Sync) -> Vec<PlateText> {
+    /// Those of whose letters `known` holds, tried on all processors, in order.
+    pub fn matching(&self, known: impl Fn(&[u8]) -> bool + Sync) -> Vec<PlateText> {
         let known = &known;
         let of_shape = |shape: &Vec<Option<u8>>| -> Vec<PlateText> {
-            let spelt = |number: u64| Some(spelling(shape, number)).filter(|text| known(text));
+            let spelt = |number: u64| {
+                let letters = &spelling(shape, number)[..shape.len()];
+                known(letters).then(|| PlateText::canonical(&String::from_utf8_lossy(letters))).flatten()
+            };
             (0..spellings_of(shape).unwrap_or(0)).into_par_iter().filter_map(spelt).collect()
         };
         let mut found: Vec<_> = self.shapes.iter().flat_map(of_shape).collect();
@@ -125,17 +128,18 @@ impl Candidates {
     }
 }
 
-/// The spelling with this number among those of a shape.
-fn spelling(shape: &[Option<u8>], mut number: u64) -> PlateText {
+/// The letters of the spelling with this number among those of a shape. There are many, and few are known: none is allocated.
+fn spelling(shape: &[Option<u8>], mut number: u64) -> [u8; PlateText::MAX_LEN] {
     let base = ALPHABET.len() as u64;
-    let letters = shape.iter().map(|place| {
-        char::from(place.unwrap_or_else(|| {
+    let mut letters = [0; PlateText::MAX_LEN];
+    for (letter, place) in letters.iter_mut().zip(shape) {
+        *letter = place.unwrap_or_else(|| {
             let letter = ALPHABET[(number % base) as usize];
             number /= base;
             letter
-        }))
-    });
-    PlateText::canonical(&letters.collect::<String>()).expect("letters and digits, and not too many")
+        });
+    }
+    letters
 }
 
 /// All spellings that `changes` letters put in, left out or exchanged make of `text`, with how many it took; the text first,

@@ -47,8 +47,8 @@ pub struct Hit {
 pub enum Spellings {
     /// All that a pattern stands for.
     Fitting(Candidates),
-    /// These, the best first.
-    Listed(Vec<PlateText>),
+    /// These, each with how far it is from the one asked for.
+    Listed(Vec<(PlateText, usize)>),
 }
 
 /// Which of a capture's pseudonyms matched, and how well.
@@ -56,7 +56,8 @@ pub enum Spellings {
 pub struct Match {
     /// The region, as an index into the record's.
     pub region: usize,
-    /// Place of the matching spelling in the order of search, 0 for the very one.
+    /// How far the matching spelling is from the one asked for, 0 for the very one: its place in the order of search, or changes.
+    /// All that fit a pattern are equally near.
     pub rank: usize,
     /// Probability of the reading in percent.
     pub probability: u8,
@@ -110,19 +111,22 @@ impl Found {
     }
 
     /// Keeps what has a plate of one of these spellings, in any epoch whose keys are given. Of every spelling the pseudonym is
-    /// looked up among those that were found.
+    /// looked up among those that were found. Of a capture the nearest reading counts, and of equally near ones the likeliest.
     pub fn narrow(&mut self, spellings: Spellings, epochs: &[EpochKeys]) {
         let plates = self.plates();
         let keys: Vec<_> = epochs.iter().filter_map(|keys| Some((keys, plates.get(&keys.epoch())?))).collect();
-        let known = |text: &PlateText| keys.iter().any(|(keys, known)| known.contains(&keys.plate(text)));
+        let known = |letters: &[u8]| keys.iter().any(|(keys, known)| known.contains(&keys.plate_of(letters)));
         let texts = match spellings {
-            Spellings::Fitting(candidates) => candidates.matching(known),
-            Spellings::Listed(texts) => texts.into_iter().filter(known).collect(),
+            Spellings::Fitting(candidates) => candidates.matching(known).into_iter().map(|text| (text, 0)).collect(),
+            Spellings::Listed(texts) => {
+                texts.into_iter().filter(|(text, _)| known(text.expose().as_bytes())).collect::<Vec<_>>()
+            }
         };
+        let (texts, far): (Vec<_>, Vec<_>) = texts.into_iter().unzip();
         let wanted = pseudonyms_of(&texts, epochs);
         self.hits.retain_mut(|hit| {
-            hit.matched = wanted.get(&hit.record.epoch).and_then(|wanted| best_match(&hit.record, wanted));
-            hit.spelling = hit.matched.and_then(|matched| texts.get(matched.rank)).cloned();
+            let best = wanted.get(&hit.record.epoch).and_then(|wanted| best_match(&hit.record, wanted, |at| far[at]));
+            (hit.matched, hit.spelling) = best.map(|(matched, at)| (matched, texts[at].clone())).unzip();
             hit.matched.is_some()
         });
     }
@@ -190,7 +194,7 @@ impl Query {
         }
         let matched = match &self.pseudonyms {
             None => None,
-            Some(epochs) => Some(best_match(&record, epochs.get(&record.epoch)?)?),
+            Some(epochs) => Some(best_match(&record, epochs.get(&record.epoch)?, |at| at)?.0),
         };
         Some(Hit { segment, record, matched, spelling: None })
     }
@@ -209,12 +213,18 @@ fn has_pseudonym(record: &CatalogueRecord, kind: RegionKind, wanted: Pseudonym) 
     record.regions.iter().any(|r| r.kind == code && r.pseudonyms.iter().any(|p| p.value == wanted.0))
 }
 
-fn best_match(record: &CatalogueRecord, wanted: &HashMap<Pseudonym, usize>) -> Option<Match> {
+/// The nearest reading, as `far` has it, and of those the likeliest, with its spelling's place.
+fn best_match(
+    record: &CatalogueRecord,
+    wanted: &HashMap<Pseudonym, usize>,
+    far: impl Fn(usize) -> usize,
+) -> Option<(Match, usize)> {
+    let far = &far;
     let matches = record.regions.iter().enumerate().flat_map(|(region, found)| {
         found.pseudonyms.iter().filter_map(move |pseudonym| {
-            let rank = *wanted.get(&Pseudonym(pseudonym.value))?;
-            Some(Match { region, rank, probability: pseudonym.probability })
+            let at = *wanted.get(&Pseudonym(pseudonym.value))?;
+            Some((Match { region, rank: far(at), probability: pseudonym.probability }, at))
         })
     });
-    matches.min_by_key(|found| (found.rank, u8::MAX - found.probability))
+    matches.min_by_key(|(found, at)| (found.rank, u8::MAX - found.probability, *at))
 }
