@@ -227,6 +227,8 @@ fn print(out: &mut Page, report: &CheckReport, sites: &Sites, args: &Args, conte
     writeln!(out, "{}, {}, {}", count(*segments, "segment"), count(*bytes, "byte"), count(*journals, "journal"))?;
     if args.deep {
         writeln!(out, "{} opened", count(*captures, "capture"))?;
+    } else if *segments > 0 {
+        writeln!(out, "How many could not be examined, is told by check --deep: it takes the keys.")?;
     }
     if report.unreadable > 0 {
         writeln!(out, "{} of them could not be examined and lie whole in their identity", report.unreadable)?;
