@@ -402,3 +402,30 @@ fn the_command_takes_a_policy_and_shows_what_it_keeps() {
         assert!(shown.stdout.contains(word), "{word}: {}", shown.stdout);
     }
 }
+
+/// A site is named once: what looks like its name, or cannot be seen, begins no other one with a journal of its own.
+#[test]
+fn a_sites_name_that_cannot_be_told_from_anothers_is_refused() {
+    let custodian = Custodian::new();
+    let packs = || fs::read_dir(custodian.folder.path()).expect("listed").count();
+    let run = |site: &str, to: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_safelight"));
+        command.args(["custody", "pack", "--custody", "custody", "--site", site, "-o", to]);
+        command.current_dir(custodian.folder.path()).env("SAFELIGHT_PASSPHRASE", PASSPHRASE);
+        common::site::Ended::of(command.output().expect("the command runs"))
+    };
+    let before = packs();
+    for alike in ["north bridge", "NORTH BRIDGE", "North Bridge ", "NorthBridge", "Ｎorth Bridge", "Nоrth Bridge"] {
+        run(alike, "alike.pack").failed(2, "from the site \"North Bridge\"", "as that one");
+    }
+    for (hidden, code) in [("Nor\u{200b}th", "U+200B"), ("No\u{1b}[31mrth", "U+001B"), ("a\nb", "U+000A")] {
+        run(hidden, "hidden.pack").failed(2, code, "what can be seen");
+    }
+    run(" ", "blank.pack").failed(2, "1 to 100 characters", "short name");
+    assert_eq!(packs(), before);
+    for (site, to) in [("North Bridge", "again.pack"), ("North Bridge 2", "other.pack")] {
+        assert_eq!(run(site, to).code, Some(0), "{site}");
+    }
+    let keyring = Keyring::open(&custodian.custody(), &passphrase()).expect("opens");
+    assert_eq!(keyring.sites().map(|(_, name)| name).collect::<Vec<_>>(), ["North Bridge", "North Bridge 2"]);
+}

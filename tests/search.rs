@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use common::site::Ended;
 use common::{Custodian, PASSPHRASE, capture};
 use safelight::capture::PlateText;
+use safelight::custody::RecipientKeys;
 use safelight::pseudonym::EpochKeys;
 use safelight::vault::record::{CatalogueRecord, PseudonymRecord};
 use safelight::vault::{SealingOptions, SealingVault};
@@ -126,6 +127,8 @@ fn of_all_readings_that_fit_the_likeliest_is_shown() {
 enum Then {
     /// So many captures.
     Found(usize),
+    /// Nothing, which is no answer: exit code 1.
+    Unknown,
     /// Refused with this exit code; the remedy names what to use.
     Refused(i32, &'static str),
     /// Not tried here: it needs what this custodian has not.
@@ -136,7 +139,7 @@ enum Then {
 /// as hits.
 #[test]
 fn every_option_of_search_acts_or_is_refused() {
-    use Then::{Elsewhere, Found, Refused};
+    use Then::{Elsewhere, Found, Refused, Unknown};
     const DAY: i64 = 86_400_000;
     let custodian = sealed_with(&["ABC1234", "ABD1234", "XYZ9", "BAO123"], |number, _, record| {
         record.captured_at = Some(1_700_006_400_000 + number as i64 * DAY);
@@ -180,7 +183,7 @@ fn every_option_of_search_acts_or_is_refused() {
         (vec!["--from", "2023-11-17"], [Found(2), Found(2)]),
         (vec!["--to", "2023-11-17"], [Found(2), Found(2)]),
         (vec!["--site", "South"], [Found(1), Found(1)]),
-        (vec!["--site", "Nowhere"], [Found(0), Found(0)]),
+        (vec!["--site", "Nowhere"], [Unknown, Unknown]),
         (vec!["--custodian", &id], [Found(4), Found(4)]),
         (vec!["--custodian", "00000000000000000000000000"], [Refused(3, ""), Refused(3, "")]),
         (vec!["--over-budget"], [Elsewhere, keys]),
@@ -207,6 +210,10 @@ fn every_option_of_search_acts_or_is_refused() {
                 Found(count) => {
                     assert_eq!(ended.code, Some(0), "{holder:?} {args:?}: {ended:?}");
                     assert_eq!(hits(&ended.stdout).len(), count, "{holder:?} {args:?}: {ended:?}");
+                }
+                Unknown => {
+                    assert_eq!(ended.code, Some(1), "{holder:?} {args:?}: {ended:?}");
+                    assert!(hits(&ended.stdout).is_empty(), "{holder:?} {args:?}: {ended:?}");
                 }
                 Refused(code, remedy) => {
                     ended.failed(code, "", remedy);
@@ -239,7 +246,30 @@ fn every_option_of_search_acts_or_is_refused() {
         let made: Value = serde_json::from_str(&made).expect("an object");
         assert_eq!(made["captures"], count, "{args:?}");
     }
-    for args in [["--site", "Nowhere"], ["--from", "2033-11-16"]] {
-        run(&custodian, &[&export[..], &args, &["-o", "nothing"]].concat()).failed(2, "", "widen");
+    for (args, remedy) in [(["--site", "Nowhere"], "the site's pack"), (["--from", "2033-11-16"], "widen")] {
+        run(&custodian, &[&export[..], &args, &["-o", "nothing"]].concat()).failed(2, "", remedy);
     }
+}
+
+/// "Nothing" of a site that nobody knows is no answer.
+#[test]
+fn a_site_that_nobody_knows_is_named() {
+    let custodian = sealed(&["ABC1234"]);
+    for site in ["north bridge", "North Brigde"] {
+        let run = search(&custodian, &["--site", site, "--json"]);
+        let said = format!("no site {site:?} is known to this keyring; known: \"North Bridge\"");
+        assert!(run.code == Some(1) && run.stderr.contains(&said), "{run:?}");
+        let answer: Value = serde_json::from_str(&run.stdout).expect("an object");
+        assert_eq!(answer["unknown_site"], true, "{run:?}");
+    }
+    let none = search(&custodian, &["--site", "North Bridge", "--to", "2001-01-01"]);
+    assert!(none.code == Some(0) && !none.stderr.contains("no site"), "{none:?}");
+    RecipientKeys::generate().public().write(&custodian.folder.path().join("partner.pub")).expect("written");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
+    command.args(["export", "--vault", "vault", "--custody", "custody", "--to", "partner.pub", "--view", "scene"]);
+    command.args(["--purpose", "a test", "--site", "north bridge", "-o", "copy"]);
+    command.current_dir(custodian.folder.path()).env("SAFELIGHT_PASSPHRASE", PASSPHRASE).stdin(Stdio::null());
+    let run = Ended::of(command.output().expect("the command runs"));
+    run.failed(2, "no site \"north bridge\" is known to this keyring; known: \"North Bridge\"", "the site's pack");
+    assert!(!custodian.folder.path().join("copy").exists());
 }

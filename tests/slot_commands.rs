@@ -297,6 +297,11 @@ fn slots_are_listed_and_removed() {
     let slots = listed["slots"].as_array().expect("slots");
     assert_eq!(slots.len(), 2);
     assert_eq!(slots[1]["label"], "board <1>");
+    for (label, code) in [("bo\nard", "U+000A"), ("bo\u{1b}[2Kard", "U+001B"), ("bo\u{200b}ard", "U+200B")] {
+        let add = ["custody", "slot", "add", "--custody", "custody", "--shares", "2/2", "--label", label];
+        let (refused, _, err) = safelight(&custodian, &[&add[..], &["-o", "one.txt", "-o", "two.txt"]].concat());
+        assert!(refused == 2 && err.contains(code), "{err}");
+    }
     let id = slots[1]["slot"].as_str().expect("an id");
     let remove = |id: &str| safelight(&custodian, &["custody", "slot", "remove", id, "--custody", "custody"]);
     assert_eq!(remove(id).0, 0);

@@ -257,6 +257,7 @@ fn pack(
     }
     target::must_be_new(output)?;
     let mut keyring = args.unlock.open(&args.custody)?;
+    keyring.check_site_name(request.site)?;
     second.open_for(&mut keyring, &[])?;
     date.record(&mut keyring, second, Verb::Pack, request.site)?;
     let pack = if next { keyring.issue_next_pack(request, output)? } else { keyring.issue_pack(request, output)? };

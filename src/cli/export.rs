@@ -233,6 +233,9 @@ impl From<ExportError> for Failure {
                 "restore what is damaged from a backup of this vault; `safelight check` names it",
             ),
             ExportError::Nothing => Self::usage(problem, "widen --from, --until, --site or --regions"),
+            ExportError::UnknownSite { .. } => {
+                Self::usage(problem, "write its name as it was given to the site's pack")
+            }
             ExportError::Purpose(_) => Self::usage(problem, "type it anew: only what can be seen tells purposes apart"),
             ExportError::Open(error) => error.into(),
             ExportError::File(error) => error.into(),

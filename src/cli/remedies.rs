@@ -114,6 +114,12 @@ impl From<KeyringError> for Failure {
             KeyringError::NotDestroyed => {
                 Self::integrity(problem, "see that nothing else writes to the custody folder, then run it again")
             }
+            KeyringError::SiteInvisible { .. } => {
+                Self::usage(problem, "type it anew: only what can be seen tells sites apart")
+            }
+            KeyringError::SiteAlike { .. } => {
+                Self::usage(problem, "write it as that one, or give it a name that reads as another")
+            }
             KeyringError::SiteName => Self::usage(problem, "give --site a short name such as a port of entry"),
         }
     }

@@ -8,10 +8,11 @@ use serde::Serialize;
 use super::holder::{HolderArgs, open_vault};
 use super::ledger::EgressArgs;
 use super::remedies::stdout_failed;
-use super::terminal::{Page, count, json, tell};
+use super::terminal::{Page, count, json, say, tell};
 use super::{Context, Failure, Outcome, gaps};
 use crate::audit::{Details, Look, Verb};
 use crate::capture::{CaptureId, PlateError, PlateText, RegionKind};
+use crate::custody::Keyring;
 use crate::export::{Manifest, View};
 use crate::pseudonym::{Pattern, Pseudonym, TooWide, spellings, within};
 use crate::vault::record::Status;
@@ -101,6 +102,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let range = Some(asked(from, to, site.as_deref(), exact)).filter(|range| !range.is_empty());
     details.query = range.into_iter().chain(note.clone()).collect::<Vec<_>>().join(", ");
     let mut query = Query { shown: pseudonym, from, to, site, ..Query::default() };
+    let asked_site = query.site.clone();
     let mut tried = Vec::new();
     if let Some(Asked::Plate(plate)) = &plate {
         let keyring = holder.keyring().ok_or_else(no_plate_key)?;
@@ -119,6 +121,8 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         found.narrow(spellings, &holder.keyring().ok_or_else(no_plate_key)?.search_keys()?);
     }
     let look = Look { verb: Verb::Search, records: found.records(), purpose: None, details, over_budget: false };
+    // Told after it is on record only.
+    let stranger = asked_site.filter(|_| found.lacks_site()).and_then(|name| unknown_site(&name, holder.keyring()));
     let keys = holder.permitted(look, &egress)?;
     let [closed, expired] = [found.closed.len(), found.expired.len()];
     let gaps = std::mem::take(&mut found.gaps);
@@ -140,6 +144,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             foreign: gaps::named(&gaps.foreign),
             damaged: gaps::named(&gaps.damaged),
             record_of: if by_pseudonym { "pseudonym" } else { "capture" },
+            unknown_site: stranger.is_some(),
             hits: hits.iter().map(|hit| Row::of(hit, plate.as_ref(), &tried)).collect(),
         };
         json(&answer)
@@ -153,7 +158,18 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         }
         note.iter().for_each(|said| tell!("{said}"));
     }
-    gaps::end(&gaps, closed)
+    if let Some(said) = &stranger {
+        say(said);
+    }
+    let ended = gaps::end(&gaps, closed)?;
+    Ok(if stranger.is_some() { Outcome::SomeFailed } else { ended })
+}
+
+/// What is said when no capture is of the site that was asked for and nobody knows of it: "nothing" would be no answer.
+fn unknown_site(name: &str, keyring: Option<&Keyring>) -> Option<String> {
+    let Some(keyring) = keyring else { return Some(format!("no capture in this copy is of a site {name:?}")) };
+    let known: Vec<String> = keyring.sites().map(|(_, known)| format!("{known:?}")).collect();
+    (!keyring.has_site(name)).then(|| format!("no site {name:?} is known to this keyring; known: {}", known.join(", ")))
 }
 
 fn no_plate_key() -> Failure {
@@ -290,6 +306,8 @@ struct Answer {
     damaged: Vec<String>,
     /// What a hit stands for: a `capture`, or in a copy of metadata a `pseudonym` of one.
     record_of: &'static str,
+    /// Whether neither a site pack nor a capture is of the site that was asked for.
+    unknown_site: bool,
     hits: Vec<Row>,
 }
 

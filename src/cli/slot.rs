@@ -20,7 +20,8 @@ use crate::audit::Verb;
 #[cfg(feature = "pkcs11")]
 use crate::custody::Token;
 use crate::custody::{
-    Keyring, PassphraseCost, Quorum, Share, SlotDraft, SlotRole, SlotSummary, SlotTerms, write_share_file,
+    Keyring, PassphraseCost, PurposeError, Quorum, Share, SlotDraft, SlotRole, SlotSummary, SlotTerms, fold_purpose,
+    write_share_file,
 };
 use crate::seal::SlotId;
 
@@ -108,7 +109,16 @@ enum RoleArg {
 }
 
 fn label(text: &str) -> Result<String, String> {
-    if text.chars().count() > 100 { Err("it has more than 100 characters".to_owned()) } else { Ok(text.to_owned()) }
+    if text.chars().count() > 100 {
+        return Err("it has more than 100 characters".to_owned());
+    }
+    // As in purposes: whoever reads the list tells slots apart by what can be seen.
+    match fold_purpose(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(PurposeError::Invisible { character }) => {
+            Err(format!("it holds an invisible character, U+{:04X}", u32::from(character)))
+        }
+    }
 }
 
 fn quorum(text: &str) -> Result<Quorum, String> {

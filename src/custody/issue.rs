@@ -9,6 +9,7 @@ use super::file::FileError;
 use super::keyring::{Keyring, KeyringError};
 use super::pack::{IssuedBucket, JournalKey, PackContents, SealingKey, SitePack};
 use super::policy::{ClassPolicy, Month};
+use super::purpose::{PurposeError, fold_purpose};
 use crate::seal::{BucketId, Capability, JournalId, PrivateKey, random};
 
 /// What a new pack is for.
@@ -39,11 +40,33 @@ impl Keyring {
         self.issue(request, true, to)
     }
 
-    fn issue(&mut self, request: &PackRequest<'_>, next: bool, to: &Path) -> Result<SitePack, KeyringError> {
-        let PackRequest { site, valid_days, now } = *request;
-        if site.is_empty() || site.chars().count() > 100 {
+    /// Whether a site may be called so: like one that there is, or so that it cannot be taken for one. Names are compared as
+    /// purposes are.
+    ///
+    /// # Errors
+    ///
+    /// When it is empty or too long, holds what nobody sees, or is another site's in another spelling.
+    pub fn check_site_name(&self, name: &str) -> Result<(), KeyringError> {
+        if self.has_site(name) {
+            return Ok(());
+        }
+        if name.chars().count() > 100 {
             return Err(KeyringError::SiteName);
         }
+        let folded = fold_purpose(name)
+            .map_err(|PurposeError::Invisible { character }| KeyringError::SiteInvisible { character })?;
+        if folded.is_empty() {
+            return Err(KeyringError::SiteName);
+        }
+        let alike = |known: &&SiteBody| fold_purpose(&known.name).is_ok_and(|known| known == folded);
+        match self.body.sites.iter().find(alike) {
+            Some(known) => Err(KeyringError::SiteAlike { name: name.to_owned(), known: known.name.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    fn issue(&mut self, request: &PackRequest<'_>, next: bool, to: &Path) -> Result<SitePack, KeyringError> {
+        let PackRequest { site, valid_days, now } = *request;
         let days = valid_days;
         if days == 0 || days > 3660 {
             return Err(KeyringError::Term { days });
@@ -54,6 +77,11 @@ impl Keyring {
                 "it exists already",
             ))
             .into());
+        }
+        match self.check_site_name(site) {
+            // Who embeds the crate may go on with what an earlier version took.
+            Ok(()) | Err(KeyringError::SiteInvisible { .. }) => {}
+            Err(error) => return Err(error),
         }
         let own = self.body.sites.iter().find(|known| known.name == site).map_or(0, |known| known.rotation);
         let rotation = own.max(self.body.rotation);

@@ -167,6 +167,20 @@ pub enum KeyringError {
     /// The site's name is empty or too long.
     #[error("a site's name has 1 to 100 characters")]
     SiteName,
+    /// The site's name holds what nobody sees.
+    #[error("the site's name holds an invisible character, U+{:04X}", u32::from(*character))]
+    SiteInvisible {
+        /// Which.
+        character: char,
+    },
+    /// The site's name is another's in another spelling.
+    #[error("the site {name:?} cannot be told from the site {known:?}, which is another one")]
+    SiteAlike {
+        /// The name.
+        name: String,
+        /// What the other one is called.
+        known: String,
+    },
     /// The policy contradicts itself.
     #[error(transparent)]
     Policy(#[from] PolicyError),
@@ -284,6 +298,11 @@ impl Keyring {
     /// All sites, each by its journal's id and its name.
     pub fn sites(&self) -> impl Iterator<Item = (JournalId, &str)> {
         self.body.sites.iter().map(|site| (JournalId(site.journal), site.name.as_str()))
+    }
+
+    /// Whether a pack was ever issued to a site of that very name.
+    pub fn has_site(&self, name: &str) -> bool {
+        self.sites().any(|(_, known)| known == name)
     }
 
     /// Everything with which a vault is verified: [`Self::opening_keys`] of all capabilities.

@@ -161,6 +161,14 @@ pub enum ExportError {
     /// Nothing matches the request.
     #[error("no capture matches")]
     Nothing,
+    /// No capture and no site pack is of the site that was asked for.
+    #[error("no site {name:?} is known to this keyring; known: {}", known.join(", "))]
+    UnknownSite {
+        /// The name.
+        name: String,
+        /// The sites that have packs, in quotes.
+        known: Vec<String>,
+    },
     /// It cannot be put on record.
     #[error(transparent)]
     Audit(#[from] AuditError),
@@ -223,6 +231,8 @@ pub struct ExportPlan<'a> {
     gaps: Gaps,
     /// How many of these there were.
     faults: usize,
+    /// Whether no catalogue has the site that was asked for.
+    lacks_site: bool,
 }
 
 /// What becomes of a capture that matches.
@@ -250,6 +260,7 @@ impl<'a> ExportPlan<'a> {
         let keys = keyring.opening_keys(request.view.capabilities());
         let mut matching = request.query.run(vault, &keys)?;
         let (mut gaps, closed) = (std::mem::take(&mut matching.gaps), matching.closed.len());
+        let lacks_site = matching.lacks_site();
         let mut found = matching.into_hits();
         let matching = found.len();
         found.retain(|hit| request.view != View::Metadata || carried(&hit.record, request.regions).next().is_some());
@@ -260,7 +271,20 @@ impl<'a> ExportPlan<'a> {
         let mut fates = fates.iter();
         found.retain(|_| fates.next() == Some(&Fate::Given));
         let faults = gaps.faults().count();
-        Ok(Self { vault, keyring, request, keys, found, expired, damaged, without_regions, closed, gaps, faults })
+        Ok(Self {
+            vault,
+            keyring,
+            request,
+            keys,
+            found,
+            expired,
+            damaged,
+            without_regions,
+            closed,
+            gaps,
+            faults,
+            lacks_site,
+        })
     }
 
     /// What is missing from the vault or damaged in it, and therefore not in the copy; and how many segments were not looked
@@ -304,12 +328,17 @@ impl<'a> ExportPlan<'a> {
     /// See [`ExportError`]; that there is nothing to give is told here and not before.
     pub fn write(self, permit: Permit, folder: &Path) -> Result<ExportTotals, ExportError> {
         self.check(&permit)?;
-        let Self { vault, keyring, request, keys, found, expired, damaged, without_regions, faults, .. } = self;
+        let Self {
+            vault, keyring, request, keys, found, expired, damaged, without_regions, faults, lacks_site, ..
+        } = self;
         if found.is_empty() {
-            return Err(if faults > 0 {
-                ExportError::NothingWhole { damaged, gaps: faults }
-            } else {
-                ExportError::Nothing
+            return Err(match &request.query.site {
+                _ if faults > 0 => ExportError::NothingWhole { damaged, gaps: faults },
+                Some(name) if lacks_site && !keyring.has_site(name) => {
+                    let known = keyring.sites().map(|(_, known)| format!("{known:?}")).collect();
+                    ExportError::UnknownSite { name: name.clone(), known }
+                }
+                _ => ExportError::Nothing,
             });
         }
         let mut parts: Vec<Part<'_>> = found.iter().flat_map(|hit| Part::of(hit, request)).collect();

@@ -75,6 +75,8 @@ pub struct Found {
     pub expired: HashSet<SegmentId>,
     /// What is missing or damaged: captures in it may match as well.
     pub gaps: Gaps,
+    /// Whether a catalogue has a capture of the site that was asked for, whatever else was.
+    site_met: bool,
 }
 
 impl Found {
@@ -131,6 +133,12 @@ impl Found {
         });
     }
 
+    /// Whether no capture in any catalogue that opened is of the site that was asked for, be there no such site or nothing
+    /// of it. Whoever tells it has an entry for it.
+    pub fn lacks_site(&self) -> bool {
+        !self.site_met
+    }
+
     /// The same for what has a permit of its own. Not for `cli`.
     pub(crate) fn into_hits(self) -> Vec<Hit> {
         self.hits
@@ -151,19 +159,30 @@ impl Query {
             .map(|&segment| {
                 let read = vault.readable_catalogue(segment, keys);
                 let hits = |records: Vec<_>| records.into_iter().filter_map(|record| self.hit(segment, record));
-                (segment, read.map(|(records, fault)| (hits(records).collect::<Vec<_>>(), fault)))
+                let met = |records: &[CatalogueRecord]| {
+                    self.site.is_none() || records.iter().any(|record| record.site == self.site)
+                };
+                (segment, read.map(|(records, fault)| (met(&records), hits(records).collect::<Vec<_>>(), fault)))
             })
             .collect();
         // After the segments: one that was removed meanwhile had its tombstone before.
         let tombstones = vault.tombstones()?;
         let expired = tombstones.buried.keys().copied().collect();
         let (gaps, claims) = Gaps::of(vault, vault.layout(), &segments, &tombstones, keys)?;
-        let mut found = Found { hits: Vec::new(), vault: vault.card().vault, closed: HashSet::new(), expired, gaps };
+        let mut found = Found {
+            hits: Vec::new(),
+            vault: vault.card().vault,
+            closed: HashSet::new(),
+            expired,
+            gaps,
+            site_met: self.site.is_none(),
+        };
         let mut opened = 0;
         for (segment, read) in by_segment {
             match read {
-                Ok((hits, fault)) => {
+                Ok((met, hits, fault)) => {
                     opened += 1;
+                    found.site_met |= met;
                     found.hits.extend(hits);
                     fault.into_iter().for_each(|fault| found.gaps.add(segment, fault, &claims));
                 }
