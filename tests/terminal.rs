@@ -142,8 +142,12 @@ fn nothing_that_others_wrote_steers_the_terminal() {
     fs::write(hostile.at("captures.csv"), format!("file,site\n{SEGMENT:?},\"{STEERS}\"\n")).expect("written");
     let run = ["ingest", "photos", "--pack", "site.pack", "--vault", "other", "--models", &models];
     let told = says(&run, &["--captures", "captures.csv"]);
+    assert!(told.contains("has a control character in `site` at line"), "{told}");
+    let hides: String = STEERS.chars().filter(|c| !c.is_control()).collect();
+    fs::write(hostile.at("captures.csv"), format!("file,site\n{SEGMENT:?},\"{hides}\"\n")).expect("written");
+    let told = says(&run, &["--captures", "captures.csv"]);
     assert!(told.contains("cut.jpg"), "{told}");
-    fs::write(hostile.at("captures.csv"), format!("file,class\na.jpg,\"{STEERS}\"\n")).expect("written");
+    fs::write(hostile.at("captures.csv"), format!("file,class\na.jpg,\"{hides}\"\n")).expect("written");
     let told = says(&run, &["--captures", "captures.csv"]);
     assert!(told.contains("does not have"), "{told}");
     // The rest of the verbs, and their refusals.

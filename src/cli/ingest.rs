@@ -29,6 +29,9 @@ videos, and files that are neither picture nor text, are named and stay where th
 A file with a row of its own in the table is a capture of its own; without a row, a copy under another name is skipped and \
 named.
 
+A table of captures in up to three folders above, and one under another name, is not read: that it names photographs here is \
+said, and with --consume nothing is done then.
+
 With --consume a photograph is deleted only when the segment that holds it was read back whole, the file is still the one \
 that was read, and no link leads to it. Files of several names (hard links), copies and what could not be examined stay. By a clock that is behind what the site knows, everything stays.
 
@@ -97,6 +100,8 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     }
     let mut source = Source::open(&args.folder, args.captures.as_deref()).map_err(source_failure)?;
     check_classes(&source, &pack)?;
+    source.look_for_tables();
+    check_tables(&source, &args)?;
     let nets = args.eyes.nets()?;
     let sealing = SealingOptions {
         // The pipeline says when to flush: it must know what is durable before it deletes anything.
@@ -179,7 +184,34 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             "run the same command again: it skips what is sealed and goes on with the rest",
         ));
     }
-    Ok(if summary.all_went_well() && damages.is_empty() { Outcome::Done } else { Outcome::SomeFailed })
+    let unread = source.unread_tables().iter().any(|table| table.files.is_some());
+    Ok(if summary.all_went_well() && damages.is_empty() && !unread { Outcome::Done } else { Outcome::SomeFailed })
+}
+
+/// Names tables that are not read and name photographs that no other row does. What is deleted cannot be given its time, place
+/// and class later.
+fn check_tables(source: &Source, args: &Args) -> Result<(), Failure> {
+    let (mut lost, mut above) = (Vec::new(), false);
+    for table in source.unread_tables() {
+        let path = shown(&table.path);
+        above |= table.is_above();
+        match table.files {
+            Some(files) => lost.push(format!("{path} names {} of these photographs", grouped(files))),
+            None => say(&format!("note: {path} cannot be read: whether it names these photographs is not known")),
+        }
+    }
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let remedy = if above { "ingest the folder that it lies in" } else { "name it captures.csv" };
+    if args.consume {
+        return Err(Failure::usage(
+            format!("{}, and was not read: nothing was sealed or deleted", lost.join("; ")),
+            format!("{remedy}; or give a table that names them from this folder on with --captures"),
+        ));
+    }
+    lost.iter().for_each(|what| say(&format!("{what} and was not read: {remedy}")));
+    Ok(())
 }
 
 /// A class that the custodian does not know would have no key to be sealed for: better known before the first image.
@@ -293,6 +325,10 @@ fn report(
             "rows_without_file": rows.count,
             "rows_named_twice": twice.count,
             "files_without_row": files.count,
+            "unread_tables": source.unread_tables().iter().map(|table| {
+                json!({ "table": table.path.to_string_lossy(), "names": table.files })
+            }).collect::<Vec<_>>(),
+            "sealed_under_other_circumstances": summary.otherwise.count,
             "seconds": summary.elapsed.as_secs_f64(),
             "images_per_second": summary.images_per_second(),
             "images_per_day": summary.images_per_day(),
@@ -361,6 +397,7 @@ fn report(
             count(summary.without_time, "capture")
         ));
     }
+    say_named("sealed already under other circumstances, and now again", &summary.otherwise);
     say_named("in no row of captures.csv", files);
     say_named("named twice in captures.csv, of which the row counts that is spelt as the file", &twice);
     say_named("in captures.csv, but not in the folder", &rows);

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use minicbor::{Decode, Encode};
 use zeroize::Zeroizing;
 
-use super::{ExportTotals, Regions, Request, View};
+use super::{ExportTotals, Request, View};
 use crate::capture::RegionKind;
 use crate::custody::{Keyring, OpeningKeys, Signature, VerifyingKey};
 use crate::files;

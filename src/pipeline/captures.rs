@@ -4,7 +4,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -108,6 +108,16 @@ pub enum CapturesError {
         /// Counted from 1.
         line: u64,
     },
+    /// A cell holds what is no text: it would stand in lists, and end lines there.
+    #[error("{} has a control character in `{}` at line {line}", path.display(), COLUMNS[*column])]
+    Control {
+        /// The table.
+        path: PathBuf,
+        /// Counted from 1.
+        line: u64,
+        /// Place in [`COLUMNS`].
+        column: usize,
+    },
     /// A row names no file, or one that an earlier row names.
     #[error("{} names no file, or one for the second time, at line {line}", path.display())]
     File {
@@ -144,6 +154,10 @@ impl Captures {
         while table.read_record(&mut record).map_err(malformed)? {
             let line = || record.position().map_or(0, |position| line_at(path, position));
             let cell = |column: usize| places[column].and_then(|at| record.get(at)).filter(|cell| !cell.is_empty());
+            let control = |&column: &usize| cell(column).is_some_and(|cell| cell.chars().any(char::is_control));
+            if let Some(column) = [1, 2, 3, 5].into_iter().find(control) {
+                return Err(CapturesError::Control { path: path.to_owned(), line: line(), column });
+            }
             let mut word = |column| {
                 cell(column).map(|cell| match words.get(cell) {
                     Some(known) => Arc::clone(known),
@@ -197,8 +211,7 @@ impl Captures {
     /// The circumstances of the image `name`, a path relative to the table's folder; `None` when no row names it, be it as
     /// it is written or with another system's separators and Unicode form.
     pub fn of(&mut self, name: &Path) -> Option<Circumstances> {
-        let exact = self.rows.get(&key(name)).copied();
-        let at = exact.or_else(|| self.folded.get(&folded(name)).copied().flatten())?;
+        let at = self.place(name)?;
         let row = &mut self.table[at];
         row.used = true;
         let owned = |word: &Option<Arc<str>>| word.as_deref().map(str::to_owned);
@@ -209,6 +222,16 @@ impl Captures {
             direction: owned(&row.direction),
             class: owned(&row.class),
         })
+    }
+
+    /// Whether a row names the image `name`.
+    pub(super) fn names(&self, name: &Path) -> bool {
+        self.place(name).is_some()
+    }
+
+    fn place(&self, name: &Path) -> Option<usize> {
+        let exact = self.rows.get(&key(name)).copied();
+        exact.or_else(|| self.folded.get(&folded(name)).copied().flatten())
     }
 
     /// The names in rows of which no image was asked for, in the table's order; first those that another row names as well, in
@@ -239,8 +262,63 @@ fn line_at(path: &Path, position: &csv::Position) -> u64 {
     line
 }
 
+/// The files that a table's rows name, whatever else is wrong with it.
+pub(super) struct Names(HashSet<Box<str>>);
+
+impl Names {
+    /// Reads those in the table at `path` that lie below the folder `below`, relative to the table's.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or has no column that names files.
+    pub(super) fn read(path: &Path, below: &Path) -> io::Result<Self> {
+        let mut file = BufReader::with_capacity(HEAD, files::stream(path, files::MAX_TABLE)?);
+        let delimiter = delimiter(file.fill_buf()?);
+        let mut table =
+            csv::ReaderBuilder::new().trim(csv::Trim::All).delimiter(delimiter).flexible(true).from_reader(file);
+        let column = table.byte_headers()?.iter().position(is_file_column);
+        let column = column.ok_or(io::ErrorKind::InvalidData)?;
+        let (below, mut names, mut record) = (folded(below), HashSet::new(), csv::ByteRecord::new());
+        while table.read_byte_record(&mut record)? {
+            let name = folded(Path::new(&*String::from_utf8_lossy(record.get(column).unwrap_or_default())));
+            let rest = name.strip_prefix(&*below);
+            // The folder itself names nothing; a photograph that was given is named in full.
+            if rest
+                .is_some_and(|rest| !name.is_empty() && (rest.is_empty() || below.is_empty() || rest.starts_with('/')))
+            {
+                names.insert(name);
+            }
+        }
+        Ok(Self(names))
+    }
+
+    /// Whether a row names the file `name`, relative to the table's folder.
+    pub(super) fn has(&self, name: &Path) -> bool {
+        self.0.contains(&folded(name))
+    }
+
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 /// Of a table's beginning, as much as tells how it is written.
-const HEAD: usize = 64 << 10;
+pub(super) const HEAD: usize = 64 << 10;
+
+/// Whether a text begins as a table of captures does: with the column that names files, and another one.
+pub(super) fn begins_table(head: &[u8]) -> bool {
+    let wide = head.strip_prefix(b"\xff\xfe").or_else(|| head.strip_prefix(b"\xfe\xff")).unwrap_or(head);
+    // Of characters of two bytes, the one that is not zero.
+    let narrow: Vec<u8> = wide.iter().copied().filter(|byte| *byte != 0).collect();
+    let mut table = csv::ReaderBuilder::new().trim(csv::Trim::All).delimiter(delimiter(&narrow)).from_reader(&*narrow);
+    table.byte_headers().is_ok_and(|head| head.len() > 1 && head.iter().any(is_file_column))
+}
+
+/// Whether a column's name says that it names files.
+fn is_file_column(name: &[u8]) -> bool {
+    name.strip_prefix("\u{feff}".as_bytes()).unwrap_or(name).eq_ignore_ascii_case(COLUMNS[0].as_bytes())
+}
 
 /// What separates the cells of the first line: whatever there is most of.
 fn delimiter(head: &[u8]) -> u8 {
@@ -325,6 +403,12 @@ mod tests {
         assert!(matches!(error("file,lane\na.jpg,1\nb.jpg\n"), CapturesError::Malformed { line: 3, .. }));
         assert!(matches!(error("file,lane\na.jpg,1\n,2\n"), CapturesError::File { line: 3, .. }));
         assert!(matches!(error("file,lane\na.jpg,1\n./a.jpg,2\n"), CapturesError::File { line: 3, .. }));
+        for column in ["site", "lane", "direction", "class"] {
+            let table = format!("file,{column}\na.jpg,1\nb.jpg,\"S\u{1b}[31m ABC1234\"\n");
+            let control = read(&table).err().expect("must be refused");
+            assert!(matches!(control, CapturesError::Control { line: 3, .. }), "{control}");
+            assert!(control.to_string().contains(column) && !control.to_string().contains("ABC1234"), "{control}");
+        }
         let time = error("file,timestamp\na.jpg,ABC1234\n");
         assert!(matches!(time, CapturesError::Timestamp { line: 2, .. }));
         assert!(!time.to_string().contains("ABC1234"));

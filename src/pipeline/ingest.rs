@@ -341,6 +341,9 @@ impl<'s, S: RecordSink> Sealing<'s, S> {
                 let wanted = self.options.allow_duplicates || !self.known.knows(&origin);
                 if wanted {
                     self.summary.again += u64::from(self.known.lost(&origin));
+                    if self.known.is_in_otherwise(&origin) {
+                        self.summary.otherwise.add(&name.to_string_lossy());
+                    }
                     let CatalogueRecord { site, sealed_by, .. } = &record.catalogue;
                     if let Some(other) = site.as_ref().filter(|_| site != sealed_by) {
                         *self.summary.other_sites.entry(other.clone()).or_default() += 1;

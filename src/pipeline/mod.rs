@@ -26,6 +26,7 @@ mod summary;
 mod tables;
 mod taken;
 mod texts;
+mod unread;
 
 pub use captures::{CAPTURES_FILE, COLUMNS, Captures, CapturesError};
 pub use consume::{Consume, ConsumeError};
@@ -38,6 +39,7 @@ pub use sink::{Known, RecordSink};
 pub use source::{LoadError, Source, SourceError, SourceFault, SourceImage};
 pub use summary::{Stages, Summary, peak_rss_bytes};
 pub use tables::{Named, Tables};
+pub use unread::UnreadTable;
 
 /// How wide the pipeline is and what it does with what it meets.
 #[derive(Clone, Debug)]

@@ -42,6 +42,9 @@ pub trait Known: Sync {
     /// Whether it was in, and what held it is gone: missing, damaged or expired.
     fn lost(&self, origin: &Origin) -> bool;
 
+    /// Whether its bytes are in under other circumstances, and this capture is not, as far as the index tells.
+    fn is_in_otherwise(&self, origin: &Origin) -> bool;
+
     /// What is in of this file, durably, after what holds it was read back.
     fn holding(&self, origin: &Origin) -> Holding;
 }
@@ -86,6 +89,10 @@ impl Known for Sieve {
 
     fn lost(&self, origin: &Origin) -> bool {
         Self::lost(self, origin)
+    }
+
+    fn is_in_otherwise(&self, origin: &Origin) -> bool {
+        Self::is_in_otherwise(self, origin)
     }
 
     fn holding(&self, origin: &Origin) -> Holding {

@@ -11,9 +11,10 @@ use std::time::SystemTime;
 use thiserror::Error;
 use walkdir::WalkDir;
 
-use super::captures::CapturesError;
+use super::captures::{CAPTURES_FILE, CapturesError, Names};
 use super::tables::{Named, Tables};
 use super::texts;
+use super::unread::{self, Candidate, UnreadTable};
 use crate::capture::Circumstances;
 use crate::files;
 use crate::frame::{Format, Kind};
@@ -53,6 +54,9 @@ pub enum SourceFault {
     /// It begins like what this program writes, and may hold anything.
     #[error("a file of Safelight's own: not treated, it stays as it is")]
     Own,
+    /// A table of captures under another name: nothing of what it says was used.
+    #[error("looks like a table of captures and was not read; name it {CAPTURES_FILE}")]
+    Table,
     /// Nothing that this program knows, so that nobody knows whether it shows anybody.
     #[error("neither a picture nor text: not treated, it stays as it is")]
     Unknown,
@@ -108,6 +112,10 @@ pub struct Source {
     /// By its name and its path, whether an image is passed over, and how many were.
     pass_over: Option<Box<PassOver>>,
     passed: u64,
+    /// The one table that was given.
+    given: Option<PathBuf>,
+    /// Tables that are not read, where they were looked for.
+    unread: Option<Vec<UnreadTable>>,
 }
 
 type PassOver = dyn Fn(&Path, &Path) -> bool + Send;
@@ -138,12 +146,75 @@ impl Source {
             ended: false,
             pass_over: None,
             passed: 0,
+            given: captures.and_then(|path| fs::canonicalize(path).ok()),
+            unread: None,
         })
     }
 
     /// Images for whose name and path `which` holds are passed over from now on.
     pub fn pass_over(&mut self, which: impl Fn(&Path, &Path) -> bool + Send + 'static) {
         self.pass_over = Some(Box::new(which));
+    }
+
+    /// Looks for tables of captures that are not read, and names from now on those that it meets under another name.
+    pub fn look_for_tables(&mut self) {
+        let mut candidates = unread::above(&self.root);
+        for entry in self.files() {
+            if !is_named_like_an_image(entry.path()) && is_text(entry.path()) && self.is_unread_table(entry.path()) {
+                candidates.push(Candidate::below(&self.root, entry.into_path()));
+            }
+        }
+        let names: Vec<_> = candidates.iter().map(Candidate::names).collect();
+        let mut named = vec![0; candidates.len()];
+        if names.iter().flatten().any(|names| !names.is_empty()) {
+            for entry in self.files() {
+                let relative = entry.path().strip_prefix(&self.root).unwrap_or(entry.path());
+                let is_named = |(candidate, names): (&Candidate, &Option<Names>)| {
+                    names.as_ref().is_some_and(|names| candidate.name(relative).is_some_and(|name| names.has(&name)))
+                };
+                if self.tables.names(&self.name(entry.path())) {
+                    continue;
+                }
+                for (at, pair) in candidates.iter().zip(&names).enumerate() {
+                    named[at] += u64::from(is_named(pair));
+                }
+            }
+        }
+        let tables = candidates
+            .into_iter()
+            .zip(names)
+            .zip(named)
+            .map(|((candidate, names), named)| UnreadTable { path: candidate.path, files: names.map(|_| named) });
+        self.unread = Some(tables.filter(|table| table.files != Some(0)).collect());
+    }
+
+    /// Tables that name files of this source and are not read, and such that may and cannot be read, once they were looked
+    /// for.
+    pub fn unread_tables(&self) -> &[UnreadTable] {
+        self.unread.as_deref().unwrap_or_default()
+    }
+
+    fn files(&self) -> impl Iterator<Item = walkdir::DirEntry> {
+        let walk = WalkDir::new(&self.root).follow_links(true).sort_by_file_name().into_iter();
+        walk.filter_map(Result::ok).filter(|entry| entry.file_type().is_file())
+    }
+
+    fn is_unread_table(&self, path: &Path) -> bool {
+        let chosen = || match &self.given {
+            // Who names one table has seen the others of the usual name.
+            Some(given) => unread::is_captures_file(path) || fs::canonicalize(path).is_ok_and(|path| path == *given),
+            None => false,
+        };
+        !self.known.iter().any(|known| known == path) && unread::looks_like_table(path) && !chosen()
+    }
+
+    /// By what an image at `path` is called here.
+    fn name(&self, path: &Path) -> PathBuf {
+        match path.strip_prefix(&self.root) {
+            Ok(relative) if relative.components().next().is_some() => relative.to_owned(),
+            // The root is the image.
+            _ => path.file_name().map_or_else(|| path.to_owned(), PathBuf::from),
+        }
     }
 
     /// Images passed over so far.
@@ -210,6 +281,9 @@ impl Source {
                 match judge(entry.path(), of_simulation) {
                     Ok(Judged::Image) => {}
                     Ok(Judged::OfSimulation) => continue,
+                    Ok(Judged::Ignored) if self.unread.is_some() && self.is_unread_table(entry.path()) => {
+                        return Some(Found::Fault(entry.into_path(), SourceFault::Table));
+                    }
                     Ok(Judged::Ignored) => {
                         self.ignored += 1;
                         continue;
@@ -230,11 +304,7 @@ impl Source {
                 }
             };
             let path = entry.into_path();
-            let name = match path.strip_prefix(&self.root) {
-                Ok(relative) if relative.components().next().is_some() => relative.to_owned(),
-                // The root is the image.
-                _ => path.file_name().map_or_else(|| path.clone(), PathBuf::from),
-            };
+            let name = self.name(&path);
             if self.pass_over.as_ref().is_some_and(|which| which(&name, &path)) {
                 self.passed += 1;
                 continue;
@@ -277,6 +347,10 @@ fn judge(path: &Path, of_simulation: bool) -> io::Result<Judged> {
             None => Judged::Ignored,
         },
     })
+}
+
+fn is_text(path: &Path) -> bool {
+    files::begin(path, Kind::SNIFFED_BYTES as u64).is_ok_and(|head| matches!(Kind::sniff(&head), Kind::Text))
 }
 
 fn is_called(path: &Path, names: &[&str]) -> bool {

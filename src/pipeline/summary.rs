@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::tables::Named;
+
 /// Time spent in each stage, summed over all threads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stages {
@@ -74,6 +76,9 @@ pub struct Summary {
     pub known_unreadable: u64,
     /// Captures sealed although an earlier segment held them: it is missing, damaged or expired.
     pub again: u64,
+    /// Captures sealed although their bytes were sealed already, when the table said nothing of them or they could not be
+    /// examined: nobody removes what was sealed then.
+    pub otherwise: Named,
     /// Captures whose scene is the original's own bits but for flat areas.
     pub spliced: u64,
     /// Captures whose scene was decoded, filled and coded anew.

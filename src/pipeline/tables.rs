@@ -30,7 +30,7 @@ impl Named {
     /// How many are named.
     const FEW: usize = 5;
 
-    fn add(&mut self, name: &str) {
+    pub(super) fn add(&mut self, name: &str) {
         self.count += 1;
         if self.first.len() < Self::FEW {
             self.first.push(name.to_owned());
@@ -95,6 +95,13 @@ impl Tables {
             self.files.add(&name.to_string_lossy());
         }
         Circumstances::default()
+    }
+
+    /// Whether a row names the image `name`.
+    pub(super) fn names(&self, name: &Path) -> bool {
+        let below =
+            |(folder, table): &(PathBuf, Captures)| name.strip_prefix(folder).is_ok_and(|name| table.names(name));
+        self.tables.iter().any(below)
     }
 
     /// Images met so far that no row names, where there is a table.

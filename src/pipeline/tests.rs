@@ -96,6 +96,10 @@ impl Known for FakeKnown {
         false
     }
 
+    fn is_in_otherwise(&self, _: &Origin) -> bool {
+        false
+    }
+
     fn holding(&self, origin: &Origin) -> Holding {
         match self.first(origin) {
             None => Holding::None,

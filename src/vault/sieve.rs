@@ -218,6 +218,13 @@ impl Sieve {
         holder.is_some_and(|holder| holder.is_gone())
     }
 
+    /// Whether these bytes are sealed, or about to be, under other circumstances, and the capture is not. Of what was sealed
+    /// with a row and examined, nothing but that row tells.
+    pub fn is_in_otherwise(&self, origin: &Origin) -> bool {
+        let bytes = || [Of::Original, Of::Unreadable].into_iter().any(|of| self.find(origin, of).is_some());
+        !self.knows(origin) && bytes()
+    }
+
     /// What the vault holds of a file, durably, readable by its custodian, and read back in this run.
     pub fn holding(&self, origin: &Origin) -> Holding {
         let held = |place: Option<Place>| match place {

@@ -5,6 +5,7 @@ mod clock;
 mod common;
 #[cfg(unix)]
 mod interrupted;
+mod tables;
 
 use std::fs;
 use std::path::Path;
