@@ -398,7 +398,7 @@ fn a_purpose_spelt_otherwise_has_no_other_budget() {
             .into_iter()
             .enumerate()
     {
-        let (code, said) = agency.open(number as u64 + 2, Some(spelt), "2.jpg");
+        let (code, said) = agency.open(number as u64 % 4 + 2, Some(spelt), "2.jpg");
         assert!(code == 3 && said.contains("none of them is left today"), "{spelt:?}: {said}");
     }
     let before = agency.entries();
