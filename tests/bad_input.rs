@@ -130,7 +130,7 @@ fn every_file_is_accounted_for() {
     // Nobody is to be seen in these.
     let beside: [(&str, &[u8]); 6] = [
         ("notes.txt", b"line one\nline two\n"),
-        ("lane/table.csv", b"file;lane\n"),
+        ("lane/table.csv", b"item;price\n"),
         ("empty", b""),
         (".DS_Store", b"\0\0\0\x01Bud1\0"),
         ("Thumbs.db", b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"),

@@ -15,6 +15,7 @@
 //! docs/vault-format.md with a manifest beside it.
 
 mod bundle;
+mod error;
 mod manifest;
 
 use std::collections::HashMap;
@@ -24,15 +25,16 @@ use jiff::{SignedDuration, Timestamp};
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
-use crate::audit::{AuditError, AuditLog, Details, Look, Permit, PermitError, Records, Verb};
+use crate::audit::{AuditLog, Details, Look, Permit, PermitError, Records, Verb};
 use crate::capture::{CaptureId, RegionKind};
-use crate::custody::{FileError, Keyring, OpeningKeys, PurposeError, RecipientPublicKey, SealingKey, fold_purpose};
+use crate::custody::{Keyring, OpeningKeys, RecipientPublicKey, SealingKey, fold_purpose};
 use crate::pseudonym::{Canary, EpochKeys, Pseudonym};
 use crate::seal::{BucketId, Capability, SegmentId};
 use crate::vault::record::{CatalogueRecord, IdentityRecord, RegionRecord};
 use crate::vault::{Gaps, Hit, OpenError, OpeningVault, Query, SegmentDraft};
 
 use bundle::Bundle;
+pub use error::ExportError;
 pub use manifest::{Manifest, ManifestError};
 
 /// A segment is flushed at this many bytes: large enough that envelopes cost nothing, small enough to hold in memory.
@@ -132,52 +134,6 @@ pub struct ExportTotals {
     pub segments: u64,
     /// Their bytes.
     pub bytes: u64,
-}
-
-/// An export was not made. Nothing is left of it.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ExportError {
-    /// No purpose was given.
-    #[error("an export needs a purpose")]
-    NoPurpose,
-    /// The purpose cannot be used.
-    #[error(transparent)]
-    Purpose(#[from] PurposeError),
-    /// The vault cannot be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The copy cannot be written.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// What matches the request is damaged, or may be among what is missing: there is nothing to give.
-    #[error("nothing that matches can be given: it is damaged, or in parts of the vault that are missing or damaged")]
-    NothingWhole {
-        /// Captures that match and are damaged.
-        damaged: u64,
-        /// What is missing or damaged.
-        gaps: usize,
-    },
-    /// Nothing matches the request.
-    #[error("no capture matches")]
-    Nothing,
-    /// No capture and no site pack is of the site that was asked for.
-    #[error("no site {name:?} is known to this keyring; known: {}", known.join(", "))]
-    UnknownSite {
-        /// The name.
-        name: String,
-        /// The sites that have packs, in quotes.
-        known: Vec<String>,
-    },
-    /// It cannot be put on record.
-    #[error(transparent)]
-    Audit(#[from] AuditError),
-    /// It is not what is on record.
-    #[error("nothing is given out without an entry: {0}")]
-    Permit(#[from] PermitError),
-    /// It would go beyond the policy's budget for today.
-    #[error("the policy lets no more records leave today")]
-    Budget,
 }
 
 impl<'a> Request<'a> {
