@@ -154,8 +154,11 @@ pub(crate) fn read_text(path: &Path, most: u64) -> io::Result<String> {
 
 /// The first bytes of a regular file, at most `most` of them.
 pub(crate) fn begin(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    open(path)?.0.take(most).read_to_end(&mut bytes)?;
+    /// For the reader to see that there is no more: who wipes the bytes leaves none where they were before.
+    const MORE: u64 = 64;
+    let (file, len) = open(path)?;
+    let mut bytes = Vec::with_capacity((most.min(len) + MORE) as usize);
+    file.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
+use zeroize::Zeroizing;
 
 use crate::capture::Circumstances;
 use crate::files;
@@ -310,9 +311,17 @@ pub(super) const HEAD: usize = 64 << 10;
 pub(super) fn begins_table(head: &[u8]) -> bool {
     let wide = head.strip_prefix(b"\xff\xfe").or_else(|| head.strip_prefix(b"\xfe\xff")).unwrap_or(head);
     // Of characters of two bytes, the one that is not zero.
-    let narrow: Vec<u8> = wide.iter().copied().filter(|byte| *byte != 0).collect();
-    let mut table = csv::ReaderBuilder::new().trim(csv::Trim::All).delimiter(delimiter(&narrow)).from_reader(&*narrow);
-    table.byte_headers().is_ok_and(|head| head.len() > 1 && head.iter().any(is_file_column))
+    let mut narrow = Zeroizing::new(Vec::with_capacity(wide.len()));
+    narrow.extend(wide.iter().copied().filter(|byte| *byte != 0));
+    let between = delimiter(&narrow);
+    // By hand: a reader of tables would leave copies of what is none.
+    let line = narrow.split(|byte| matches!(byte, b'\r' | b'\n')).find(|line| !line.is_empty()).unwrap_or_default();
+    let bare = |cell: &[u8]| {
+        let cell = cell.trim_ascii();
+        let cell = cell.strip_prefix("\u{feff}".as_bytes()).unwrap_or(cell);
+        is_file_column(cell.strip_prefix(b"\"").and_then(|cell| cell.strip_suffix(b"\"")).unwrap_or(cell).trim_ascii())
+    };
+    line.contains(&between) && line.split(|byte| *byte == between).any(bare)
 }
 
 /// Whether a column's name says that it names files.

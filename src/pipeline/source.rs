@@ -10,6 +10,7 @@ use std::time::SystemTime;
 
 use thiserror::Error;
 use walkdir::WalkDir;
+use zeroize::Zeroizing;
 
 use super::captures::{CAPTURES_FILE, CapturesError, Names};
 use super::tables::{Named, Tables};
@@ -332,7 +333,7 @@ enum Judged {
 
 /// By what it holds: a name alone excuses no file.
 fn judge(path: &Path, of_simulation: bool) -> io::Result<Judged> {
-    let head = files::begin(path, Kind::SNIFFED_BYTES as u64)?;
+    let head = Zeroizing::new(files::begin(path, Kind::SNIFFED_BYTES as u64)?);
     Ok(match Kind::sniff(&head) {
         Kind::Image(_) | Kind::Foreign(_) => Judged::Image,
         Kind::Video(name) => Judged::Fault(SourceFault::Video(name)),
@@ -350,7 +351,8 @@ fn judge(path: &Path, of_simulation: bool) -> io::Result<Judged> {
 }
 
 fn is_text(path: &Path) -> bool {
-    files::begin(path, Kind::SNIFFED_BYTES as u64).is_ok_and(|head| matches!(Kind::sniff(&head), Kind::Text))
+    let head = files::begin(path, Kind::SNIFFED_BYTES as u64).map(Zeroizing::new);
+    head.is_ok_and(|head| matches!(Kind::sniff(&head), Kind::Text))
 }
 
 fn is_called(path: &Path, names: &[&str]) -> bool {

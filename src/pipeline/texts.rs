@@ -1,12 +1,14 @@
 //! Text that holds pictures: letters, pages of the web, drawings.
 //!
 //! Owns the signs by which a picture in a text is known: as an address that holds its data, as an attachment, or as the first
-//! characters of its bytes in base64. Nothing is decoded. The whole text is looked through, in bounded memory.
+//! characters of its bytes in base64. Nothing is decoded. The whole text is looked through, in bounded memory, of which nothing is
+//! left: it may be a list of plates.
 
 use std::io::{self, Read};
 use std::path::Path;
 
 use memchr::memmem;
+use zeroize::Zeroizing;
 
 use crate::files;
 
@@ -53,7 +55,8 @@ const BASE64: [(&[u8], &str); 14] = [
 /// By name, the first picture of which the text at `path` has a sign.
 pub(super) fn picture_in(path: &Path) -> io::Result<Option<&'static str>> {
     let (mut file, _) = files::open(path)?;
-    let mut bytes = Vec::with_capacity(STEP + AGAIN);
+    // With room for the reader to see that there is no more, so that it does not move.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(STEP + 2 * AGAIN));
     loop {
         let before = bytes.len();
         file.by_ref().take(STEP as u64).read_to_end(&mut bytes)?;
@@ -65,12 +68,13 @@ pub(super) fn picture_in(path: &Path) -> io::Result<Option<&'static str>> {
         if let Some(what) = sign(&bytes) {
             return Ok(Some(what));
         }
-        bytes.drain(..bytes.len().saturating_sub(AGAIN));
+        let done = bytes.len().saturating_sub(AGAIN);
+        bytes.drain(..done);
     }
 }
 
 fn sign(bytes: &[u8]) -> Option<&'static str> {
-    let lower = bytes.to_ascii_lowercase();
+    let lower = Zeroizing::new(bytes.to_ascii_lowercase());
     let word = WORDS.iter().find(|(sign, _)| memmem::find(&lower, sign).is_some());
     let raw = || BYTES.iter().find(|(sign, _)| memmem::find(bytes, sign).is_some());
     let coded = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');

@@ -7,6 +7,8 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 use super::captures::{self, CAPTURES_FILE, Names};
 use crate::files;
 
@@ -108,7 +110,8 @@ pub(super) fn is_captures_file(path: &Path) -> bool {
 pub(super) fn looks_like_table(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     let named = name.starts_with("captures") && name.contains(".csv");
-    named || files::begin(path, captures::HEAD as u64).is_ok_and(|head| captures::begins_table(&head))
+    let head = || files::begin(path, captures::HEAD as u64).map(Zeroizing::new);
+    named || head().is_ok_and(|head| captures::begins_table(&head))
 }
 
 #[cfg(unix)]
