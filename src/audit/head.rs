@@ -1,10 +1,10 @@
 //! What the log was when it was last written: its size, its hash, the time and the keyring's generation, beside the keyring and
 //! not among its files.
 //!
-//! So a log that was removed, moved away or replaced by an older one is noticed at once, an older keyring too, and a clock that leaps as well:
-//! the machine counts the seconds since it started, which nobody sets, and a clock that ran faster than these was set. It is
-//! sealed under a key of the keyring. Whoever puts back the whole custody folder puts this back too: only a checkpoint kept
-//! elsewhere shows that.
+//! So a log that was removed, moved away or replaced by an older one is noticed at once, an older keyring too, and a clock that
+//! leaps as well: the machine counts the seconds since it started, which nobody sets, and a clock that ran faster than these was
+//! set. It is sealed under a key of the keyring. Whoever puts back the whole custody folder puts this back too: only a checkpoint
+//! kept elsewhere shows that.
 
 use std::path::Path;
 

@@ -7,26 +7,26 @@ use crate::frame::{Content, LumaSource};
 use crate::geometry::PixelRect;
 
 /// Luma that stays within so many levels shows nothing.
-const FLAT: u8 = 16;
+pub(super) const FLAT: u8 = 16;
 
 /// Colours that differ by more show something; noise in the dark does not.
-const COLOURED: u8 = 48;
+pub(super) const COLOURED: u8 = 48;
 
 /// Rows that are looked at at once.
 const ROWS: u32 = 16;
 
 /// The least and the most of values so far.
 #[derive(Clone, Copy)]
-struct Range(u8, u8);
+pub(super) struct Range(pub u8, pub u8);
 
 impl Range {
-    const NONE: Self = Self(u8::MAX, 0);
+    pub const NONE: Self = Self(u8::MAX, 0);
 
-    fn take(&mut self, value: u8) {
+    pub fn take(&mut self, value: u8) {
         *self = Self(self.0.min(value), self.1.max(value));
     }
 
-    fn is_within(self, levels: u8) -> bool {
+    pub fn is_within(self, levels: u8) -> bool {
         self.1.saturating_sub(self.0) <= levels
     }
 }

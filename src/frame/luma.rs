@@ -107,6 +107,13 @@ fn means<const D: usize>(pixels: &Pixels, size: Size) -> GrayPlane {
     GrayPlane { size: Size::new(columns as u32, lines as u32), data }
 }
 
+/// JPEG's luma of red, green and blue (BT.601, full range) in 1/65536.
+#[inline(always)]
+pub(super) fn of(rgb: [u8; 3]) -> u8 {
+    let [r, g, b] = rgb.map(u32::from);
+    ((19_595 * r + 38_470 * g + 7_471 * b + 32_768) >> 16) as u8
+}
+
 /// Luma of columns `xs` of row `y`, into `out` of the same length.
 #[inline(always)]
 fn luma_row(pixels: &Pixels, size: Size, y: u32, xs: Range<u32>, out: &mut [u8]) {
@@ -123,9 +130,7 @@ fn luma_row(pixels: &Pixels, size: Size, y: u32, xs: Range<u32>, out: &mut [u8])
         Pixels::Rgb(samples) => {
             let (pixels, _) = samples[range.start * 3..range.end * 3].as_chunks::<3>();
             for (luma, pixel) in out.iter_mut().zip(pixels) {
-                // JPEG's luma (BT.601, full range) in 1/65536.
-                let [r, g, b] = pixel.map(u32::from);
-                *luma = ((19_595 * r + 38_470 * g + 7_471 * b + 32_768) >> 16) as u8;
+                *luma = of(*pixel);
             }
         }
     }

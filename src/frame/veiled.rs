@@ -4,6 +4,8 @@
 //! besides, as layers of luma; opaque pictures have none. Knows nothing of how a picture was coded.
 
 use super::Picture;
+use super::colours::{COLOURED, FLAT, Range};
+use super::luma;
 use crate::geometry::Size;
 
 /// Above, what is shown on white keeps half of its contrast.
@@ -11,10 +13,6 @@ const HIDDEN: u8 = 128;
 
 /// Steps between samples that still are one, as after rounding.
 const ONE: u8 = 8;
-
-/// Luma that stays within so many levels shows nothing; colours that differ by more do.
-const FLAT: u8 = 16;
-const COLOURED: u8 = 48;
 
 /// What there is beside the picture on white.
 #[derive(Default)]
@@ -26,48 +24,26 @@ pub(super) struct Veiled {
     pub(super) colours_alone: bool,
 }
 
-/// The least and the most of some samples.
-#[derive(Clone, Copy)]
-struct Span(u8, u8);
-
-impl Span {
-    const NONE: Self = Self(u8::MAX, 0);
-
-    fn take(&mut self, sample: u8) {
-        *self = Self(self.0.min(sample), self.1.max(sample));
-    }
-
-    fn exceeds(self, steps: u8) -> bool {
-        self.1.saturating_sub(self.0) > steps
-    }
-}
-
 /// What of a picture of `size` transparency hides on white, of whose `pixels` each is red, green, blue and how opaque.
 pub(super) fn veiled(size: Size, pixels: impl Iterator<Item = [u8; 4]> + Clone) -> Veiled {
-    let mut opaque = Span::NONE;
-    let (mut hidden, mut hidden_luma) = ([Span::NONE; 3], Span::NONE);
+    let mut opaque = Range::NONE;
+    let (mut hidden, mut hidden_luma) = ([Range::NONE; 3], Range::NONE);
     for [r, g, b, alpha] in pixels.clone() {
         opaque.take(alpha);
         if alpha < HIDDEN {
-            hidden.iter_mut().zip([r, g, b]).for_each(|(span, sample)| span.take(sample));
-            hidden_luma.take(luma([r, g, b]));
+            hidden.iter_mut().zip([r, g, b]).for_each(|(range, sample)| range.take(sample));
+            hidden_luma.take(luma::of([r, g, b]));
         }
     }
     let mut layers = Vec::new();
-    if hidden.iter().any(|span| span.exceeds(ONE)) {
-        layers.push(Picture::gray(size, pixels.clone().map(|[r, g, b, _]| luma([r, g, b])).collect()));
+    if hidden.iter().any(|range| !range.is_within(ONE)) {
+        layers.push(Picture::gray(size, pixels.clone().map(|[r, g, b, _]| luma::of([r, g, b])).collect()));
     }
     // White with its shapes in transparency is nothing on white.
-    if opaque.exceeds(ONE) {
-        let on_black = |[r, g, b, alpha]: [u8; 4]| (u32::from(luma([r, g, b])) * u32::from(alpha) / 255) as u8;
+    if !opaque.is_within(ONE) {
+        let on_black = |[r, g, b, alpha]: [u8; 4]| (u32::from(luma::of([r, g, b])) * u32::from(alpha) / 255) as u8;
         layers.push(Picture::gray(size, pixels.map(on_black).collect()));
     }
-    let colours_alone = !hidden_luma.exceeds(FLAT) && hidden.iter().any(|span| span.exceeds(COLOURED));
+    let colours_alone = hidden_luma.is_within(FLAT) && hidden.iter().any(|range| !range.is_within(COLOURED));
     Veiled { layers, any: opaque.0 < u8::MAX, colours_alone }
-}
-
-/// JPEG's luma (BT.601, full range) in 1/65536.
-fn luma(rgb: [u8; 3]) -> u8 {
-    let [r, g, b] = rgb.map(u32::from);
-    ((19_595 * r + 38_470 * g + 7_471 * b + 32_768) >> 16) as u8
 }
