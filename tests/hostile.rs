@@ -41,6 +41,8 @@ const IN_VAULT: &[&str] = &[
     "vault/incoming/0123456789ABCDEFGHJKMNPQR0",
     "vault/segments/0123456789ABCDEFGHJKMNPQR0",
     "vault/journals/0123456789ABCDEFGHJKMNPQR0",
+    "vault/segments",
+    "vault/journals",
     "vault/tombstones",
     "vault/tombstones/0123456789ABCDEFGHJKMNPQR0",
     "vault/lock",

@@ -147,3 +147,29 @@ fn every_overlay_has_a_name_of_its_own() {
         assert!(out.join(copy).is_file(), "{name}: {found:?}");
     }
 }
+
+/// Two folders may have files of one name, and every line says whose it is.
+#[test]
+fn lines_of_several_folders_say_of_which() {
+    let site = Site::new();
+    site.put("a/x.jpg", &photo(0));
+    site.put("b/x.jpg", &photo(1));
+    let [a, b] = ["a", "b"].map(|name| site.photos.path().join(name));
+    let run = inspect(&[&a, &b], &["--format", "jsonl"]);
+    let paths: Vec<String> = run
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("an object")["path"].as_str().expect("text").to_owned())
+        .collect();
+    assert_eq!(paths, [a, b].map(|folder| folder.join("x.jpg").to_str().expect("text").to_owned()));
+    // One format at a time.
+    for format in ["table", "overlay"] {
+        let out = site.photos.path().join("c");
+        let out = out.to_str().expect("text");
+        inspect(&[&site.photos.path().join("a")], &["--json", "--format", format, "--out", out]).failed(
+            2,
+            "another format was given",
+            "leave one of them out",
+        );
+    }
+}

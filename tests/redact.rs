@@ -236,8 +236,8 @@ fn nothing_that_is_there_is_overwritten_or_mixed_with() {
     assert_eq!(snapshot(desk.folder.path()), before);
 
     let run = desk.run(&["--skip-existing", "--json"]);
-    assert_eq!(run.code, Some(0), "{run:?}");
-    assert_eq!((run.number("copies"), run.number("existing")), (1, 1));
+    assert_eq!((run.code, run.number("copies"), run.number("failed")), (Some(1), 1, 1), "{run:?}");
+    assert!(run.stderr.contains("a.jpg is not what this run makes of it"), "{run:?}");
     assert_eq!(fs::read(desk.out().join("a.jpg")).expect("read"), b"somebody's");
     assert_eq!(desk.copies(), ["a.jpg", "b/c.jpg"]);
 
@@ -394,6 +394,57 @@ fn an_original_in_the_place_of_its_copy_is_named() {
     let run = redact(&[alone.to_str().expect("text"), "-o", out.to_str().expect("text"), "--skip-existing"]);
     assert!(run.code == Some(1) && run.stderr.contains("the photograph itself"), "{run:?}");
     assert_eq!(snapshot(desk.folder.path()), before);
+}
+
+/// Only what is what this run would have made is a copy that is there already: not half of one, not a link to one, not one
+/// made with other options.
+#[test]
+fn what_is_there_is_its_copy_only_where_it_is_the_same() {
+    let desk = Desk::new();
+    for (name, number) in [("cut.jpg", 0), ("link.jpg", 1), ("other.jpg", 2), ("whole.jpg", 3)] {
+        desk.put(name, &photo(number));
+    }
+    assert_eq!(desk.run(&["--fill", "ff0000"]).code, Some(0));
+    let (of, made) = (|name: &str| desk.out().join(name), |name: &str| fs::read(desk.out().join(name)).expect("read"));
+    let red = made("other.jpg");
+    for name in desk.copies() {
+        fs::remove_file(of(&name)).expect("removed");
+    }
+    assert_eq!(desk.run(&[]).code, Some(0));
+    assert_ne!(made("other.jpg"), red);
+    fs::write(of("other.jpg"), red).expect("written");
+    let cut = made("cut.jpg");
+    fs::write(of("cut.jpg"), &cut[..cut.len() / 2]).expect("written");
+    fs::rename(of("link.jpg"), desk.folder.path().join("aside.jpg")).expect("moved");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("../aside.jpg", of("link.jpg")).expect("linked");
+
+    let before = snapshot(desk.folder.path());
+    let run = desk.run(&["--skip-existing", "--json"]);
+    assert_eq!((run.code, run.number("existing"), run.number("failed")), (Some(1), 1, 3), "{run:?}");
+    for name in ["cut.jpg", "link.jpg", "other.jpg"] {
+        assert!(run.stderr.contains(&format!("{name} is not what this run makes of it")), "{name}: {run:?}");
+    }
+    assert_eq!(snapshot(desk.folder.path()), before);
+    desk.run(&["--skip-existing", "--rename"]).failed(2, "cannot be used with", "--rename");
+}
+
+/// Of equal names each gets a place, before anything is written.
+#[test]
+fn photographs_of_equal_names_do_not_meet() {
+    let desk = Desk::new();
+    let given = [desk.put("a/x.jpg", &photo(0)), desk.put("b/x.jpg", &photo(1)), desk.put("c/X.JPG", &photo(2))];
+    let out = desk.out();
+    let mut args: Vec<&str> = given.iter().map(|path| path.to_str().expect("text")).collect();
+    args.extend(["-o", out.to_str().expect("text")]);
+    let run = redact(&args);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert_eq!(desk.copies(), ["2-x.jpg", "3-X.JPG", "x.jpg"]);
+    let renamed = desk.folder.path().join("renamed");
+    *args.last_mut().expect("a folder") = renamed.to_str().expect("text");
+    args.push("--rename");
+    assert_eq!(redact(&args).code, Some(0));
+    assert_eq!(common::files_below(&renamed).len(), 3);
 }
 
 #[test]

@@ -231,7 +231,8 @@ fn every_option_of_search_acts_or_is_refused() {
     run(&custodian, &faces).failed(2, "no pseudonyms of plates", "--regions all");
     // The same keys, and the same refusals, of `open`; and what the custodian selects for a copy.
     let record = hits(&done(&recipients))[0]["record"].as_str().expect("an id").to_owned();
-    for (args, [_, then]) in &table {
+    let purpose = (vec!["--purpose", "p"], [Elsewhere, keys]);
+    for (args, [_, then]) in table.iter().chain([&purpose]) {
         let Refused(2, remedy @ "leave it out") = *then else { continue };
         let open = ["open", &record, "--vault", "copy", "--key", "par.key", "-o", "never.jpg"];
         run(&custodian, &[&open[..], args].concat()).failed(2, "", remedy);

@@ -185,6 +185,9 @@ struct Summary {
     to: Option<String>,
     faults: Vec<String>,
     notes: Vec<String>,
+    /// Whether entries say that something was gone or altered.
+    #[serde(skip)]
+    found: bool,
 }
 
 fn verify_log(log: &LogArgs, since: Option<&Path>, max_age: Option<u32>, context: &Context) -> Result<(), Failure> {
@@ -235,6 +238,7 @@ impl Summary {
             to: report.period.map(|(_, to)| shown(to)),
             faults: report.faults.iter().map(ToString::to_string).collect(),
             notes: report.notes.iter().map(note).collect(),
+            found: report.notes.iter().any(|note| matches!(note, AuditNote::Finding { .. })),
         }
     }
 
@@ -253,7 +257,9 @@ impl Summary {
             writeln!(out, "{entries}, from {from} to {to}")?;
         }
         if self.sound {
-            writeln!(out, "The log is whole{}.", if since { ", and continues the earlier checkpoint" } else { "" })?;
+            let whole =
+                if self.found { "What is here is whole, and its notes name what is not" } else { "The log is whole" };
+            writeln!(out, "{whole}{}.", if since { "; it continues the earlier checkpoint" } else { "" })?;
             if !since {
                 writeln!(out, "Whether its end was cut off only an earlier checkpoint can tell: --since.")?;
             }

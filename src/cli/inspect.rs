@@ -67,6 +67,12 @@ struct Shown {
 /// Runs `inspect`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let stop = interrupt::stop_flag()?;
+    if context.json && args.format.is_some_and(|format| format != Format::Jsonl) {
+        return Err(Failure::usage(
+            "--json is --format jsonl, and another format was given too",
+            "leave one of them out",
+        ));
+    }
     // All of them, before the first is looked at.
     let mut sources = args
         .paths
@@ -89,7 +95,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let mut tally = Tally { format, context, images: 0, failures: 0 };
     for ((path, source), copies) in args.paths.iter().zip(&mut sources).zip(target::apart(&args.paths)) {
         let show = |image: &SourceImage, examined: Examined<'_>| {
-            show(image, examined, path, overlay.as_ref().map(|overlay| (overlay, copies.as_deref())))
+            show(image, examined, path, copies.as_deref(), overlay.as_ref())
         };
         inspect(source, &eyes, &options, &stop, show, |inspected| tally.receive(inspected))?;
     }
@@ -126,13 +132,18 @@ fn show(
     image: &SourceImage,
     examined: Examined<'_>,
     given: &Path,
-    overlay: Option<(&Overlay, Option<&Path>)>,
+    copies: Option<&Path>,
+    overlay: Option<&Overlay>,
 ) -> Shown {
     let Examined { file, frame, regions, areas } = examined;
-    // A file that was given by itself keeps the name by which it was given.
-    let name = if image.path == given { given.to_owned() } else { image.name.clone() };
+    // As it was given; and so that each of several folders' images can be told from another's.
+    let name = match copies {
+        _ if image.path == given => given.to_owned(),
+        Some(_) => given.join(&image.name),
+        None => image.name.clone(),
+    };
     let size = frame.size();
-    let drawn = overlay.map_or(Ok(()), |(overlay, copies)| {
+    let drawn = overlay.map_or(Ok(()), |overlay| {
         let copy = match copies {
             None => image.name.clone(),
             Some(copies) if image.path == given => copies.to_owned(),

@@ -9,7 +9,7 @@ use super::ledger::{EgressArgs, purpose};
 use super::remedies::stdout_failed;
 use super::terminal::{self, count, json, stdout_is_terminal, tell};
 use super::{Context, Failure, Outcome, Stop, gaps, target};
-use crate::audit::{Details, Look, Records, UNSTATED, Verb};
+use crate::audit::{Details, Look, Records, Verb};
 use crate::capture::CaptureId;
 use crate::redact::{RestoreError, needs_scene, restore};
 use crate::seal::Capability;
@@ -38,8 +38,8 @@ pub struct Args {
     #[arg(long)]
     identity: bool,
     /// Why, for the audit log
-    #[arg(long, value_name = "TEXT", value_parser = purpose, default_value = UNSTATED, hide_default_value = true)]
-    purpose: String,
+    #[arg(long, value_name = "TEXT", value_parser = purpose)]
+    purpose: Option<String>,
     #[command(flatten)]
     egress: EgressArgs,
     /// Write the picture to FILE, which must not exist; - for stdout
@@ -69,6 +69,12 @@ struct Opened {
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let id = CaptureId::parse(&args.record)
         .ok_or_else(|| Failure::usage("this is no record's id", "copy all 26 characters that `search` shows"))?;
+    if args.purpose.is_some() && !args.holder.has_keyring() {
+        return Err(Failure::usage(
+            "--purpose is for the custodian's audit log, and a recipient opens its own copy without an entry",
+            "leave it out",
+        ));
+    }
     let to_stdout = args.output == Path::new("-");
     if to_stdout && (context.json || stdout_is_terminal()) {
         return Err(Failure::usage("a picture cannot be written here", "name a file after -o, or redirect stdout"));
@@ -87,7 +93,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let lacking = Gaps { damaged: vault.gaps(holder.keys())?.damaged, ..Gaps::default() };
 
     let details = Details { vault: Some(vault.card().vault.0), ..Details::default() };
-    let purpose = Some(args.purpose.trim()).filter(|purpose| !purpose.is_empty());
+    let purpose = args.purpose.as_deref().map(str::trim).filter(|purpose| !purpose.is_empty());
     let look = Look { verb, records: Records::of([id]), purpose, details, over_budget: false };
     let keys = holder.permitted(look, &args.egress)?;
     let mut opened = Opened { record: id.to_string(), ..Opened::default() };

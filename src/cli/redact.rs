@@ -48,8 +48,8 @@ pub struct Args {
     /// Folder for the copies, new or empty; for one photograph its copy's name; - for stdout
     #[arg(long, short, value_name = "OUT")]
     out: PathBuf,
-    /// Copies that are in OUT already stay, and their photographs are not looked at again
-    #[arg(long)]
+    /// Go on in a folder that holds copies: what is there stays, and is named where this run would have made something else
+    #[arg(long, conflicts_with = "rename")]
     skip_existing: bool,
     /// Blank plates only, or faces only
     #[arg(long, value_enum, value_name = "KIND")]
@@ -225,14 +225,17 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         voice.finish();
         received?;
         tally.ignored += source.ignored();
-        tally.existing += source.passed();
     }
     tally.report(&args, context)?;
     if stop.load(Ordering::Relaxed) {
         return Err(Failure::new(
             Stop::Interrupted,
             format!("interrupted; {} made", count(tally.counts.images, "copy")),
-            "run the same command again with --skip-existing",
+            if args.rename {
+                "run it again into a new folder"
+            } else {
+                "run the same command again with --skip-existing"
+            },
         ));
     }
     Ok(if tally.failures == 0 { Outcome::Done } else { Outcome::SomeFailed })
@@ -304,7 +307,6 @@ fn refused(name: &str, error: &dyn std::error::Error) -> Result<Outcome, Failure
 }
 
 /// Where copies of one input go.
-#[derive(Clone)]
 struct Target {
     /// As given.
     given: PathBuf,
@@ -315,10 +317,9 @@ struct Target {
     may_exist: bool,
 }
 
-#[derive(Clone)]
 enum Place {
-    /// Below this folder, each under its own name.
-    Folder(PathBuf),
+    /// Below this folder, each under its own name, or the one under this.
+    Folder(PathBuf, Option<PathBuf>),
     /// Here.
     File(PathBuf),
 }
@@ -326,9 +327,9 @@ enum Place {
 impl Target {
     /// Where the copy of the image `name` goes.
     fn of(&self, name: &Path) -> PathBuf {
-        let folder = match &self.place {
+        let (folder, name) = match &self.place {
             Place::File(path) => return path.clone(),
-            Place::Folder(folder) => folder,
+            Place::Folder(folder, own) => (folder, own.as_deref().unwrap_or(name)),
         };
         let Some(key) = &self.key else { return folder.join(name) };
         let mut path = folder.clone();
@@ -355,16 +356,16 @@ impl Target {
             Err(error) => return Made::Refused(error),
         };
         let path = self.of(&image.name);
+        if self.may_exist && path.symlink_metadata().is_ok() {
+            // Which options and which nets made what is there, or whether it was made at all, its bytes alone tell.
+            return match files::read_own(&path, copy.bytes.len() as u64) {
+                Ok(there) if there == copy.bytes => Made::There,
+                _ if is_same(&path, &image.path) => Made::Original(path),
+                _ => Made::Another(path),
+            };
+        }
         match write_new(&path, &copy.bytes) {
             Ok(()) => Made::Copy(copy.counts),
-            // It was not passed over: it is the photograph itself, which may be its own copy, too.
-            Err(error) if self.may_exist && error.kind() == io::ErrorKind::AlreadyExists => {
-                match files::read(&path, copy.bytes.len() as u64) {
-                    Ok(there) if there == copy.bytes => Made::There,
-                    _ if is_same(&path, &image.path) => Made::Original(path),
-                    _ => Made::Unwritten(path, error),
-                }
-            }
             Err(error) => Made::Unwritten(path, error),
         }
     }
@@ -377,6 +378,8 @@ enum Made {
     There,
     /// There is the photograph itself in its place, and stays.
     Original(PathBuf),
+    /// There is something else in its place, and stays.
+    Another(PathBuf),
     Refused(RedactError),
     Unwritten(PathBuf, io::Error),
 }
@@ -420,21 +423,13 @@ fn targets(args: &Args) -> Result<Vec<(Source, Target)>, Failure> {
         target::must_be_empty(&args.out, args.skip_existing)?;
     }
     let places = args.paths.iter().zip(apart(&args.paths)).map(|(path, below)| {
-        let mut source = Source::open(path, None).map_err(source_failure)?;
+        let source = Source::open(path, None).map_err(source_failure)?;
         let place = match (alone, below) {
             (Some(_), _) => Place::File(args.out.clone()),
-            (None, Some(below)) if path.is_dir() => Place::Folder(args.out.join(below)),
-            (None, _) => Place::Folder(args.out.clone()),
+            (None, Some(below)) if path.is_dir() => Place::Folder(args.out.join(below), None),
+            (None, own) => Place::Folder(args.out.clone(), own),
         };
-        let target = Target { given: path.clone(), place, key, may_exist: args.skip_existing };
-        if args.skip_existing {
-            let target = target.clone();
-            source.pass_over(move |name, original| {
-                let copy = target.of(name);
-                copy.symlink_metadata().is_ok() && !is_same(&copy, original)
-            });
-        }
-        Ok((source, target))
+        Ok((source, Target { given: path.clone(), place, key, may_exist: args.skip_existing }))
     });
     places.collect()
 }
@@ -457,6 +452,10 @@ impl Tally {
             Ok(Made::Original(copy)) => {
                 self.failures += 1;
                 voice.say(&path, &format!("no copy: {} is the photograph itself, not blanked", shown(&copy)));
+            }
+            Ok(Made::Another(copy)) => {
+                self.failures += 1;
+                voice.say(&path, &format!("no copy: {} is not what this run makes of it, and stays", shown(&copy)));
             }
             Ok(Made::Refused(error)) => {
                 self.failures += 1;

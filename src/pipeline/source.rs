@@ -110,16 +110,11 @@ pub struct Source {
     known: Vec<PathBuf>,
     /// Whether all was met that there is.
     ended: bool,
-    /// By its name and its path, whether an image is passed over, and how many were.
-    pass_over: Option<Box<PassOver>>,
-    passed: u64,
     /// The one table that was given.
     given: Option<PathBuf>,
     /// Tables that are not read, where they were looked for.
     unread: Option<Vec<UnreadTable>>,
 }
-
-type PassOver = dyn Fn(&Path, &Path) -> bool + Send;
 
 impl Source {
     /// A source of all images under `root`. Circumstances come from the table at `captures`, or else from each
@@ -145,16 +140,9 @@ impl Source {
             ignored: 0,
             known,
             ended: false,
-            pass_over: None,
-            passed: 0,
             given: captures.and_then(|path| fs::canonicalize(path).ok()),
             unread: None,
         })
-    }
-
-    /// Images for whose name and path `which` holds are passed over from now on.
-    pub fn pass_over(&mut self, which: impl Fn(&Path, &Path) -> bool + Send + 'static) {
-        self.pass_over = Some(Box::new(which));
     }
 
     /// Looks for tables of captures that are not read, and names from now on those that it meets under another name.
@@ -216,11 +204,6 @@ impl Source {
             // The root is the image.
             _ => path.file_name().map_or_else(|| path.to_owned(), PathBuf::from),
         }
-    }
-
-    /// Images passed over so far.
-    pub fn passed(&self) -> u64 {
-        self.passed
     }
 
     /// The folder below which images have their names.
@@ -306,10 +289,6 @@ impl Source {
             };
             let path = entry.into_path();
             let name = self.name(&path);
-            if self.pass_over.as_ref().is_some_and(|which| which(&name, &path)) {
-                self.passed += 1;
-                continue;
-            }
             let circumstances = self.tables.of(&name);
             return Some(Found::Image(SourceImage { path, name, circumstances, length }));
         }

@@ -191,9 +191,20 @@ pub struct OpeningVault {
 
 impl OpeningVault {
     /// Opens the vault in `folder`, whose custodian must be the one who is trusted.
+    ///
+    /// # Errors
+    ///
+    /// When the card is not his, and when the vault cannot be listed: whoever asks learns that before anything is on record.
     pub fn open(folder: &Path, trust: Trust) -> Result<Self, OpenError> {
         let layout = Layout::new(folder);
         let card = trust.card(&layout)?;
+        for path in [layout.segments(), layout.journals(), layout.tombstones()] {
+            match fs::read_dir(&path) {
+                // A copy has no journals, and a vault in which nothing expired no tombstones.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && path != layout.segments() => {}
+                listed => _ = listed.map_err(|source| OpenError::Io { path, source })?,
+            }
+        }
         Ok(Self { layout, card, vouched: trust.is_somebody() })
     }
 
