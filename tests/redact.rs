@@ -4,13 +4,14 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Cursor, Read, Write};
+use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use common::site::{Ended, photo, picture, tiny_nets};
 use common::{files_below, snapshot};
 use image::{DynamicImage, ImageFormat};
+use safelight::vault::{SealingOptions, SealingVault};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -136,12 +137,29 @@ fn talkative(number: u32, orientation: u8) -> Vec<u8> {
     };
     add(0xE1, &exif);
     add(0xE1, b"http://ns.adobe.com/xap/1.0/\0<x>SECRETS</x>");
-    add(0xE2, b"ICC_PROFILE\0\x01\x01a profile of colours");
+    let profile = profile(b"SECRETS");
+    let (first, second) = profile.split_at(profile.len() / 2);
+    add(0xE2, &[b"ICC_PROFILE\0\x02\x02", second].concat());
+    add(0xE2, &[b"ICC_PROFILE\0\x01\x02", first].concat());
     add(0xED, b"Photoshop 3.0\0SECRETS");
     add(0xFE, b"SECRETS");
     file.extend_from_slice(&photo[2..]);
     file.extend_from_slice(b"SECRETS");
     file
+}
+
+/// Wide colours, with something behind them that the profile counts as its own.
+fn profile(secret: &[u8]) -> Vec<u8> {
+    let profile = moxcms::ColorProfile::new_display_p3().encode().expect("written");
+    let mut profile = [&profile, secret].concat();
+    let length = (profile.len() as u32).to_be_bytes();
+    profile[..4].copy_from_slice(&length);
+    profile
+}
+
+/// How red the copy's red is, by its profile.
+fn red(profile: &[u8]) -> f64 {
+    moxcms::ColorProfile::new_from_slice(profile).expect("a profile").red_colorant.x
 }
 
 fn has(file: &[u8], what: &[u8]) -> bool {
@@ -158,7 +176,9 @@ fn of_metadata_only_the_way_up_and_the_colours_come_through() {
     for (name, orientation) in [("a.jpg", Some(6)), ("b.jpg", None)] {
         let copy = fs::read(desk.out().join(name)).expect("read");
         assert!(!has(&copy, b"SECRETS"), "{name}");
-        assert!(has(&copy, b"ICC_PROFILE\0\x01\x01a profile of colours"), "{name}");
+        let mark = b"ICC_PROFILE\0\x01\x01";
+        let at = copy.windows(mark.len()).position(|window| window == mark).expect("a profile in one part");
+        assert_eq!(red(&copy[at + mark.len()..]), red(&profile(b"")), "{name}");
         let tag = b"\x01\x12\0\x03\0\0\0\x01\0";
         let at = copy.windows(tag.len()).position(|window| window == tag);
         assert_eq!(at.map(|at| copy[at + tag.len()]), orientation, "{name}");
@@ -327,9 +347,9 @@ fn a_profile_that_swells_is_not_unpacked() {
         sum.update(data);
         [&(data.len() as u32).to_be_bytes(), &kind[..], data, &sum.sum().to_be_bytes()].concat()
     };
-    let packed = |length: u64| {
+    let packed = |length: usize| {
         let mut packed = flate2::write::ZlibEncoder::new(b"profile\0\0".to_vec(), flate2::Compression::best());
-        std::io::copy(&mut std::io::repeat(7).take(length), &mut packed).expect("packed");
+        packed.write_all(&profile(&vec![7; length])).expect("packed");
         packed.finish().expect("packed")
     };
     // signature ‖ IHDR (13 bytes and 12)
@@ -345,6 +365,68 @@ fn a_profile_that_swells_is_not_unpacked() {
         let at = copy.windows(4).position(|window| window == b"iCCP");
         assert_eq!(at.is_some(), kept, "{name}");
     }
+}
+
+/// A profile is written anew: whatever else stands in it would be a thumbnail, a name, a number.
+#[test]
+fn of_a_profile_a_copy_has_the_colours_and_nothing_else() {
+    use image::codecs::{png::PngEncoder, tiff::TiffEncoder, webp::WebPEncoder};
+    use image::{ImageDecoder, ImageEncoder};
+    let desk = Desk::new();
+    let image = picture(320, 192, 0);
+    fn write(mut encoder: impl ImageEncoder, image: &image::RgbImage) {
+        encoder.set_icc_profile(profile(b"SECRETS")).expect("a place for it");
+        encoder.write_image(image, image.width(), image.height(), image::ExtendedColorType::Rgb8).expect("encodes");
+    }
+    let (mut png, mut webp, mut tiff) = (Vec::new(), Vec::new(), Cursor::new(Vec::new()));
+    write(PngEncoder::new(&mut png), &image);
+    write(WebPEncoder::new_lossless(&mut webp), &image);
+    write(TiffEncoder::new(&mut tiff), &image);
+    for (name, file) in [("a.png", &png), ("a.webp", &webp), ("a.tif", tiff.get_ref()), ("a.jpg", &talkative(0, 1))] {
+        desk.put(name, file);
+    }
+    let run = desk.run(&["--json"]);
+    assert_eq!((run.code, run.number("copies")), (Some(0), 4), "{run:?}");
+    for name in ["a.png", "a.webp", "a.tif", "a.jpg"] {
+        let copy = fs::read(desk.out().join(name)).expect("read");
+        let mut decoder =
+            image::ImageReader::new(Cursor::new(&copy)).with_guessed_format().expect("known").into_decoder();
+        let kept = decoder.as_mut().expect("decodes").icc_profile().expect("read").expect("a profile");
+        assert_eq!(red(&kept), red(&profile(b"")), "{name}");
+        assert!(!has(&kept, b"SECRETS") && !has(&copy, b"SECRETS"), "{name}");
+    }
+}
+
+/// Copies go nowhere but below OUT: a link there would lead among somebody's originals, or into a vault.
+#[cfg(unix)]
+#[test]
+fn a_folder_in_use_leads_nowhere_else() {
+    let desk = Desk::new();
+    desk.put("sub/a.jpg", &photo(0));
+    desk.put("b.jpg", &photo(1));
+    let elsewhere = desk.folder.path().join("elsewhere");
+    fs::create_dir_all(&elsewhere).expect("made");
+    fs::create_dir_all(desk.out()).expect("made");
+    std::os::unix::fs::symlink("../elsewhere", desk.out().join("sub")).expect("linked");
+    let before = snapshot(desk.folder.path());
+    desk.run(&["--skip-existing"]).failed(2, "a link to a folder", "a folder that holds copies only");
+    assert_eq!(snapshot(desk.folder.path()), before);
+    fs::remove_file(desk.out().join("sub")).expect("removed");
+
+    let custodian = common::Custodian::new();
+    let vault = SealingVault::open(&custodian.vault(), &custodian.pack, SealingOptions::default()).expect("made");
+    vault.finish().expect("closed");
+    fs::rename(custodian.vault(), desk.out().join("sub")).expect("moved");
+    let before = snapshot(desk.folder.path());
+    desk.run(&["--skip-existing"]).failed(2, "lies in the vault", "outside");
+    assert_eq!(snapshot(desk.folder.path()), before);
+    // Nor beside a keyring.
+    let (photos, out) = (desk.photos(), custodian.custody().join("out"));
+    redact(&[photos.to_str().expect("text"), "-o", out.to_str().expect("text")]).failed(
+        2,
+        "lies in a custody folder",
+        "outside",
+    );
 }
 
 /// What was to be hidden is then elsewhere on it: a copy would show it.
@@ -426,7 +508,8 @@ fn what_is_there_is_its_copy_only_where_it_is_the_same() {
         assert!(run.stderr.contains(&format!("{name} is not what this run makes of it")), "{name}: {run:?}");
     }
     assert_eq!(snapshot(desk.folder.path()), before);
-    desk.run(&["--skip-existing", "--rename"]).failed(2, "cannot be used with", "--rename");
+    let run = desk.run(&["--skip-existing", "--rename"]);
+    assert!(run.code == Some(2) && run.stderr.contains("cannot be used with"), "{run:?}");
 }
 
 /// Of equal names each gets a place, before anything is written.

@@ -252,6 +252,41 @@ fn every_option_of_search_acts_or_is_refused() {
     }
 }
 
+/// What may be what was looked for is not passed over in silence: captures of which nobody noted the time, and such as could not be
+/// examined.
+#[test]
+fn what_may_match_and_is_not_looked_at_is_counted() {
+    let custodian = sealed_with(&["ABC1234", "ABC1234", "XYZ9", "BAO123"], |number, _, record| {
+        record.captured_at = (number > 0).then_some(1_700_006_400_000);
+        if number == 3 {
+            (record.status, record.regions) = (safelight::vault::record::Status::Unreadable, Vec::new());
+        }
+    });
+    let told = |args: &[&str]| {
+        let run = search(&custodian, &[&["--json"], args].concat());
+        let answer: Value = serde_json::from_str(&run.stdout).expect("an object");
+        let count = |name: &str| answer[name].as_u64().expect("a number");
+        (run.code, answer["hits"].as_array().expect("hits").len(), count("without_time"), count("unexamined"))
+    };
+    assert_eq!(told(&[]), (Some(0), 4, 0, 0));
+    assert_eq!(told(&["--from", "2023-11-01"]), (Some(1), 3, 1, 0));
+    assert_eq!(told(&["--plate", "ABC1234"]), (Some(1), 2, 0, 1));
+    assert_eq!(told(&["--plate", "ABC1234", "--from", "2023-11-01"]), (Some(1), 1, 1, 1));
+    assert_eq!(told(&["--plate", "AB?1234", "--from", "2033-11-01"]), (Some(1), 0, 1, 0));
+    assert_eq!(told(&["--plate", "XYZ9", "--to", "2023-11-01"]), (Some(0), 0, 0, 0));
+    let said = search(&custodian, &["--plate", "ABC1234", "--from", "2023-11-01"]);
+    assert!(said.stderr.contains("for want of a time: 1 capture"), "{said:?}");
+    assert!(said.stderr.contains("what 1 further capture shows nobody knows"), "{said:?}");
+
+    let export =
+        ["export", "--vault", "vault", "--custody", "custody", "--view", "metadata", "--purpose", "p", "--json"];
+    assert_eq!(run(&custodian, &["custody", "recipient", "-o", "par.key", "--unencrypted"]).code, Some(0));
+    let copy = run(&custodian, &[&export[..], &["--to", "par.pub", "--from", "2023-11-01", "-o", "copy"]].concat());
+    let answer: Value = serde_json::from_str(&copy.stdout).expect("an object");
+    assert_eq!((copy.code, answer["left_out_without_time"].as_u64()), (Some(1), Some(1)), "{copy:?}");
+    assert!(copy.stderr.contains("for want of a time: 1 capture"), "{copy:?}");
+}
+
 /// "Nothing" of a site that nobody knows is no answer.
 #[test]
 fn a_site_that_nobody_knows_is_named() {

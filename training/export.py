@@ -42,7 +42,7 @@ def main() -> None:
         net, told = averaged(nets.Detector(), args.detector)
         meta = {
             "classes": ["plate", "face"], "stride": STRIDE, "raw_min": RAW_MIN, "raw_max": RAW_MAX, "grid": GRID,
-            **operating["detector"], "nms_iou": 0.5, "refined_iou": 0.4, "max_candidates": 64, "trained": told,
+            **operating["detector"], "nms_iou": 0.5, "refined_iou": 0.4, "trained": told,
         }
         write(args.out, "detector", net, slnn.detector_graph(net), {"normalise": "fixed", "mean": MEAN, "scale": SCALE}, meta, [96, 160], normalised)
     for kind, checkpoint in (("plate", args.refine_plate), ("face", args.refine_face)):

@@ -64,7 +64,7 @@ def candidates(heads: np.ndarray, meta: dict, least: dict[str, float]) -> list[t
         cx, cy = (xs + 0.5) * stride, (ys + 0.5) * stride
         boxes = np.stack([cx - d[:, 0], cy - d[:, 1], cx + d[:, 2], cy + d[:, 3]], 1)
         scores = 1 / (1 + np.exp(-logit[ys, xs]))
-        best = np.argsort(-scores, kind="stable")[: meta["max_candidates"]]
+        best = np.argsort(-scores, kind="stable")
         found += [(kind, float(scores[n]), boxes[n].tolist()) for n in best]
     return found
 

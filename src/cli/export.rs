@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::ledger::EgressArgs;
 use super::remedies::stdout_failed;
 use super::search::{asked, check_range, time};
-use super::terminal::{count, json, tell};
+use super::terminal::{count, json, say, tell};
 use super::unlock::{SecondArgs, UnlockArgs};
 use super::{Context, Failure, Outcome, gaps, ledger, target};
 use crate::audit::Look;
@@ -114,6 +114,7 @@ struct Summary {
     left_out_damaged: u64,
     /// Of metadata, captures on which there is nothing that the copy carries.
     left_out_without_regions: u64,
+    left_out_without_time: u64,
     missing: Vec<String>,
     unknown: Vec<String>,
     foreign: Vec<String>,
@@ -186,6 +187,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             expired: totals.expired,
             left_out_damaged: totals.damaged,
             left_out_without_regions: totals.without_regions,
+            left_out_without_time: totals.without_time,
             missing: gaps::named(&lacking.missing),
             unknown: gaps::named(&lacking.unknown),
             foreign: gaps::named(&lacking.foreign),
@@ -214,7 +216,14 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             tell!("{left} left out: {what} is on {}", if totals.without_regions == 1 { "it" } else { "them" });
         }
     }
-    gaps::end(&lacking, closed)
+    if totals.without_time > 0 {
+        say(&format!(
+            "left out for want of a time: {}, which may be of that time",
+            count(totals.without_time, "capture")
+        ));
+    }
+    let ended = gaps::end(&lacking, closed)?;
+    Ok(if totals.without_time > 0 { Outcome::SomeFailed } else { ended })
 }
 
 /// With what was asked for.

@@ -203,12 +203,16 @@ fn check_tables(source: &Source, args: &Args) -> Result<(), Failure> {
     if lost.is_empty() {
         return Ok(());
     }
-    let remedy = if above { "ingest the folder that it lies in" } else { "name it captures.csv" };
+    let remedy = match (&args.captures, above) {
+        (Some(_), _) => "add its rows to the table given with --captures, or leave --captures out",
+        (None, true) => {
+            "ingest the folder that it lies in; or give a table that names them from this folder on with --captures"
+        }
+        (None, false) => "name it captures.csv; or give a table that names them from this folder on with --captures",
+    };
     if args.consume {
-        return Err(Failure::usage(
-            format!("{}, and was not read: nothing was sealed or deleted", lost.join("; ")),
-            format!("{remedy}; or give a table that names them from this folder on with --captures"),
-        ));
+        let problem = format!("{}, and was not read: nothing was sealed or deleted", lost.join("; "));
+        return Err(Failure::usage(problem, remedy));
     }
     lost.iter().for_each(|what| say(&format!("{what} and was not read: {remedy}")));
     Ok(())

@@ -33,7 +33,8 @@ Examples:
   safelight redact - -o - < in.jpg > out.jpg  from stdin to stdout
 
 No key is needed, nothing is sealed, and originals stay as they are. Copies keep the format, which way up they are and the \
-colour profile, and nothing else: no EXIF, no XMP, no thumbnail, no comment. A JPEG's copy has the original's own \
+colours of the profile, and nothing else: no EXIF, no XMP, no thumbnail, no comment. A profile by tables, as of printers, is left \
+out. A JPEG's copy has the original's own \
 coefficients outside the blanked areas; PNG, TIFF and BMP keep every sample there, and WebP is written lossless. Of a file \
 with several pages or pictures the copy has the one that was examined.
 
@@ -421,6 +422,9 @@ fn targets(args: &Args) -> Result<Vec<(Source, Target)>, Failure> {
         must_fit(&args.out, &files::begin(path, Kind::SNIFFED_BYTES as u64).unwrap_or_default())?;
     } else if alone.is_none() {
         target::must_be_empty(&args.out, args.skip_existing)?;
+        if args.skip_existing {
+            target::must_hold_copies_only(&args.out)?;
+        }
     }
     let places = args.paths.iter().zip(apart(&args.paths)).map(|(path, below)| {
         let source = Source::open(path, None).map_err(source_failure)?;

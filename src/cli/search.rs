@@ -16,7 +16,7 @@ use crate::custody::Keyring;
 use crate::export::{Manifest, View};
 use crate::pseudonym::{Pattern, Pseudonym, TooWide, spellings, within};
 use crate::vault::record::Status;
-use crate::vault::{Hit, Query, Spellings, pseudonyms_of};
+use crate::vault::{Hit, PassedOver, Query, Spellings, pseudonyms_of};
 
 /// Arguments of `search`.
 #[derive(clap::Args)]
@@ -123,6 +123,9 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let look = Look { verb: Verb::Search, records: found.records(), purpose: None, details, over_budget: false };
     // Told after it is on record only.
     let stranger = asked_site.filter(|_| found.lacks_site()).and_then(|name| unknown_site(&name, holder.keyring()));
+    let PassedOver { untimed, unexamined } = found.passed_over();
+    // An unexamined capture matters to whoever looks for what it may show.
+    let unexamined = if plate.is_some() || pseudonym.is_some() { unexamined } else { 0 };
     let keys = holder.permitted(look, &egress)?;
     let [closed, expired] = [found.closed.len(), found.expired.len()];
     let gaps = std::mem::take(&mut found.gaps);
@@ -145,6 +148,8 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             damaged: gaps::named(&gaps.damaged),
             record_of: if by_pseudonym { "pseudonym" } else { "capture" },
             unknown_site: stranger.is_some(),
+            without_time: untimed,
+            unexamined,
             hits: hits.iter().map(|hit| Row::of(hit, plate.as_ref(), &tried)).collect(),
         };
         json(&answer)
@@ -161,8 +166,17 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     if let Some(said) = &stranger {
         say(said);
     }
+    if untimed > 0 {
+        say(&format!("not looked at for want of a time: {}, which may be of that time", count(untimed, "capture")));
+    }
+    if unexamined > 0 {
+        say(&format!(
+            "what {} shows nobody knows: it could not be examined when it was sealed",
+            count(unexamined, "further capture")
+        ));
+    }
     let ended = gaps::end(&gaps, closed)?;
-    Ok(if stranger.is_some() { Outcome::SomeFailed } else { ended })
+    Ok(if stranger.is_some() || untimed + unexamined > 0 { Outcome::SomeFailed } else { ended })
 }
 
 /// What is said when no capture is of the site that was asked for and nobody knows of it: "nothing" would be no answer.
@@ -308,6 +322,10 @@ struct Answer {
     record_of: &'static str,
     /// Whether neither a site pack nor a capture is of the site that was asked for.
     unknown_site: bool,
+    /// Captures that match but for a time that nobody noted.
+    without_time: u64,
+    /// Captures that could not be examined, where a plate or a pseudonym was asked for.
+    unexamined: u64,
     hits: Vec<Row>,
 }
 

@@ -8,6 +8,8 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use walkdir::WalkDir;
+
 use super::Failure;
 use super::terminal::shown;
 use crate::files;
@@ -89,7 +91,25 @@ pub(super) fn must_be_elsewhere(out: &Path, sources: &[PathBuf]) -> Result<(), F
             "give a folder elsewhere",
         ));
     }
-    must_lie_outside(out)
+    // Copies are handed on.
+    may_be_a_vault(out)
+}
+
+/// Whether all folders below one that holds copies are its own: no link leads out of it, and none is a vault or a custodian's.
+pub(super) fn must_hold_copies_only(out: &Path) -> Result<(), Failure> {
+    let below = WalkDir::new(out).min_depth(1).into_iter().filter_map(Result::ok);
+    for entry in below {
+        let path = entry.path();
+        if entry.file_type().is_dir() {
+            may_be_a_vault(path)?;
+        } else if entry.path_is_symlink() && path.is_dir() {
+            return Err(Failure::usage(
+                format!("{} is a link to a folder: copies would go there", shown(path)),
+                "give a folder that holds copies only",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Whether a folder is one for copies, or can be made one: what is in use stays as it is, and no run ends half way because of a name

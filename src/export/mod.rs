@@ -130,6 +130,8 @@ pub struct ExportTotals {
     pub damaged: u64,
     /// Captures that match and were left out of a copy of metadata, because none of the regions that it carries is on them.
     pub without_regions: u64,
+    /// Captures that are not in the copy because nobody noted their time, and times were asked for.
+    pub without_time: u64,
     /// Segments written.
     pub segments: u64,
     /// Their bytes.
@@ -183,6 +185,7 @@ pub struct ExportPlan<'a> {
     expired: u64,
     damaged: u64,
     without_regions: u64,
+    without_time: u64,
     closed: usize,
     gaps: Gaps,
     /// How many of these there were.
@@ -216,7 +219,7 @@ impl<'a> ExportPlan<'a> {
         let keys = keyring.opening_keys(request.view.capabilities());
         let mut matching = request.query.run(vault, &keys)?;
         let (mut gaps, closed) = (std::mem::take(&mut matching.gaps), matching.closed.len());
-        let lacks_site = matching.lacks_site();
+        let (lacks_site, without_time) = (matching.lacks_site(), matching.passed_over().untimed);
         let mut found = matching.into_hits();
         let matching = found.len();
         found.retain(|hit| request.view != View::Metadata || carried(&hit.record, request.regions).next().is_some());
@@ -236,6 +239,7 @@ impl<'a> ExportPlan<'a> {
             expired,
             damaged,
             without_regions,
+            without_time,
             closed,
             gaps,
             faults,
@@ -285,7 +289,18 @@ impl<'a> ExportPlan<'a> {
     pub fn write(self, permit: Permit, folder: &Path) -> Result<ExportTotals, ExportError> {
         self.check(&permit)?;
         let Self {
-            vault, keyring, request, keys, found, expired, damaged, without_regions, faults, lacks_site, ..
+            vault,
+            keyring,
+            request,
+            keys,
+            found,
+            expired,
+            damaged,
+            without_regions,
+            without_time,
+            faults,
+            lacks_site,
+            ..
         } = self;
         if found.is_empty() {
             return Err(match &request.query.site {
@@ -301,7 +316,7 @@ impl<'a> ExportPlan<'a> {
         // The order of sealing tells neighbours in time apart, and would join two copies of the same hour.
         parts.shuffle(&mut rand::rng());
         let totals = make(vault, keyring, request, &keys, &parts, folder)?;
-        Ok(ExportTotals { expired: totals.expired + expired, damaged, without_regions, ..totals })
+        Ok(ExportTotals { expired: totals.expired + expired, damaged, without_regions, without_time, ..totals })
     }
 }
 

@@ -418,11 +418,11 @@ impl Frame {
         raster::image(file, format)
     }
 
-    /// The bodies of the segments that hold a JPEG's colour profile, in their order.
-    pub(crate) fn profile<'f>(&self, file: &'f [u8]) -> Vec<&'f [u8]> {
+    /// A JPEG's colour profile.
+    pub(crate) fn profile(&self, file: &[u8]) -> Option<Vec<u8>> {
         match self.format {
             Format::Jpeg => told::profile(&file[format::jpeg_start(file).unwrap_or(0)..]),
-            _ => Vec::new(),
+            _ => None,
         }
     }
 }

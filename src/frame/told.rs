@@ -185,15 +185,17 @@ pub(super) fn jpeg_segments<'f>(file: &'f [u8], mut each: impl FnMut(&'f [u8])) 
 /// What precedes a part of a colour profile in a JPEG's segment.
 const ICC_PROFILE: &[u8] = b"ICC_PROFILE\0";
 
-/// The bodies of the segments with the parts of a JPEG's colour profile, as they stand: each says which part it is.
-pub(super) fn profile(file: &[u8]) -> Vec<&[u8]> {
+/// A JPEG's colour profile; `None` where there is none, or not all of its parts, once each.
+pub(super) fn profile(file: &[u8]) -> Option<Vec<u8>> {
     let mut parts = Vec::new();
     jpeg_segments(file, |segment| {
-        if segment.starts_with(ICC_PROFILE) {
-            parts.push(segment);
+        if let Some([number, count, part @ ..]) = segment.strip_prefix(ICC_PROFILE) {
+            parts.push((*number, *count, part));
         }
     });
-    parts
+    parts.sort_unstable_by_key(|(number, ..)| *number);
+    let whole = (1..).zip(&parts).all(|(at, (number, count, _))| *number == at && usize::from(*count) == parts.len());
+    (whole && !parts.is_empty()).then(|| parts.into_iter().flat_map(|(.., part)| part).copied().collect())
 }
 
 /// length ‖ name ‖ body ‖ CRC

@@ -225,6 +225,11 @@ impl Captures {
         })
     }
 
+    /// No image was asked for.
+    pub(super) fn forget(&mut self) {
+        self.table.iter_mut().for_each(|row| row.used = false);
+    }
+
     /// Whether a row names the image `name`.
     pub(super) fn names(&self, name: &Path) -> bool {
         self.place(name).is_some()

@@ -45,6 +45,11 @@ pub enum ConsumeError {
     /// It was not examined.
     #[error("it could not be examined: look at it, or use --consume-unreadable")]
     Unreadable,
+    /// Rows that fit nothing may mean it.
+    #[error(
+        "no row names it, and a table of captures has rows for files that are not there, or was not read: it may be one of these"
+    )]
+    Unlisted,
     /// Another file's bytes are the same.
     #[error("a file of another name has the same bytes and is sealed: nothing tells whether this is another capture")]
     Copy,

@@ -101,6 +101,7 @@ struct Worker<'e> {
 struct Done {
     path: PathBuf,
     name: PathBuf,
+    unlisted: bool,
     end: End,
     stages: Stages,
     bytes_in: u64,
@@ -215,7 +216,7 @@ impl Ingest<'_> {
         budget: &Budget,
     ) -> Done {
         let mut stages = Stages { hand_over: worker.free_since.elapsed(), ..Stages::default() };
-        let (path, name) = (image.path.clone(), image.name.clone());
+        let (path, name, unlisted) = (image.path.clone(), image.name.clone(), image.unlisted);
         let loaded = timed(&mut stages.read, || {
             let loaded = load(&image.path, self.options.max_file_bytes)?;
             let digest = *blake3::hash(&loaded.bytes).as_bytes();
@@ -239,7 +240,7 @@ impl Ingest<'_> {
             }
         };
         worker.free_since = Instant::now();
-        Done { path, name, end, stages, bytes_in }
+        Done { path, name, unlisted, end, stages, bytes_in }
     }
 
     #[expect(clippy::too_many_arguments, reason = "one image's belongings on their way, used once")]
@@ -291,6 +292,7 @@ struct Sealed {
     name: PathBuf,
     stamp: Stamp,
     origin: Origin,
+    unlisted: bool,
 }
 
 impl<'s, S: RecordSink> Sealing<'s, S> {
@@ -323,7 +325,7 @@ impl<'s, S: RecordSink> Sealing<'s, S> {
 
     fn image(&mut self, done: Done) -> Result<(), S::Error> {
         let weight = done.weight();
-        let Done { path, name, end, stages, bytes_in } = done;
+        let Done { path, name, unlisted, end, stages, bytes_in } = done;
         self.summary.images += 1;
         self.summary.bytes_in += bytes_in;
         self.summary.stages.add(&stages);
@@ -372,7 +374,7 @@ impl<'s, S: RecordSink> Sealing<'s, S> {
             }
         };
         if self.options.consume.is_some() {
-            self.files.push(Sealed { path, name, stamp, origin });
+            self.files.push(Sealed { path, name, stamp, origin, unlisted });
         }
         self.since.get_or_insert_with(Instant::now);
         Ok(())
@@ -401,8 +403,11 @@ impl<'s, S: RecordSink> Sealing<'s, S> {
         }
         (self.captures, self.bytes, self.since) = (0, 0, None);
         let Some(consume) = &self.options.consume else { return Ok(()) };
-        for Sealed { path, name, stamp, origin } in self.files.drain(..) {
-            let allowed = consume.allows(self.known.holding(&origin), &stamp);
+        for Sealed { path, name, stamp, origin, unlisted } in self.files.drain(..) {
+            let allowed = match unlisted {
+                true => Err(ConsumeError::Unlisted),
+                false => consume.allows(self.known.holding(&origin), &stamp),
+            };
             match allowed.and_then(|()| consume.delete(&self.base, &name, &stamp)) {
                 Ok(()) => self.summary.consumed += 1,
                 Err(error) => {

@@ -31,6 +31,8 @@ pub struct SourceImage {
     pub circumstances: Circumstances,
     /// Its length when it was found.
     pub length: u64,
+    /// Whether no row names it though there are rows that name nothing here: they may mean it, in a way that nobody understood.
+    pub unlisted: bool,
 }
 
 /// What a walk meets that is no image and that the operator should hear of.
@@ -56,7 +58,7 @@ pub enum SourceFault {
     #[error("a file of Safelight's own: not treated, it stays as it is")]
     Own,
     /// A table of captures under another name: nothing of what it says was used.
-    #[error("looks like a table of captures and was not read; name it {CAPTURES_FILE}")]
+    #[error("looks like a table of captures and was not read; name it {CAPTURES_FILE}, or with --captures")]
     Table,
     /// Nothing that this program knows, so that nobody knows whether it shows anybody.
     #[error("neither a picture nor text: not treated, it stays as it is")]
@@ -114,6 +116,8 @@ pub struct Source {
     given: Option<PathBuf>,
     /// Tables that are not read, where they were looked for.
     unread: Option<Vec<UnreadTable>>,
+    /// Whether rows name no file that is there, or a table was not read.
+    strays: bool,
 }
 
 impl Source {
@@ -142,6 +146,7 @@ impl Source {
             ended: false,
             given: captures.and_then(|path| fs::canonicalize(path).ok()),
             unread: None,
+            strays: false,
         })
     }
 
@@ -169,12 +174,20 @@ impl Source {
                 }
             }
         }
+        let below =
+            candidates.iter().map(|candidate| candidate.path.clone()).filter(|path| path.starts_with(&self.root));
+        let below: Vec<PathBuf> = below.collect();
         let tables = candidates
             .into_iter()
             .zip(names)
             .zip(named)
             .map(|((candidate, names), named)| UnreadTable { path: candidate.path, files: names.map(|_| named) });
         self.unread = Some(tables.filter(|table| table.files != Some(0)).collect());
+        let fit = self.tables.is_empty() || {
+            let names: Vec<PathBuf> = self.files().map(|entry| self.name(entry.path())).collect();
+            self.tables.strays(names.into_iter()) == 0
+        };
+        self.strays = !fit || below.iter().any(|path| !self.is_replaced(path));
     }
 
     /// Tables that name files of this source and are not read, and such that may and cannot be read, once they were looked
@@ -189,12 +202,14 @@ impl Source {
     }
 
     fn is_unread_table(&self, path: &Path) -> bool {
-        let chosen = || match &self.given {
-            // Who names one table has seen the others of the usual name.
-            Some(given) => unread::is_captures_file(path) || fs::canonicalize(path).is_ok_and(|path| path == *given),
-            None => false,
-        };
-        !self.known.iter().any(|known| known == path) && unread::looks_like_table(path) && !chosen()
+        let given = || self.given.as_ref().is_some_and(|given| fs::canonicalize(path).is_ok_and(|path| path == *given));
+        !self.known.iter().any(|known| known == path) && unread::looks_like_table(path) && !given()
+    }
+
+    /// Whether a table of the usual name is passed over for the one that was given, which names all that it does.
+    fn is_replaced(&self, path: &Path) -> bool {
+        let wanted = || self.unread_tables().iter().any(|table| table.path == path);
+        self.given.is_some() && unread::is_captures_file(path) && !wanted()
     }
 
     /// By what an image at `path` is called here.
@@ -265,7 +280,11 @@ impl Source {
                 match judge(entry.path(), of_simulation) {
                     Ok(Judged::Image) => {}
                     Ok(Judged::OfSimulation) => continue,
-                    Ok(Judged::Ignored) if self.unread.is_some() && self.is_unread_table(entry.path()) => {
+                    Ok(Judged::Ignored)
+                        if self.unread.is_some()
+                            && self.is_unread_table(entry.path())
+                            && !self.is_replaced(entry.path()) =>
+                    {
                         return Some(Found::Fault(entry.into_path(), SourceFault::Table));
                     }
                     Ok(Judged::Ignored) => {
@@ -289,8 +308,9 @@ impl Source {
             };
             let path = entry.into_path();
             let name = self.name(&path);
+            let unlisted = self.strays && !self.tables.names(&name);
             let circumstances = self.tables.of(&name);
-            return Some(Found::Image(SourceImage { path, name, circumstances, length }));
+            return Some(Found::Image(SourceImage { path, name, circumstances, length, unlisted }));
         }
     }
 }

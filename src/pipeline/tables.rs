@@ -104,6 +104,20 @@ impl Tables {
         self.tables.iter().any(below)
     }
 
+    /// How many rows name none of the files `names`; none of these counts as met for that.
+    pub(super) fn strays(&mut self, names: impl Iterator<Item = PathBuf>) -> u64 {
+        names.for_each(|name| drop(self.of(&name)));
+        let [_, strays] = self.rows_without_file();
+        self.files = Named::default();
+        self.tables.iter_mut().for_each(|(_, table)| table.forget());
+        strays.count
+    }
+
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.tables.is_empty()
+    }
+
     /// Images met so far that no row names, where there is a table.
     pub fn files_without_row(&self) -> &Named {
         &self.files

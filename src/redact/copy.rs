@@ -15,10 +15,13 @@ use image::codecs::tiff::TiffEncoder;
 use image::codecs::webp::WebPEncoder;
 use image::{DynamicImage, ImageBuffer, ImageEncoder, Pixel, Primitive};
 
-use super::{APP1, APP2, RedactError, encode};
+use super::{APP1, APP2, RedactError, encode, profile};
 use crate::frame::{Content, Format, Frame, Orientation, Profiled};
 use crate::geometry::PixelRect;
 use crate::jpeg::{Fill, Segment};
+
+/// What precedes a part of a colour profile in a JPEG's segment, its number and how many there are.
+const ICC_PROFILE: &[u8] = b"ICC_PROFILE\0";
 
 /// The copy of `frame`, which was decoded from `original`, with `areas` in the colour `fill` (RGB). Areas that
 /// [`super::redaction_area`] gave are filled to the pixel; others are widened to the original's coding units.
@@ -34,16 +37,21 @@ pub fn copy(frame: Frame, original: &[u8], areas: &[PixelRect], fill: [u8; 3]) -
             let Profiled { mut image, profile } = frame.into_image(original)?;
             blank(&mut image, areas, fill);
             image.apply_orientation(orientation.into());
-            raster(image, profile, format)
+            raster(image, profile.as_deref().and_then(profile::anew), format)
         }
     }
 }
 
 fn jpeg(frame: Frame, original: &[u8], areas: &[PixelRect], fill: Fill) -> Result<Vec<u8>, RedactError> {
     let exif = frame.orientation().exif();
-    let profile = frame.profile(original);
-    let segments: Vec<Segment<'_>> =
-        exif.iter().map(|exif| (APP1, exif.as_slice())).chain(profile.into_iter().map(|part| (APP2, part))).collect();
+    let profile = frame.profile(original).as_deref().and_then(profile::anew);
+    // In one part: what is kept is short.
+    let profile = profile.map(|profile| [ICC_PROFILE, &[1, 1], &profile].concat());
+    let segments: Vec<Segment<'_>> = exif
+        .iter()
+        .map(|exif| (APP1, exif.as_slice()))
+        .chain(profile.iter().map(|part| (APP2, part.as_slice())))
+        .collect();
     if let Content::Coefficients(jpeg, _) = frame.content()
         && let Ok(scene) = jpeg.scene(areas, fill, &segments)
     {

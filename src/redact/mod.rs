@@ -24,6 +24,7 @@ use crate::geometry::{PixelRect, Rect, Size};
 use crate::jpeg::{self, Fill, Jpeg, Segment, Spliced};
 
 mod copy;
+mod profile;
 
 pub use copy::copy;
 

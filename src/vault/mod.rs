@@ -51,7 +51,7 @@ pub use journal::JournalError;
 pub(crate) use layout::Layout;
 pub use opening::{OpenError, OpeningVault, ProbeError};
 pub use place::Enclosure;
-pub use query::{Found, Hit, Match, Query, Spellings, pseudonyms_of};
+pub use query::{Found, Hit, Match, PassedOver, Query, Spellings, pseudonyms_of};
 pub use sealing::{Damage, Make, SealError, SealTotals, SealingOptions, SealingVault};
 pub use section::SectionError;
 pub use segment::{SealedSegment, SegmentDraft};

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::claims::Gaps;
 use super::opening::{OpenError, OpeningVault};
-use super::record::CatalogueRecord;
+use super::record::{CatalogueRecord, Status};
 use crate::audit::{PermittedKeys, Records};
 use crate::capture::{CaptureId, PlateText, RegionKind};
 use crate::custody::OpeningKeys;
@@ -77,6 +77,19 @@ pub struct Found {
     pub gaps: Gaps,
     /// Whether a catalogue has a capture of the site that was asked for, whatever else was.
     site_met: bool,
+    /// What matches but for a time that nobody noted, where one was asked for.
+    untimed: Vec<Hit>,
+    /// Captures of that time and place that could not be examined: what plates and faces they show nobody knows.
+    unexamined: u64,
+}
+
+/// What a query passed over although it may be what was looked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PassedOver {
+    /// Captures that match but for a time that nobody noted.
+    pub untimed: u64,
+    /// Captures of that time and place that could not be examined.
+    pub unexamined: u64,
 }
 
 impl Found {
@@ -104,7 +117,7 @@ impl Found {
     /// The pseudonyms of plates that they carry, by epoch.
     fn plates(&self) -> HashMap<u32, HashSet<Pseudonym>> {
         let mut plates = HashMap::<u32, HashSet<Pseudonym>>::new();
-        for Hit { record, .. } in &self.hits {
+        for Hit { record, .. } in self.hits.iter().chain(&self.untimed) {
             let regions = record.regions.iter().filter(|region| region.kind == 0);
             let values = regions.flat_map(|region| &region.pseudonyms).map(|pseudonym| Pseudonym(pseudonym.value));
             plates.entry(record.epoch).or_default().extend(values);
@@ -126,17 +139,24 @@ impl Found {
         };
         let (texts, far): (Vec<_>, Vec<_>) = texts.into_iter().unzip();
         let wanted = pseudonyms_of(&texts, epochs);
-        self.hits.retain_mut(|hit| {
+        let narrow = |hit: &mut Hit| {
             let best = wanted.get(&hit.record.epoch).and_then(|wanted| best_match(&hit.record, wanted, |at| far[at]));
             (hit.matched, hit.spelling) = best.map(|(matched, at)| (matched, texts[at].clone())).unzip();
             hit.matched.is_some()
-        });
+        };
+        self.hits.retain_mut(narrow);
+        self.untimed.retain_mut(narrow);
     }
 
     /// Whether no capture in any catalogue that opened is of the site that was asked for, be there no such site or nothing
     /// of it. Whoever tells it has an entry for it.
     pub fn lacks_site(&self) -> bool {
         !self.site_met
+    }
+
+    /// What may be what was looked for, and is not among the hits. Whoever tells it has an entry for it.
+    pub fn passed_over(&self) -> PassedOver {
+        PassedOver { untimed: self.untimed.len() as u64, unexamined: self.unexamined }
     }
 
     /// The same for what has a permit of its own. Not for `cli`.
@@ -158,11 +178,10 @@ impl Query {
             .par_iter()
             .map(|&segment| {
                 let read = vault.readable_catalogue(segment, keys);
-                let hits = |records: Vec<_>| records.into_iter().filter_map(|record| self.hit(segment, record));
                 let met = |records: &[CatalogueRecord]| {
                     self.site.is_none() || records.iter().any(|record| record.site == self.site)
                 };
-                (segment, read.map(|(records, fault)| (met(&records), hits(records).collect::<Vec<_>>(), fault)))
+                (segment, read.map(|(records, fault)| (met(&records), self.matches(segment, records), fault)))
             })
             .collect();
         // After the segments: one that was removed meanwhile had its tombstone before.
@@ -176,14 +195,18 @@ impl Query {
             expired,
             gaps,
             site_met: self.site.is_none(),
+            untimed: Vec::new(),
+            unexamined: 0,
         };
         let mut opened = 0;
         for (segment, read) in by_segment {
             match read {
-                Ok((met, hits, fault)) => {
+                Ok((met, matching, fault)) => {
                     opened += 1;
                     found.site_met |= met;
-                    found.hits.extend(hits);
+                    found.hits.extend(matching.hits);
+                    found.untimed.extend(matching.untimed);
+                    found.unexamined += matching.unexamined;
                     fault.into_iter().for_each(|fault| found.gaps.add(segment, fault, &claims));
                 }
                 Err(_) if tombstones.removed.contains_key(&segment) => {}
@@ -202,13 +225,27 @@ impl Query {
         Ok(found)
     }
 
+    fn matches(&self, segment: SegmentId, records: Vec<CatalogueRecord>) -> Matching {
+        let mut matching = Matching::default();
+        for record in records {
+            let in_time = record.captured_at.map(|at| {
+                self.from.is_none_or(|from| at >= from.as_millisecond())
+                    && self.to.is_none_or(|to| at < to.as_millisecond())
+            });
+            let timeless = in_time.is_none() && (self.from.is_some() || self.to.is_some());
+            if in_time == Some(false) || (self.site.is_some() && self.site != record.site) {
+                continue;
+            }
+            matching.unexamined += u64::from(record.status == Status::Unreadable);
+            let place = if timeless { &mut matching.untimed } else { &mut matching.hits };
+            place.extend(self.hit(segment, record));
+        }
+        matching
+    }
+
+    /// The record of that time and place, when it is one of those that were asked for.
     fn hit(&self, segment: SegmentId, record: CatalogueRecord) -> Option<Hit> {
-        let at = record.captured_at;
-        let in_time = self.from.is_none_or(|from| at.is_some_and(|at| at >= from.as_millisecond()))
-            && self.to.is_none_or(|to| at.is_some_and(|at| at < to.as_millisecond()));
-        let in_place = self.site.is_none() || self.site == record.site;
-        let shown = self.shown.is_none_or(|(kind, wanted)| has_pseudonym(&record, kind, wanted));
-        if !(in_time && in_place && shown) {
+        if !self.shown.is_none_or(|(kind, wanted)| has_pseudonym(&record, kind, wanted)) {
             return None;
         }
         let matched = match &self.pseudonyms {
@@ -217,6 +254,14 @@ impl Query {
         };
         Some(Hit { segment, record, matched, spelling: None })
     }
+}
+
+/// What matches in a segment.
+#[derive(Default)]
+struct Matching {
+    hits: Vec<Hit>,
+    untimed: Vec<Hit>,
+    unexamined: u64,
 }
 
 /// The pseudonyms of all spellings in all epochs, with each spelling's place.

@@ -90,7 +90,8 @@ impl NetDetector {
     }
 }
 
-/// Peaks of the heads as boxes in grid pixels, the best `max_candidates` of each class.
+/// Peaks of the heads as boxes in grid pixels: all of them, since a crowd has as many as there are people in it. The cells bound
+/// the work.
 fn candidates(heads: Output<'_>, meta: &DetectorMeta) -> Vec<(RegionKind, Rect, f32)> {
     let mut peaks: Vec<(f32, RegionKind, usize, usize)> = Vec::new();
     let classes: Vec<(usize, RegionKind, f32)> = meta
@@ -113,15 +114,6 @@ fn candidates(heads: Output<'_>, meta: &DetectorMeta) -> Vec<(RegionKind, Rect, 
             }
         }
     }
-    peaks.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let mut room = PerClass { plate: meta.max_candidates, face: meta.max_candidates };
-    peaks.retain(|(_, kind, ..)| {
-        let left = room.of_mut(*kind);
-        let fits = *left > 0;
-        *left = left.saturating_sub(1);
-        fits
-    });
-
     let stride = meta.stride as f32;
     let first = meta.classes.len();
     peaks

@@ -23,8 +23,6 @@ pub struct DetectorMeta {
     pub nms_iou: f32,
     /// The same once they are refined.
     pub refined_iou: f32,
-    /// Of each class.
-    pub max_candidates: usize,
     pub margin: PerClass<[f32; 4]>,
 }
 
@@ -107,8 +105,6 @@ impl DetectorMeta {
             (probability(self.propose.plate) && probability(self.propose.face), "propose"),
             (probability(self.nms_iou), "nms_iou"),
             (probability(self.refined_iou), "refined_iou"),
-            // Suppression compares all pairs.
-            ((1..=4096).contains(&self.max_candidates), "max_candidates"),
             ([self.margin.plate, self.margin.face].iter().flatten().all(|m| (0.0..=2.0).contains(m)), "margin"),
         ]
         .into_iter()

@@ -251,13 +251,9 @@ impl OnnxModel {
             return Err(OnnxError::NotFinite);
         }
         found.sort_by(|a, b| b.score.total_cmp(&a.score));
-        found.truncate(MAX_CANDIDATES);
         Ok(found)
     }
 }
-
-/// Suppression compares all pairs. No picture shows so many, and the best come first.
-const MAX_CANDIDATES: usize = 4096;
 
 fn check(options: &OnnxOptions) -> Result<(), OnnxError> {
     let share = |value: f32| value > 0.0 && value < 1.0;

@@ -120,6 +120,54 @@ fn a_table_under_another_name_is_named() {
     assert_eq!((run.code, run.number("ignored")), (Some(0), 1), "{run:?}");
 }
 
+/// Rows that fit nothing may mean the photographs that no row names: these are not deleted, and what rows name is.
+#[test]
+fn what_rows_may_mean_is_not_deleted() {
+    let rows = ["A.JPG", "a.jpeg", "sub/a.jpg", "C:\\cam\\a.jpg", "photos/a.jpg"];
+    for row in rows {
+        let site = Site::new();
+        let [a, b] = [("a.jpg", 1), ("b.jpg", 2)].map(|(name, number)| site.put(name, &photo(number)));
+        site.put("captures.csv", format!("file,lane\nb.jpg,2\n{row},1\n").as_bytes());
+        let run = site.ingest(&AT_ONCE);
+        assert_eq!((run.code, run.number("consumed"), run.number("not_consumed")), (Some(1), 1, 1), "{row}: {run:?}");
+        assert!(run.stderr.contains("a.jpg: sealed, but not deleted: no row names it"), "{row}: {run:?}");
+        assert!(a.exists() && !b.exists(), "{row}");
+        // The row of what was deleted names nothing any more; what still has its row goes on.
+        let c = site.put("c.jpg", &photo(3));
+        site.put("captures.csv", b"file,lane\nb.jpg,2\nc.jpg,1\n");
+        let run = site.ingest(&AT_ONCE);
+        assert_eq!((run.code, run.number("consumed")), (Some(1), 1), "{row}: {run:?}");
+        assert!(a.exists() && !c.exists(), "{row}");
+    }
+    // A table of one lane only is a whole one.
+    let site = Site::new();
+    for (name, number) in [("a.jpg", 1), ("b.jpg", 2)] {
+        site.put(name, &photo(number));
+    }
+    site.put("captures.csv", b"file,lane\nb.jpg,2\n");
+    let run = site.ingest(&AT_ONCE);
+    assert_eq!((run.code, run.number("consumed")), (Some(0), 2), "{run:?}");
+}
+
+/// A table that was given replaces the folder's own, as far as it names what that does.
+#[test]
+fn a_table_that_another_one_replaces_is_named_where_it_says_more() {
+    let site = Site::new();
+    site.put("day/a.jpg", &photo(1));
+    site.put("captures.csv", b"file,lane\nday/a.jpg,1\n");
+    let other = site.custodian.folder.path().join("other.csv");
+    fs::write(&other, "file,lane\nq.jpg,1\n").expect("written");
+    let args = ["--captures", other.to_str().expect("text")];
+    let before = files_below(site.photos.path());
+    site.ingest(&[&args[..], &AT_ONCE].concat()).failed(2, "names 1 of these photographs", "leave --captures out");
+    assert_eq!(files_below(site.photos.path()), before);
+    let run = site.ingest(&args);
+    assert_eq!((run.code, run.number("sealed")), (Some(1), 1), "{run:?}");
+    fs::write(&other, "file,lane\nday/a.jpg,2\n").expect("written");
+    let run = site.ingest(&args);
+    assert_eq!((run.code, run.number("sealed")), (Some(0), 1), "{run:?}");
+}
+
 #[test]
 fn what_is_sealed_already_under_other_circumstances_is_counted_and_named() {
     let site = Site::new();

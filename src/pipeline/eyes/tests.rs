@@ -352,3 +352,28 @@ fn transparency_hides_nobody_from_the_eyes() {
         assert!(hidden + most >= all, "{what}: {hidden} of {all}");
     }
 }
+
+/// However many stand there, each is hidden: no look ends at some number.
+#[test]
+fn a_crowd_is_hidden_to_the_last() {
+    const SIDE: u32 = 80;
+    let drawn = &travellers()[0];
+    let face = drawn.faces[0];
+    let around = face.grown(0.4 * face.w, 0.4 * face.h);
+    let [x, y, w, h] = [around.x.max(0.0), around.y.max(0.0), around.w, around.h].map(|side| side as u32);
+    let one =
+        imageops::resize(&*imageops::crop_imm(&drawn.luma, x, y, w, h), SIDE, SIDE, imageops::FilterType::Triangle);
+    let mut luma = GrayImage::new(WIDTH, HEIGHT);
+    let mut faces = Vec::new();
+    let scale = [SIDE as f32 / w as f32, SIDE as f32 / h as f32];
+    for place in 0..WIDTH / SIDE * (HEIGHT / SIDE) {
+        let (left, top) = (place % (WIDTH / SIDE) * SIDE, place / (WIDTH / SIDE) * SIDE);
+        imageops::replace(&mut luma, &one, i64::from(left), i64::from(top));
+        let at = [left as f32 + (face.x - x as f32) * scale[0], top as f32 + (face.y - y as f32) * scale[1]];
+        faces.push(Rect::new(at[0], at[1], face.w * scale[0], face.h * scale[1]));
+    }
+    let crowd = Drawn { luma, faces };
+    assert_eq!(crowd.faces.len(), 144);
+    let hidden = crowd.hidden(&crowd.jpeg(&[]));
+    assert!(hidden >= 140, "{hidden} of 144");
+}
