@@ -6,19 +6,21 @@ use std::path::{Path, PathBuf};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+use super::ledger::EgressArgs;
 use super::remedies::stdout_failed;
 use super::target::{must_all_be_new, unwritable};
 use super::terminal::{Page, chain, json, shown, stderr_is_terminal};
-use super::unlock::UnlockArgs;
+use super::unlock::{SecondArgs, UnlockArgs};
 use super::{Context, Failure, Outcome, Stop, ledger};
-use crate::audit::Verb;
+use crate::audit::{Details, Look, Verb};
 use crate::breach::{
     self, Assessment, Attack, BreachError, Evidence, Plan, Rate, Sample, Scorer, StoreKind, Suite, Target, Truth,
     Verdict, approx, baselines, counted,
 };
+use crate::custody::Keyring;
 use crate::report;
 use crate::seal::Capability;
-use crate::vault::{OpeningVault, Trust, VaultKind};
+use crate::vault::{OpeningVault, Query, Trust, VaultKind};
 use crate::vision::Nets;
 
 /// Arguments of `breach`.
@@ -32,7 +34,8 @@ keys open is counted and never shown: that they open it is the finding. To look 
 With --truth, the whole suite is run: besides what any folder can be searched for, guesses by length, order, joining of \
 copies, residue and tampering, each beside what chance gives. Without it, what was obtained is counted: there are no \
 rates. --baselines builds the two stores of common practice from the same photographs and attacks them too. --custody keeps \
-score only: it says which segment or copy a guess was about, and no attack is given a key of it.
+score only: it says which segment or copy a guess was about, and no attack is given a key of it. As a score tells which plates of \
+the truth are in the vault, it takes both holders where there are two, is on record, and counts as listing the vault.
 
 Example: safelight breach vault copies --truth photos/truth.jsonl --baselines scratch --custody C --report breach.html")]
 pub struct Args {
@@ -53,6 +56,10 @@ pub struct Args {
     vault: Option<PathBuf>,
     #[command(flatten)]
     unlock: UnlockArgs,
+    #[command(flatten)]
+    second: SecondArgs,
+    #[command(flatten)]
+    egress: EgressArgs,
     /// Millions of hashes to try at most on each store when cracking, in MD5s; other hashes cost 16
     #[arg(long, value_name = "MILLIONS", default_value_t = 4000)]
     tries: u64,
@@ -146,14 +153,8 @@ fn run_suite(args: &Args, truth: Option<&Truth>, context: &Context) -> Result<Ve
         ));
     }
 
-    let keyring = args.custody.as_deref().map(|custody| args.unlock.open(custody)).transpose()?;
-    let home = match &keyring {
-        Some(keyring) => {
-            ledger::record_act(keyring, Verb::Check, "breach: to keep score")?;
-            home_vault(args, Trust::from(keyring))?
-        }
-        None => None,
-    };
+    let mut keyring = args.custody.as_deref().map(|custody| args.unlock.open(custody)).transpose()?;
+    let home = keyring.as_mut().map(|keyring| scored(args, keyring)).transpose()?.flatten();
     let held = keyring.map(|keyring| (keyring.opening_keys(&Capability::ALL), keyring.canaries()));
     let scorer = match (&held, &home) {
         (Some((keys, canaries)), Some(vault)) => Some(Scorer { keys, canaries, vault }),
@@ -179,7 +180,27 @@ fn run_suite(args: &Args, truth: Option<&Truth>, context: &Context) -> Result<Ve
     targets.into_iter().map(attack).collect()
 }
 
-/// The vault against which scores are kept.
+/// The vault against which scores are kept. A score says of plates in a truth, which anybody can write, whether they are in there:
+/// it takes what listing the vault and searching for a plate take.
+fn scored(args: &Args, keyring: &mut Keyring) -> Result<Option<OpeningVault>, Failure> {
+    let Some(vault) = home_vault(args, Trust::from(&*keyring))? else {
+        ledger::record_act(keyring, Verb::Check, "breach: to keep score")?;
+        return Ok(None);
+    };
+    args.second.pass(keyring)?;
+    if args.egress.takes_both(keyring) && !keyring.has_second() {
+        args.second.open(keyring)?;
+    }
+    let found = Query::default().run(&vault, &keyring.opening_keys(&[Capability::Catalogue]))?;
+    let query = "breach: to keep score".to_owned();
+    let details = Details { vault: Some(vault.card().vault.0), query, ..Details::default() };
+    let look = Look { verb: Verb::Search, records: found.records(), purpose: None, details, over_budget: false };
+    // What it permits is the score.
+    drop(ledger::permit(keyring, look, &args.egress)?);
+    Ok(Some(vault))
+}
+
+/// The vault of --vault, or the first among what was stolen.
 fn home_vault(args: &Args, trust: Trust) -> Result<Option<OpeningVault>, Failure> {
     if let Some(vault) = &args.vault {
         return Ok(Some(OpeningVault::open(vault, trust)?));

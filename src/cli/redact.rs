@@ -494,7 +494,7 @@ impl Tally {
             (legible, "left legible"),
             (existing, "there already"),
             (failures, "without a copy"),
-            (ignored, "other files not copied"),
+            (ignored, if ignored == 1 { "other file not copied" } else { "other files not copied" }),
         ];
         words.extend(
             more.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{} {what}", grouped(*number))),

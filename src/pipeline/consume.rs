@@ -36,6 +36,9 @@ pub enum ConsumeError {
     /// It may be still on its way.
     #[error("it was changed a moment ago: it stays until it is older")]
     Young,
+    /// Of unknown age: it may be still on its way.
+    #[error("it was changed at a time that is yet to come: its time or this machine's clock is wrong")]
+    Ahead,
     /// A link leads to it, perhaps out of the folder.
     #[error("a symbolic link leads to it")]
     Link,
@@ -84,10 +87,11 @@ impl Consume {
 
     /// Whether what the vault holds and what the file is like let it go.
     pub(super) fn allows(&self, holding: Holding, stamp: &Stamp) -> Result<(), ConsumeError> {
-        // One from the future is of unknown age.
-        let age = stamp.modified().and_then(|at| SystemTime::now().duration_since(at).ok()).unwrap_or_default();
-        if age < self.min_age {
-            return Err(ConsumeError::Young);
+        let age = stamp.modified().map(|at| SystemTime::now().duration_since(at));
+        match age {
+            Some(Err(_)) if !self.min_age.is_zero() => return Err(ConsumeError::Ahead),
+            age if age.and_then(Result::ok).unwrap_or_default() < self.min_age => return Err(ConsumeError::Young),
+            _ => {}
         }
         match holding {
             Holding::Examined => Ok(()),

@@ -54,6 +54,9 @@ pub enum SourceFault {
     /// A letter, a page or a drawing that holds a picture.
     #[error("text that holds {0}: not treated, it stays as it is")]
     PictureInText(&'static str),
+    /// What Windows keeps of a folder's photographs, be they deleted or not.
+    #[error("Windows' thumbnails of photographs: not treated, they stay as they are")]
+    Thumbnails,
     /// It begins like what this program writes, and may hold anything.
     #[error("a file of Safelight's own: not treated, it stays as it is")]
     Own,
@@ -337,7 +340,10 @@ fn judge(path: &Path, of_simulation: bool) -> io::Result<Judged> {
         Kind::Image(_) | Kind::Foreign(_) => Judged::Image,
         Kind::Video(name) => Judged::Fault(SourceFault::Video(name)),
         Kind::Own => Judged::Fault(SourceFault::Own),
-        Kind::Unknown if is_thumbnails(path, &head) => Judged::Ignored,
+        Kind::Unknown if is_thumbnails(path, &head) => match texts::picture_in(path)? {
+            Some(_) => Judged::Fault(SourceFault::Thumbnails),
+            None => Judged::Ignored,
+        },
         Kind::Beside if head.is_empty() => Judged::Ignored,
         Kind::Beside if is_of_a_mac(path, &head) && texts::picture_in(path)?.is_none() => Judged::Ignored,
         Kind::Beside | Kind::Unknown => Judged::Fault(SourceFault::Unknown),

@@ -30,17 +30,18 @@ const WORDS: [Sign; 7] = [
 ];
 
 /// Pictures' first bytes.
-const BYTES: [Sign; 5] = [
+const BYTES: [Sign; 6] = [
     (b"\xFF\xD8\xFF\xE0", JPEG),
     (b"\xFF\xD8\xFF\xE1", JPEG),
     (b"\xFF\xD8\xFF\xDB", JPEG),
     (b"\xFF\xD8\xFF\xEE", JPEG),
     (b"\x89PNG\r\n\x1A\n", "a picture (PNG)"),
+    (b"<~s4IA", "a picture in Ascii85 (JPEG)"),
 ];
 const JPEG: &str = "a picture (JPEG)";
 
 /// The same, and archives', in base64, where they begin a run of its characters.
-const BASE64: [Sign; 18] = [
+const BASE64: [Sign; 22] = [
     (b"/9j/2", BASE64_JPEG),
     (b"/9j/4", BASE64_JPEG),
     (b"/9j/5", BASE64_JPEG),
@@ -59,6 +60,10 @@ const BASE64: [Sign; 18] = [
     (b"H4sIA", "an archive in base64 (gzip)"),
     (b"JVBERi0", "pages in base64 (PDF)"),
     (b"AAAADEpYTCAN", "a picture in base64 (JPEG XL)"),
+    (b"77MP7YA", "a picture in base32 (JPEG)"),
+    (b"77MP7YI", "a picture in base32 (JPEG)"),
+    (b"77MP7WY", "a picture in base32 (JPEG)"),
+    (b"RFIE4RYNBINAU", "a picture in base32 (PNG)"),
 ];
 const BASE64_JPEG: &str = "a picture in base64 (JPEG)";
 
@@ -180,7 +185,7 @@ fn coded(lower: &[u8]) -> Option<&'static str> {
     }
     // What is a picture goes on.
     let goes_on = |at: usize, sign: &[u8]| {
-        digits[at + sign.len()..].get(..8).is_some_and(|after| after.iter().all(u8::is_ascii_hexdigit))
+        digits[at + sign.len()..].get(..4).is_some_and(|after| after.iter().all(u8::is_ascii_hexdigit))
     };
     let hex = HEX.iter().find(|(sign, _)| memmem::find_iter(&digits, sign).any(|at| goes_on(at, sign)));
     hex.map(|(_, what)| *what).or_else(|| found(&NUMBERS, &numbers))
@@ -199,7 +204,7 @@ mod tests {
 
     #[test]
     fn pictures_are_found_however_they_are_written_and_wherever() {
-        let signs: [(&[u8], &str); 28] = [
+        let signs: [(&[u8], &str); 31] = [
             (b"<img src=\"DATA:image/jpeg;base64,AAAA\">", "data:"),
             (b"Content-Type: image/jpeg; name=x\r\n", "attached"),
             (b"PHOTO;ENCODING=b:/9j/4AAQSkZJRgABAQEA", "JPEG"),
@@ -226,6 +231,9 @@ mod tests {
             (b"[255, 216, 255, 224, 0, 16, 74, 70, 73, 70]", "JPEG"),
             (b"[-1, -40, -1, -32, 0, 16, 74, 70, 73, 70]", "JPEG"),
             (b"\nbegin 644 car.jpg\nM_]C_X``02D9)1@`!`0$`", "uuencode"),
+            (b"\n77MP7YAACBFEMSKGAAAQ", "JPEG"),
+            (b"<~s4IA0!\"_al8O`", "JPEG"),
+            (b"=FF=D8=FF=E0=00=10JFIF=00=01", "JPEG"),
             (b"\nbegin-base64 644 car.jpg\n", "base64"),
             (b"0000000 d8ff e0ff 1000 464a 4649 0100", "JPEG"),
         ];

@@ -311,7 +311,7 @@ impl SealingVault {
                 });
             }
         };
-        let unknown = state.as_ref().is_some_and(|state| !state.knows(card.vault)) && journal.head().segments > 0;
+        let unknown = !made && state.as_ref().is_some_and(|state| !state.knows(card.vault));
         if let Some(state) = &mut state {
             state.keep(card.vault, journal.head(), time.now()).inspect_err(|_| traces.remove())?;
             state.clear_strays();
@@ -341,8 +341,8 @@ impl SealingVault {
         self.made
     }
 
-    /// Whether the vault holds captures of this site of which its state knew nothing: it was lost, or is kept from now on. What
-    /// was cut off before cannot be told.
+    /// Whether the vault was there before and this site's state knew nothing of it: it was lost, or is kept from now on. What was
+    /// cut off before, be it all, cannot be told.
     pub fn is_unknown_to_site(&self) -> bool {
         self.unknown
     }

@@ -312,6 +312,16 @@ fn a_state_is_kept_by_its_owner_only_and_its_loss_and_damage_are_said() {
     keyring.issue_pack(&request, &place.at("next.pack")).expect("issued");
     let next = Ended::of(place.site.command_with(&place.at("next.pack"), &place.at("vault")).output().expect("runs"));
     assert!(next.code == Some(0) && field(&next, "state_begun") == false, "{next:?}");
+    // A vault of which nothing is left but its card, and no state.
+    for name in ["site.pack.state", "next.pack.state"] {
+        fs::remove_file(place.at(name)).expect("removed");
+    }
+    for folder in ["segments", "journals"] {
+        fs::remove_dir_all(place.at("vault").join(folder)).expect("removed");
+        fs::create_dir(place.at("vault").join(folder)).expect("made");
+    }
+    let emptied = place.site.ingest(&[]);
+    assert!(emptied.code == Some(0) && field(&emptied, "state_begun") == true, "{emptied:?}");
     assert!(place.at("next.pack.state").exists());
 }
 

@@ -280,6 +280,29 @@ fn lists_after_a_theft_and_listings_count_as_what_is_opened() {
     assert!(said.contains("500 records a day be listed") && second.stdout.is_empty(), "{said}");
 }
 
+/// Whether the plates of a truth are in the vault, which a score tells, is what a search tells.
+#[test]
+fn a_score_takes_what_a_search_for_plates_takes() {
+    let agency = Agency::with_second();
+    assert_eq!(agency.custodian(&["simulate", "--out", "photos", "-n", "3", "--size", "64x64"]).0, 0);
+    let truth = std::fs::read_to_string(agency.at("photos/truth.jsonl")).expect("a truth");
+    let score = |more: &[&str]| {
+        let args =
+            ["breach", "vault", "site.pack", "--truth", "photos/truth.jsonl", "--tries", "1", "--custody", "custody"];
+        let output = agency.run(PASSPHRASE, &[&args[..], more].concat());
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        (output.status.code().expect("an exit code"), said)
+    };
+    let (code, said) = score(&[]);
+    assert!(code == 3 && said.contains("second") && !said.contains("pseudonym"), "{truth} {said}");
+    let both = ["--second-passphrase-file", "second"];
+    let (code, said) = score(&both);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(agency.entries().last(), Some(&(Verb::Search, CAPTURES, Verdict::Done)));
+    let (code, said) = score(&both);
+    assert!(code == 3 && said.contains("500 records a day be listed") && !said.contains("pseudonym"), "{said}");
+}
+
 /// A refusal that says how many there would have been answers what was asked.
 #[test]
 fn what_is_refused_tells_nothing_of_what_was_asked_for() {
