@@ -87,11 +87,11 @@ impl Consume {
 
     /// Whether what the vault holds and what the file is like let it go.
     pub(super) fn allows(&self, holding: Holding, stamp: &Stamp) -> Result<(), ConsumeError> {
-        let age = stamp.modified().map(|at| SystemTime::now().duration_since(at));
-        match age {
+        match stamp.modified().map(|at| SystemTime::now().duration_since(at)) {
             Some(Err(_)) if !self.min_age.is_zero() => return Err(ConsumeError::Ahead),
-            age if age.and_then(Result::ok).unwrap_or_default() < self.min_age => return Err(ConsumeError::Young),
-            _ => {}
+            Some(Ok(age)) if age >= self.min_age => {}
+            _ if self.min_age.is_zero() => {}
+            _ => return Err(ConsumeError::Young),
         }
         match holding {
             Holding::Examined => Ok(()),
