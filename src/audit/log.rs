@@ -20,7 +20,7 @@ use super::tree::TileId;
 use super::who::Who;
 use super::writer::Writer;
 use crate::capture::{from_base32, to_base32};
-use crate::custody::{Keyring, KeyringError, Month, PurposeError, fold_purpose};
+use crate::custody::{Keyring, KeyringError, Month, PurposeError, fold_of_before, fold_purpose};
 use crate::files;
 use crate::seal::random;
 use crate::vault::{Disk, Store};
@@ -254,11 +254,14 @@ impl AuditLog {
         let mut writer = Writer::open(self, keyring, clock, overridden)?;
         let now = writer.now();
         let tag = folded.as_deref().map(|purpose| writer.key.tag(purpose));
+        // What an earlier version wrote today counts too.
+        let tag_of_before = purpose.map(|purpose| writer.key.tag(&fold_of_before(purpose)));
         // An assessment that lists nobody counts towards nothing.
         let counts = look.verb != Verb::Impact || look.records.count() > 0;
         let allowance = Allowance::of(keyring.policy(), look.verb, folded.as_deref()).filter(|_| counts);
         let leap = writer.leap();
-        let (spent, spent_in_total) = allowance.map_or(Ok((0, 0)), |allowance| writer.spent(allowance, tag))?;
+        let (spent, spent_in_total) =
+            allowance.map_or(Ok((0, 0)), |allowance| writer.spent(allowance, &[tag, tag_of_before]))?;
         let began_anew = allowance.is_some() && writer.began_anew()?;
         let barred = began_anew || leap.is_some_and(|_| allowance.is_some() || look.verb.writes_dates());
         let left = match allowance {

@@ -287,9 +287,9 @@ impl<'l> Writer<'l> {
         self.last = Some(entry);
     }
 
-    /// Records that went out today with this purpose's tag, and with any. Entries that claim a later day count too, so
+    /// Records that went out today with one of this purpose's tags, and with any. Entries that claim a later day count too, so
     /// that a clock set forward and back again gives nobody a second budget.
-    pub fn spent(&self, allowance: Allowance, tag: Option<PurposeTag>) -> Result<(u64, u64), AuditError> {
+    pub fn spent(&self, allowance: Allowance, tags: &[Option<PurposeTag>]) -> Result<(u64, u64), AuditError> {
         let today = hour_of(self.now) / 24;
         let (mut spent, mut total) = (0u64, 0u64);
         // Where the log is known to have come to this day, older entries at its end are of a clock that was put back: what is of
@@ -312,7 +312,7 @@ impl<'l> Writer<'l> {
                 met |= trusted;
                 if let Some(records) = allowance.counts(&entry) {
                     total = total.saturating_add(records);
-                    spent = spent.saturating_add(if entry.purpose == tag { records } else { 0 });
+                    spent = spent.saturating_add(if tags.contains(&entry.purpose) { records } else { 0 });
                 }
             }
         }

@@ -114,7 +114,7 @@ impl From<KeyringError> for Failure {
             KeyringError::NotDestroyed => {
                 Self::integrity(problem, "see that nothing else writes to the custody folder, then run it again")
             }
-            KeyringError::SiteInvisible { .. } => {
+            KeyringError::SiteInvisible { .. } | KeyringError::SiteAmbiguous { .. } => {
                 Self::usage(problem, "type it anew: only what can be seen tells sites apart")
             }
             KeyringError::SiteAlike { .. } => {

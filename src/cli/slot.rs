@@ -118,6 +118,9 @@ fn label(text: &str) -> Result<String, String> {
         Err(PurposeError::Invisible { character }) => {
             Err(format!("it holds an invisible character, U+{:04X}", u32::from(character)))
         }
+        Err(PurposeError::Ambiguous { character }) => Err(format!(
+            "it holds {character:?} beside Latin letters, and it can be taken for one of these and for another"
+        )),
     }
 }
 

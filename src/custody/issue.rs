@@ -45,7 +45,8 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// When it is empty or too long, holds what nobody sees, or is another site's in another spelling.
+    /// When it is empty or too long, holds what nobody sees or what can be taken for two letters, or is another site's in another
+    /// spelling.
     pub fn check_site_name(&self, name: &str) -> Result<(), KeyringError> {
         if self.has_site(name) {
             return Ok(());
@@ -53,8 +54,10 @@ impl Keyring {
         if name.chars().count() > 100 {
             return Err(KeyringError::SiteName);
         }
-        let folded = fold_purpose(name)
-            .map_err(|PurposeError::Invisible { character }| KeyringError::SiteInvisible { character })?;
+        let folded = fold_purpose(name).map_err(|error| match error {
+            PurposeError::Invisible { character } => KeyringError::SiteInvisible { character },
+            PurposeError::Ambiguous { character } => KeyringError::SiteAmbiguous { character },
+        })?;
         if folded.is_empty() {
             return Err(KeyringError::SiteName);
         }
@@ -80,7 +83,7 @@ impl Keyring {
         }
         match self.check_site_name(site) {
             // Who embeds the crate may go on with what an earlier version took.
-            Ok(()) | Err(KeyringError::SiteInvisible { .. }) => {}
+            Ok(()) | Err(KeyringError::SiteInvisible { .. } | KeyringError::SiteAmbiguous { .. }) => {}
             Err(error) => return Err(error),
         }
         let own = self.body.sites.iter().find(|known| known.name == site).map_or(0, |known| known.rotation);

@@ -173,6 +173,14 @@ pub enum KeyringError {
         /// Which.
         character: char,
     },
+    /// The site's name holds, beside Latin letters, what looks like one of these and counts as another.
+    #[error(
+        "the site's name holds {character:?} beside Latin letters, and it can be taken for one of these and for another"
+    )]
+    SiteAmbiguous {
+        /// Which.
+        character: char,
+    },
     /// The site's name is another's in another spelling.
     #[error("the site {name:?} cannot be told from the site {known:?}, which is another one")]
     SiteAlike {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::file::{self, FileError};
 use super::pack::SitePack;
-use super::purpose::fold_purpose;
+use super::purpose::{PurposeError, fold_purpose, folded};
 use crate::seal::{CustodyId, JournalId};
 
 const HEAD: &str = "# Custodians whose exports or site packs were accepted here, one id a line, and its site.\n";
@@ -34,9 +34,15 @@ pub struct KnownSite {
 impl KnownSite {
     /// The site of a pack.
     pub fn of(pack: &SitePack) -> Self {
-        let folded = fold_purpose(pack.site()).ok().filter(|name| !name.is_empty());
-        let name = folded.unwrap_or_else(|| blake3::hash(pack.site().as_bytes()).to_hex().to_string());
-        Self { journal: pack.journal(), name }
+        let seen = !matches!(fold_purpose(pack.site()), Err(PurposeError::Invisible { .. }));
+        let name = Some(folded(pack.site())).filter(|name| seen && !name.is_empty());
+        let name = name.unwrap_or_else(|| blake3::hash(pack.site().as_bytes()).to_hex().to_string());
+        Self::known_as(pack.journal(), &name)
+    }
+
+    /// Names that earlier versions wrote are of a form that told more letters apart.
+    fn known_as(journal: JournalId, name: &str) -> Self {
+        Self { journal, name: folded(name) }
     }
 
     fn is(&self, other: &Self) -> bool {
@@ -81,9 +87,7 @@ impl KnownCustodians {
             let custodian = CustodyId::parse(words.next()?)?;
             let site = match (words.next(), words.next()) {
                 (None, None) => None,
-                (Some(journal), Some(name)) => {
-                    Some(KnownSite { journal: JournalId::parse(journal)?, name: name.to_owned() })
-                }
+                (Some(journal), Some(name)) => Some(KnownSite::known_as(JournalId::parse(journal)?, name)),
                 _ => return None,
             };
             Some((custodian, site))
@@ -177,7 +181,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let pack = dir.path().join("site.pack");
         let [one, two, three] = [1, 2, 3].map(|id| CustodyId([id; 16]));
-        let site = |journal: u8, name: &str| KnownSite { journal: JournalId([journal; 16]), name: name.to_owned() };
+        let site = |journal: u8, name: &str| KnownSite::known_as(JournalId([journal; 16]), name);
         let (north, south) = (site(1, "north"), site(2, "south"));
         // As earlier versions wrote it.
         std::fs::write(dir.path().join(OF_SITE), format!("# Custodians\n{one}\n{two}\n")).expect("written");
@@ -193,5 +197,18 @@ mod tests {
         let known = KnownCustodians::beside_pack(&pack).expect("read");
         assert_eq!(known.of_site(&north), [three]);
         assert!(known.has(three, Some(&site(9, "north"))) && !known.has(one, Some(&north)));
+    }
+
+    #[test]
+    fn a_site_is_known_by_the_name_that_an_earlier_version_wrote() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (one, journal) = (CustodyId([1; 16]), JournalId([1; 16]));
+        let name = super::super::purpose::fold_of_before("Main Mill 10");
+        std::fs::write(dir.path().join(OF_SITE), format!("{one} {journal} {name}\n")).expect("written");
+        let known = KnownCustodians::beside_pack(&dir.path().join("site.pack")).expect("read");
+        let again = KnownSite::known_as(JournalId([2; 16]), &folded("Main Mill 10"));
+        let other = KnownSite::known_as(JournalId([2; 16]), &folded("Main Mill 20"));
+        let own = |site| known.known.iter().any(|(_, known)| known.as_ref().is_some_and(|known| known.is(site)));
+        assert_eq!((own(&again), own(&other)), (true, false));
     }
 }

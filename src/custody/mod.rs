@@ -44,6 +44,7 @@ pub use pack::{JournalKey, PackError, Schedule, SealingKey, SitePack};
 pub use policy::{ClassPolicy, Egress, EpochLength, InvalidTerm, Month, Policy, PurposeBudget, Retention};
 pub use policy_change::PolicyChange;
 pub use policy_file::PolicyError;
+pub(crate) use purpose::fold_of_before;
 pub use purpose::{PurposeError, fold_purpose};
 pub use recipient::{RecipientError, RecipientFile, RecipientKeys, RecipientPublicKey, SealedRecipient};
 pub(crate) use signing::{CardProof, CardSigner, EXPORT_CARDS, SITE_CARDS};

@@ -77,6 +77,23 @@ fn another_purpose_has_a_budget_of_its_own_within_that_of_all() {
     assert_eq!(look("three", 1), Verdict::Refused);
 }
 
+/// A log that an earlier version wrote today told some look-alikes apart, and its tags are of that form.
+#[test]
+fn what_was_spent_on_a_purpose_is_spent_however_it_is_spelt() {
+    let desk = Desk::limited();
+    let look = |purpose, records: u64| {
+        let details = Details::default();
+        let look =
+            Look { verb: Verb::Open, records: records.into(), purpose: Some(purpose), details, over_budget: false };
+        desk.log().record(&desk.custodian.keyring, &look).expect("recorded").verdict
+    };
+    assert_eq!(look("tᴡo", 100), Verdict::Done);
+    for spelling in ["two", "TWO", "tw0", "two\u{2b9}", "twо", "ᴛᴡᴏ"] {
+        assert_eq!(look(spelling, 1), Verdict::Refused, "{spelling}");
+    }
+    assert_eq!(look("one", 1), Verdict::Done);
+}
+
 #[test]
 fn who_removes_the_log_gets_no_second_budget() {
     let desk = Desk::limited().with_second();

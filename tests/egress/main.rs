@@ -416,10 +416,17 @@ fn a_purpose_spelt_otherwise_has_no_other_budget() {
     let policy = Policy { egress: Some(egress), ..agency.custodian.keyring.policy().clone() };
     agency.custodian.keyring.set_policy(policy, jiff::Timestamp::now()).expect("a sound policy");
     assert_eq!(agency.open(1, Some("press office"), "1.jpg").0, 0);
-    for (number, spelt) in
-        ["PRESS  office", "ｐｒｅｓｓ office", " Press\u{a0}Office", "press-office.", "(Press) Office!"]
-            .into_iter()
-            .enumerate()
+    for (number, spelt) in [
+        "PRESS  office",
+        "ｐｒｅｓｓ office",
+        " Press\u{a0}Office",
+        "press-office.",
+        "(Press) Office!",
+        "press offiᴄe",
+        "press officeʹ",
+    ]
+    .into_iter()
+    .enumerate()
     {
         let (code, said) = agency.open(number as u64 % 4 + 2, Some(spelt), "2.jpg");
         assert!(code == 3 && said.contains("none of them is left today"), "{spelt:?}: {said}");
@@ -431,5 +438,7 @@ fn a_purpose_spelt_otherwise_has_no_other_budget() {
         let (code, said) = agency.export(1, spelt, "copy");
         assert!(code == 2 && said.contains("invisible"), "{spelt:?}: {said}");
     }
+    let (code, said) = agency.open(9, Some("υ press"), "9.jpg");
+    assert!(code == 2 && said.contains("U+03C5"), "{said}");
     assert_eq!(agency.entries(), before);
 }

@@ -11,7 +11,7 @@ use super::super::note::LogKey;
 use super::super::tiles::Tiles;
 use super::super::verify::{AuditFault, AuditReport, Verification, verify};
 use super::*;
-use crate::custody::{Passphrase, PassphraseCost, Policy};
+use crate::custody::{Egress, Passphrase, PassphraseCost, Policy, PurposeBudget};
 use crate::seal::CustodyId;
 
 struct Forger {
@@ -22,11 +22,15 @@ struct Forger {
 
 impl Forger {
     fn new() -> Self {
+        Self::with(Policy::default())
+    }
+
+    fn with(policy: Policy) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let cost = PassphraseCost { memory_kib: 64, passes: 1, lanes: 1 };
         let passphrase = Passphrase::new("correct horse battery staple".to_owned());
         let now = Timestamp::now();
-        let keyring = Keyring::create(folder.path(), &passphrase, cost, Policy::default(), now).expect("made");
+        let keyring = Keyring::create(folder.path(), &passphrase, cost, policy, now).expect("made");
         Self { folder, keyring, now }
     }
 
@@ -88,6 +92,31 @@ fn a_leaf_that_is_no_entry_and_a_second_beginning_are_named() {
     assert!(matches!(Forger::faults_of([b"nonsense".to_vec()])[..], [AuditFault::Malformed { index: 1 }]));
     let begin = Entry::new(Verb::Begin, hour_of(Timestamp::now())).bare();
     assert!(matches!(Forger::faults_of([begin])[..], [AuditFault::Beginning { index: 1 }]));
+}
+
+/// Tags of earlier versions are of purposes folded without look-alikes: another day's budget must not come with a new version.
+#[test]
+fn what_an_earlier_version_wrote_today_counts_towards_its_purpose() {
+    let purposes = vec![PurposeBudget { name: "Audit".to_owned(), records_per_day: 100 }];
+    let egress = Egress { records_per_day: 500, purposes, listed_per_day: None };
+    let forger = Forger::with(Policy { egress: Some(egress), ..Policy::default() });
+    let log = forger.log();
+    let tag = {
+        let _lock = log.lock(None).expect("locked");
+        Writer::open(&log, &forger.keyring, forger.now, false).expect("opened").key.tag("audit")
+    };
+    let look = |records: u64, purpose| {
+        let details = Details::default();
+        let look =
+            Look { verb: Verb::Open, records: records.into(), purpose: Some(purpose), details, over_budget: false };
+        log.record(&forger.keyring, &look).expect("recorded").verdict
+    };
+    let before = Entry { records: 100, purpose: Some(tag), ..Entry::new(Verb::Open, hour_of(forger.now)) };
+    forger.sign([before.bare()]);
+    assert_eq!(
+        [look(1, "audit"), look(1, "AUDIT"), look(1, "case 7")],
+        [Verdict::Refused, Verdict::Refused, Verdict::Done]
+    );
 }
 
 #[test]
