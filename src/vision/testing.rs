@@ -82,7 +82,7 @@ pub fn detector() -> FileBuilder {
         "grid": {"most": 1024, "least": 640, "multiple": 32, "pad_value": 114},
         "propose": {"plate": 0.3, "face": 0.3},
         "threshold": {"redact": {"plate": 0.3, "face": 0.3}, "read": 0.4},
-        "nms_iou": 0.5, "refined_iou": 0.5,
+        "nms_iou": 0.5, "refined_iou": 0.5, "max_candidates": 256,
         "margin": {"plate": [0.1, 0.2, 0.1, 0.2], "face": [0.2, 0.2, 0.2, 0.2]},
     });
     builder
