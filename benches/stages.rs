@@ -188,6 +188,40 @@ fn redaction(c: &mut Criterion) {
     group.finish();
 }
 
+/// A picture that is held as pixels, from a PNG to a scene, beside its decoder and another encoder alone.
+fn pixels(c: &mut Criterion) {
+    let drawn = image::load_from_memory(&pictures()[0].1).expect("decoded").to_rgb8();
+    let mut png = std::io::Cursor::new(Vec::new());
+    drawn.write_to(&mut png, image::ImageFormat::Png).expect("encoded");
+    let png = png.into_inner();
+    let scene = |frame: Frame| redact(frame, &png, &[]).expect("redacted").scene;
+    let peer = || {
+        let mut file = Vec::with_capacity(1 << 19);
+        let mut encoder = jpeg_encoder::Encoder::new(&mut file, 95);
+        encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_1_1);
+        let (width, height) = (drawn.width() as u16, drawn.height() as u16);
+        encoder.encode(&drawn, width, height, jpeg_encoder::ColorType::Rgb).expect("encoded");
+        file
+    };
+    let off = |file: &[u8]| {
+        let shown = image::load_from_memory(file).expect("decoded").to_rgb8();
+        shown.iter().zip(drawn.iter()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum::<u64>()
+    };
+    let (ours, theirs) = (off(&scene(decoded(&png))), off(&peer()));
+    assert!(ours <= theirs + theirs / 100, "what is timed must be as good: {ours} for {theirs}");
+    let mut group = c.benchmark_group("pixels");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("frame of a PNG", |b| b.iter(|| decoded(black_box(&png))));
+    group.bench_function("floor: the image crate, of a PNG", |b| {
+        b.iter(|| image::load_from_memory(black_box(&png)).expect("decoded"));
+    });
+    group.bench_function("scene of its pixels", |b| {
+        b.iter_batched(|| decoded(&png), |frame| black_box(scene(frame)), BatchSize::PerIteration);
+    });
+    group.bench_function("floor: jpeg-encoder, of its pixels", |b| b.iter(|| black_box(peer())));
+    group.finish();
+}
+
 /// Records to a durable vault, beside bare AES-256-GCM and a bare write with fsync of as many bytes.
 fn seal(c: &mut Criterion) {
     let files = pictures();
@@ -229,6 +263,6 @@ fn seal(c: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(10).warm_up_time(std::time::Duration::from_secs(1));
-    targets = simulate, read, decode, eyes, pseudonym, redaction, seal
+    targets = simulate, read, decode, eyes, pseudonym, redaction, pixels, seal
 }
 criterion_main!(benches);

@@ -12,14 +12,14 @@ use image::imageops::{FilterType, resize};
 use image::{Rgb, RgbImage};
 use imageproc::drawing::{draw_filled_rect_mut, draw_text_mut, text_size};
 use imageproc::rect::Rect as DrawnRect;
-use jpeg_encoder::{ColorType, Encoder, EncodingError, SamplingFactor};
 use thiserror::Error;
 
 use super::inspect::plate_words;
 use crate::capture::{Region, RegionKind};
 use crate::files;
-use crate::frame::{DecodeError, Frame};
+use crate::frame::{DecodeError, Frame, JpegCoding, Pixels, Sampling};
 use crate::geometry::{PixelRect, Size};
+use crate::jpeg;
 
 mod labels;
 
@@ -37,9 +37,6 @@ pub enum OverlayError {
     /// Its pixels cannot be decoded.
     #[error("a copy cannot be decoded")]
     Decode(#[from] DecodeError),
-    /// It cannot be encoded.
-    #[error("a copy cannot be encoded")]
-    Encode(#[source] EncodingError),
     /// It cannot be written.
     #[error("{} cannot be written", path.display())]
     Write {
@@ -120,13 +117,10 @@ impl Overlay {
         areas: &[PixelRect],
     ) -> Result<(), OverlayError> {
         let copy = self.copy(frame.into_picture(file)?.into_rgb(), regions, areas);
-        let mut file = Vec::new();
-        // A copy is no larger than an image may be.
-        let (width, height) = (copy.width() as u16, copy.height() as u16);
-        let mut encoder = Encoder::new(&mut file, QUALITY);
-        // Thin lines in colour.
-        encoder.set_sampling_factor(SamplingFactor::F_1_1);
-        encoder.encode(copy.as_raw(), width, height, ColorType::Rgb).map_err(OverlayError::Encode)?;
+        // A copy is no larger than an image may be. Thin lines in colour need all chroma.
+        let size = Size::new(copy.width(), copy.height());
+        let coding = JpegCoding::of_quality(QUALITY, Sampling { horizontal: 1, vertical: 1 });
+        let file = jpeg::encode(size, &Pixels::Rgb(copy.into_raw()), &coding, &[]);
         let path = self.out.join(copy_name(name, source));
         let written = path
             .parent()

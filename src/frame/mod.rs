@@ -32,7 +32,7 @@ mod upright;
 mod veiled;
 
 pub use format::{Format, Kind};
-pub(crate) use jpeg::JpegCoding;
+pub(crate) use jpeg::{JpegCoding, Sampling};
 pub(crate) use picture::{Picture, Pixels};
 pub(crate) use raster::Profiled;
 pub use told::Told;

@@ -10,6 +10,7 @@
 //! | a [`Jpeg`] | luma for the detector and the reader | its [`LumaSource`](crate::frame::LumaSource) |
 //! | a [`Jpeg`] and areas | a scene without them, and what was removed | [`Jpeg::splice`] |
 //! | scene and removed bytes | the original file, byte for byte | [`restore`] |
+//! | samples | a file of them | `encode`, in this crate alone |
 //!
 //! Accepted are sequential Huffman-coded files of 8 bits, grey or YCbCr, in one scan. All else is
 //! [`JpegError::Unsupported`]; of such files the module gives [`frame`](crate::frame) the samples, where it decodes them right,
@@ -17,6 +18,7 @@
 //! is ever examined as if it were whole.
 
 mod bits;
+mod encode;
 mod header;
 mod huffman;
 mod luma;
@@ -31,6 +33,7 @@ mod write;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub(crate) use encode::encode;
 pub use header::Header;
 pub(crate) use header::Space;
 pub use luma::Reduction;

@@ -4,6 +4,7 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
+use super::bits::stuff;
 use super::header::{Component, QuantTable};
 use super::huffman::{Encoder, TableSpec, category, value_bits};
 use crate::geometry::Size;
@@ -145,26 +146,39 @@ impl Coefficients<'_> {
             }
         }
         file.scan(&components);
-        let mut coder = Coder { out: file.0, pending: 0, count: 0, missing: false };
+        let mut coder = Coder::new(file.0);
         // Photographs take a fifth of a byte a pixel.
-        coder.out.reserve(self.size.pixels() as usize / 5);
+        coder.reserve(self.size.pixels() as usize / 5);
         let codes = specs.map(|specs| specs.map(|spec| Codes::new(&spec)));
         Arch::new().dispatch(Scan { components: &components, blocks: self.blocks, codes: &codes, coder: &mut coder });
-        (!coder.missing).then(|| coder.finish())
+        (!coder.lacks()).then(|| coder.finish())
     }
 }
 
-/// Codes by symbol: the length in the low byte, 0 for none.
-struct Codes([u32; 256]);
+/// By run and size (32 × run + size): how many bits the symbol's code takes with those of the value behind it in the low five
+/// bits, and above them the code, with room for the value. [`Codes::MISSING`] where there is none.
+pub(super) struct Codes([u32; 512]);
 
 impl Codes {
-    fn new(spec: &TableSpec) -> Self {
+    /// Above the longest code and value.
+    const MISSING: u32 = 1 << 31;
+
+    pub fn new(spec: &TableSpec) -> Self {
         let encoder = Encoder::new(spec);
-        let mut codes = [0; 256];
-        for (symbol, entry) in (0u8..=255).zip(&mut codes) {
-            *entry = encoder.code(symbol).map_or(0, |(code, length)| code << 8 | length);
+        let mut codes = [Self::MISSING; 512];
+        for symbol in 0..=255 {
+            let (run, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
+            // Of sequential coding, none is longer, whatever the table.
+            if let Some((code, length)) = encoder.code(symbol).filter(|(_, length)| length + size <= 26) {
+                codes[run << 5 | size as usize] = (code << size) << 5 | (length + size);
+            }
         }
         Self(codes)
+    }
+
+    #[inline(always)]
+    fn entry(&self, run: u32, size: u8) -> u32 {
+        self.0[(run << 5 | u32::from(size)) as usize % 512]
     }
 }
 
@@ -188,106 +202,145 @@ impl WithSimd for Scan<'_> {
         let (across, per_row) = (first.blocks.0 as usize, luma.across * first.blocks.1 as usize);
         for row in 0..luma.blocks.len() / per_row {
             for column in 0..luma.across / across {
-                for (index, (c, blocks)) in components.iter().zip(blocks).enumerate() {
-                    let (across, down) = (c.blocks.0 as usize, c.blocks.1 as usize);
-                    for y in 0..down {
-                        let start = (row * down + y) * blocks.across + column * across;
-                        for block in &blocks.blocks[start..start + across] {
-                            coder.block(block, &mut before[index], &codes[index.min(1)]);
+                coder.run(|run| {
+                    for (index, (c, blocks)) in components.iter().zip(blocks).enumerate() {
+                        let (across, down) = (c.blocks.0 as usize, c.blocks.1 as usize);
+                        for y in 0..down {
+                            let start = (row * down + y) * blocks.across + column * across;
+                            for block in &blocks.blocks[start..start + across] {
+                                run.block(block, &mut before[index], &codes[index.min(1)]);
+                            }
                         }
                     }
-                }
+                });
             }
         }
     }
 }
 
-/// Writes codes with byte stuffing.
-struct Coder {
+/// Writes codes with byte stuffing, run by run.
+pub(super) struct Coder {
     out: Vec<u8>,
-    /// Bits not yet in `out`, right aligned; fewer than 32 between calls.
+    /// What a run writes, before its stuffing.
+    room: Vec<u8>,
+    /// Bits not yet in `out`, right aligned below others; fewer than eight.
     pending: u64,
     count: u32,
-    /// Whether a symbol had no code.
-    missing: bool,
+    /// Of all symbols, see [`Codes`].
+    entries: u32,
 }
 
 impl Coder {
-    /// Appends a symbol and the `size` bits behind it.
-    #[inline(always)]
-    fn put(&mut self, entry: u32, bits: u32, size: u32) {
-        let length = entry & 0xFF;
-        self.missing |= length == 0;
-        self.pending = self.pending << (length + size) | u64::from(entry >> 8) << size | u64::from(bits);
-        self.count += length + size;
-        if self.count >= 32 {
-            self.count -= 32;
-            let word = (self.pending >> self.count) as u32;
-            // Whether none of the four bytes is 0xFF.
-            if (!word).wrapping_sub(0x0101_0101) & word & 0x8080_8080 == 0 {
-                self.out.extend_from_slice(&word.to_be_bytes());
-            } else {
-                self.stuffed(word);
-            }
-        }
+    /// Writes behind `out`.
+    pub fn new(out: Vec<u8>) -> Self {
+        Self { out, room: vec![0; Run::ROOM + 8], pending: 0, count: 0, entries: 0 }
     }
 
-    #[cold]
-    fn stuffed(&mut self, word: u32) {
-        for byte in word.to_be_bytes() {
-            self.out.push(byte);
-            if byte == 0xFF {
-                self.out.push(0);
-            }
+    /// Makes room for `bytes` more.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.out.reserve(bytes);
+    }
+
+    /// Appends what `write` gives: at most [`Run::BLOCKS`] blocks.
+    #[inline(always)]
+    pub fn run(&mut self, write: impl FnOnce(&mut Run<'_>)) {
+        let Self { room, pending, count, entries, .. } = self;
+        let room = room.first_chunk_mut().expect("as long as a run may be");
+        // By itself, so that it stays in registers.
+        let mut run = Run { room, at: 0, pending: *pending, count: *count, entries: *entries };
+        write(&mut run);
+        let at = run.at;
+        (*pending, *count, *entries) = (run.pending, run.count, run.entries);
+        stuff(&self.room[..at], &mut self.out);
+    }
+
+    /// Whether a symbol had no code.
+    pub fn lacks(&self) -> bool {
+        self.entries & Codes::MISSING != 0
+    }
+
+    /// The file, its last byte filled with ones.
+    pub fn finish(mut self) -> Vec<u8> {
+        if self.count > 0 {
+            let spare = 8 - self.count;
+            stuff(&[(self.pending << spare) as u8 | ((1 << spare) - 1)], &mut self.out);
         }
+        self.out.extend_from_slice(&[0xFF, 0xD9]);
+        self.out
+    }
+}
+
+/// Blocks one after the other.
+pub(super) struct Run<'a> {
+    room: &'a mut [u8; Run::ROOM + 8],
+    /// Bytes written.
+    at: usize,
+    pending: u64,
+    count: u32,
+    entries: u32,
+}
+
+impl Run<'_> {
+    /// As many as one may have: 16 MCUs of as many blocks as the standard allows.
+    pub const BLOCKS: usize = 160;
+
+    /// More than all of them take: 64 symbols each, of at most 16 bits and 10 of their value. A power of two, so that no place
+    /// needs to be compared with it.
+    const ROOM: usize = 1 << 16;
+
+    /// Appends a symbol and the bits of the value behind it.
+    #[inline(always)]
+    fn put(&mut self, entry: u32, bits: u32) {
+        const { assert!(Self::BLOCKS * 64 * 26 / 8 < Self::ROOM) };
+        self.entries |= entry;
+        let length = entry & 31;
+        self.pending = self.pending << length | u64::from(entry >> 5) | u64::from(bits);
+        self.count += length;
+        // Eight bytes, whether they are needed or not: that is faster than to know.
+        let at = self.at % Self::ROOM;
+        let left_aligned = self.pending.wrapping_shl(64 - self.count);
+        self.room[at..at + 8].copy_from_slice(&left_aligned.to_be_bytes());
+        self.at = at + (self.count / 8) as usize;
+        self.count %= 8;
     }
 
     #[inline(always)]
-    fn block(&mut self, block: &Block, before: &mut i32, [dc, ac]: &[Codes; 2]) {
-        let difference = i32::from(block[0]) - *before;
-        *before = block[0].into();
-        let size = category(difference);
-        self.put(dc.0[usize::from(size)], value_bits(difference, size), size.into());
-
+    fn block(&mut self, block: &Block, before: &mut i32, codes: &[Codes; 2]) {
         let mut left = 0u64;
         for (at, &value) in block.iter().enumerate() {
             left |= u64::from(value != 0) << at;
         }
-        left &= !1;
+        self.coefficients(left, |at| block[at].into(), before, codes);
+    }
+
+    /// Appends a block: `values` gives its coefficients 0 to 63, of which `left` has a bit for those that are not zero. The DC
+    /// value is coded as its difference from that `before`, whose place it takes.
+    #[inline(always)]
+    pub fn coefficients(&mut self, left: u64, values: impl Fn(usize) -> i32, before: &mut i32, [dc, ac]: &[Codes; 2]) {
+        let first = values(0);
+        let difference = first - *before;
+        *before = first;
+        let size = category(difference);
+        self.put(dc.entry(0, size), value_bits(difference, size));
+
+        let mut left = left & !1;
         let mut last = 0;
         while left != 0 {
             let at = left.trailing_zeros();
             let mut run = at - last - 1;
             while run > 15 {
-                self.put(ac.0[0xF0], 0, 0);
+                self.put(ac.entry(15, 0), 0);
                 run -= 16;
             }
-            let value = i32::from(block[at as usize & 63]);
+            let value = values(at as usize & 63);
             let size = category(value);
-            self.missing |= size > 10;
-            self.put(ac.0[(run << 4) as usize | usize::from(size) & 15], value_bits(value, size), size.into());
+            self.put(ac.entry(run, size), value_bits(value, size));
             last = at;
             left &= left - 1;
         }
         if last != 63 {
-            self.put(ac.0[0], 0, 0);
+            self.put(ac.entry(0, 0), 0);
         }
-    }
-
-    /// The file, its last byte filled with ones.
-    fn finish(mut self) -> Vec<u8> {
-        let spare = (8 - self.count % 8) % 8;
-        let bits = self.pending << spare | ((1 << spare) - 1);
-        let bytes = (self.count + spare) / 8;
-        for at in (0..bytes).rev() {
-            let byte = (bits >> (8 * at)) as u8;
-            self.out.push(byte);
-            if byte == 0xFF {
-                self.out.push(0);
-            }
-        }
-        self.out.extend_from_slice(&[0xFF, 0xD9]);
-        self.out
     }
 }
 
@@ -314,6 +367,27 @@ mod tests {
                 assert_eq!(TableSpec::parse(&stated).unwrap().0, spec);
                 assert_eq!(spec.counts.iter().map(|n| usize::from(*n)).sum::<usize>(), spec.symbols.len());
             }
+        }
+    }
+
+    #[test]
+    fn what_has_no_code_is_not_written() {
+        let component = Component { id: 1, sampling: (1, 1), blocks: (1, 1), quant: 0, dc: 0, ac: 0 };
+        let quant = [Some(QuantTable { steps: [1; 64], wide: false, at: 0..0 }), None, None, None];
+        let written = |values: [(usize, i16); 2]| {
+            let mut block = [0; 64];
+            values.into_iter().for_each(|(at, value)| block[at] = value);
+            let blocks = [Blocks { across: 1, blocks: vec![block] }];
+            Coefficients { size: Size::new(8, 8), components: &[component], quant: &quant, blocks: &blocks }.write()
+        };
+        for at in [1, 17, 63] {
+            assert!(written([(0, 2047), (at, -1023)]).is_some() && written([(0, -2047), (at, 1023)]).is_some());
+            for value in [1024, -1024, i16::MAX, i16::MIN] {
+                assert!(written([(0, 0), (at, value)]).is_none(), "{at}: {value}");
+            }
+        }
+        for value in [2048, -2048, i16::MAX, i16::MIN] {
+            assert!(written([(0, value), (1, 1)]).is_none(), "{value}");
         }
     }
 }

@@ -16,10 +16,9 @@
 
 use std::borrow::Cow;
 
-use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, EncodingError, QuantizationTableType, SamplingFactor};
 use thiserror::Error;
 
-use crate::frame::{Content, DecodeError, Frame, JpegCoding, LumaSource, Picture, Pixels};
+use crate::frame::{Content, DecodeError, Frame, JpegCoding, Limits, LumaSource, Picture, Sampling};
 use crate::geometry::{PixelRect, Rect, Size};
 use crate::jpeg::{self, Fill, Jpeg, Segment, Spliced};
 
@@ -37,7 +36,6 @@ pub const FILL: u8 = 128;
 pub const GRID: u32 = 16;
 
 /// Markers of application segments.
-const APP0: u8 = 0xE0;
 const APP1: u8 = 0xE1;
 const APP2: u8 = 0xE2;
 
@@ -115,9 +113,6 @@ pub enum RedactError {
     /// An image whose coefficients cannot be spliced gives no samples.
     #[error("the scene could not be made from pixels")]
     Decode(#[from] DecodeError),
-    /// The encoder refused.
-    #[error("the scene could not be encoded")]
-    Encode(#[source] EncodingError),
     /// The encoder of another format refused.
     #[error("the copy could not be encoded")]
     EncodeRaster(#[source] image::ImageError),
@@ -185,33 +180,12 @@ fn spliced(
 
 fn encode(picture: &Picture, segments: &[Segment<'_>]) -> Result<Vec<u8>, RedactError> {
     let size = picture.size;
-    let (Ok(width), Ok(height)) = (u16::try_from(size.width), u16::try_from(size.height)) else {
+    if size.width.max(size.height) > Limits::MAX_SIDE {
         return Err(RedactError::TooLong(size));
-    };
-    // A fifth of a byte a pixel is what photographs of usual quality take.
-    let mut scene = Vec::with_capacity(size.pixels() as usize / 5 + 1024);
-    let mut encoder = Encoder::new(&mut scene, LOSSLESS_SOURCE_QUALITY);
-    for (marker, body) in segments {
-        encoder.add_app_segment(marker - APP0, body.to_vec()).map_err(RedactError::Encode)?;
     }
-    encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
-    match &picture.coding {
-        Some(JpegCoding { luma, chroma, sampling }) => {
-            // The encoder writes 8-bit tables.
-            let table = |values: &[u16; 64]| QuantizationTableType::Custom(Box::new(values.map(|v| v.clamp(1, 255))));
-            encoder.set_quantization_tables(table(luma), table(chroma));
-            let factor = SamplingFactor::from_factors(sampling.horizontal, sampling.vertical);
-            encoder.set_sampling_factor(factor.unwrap_or(SamplingFactor::F_1_1));
-        }
-        None => encoder.set_sampling_factor(SamplingFactor::F_1_1),
-    }
-    let (samples, color) = match &picture.pixels {
-        Pixels::Gray(samples) => (samples, ColorType::Luma),
-        Pixels::Ycbcr(samples) => (samples, ColorType::Ycbcr),
-        Pixels::Rgb(samples) => (samples, ColorType::Rgb),
-    };
-    encoder.encode(samples, width, height, color).map_err(RedactError::Encode)?;
-    Ok(scene)
+    let whole = Sampling { horizontal: 1, vertical: 1 };
+    let coding = picture.coding.clone().unwrap_or_else(|| JpegCoding::of_quality(LOSSLESS_SOURCE_QUALITY, whole));
+    Ok(jpeg::encode(size, &picture.pixels, &coding, segments))
 }
 
 /// Why an original could not be restored.

@@ -1,3 +1,4 @@
+use jpeg_encoder::SamplingFactor;
 use proptest::prelude::*;
 
 use super::*;

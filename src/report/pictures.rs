@@ -6,7 +6,9 @@ use image::imageops::FilterType;
 use image::{DynamicImage, GrayImage, ImageFormat};
 
 use super::page::Illustration;
+use crate::frame::{JpegCoding, Limits, Pixels, Sampling};
 use crate::geometry::{Rect, Size};
+use crate::jpeg;
 
 /// Width of a photograph in the page: twice its width on a wide screen would only make the file large.
 const PHOTOGRAPH_WIDTH: u32 = 880;
@@ -91,11 +93,13 @@ fn detail(picture: &DynamicImage, view: Rect) -> Option<Illustration> {
 
 fn jpeg(picture: &DynamicImage) -> Option<Illustration> {
     let picture = picture.to_rgb8();
-    let (width, height) = (u16::try_from(picture.width()).ok()?, u16::try_from(picture.height()).ok()?);
-    let mut file = Vec::new();
-    let encoder = jpeg_encoder::Encoder::new(&mut file, 82);
-    encoder.encode(&picture, width, height, jpeg_encoder::ColorType::Rgb).ok()?;
-    Some(Illustration { media_type: "image/jpeg", file, width: width.into(), height: height.into() })
+    let (width, height) = picture.dimensions();
+    if !(1..=Limits::MAX_SIDE).contains(&width) || !(1..=Limits::MAX_SIDE).contains(&height) {
+        return None;
+    }
+    let coding = JpegCoding::of_quality(82, Sampling { horizontal: 2, vertical: 2 });
+    let file = jpeg::encode(Size::new(width, height), &Pixels::Rgb(picture.into_raw()), &coding, &[]);
+    Some(Illustration { media_type: "image/jpeg", file, width, height })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Splicing and restoring over files of many kinds.
 
 mod coder;
+mod encode;
 mod encoders;
 mod hostile;
 mod reference;
