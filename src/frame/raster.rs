@@ -67,18 +67,26 @@ pub(super) fn decode(file: &[u8], format: Format, limits: &Limits) -> Result<(Or
         clear @ (DynamicImage::ImageLumaA8(_) | DynamicImage::ImageLumaA16(_)) => {
             let clear = clear.into_luma_alpha8();
             let pixels = clear.pixels().map(|pixel| pixel.0);
-            veiled = Some(veiled::veiled(size, pixels.clone().map(|[luma, alpha]| [luma, luma, luma, alpha])));
-            Pixels::Gray(pixels.map(|[luma, alpha]| on_white(luma, alpha)).collect())
+            if is_opaque::<2>(&clear) {
+                Pixels::Gray(without_last::<2, 1>(&clear))
+            } else {
+                veiled = Some(veiled::veiled(size, pixels.clone().map(|[luma, alpha]| [luma, luma, luma, alpha])));
+                Pixels::Gray(pixels.map(|[luma, alpha]| on_white(luma, alpha)).collect())
+            }
         }
         clear if clear.color().has_alpha() => {
             let clear = clear.into_rgba8();
             let pixels = clear.pixels().map(|pixel| pixel.0);
-            veiled = Some(veiled::veiled(size, pixels.clone()));
-            let mut rgb = Vec::with_capacity(size.pixels() as usize * 3);
-            for [r, g, b, alpha] in pixels {
-                rgb.extend([r, g, b].map(|sample| on_white(sample, alpha)));
+            if is_opaque::<4>(&clear) {
+                Pixels::Rgb(without_last::<4, 3>(&clear))
+            } else {
+                veiled = Some(veiled::veiled(size, pixels.clone()));
+                let mut rgb = Vec::with_capacity(size.pixels() as usize * 3);
+                for [r, g, b, alpha] in pixels {
+                    rgb.extend([r, g, b].map(|sample| on_white(sample, alpha)));
+                }
+                Pixels::Rgb(rgb)
             }
-            Pixels::Rgb(rgb)
         }
         other => Pixels::Rgb(other.into_rgb8().into_raw()),
     };
@@ -114,6 +122,23 @@ pub(super) fn image(file: &[u8], format: Format) -> Result<Profiled, DecodeError
     // A profile that cannot be read is none.
     let profile = decoder.icc_profile().ok().flatten();
     Ok(Profiled { image: DynamicImage::from_decoder(decoder).map_err(refused)?, profile })
+}
+
+/// Whether all pixels of `N` samples are opaque, as the last sample of each says. Most pictures that could be transparent are not.
+fn is_opaque<const N: usize>(samples: &[u8]) -> bool {
+    let (pixels, _) = samples.as_chunks::<N>();
+    // Without a look at each, so that many are looked at in one go.
+    pixels.chunks(4096).all(|some| some.iter().fold(u8::MAX, |all, pixel| all & pixel[N - 1]) == u8::MAX)
+}
+
+/// Of pixels of `N` samples the first `M`.
+fn without_last<const N: usize, const M: usize>(samples: &[u8]) -> Vec<u8> {
+    let (pixels, _) = samples.as_chunks::<N>();
+    let mut first = vec![0; M * pixels.len()];
+    for (first, pixel) in first.as_chunks_mut::<M>().0.iter_mut().zip(pixels) {
+        first.copy_from_slice(&pixel[..M]);
+    }
+    first
 }
 
 /// A transparent picture is kept as most viewers show it. What others show, the eyes see in layers.

@@ -271,6 +271,34 @@ fn what_transparency_hides_is_a_layer_of_its_own() {
     }
 }
 
+/// Opaque pictures are not looked at pixel by pixel, whatever could be transparent in them.
+#[test]
+fn one_pixel_anywhere_makes_a_picture_transparent() {
+    let rgb = picture(67, 91);
+    let pixels = |file: &[u8]| {
+        let Ok(picture) = decode(file).unwrap().into_picture(file) else { panic!("decoded before") };
+        match picture.pixels {
+            Pixels::Rgb(samples) | Pixels::Gray(samples) | Pixels::Ycbcr(samples) => samples,
+        }
+    };
+    let at = |place: Option<usize>, x: u32, y: u32| if place == Some((y * 67 + x) as usize) { 0 } else { 255 };
+    for place in [None, Some(0), Some(4095), Some(4096), Some(67 * 91 - 1)] {
+        let colours: ImageBuffer<Rgba<u8>, _> = ImageBuffer::from_fn(67, 91, |x, y| {
+            let [r, g, b] = rgb.get_pixel(x, y).0;
+            Rgba([r, g, b, at(place, x, y)])
+        });
+        let grey: ImageBuffer<LumaA<u8>, _> =
+            ImageBuffer::from_fn(67, 91, |x, y| LumaA([rgb.get_pixel(x, y).0[1], at(place, x, y)]));
+        let mut expected = rgb.clone();
+        if let Some(place) = place {
+            expected.put_pixel(place as u32 % 67, place as u32 / 67, Rgb([255; 3]));
+        }
+        assert!(pixels(&encoded(&DynamicImage::ImageRgba8(colours), ImageFormat::Png)) == *expected.as_raw());
+        let expected: Vec<u8> = expected.pixels().map(|pixel| pixel.0[1]).collect();
+        assert!(pixels(&encoded(&DynamicImage::ImageLumaA8(grey), ImageFormat::Png)) == expected, "{place:?}");
+    }
+}
+
 #[test]
 fn sixteen_bits_beneath_transparency_are_seen() {
     let deep = |alpha: u16| -> ImageBuffer<LumaA<u16>, _> {
