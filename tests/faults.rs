@@ -9,12 +9,19 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
+use common::site::photo;
 use common::store::{Blow, Fate, FatedStore};
 use common::{Custodian, SECRET_NAME, SECRET_PIXELS, SECRET_PLATE, capture, files_below, openly};
 use jiff::SignedDuration;
+use safelight::capture::{Region, RegionKind};
 use safelight::custody::{Keyring, PackError};
+use safelight::frame::Frame;
+use safelight::geometry::Rect;
+use safelight::pipeline::{Ingest, IngestError, Look, Note, Options, Progress, Source, Stages};
 use safelight::seal::Capability;
+use safelight::vault::record::Status;
 use safelight::vault::{
     OpenError, OpeningVault, SealError, SealTotals, SealingOptions, SealingVault, Trust, check, check_deep,
 };
@@ -206,6 +213,94 @@ fn what_is_durable_is_counted_whatever_fails_after_it() {
         }
     }
     assert!(behind_a_name > 3);
+}
+
+/// Sees a face in the same place of every picture.
+struct Staring;
+
+impl Look for Staring {
+    fn look(&mut self, _: &Frame, _: &mut Stages) -> Vec<safelight::vision::Found> {
+        let bounds = Rect::new(16.0, 16.0, 32.0, 32.0);
+        let region = Region { kind: RegionKind::Face, bounds, score: 0.9, reading: None };
+        vec![safelight::vision::Found { wide: bounds, region }]
+    }
+}
+
+impl Progress for Staring {
+    fn note(&self, _: &Path, _: &Note) {}
+}
+
+/// A commit writes a segment for each class, and the disk may be full between them: every count is of what is in the vault.
+#[test]
+fn a_summary_counts_what_is_durable_and_nothing_else() {
+    let custodian = Custodian::new();
+    let photos = custodian.folder.path().join("photos");
+    fs::create_dir(&photos).expect("a folder");
+    let mut table = "file,class,timestamp\n".to_owned();
+    for number in 0..4 {
+        fs::write(photos.join(format!("{number}.jpg")), photo(number)).expect("written");
+        let time = ["", "2019-05-13T08:00:00Z"][number as usize / 2];
+        table += &format!("{number}.jpg,{},{time}\n", ["", "visitor"][number as usize % 2]);
+    }
+    fs::write(photos.join("broken.jpg"), b"?").expect("written");
+    fs::write(photos.join("captures.csv"), table).expect("written");
+    let mut halves = 0;
+    for at in 0.. {
+        let folder = custodian.folder.path().join(format!("vault-{at}"));
+        let fate = Fate::with_kind(at, Blow::Before, io::ErrorKind::StorageFull);
+        let store = Box::new(FatedStore(std::sync::Arc::clone(&fate)));
+        let options = SealingOptions {
+            segment_bytes: u64::MAX,
+            flush_after: std::time::Duration::MAX,
+            ..SealingOptions::default()
+        };
+        let Ok(mut vault) = SealingVault::open_on(store, &folder, &custodian.pack, options) else { continue };
+        let mut source = Source::open(&photos, None).expect("a folder");
+        let ingest = Ingest {
+            keys: custodian.pack.epoch_keys(),
+            site: custodian.pack.site(),
+            eyes: &|| Box::new(Staring),
+            options: &Options::default(),
+            progress: &Staring,
+            stop: &AtomicBool::new(false),
+        };
+        let (summary, named) = match ingest.run(&mut source, &mut vault) {
+            Ok(summary) => (summary, false),
+            Err(IngestError::Seal { summary, source, .. }) => {
+                let named =
+                    matches!(&source, SealError::Store { deed: "sync", path, .. } if path.ends_with("segments"));
+                (*summary, named)
+            }
+            Err(error) => panic!("{error}"),
+        };
+        drop(vault);
+        let opened = OpeningVault::open(&folder, Trust::Nobody).expect("the vault opens");
+        let keys = openly(&custodian.keyring, &folder, &[Capability::Catalogue]);
+        let mut found = Vec::new();
+        for segment in opened.segments().expect("listed") {
+            found.extend(opened.catalogue(segment, &keys).expect("the catalogue opens"));
+        }
+        let context = format!("operation {at}: {summary:?}");
+        if !named {
+            let mut classes = BTreeMap::new();
+            found.iter().for_each(|record| *classes.entry(record.class.clone()).or_default() += 1);
+            assert_eq!((summary.sealed, &summary.classes), (found.len() as u64, &classes), "{context}");
+            let of = |is: &dyn Fn(&&safelight::vault::record::CatalogueRecord) -> bool| {
+                found.iter().filter(|record| is(record)).count() as u64
+            };
+            let unreadable = of(&|record| record.status == Status::Unreadable);
+            assert_eq!(summary.unreadable, unreadable, "{context}");
+            assert_eq!(summary.spliced + summary.recoded, summary.sealed - unreadable, "{context}");
+            assert_eq!(summary.without_time, of(&|record| record.captured_at.is_none()), "{context}");
+            let regions: usize = found.iter().map(|record| record.regions.len()).sum();
+            assert_eq!(summary.regions, regions as u64, "{context}");
+        }
+        halves += u64::from(summary.classes.len() == 1);
+        if !fate.struck() {
+            break;
+        }
+    }
+    assert!(halves > 1, "the disk was full between two segments");
 }
 
 #[test]

@@ -16,11 +16,10 @@ use super::lanes::{self, Arrival, Bounds, Budget, lock};
 use super::record::Clerk;
 use super::sink::{Known, RecordSink};
 use super::source::{LoadError, Loaded, Source, SourceFault, SourceImage, Stamp, load};
-use super::summary::{Stages, Summary, timed};
+use super::summary::{Awaited, Counted, Stages, Summary, timed};
 use crate::pseudonym::EpochKeys;
-use crate::redact::Method;
 use crate::vault::Origin;
-use crate::vault::record::{CaptureRecord, CatalogueRecord};
+use crate::vault::record::CaptureRecord;
 use crate::words::count;
 
 /// Hears how a run goes. All methods are called on the thread that called [`Ingest::run`], in the source's order.
@@ -194,6 +193,7 @@ impl Ingest<'_> {
             |arrival| sealing.receive(arrival),
         )
         .and_then(|()| sealing.commit());
+        sealing.count();
         let Sealing { mut summary, sink, .. } = sealing;
         summary.sealed = sink.committed() - before;
         summary.ignored = source.ignored();
@@ -282,6 +282,8 @@ struct Sealing<'s, S: RecordSink> {
     bytes: u64,
     since: Option<Instant>,
     files: Vec<Sealed>,
+    /// What is to be counted once it is durable.
+    awaited: Vec<(Origin, Awaited)>,
     /// Below which the files have their names.
     base: PathBuf,
 }
@@ -298,8 +300,20 @@ struct Sealed {
 impl<'s, S: RecordSink> Sealing<'s, S> {
     fn new(ingest: &'s Ingest<'_>, sink: &'s mut S, known: &'s S::Known, claims: &'s Claims, base: PathBuf) -> Self {
         let Ingest { options, progress, .. } = *ingest;
-        let (summary, files) = (Summary::default(), Vec::new());
-        Self { options, progress, sink, known, claims, summary, captures: 0, bytes: 0, since: None, files, base }
+        Self {
+            options,
+            progress,
+            sink,
+            known,
+            claims,
+            summary: Summary::default(),
+            captures: 0,
+            bytes: 0,
+            since: None,
+            files: Vec::new(),
+            awaited: Vec::new(),
+            base,
+        }
     }
 
     fn receive(&mut self, arrival: Arrival<Done>) -> Result<(), S::Error> {
@@ -342,28 +356,25 @@ impl<'s, S: RecordSink> Sealing<'s, S> {
             End::Record { turn, origin, stamp, record, regions, further, fault } => {
                 let wanted = self.options.allow_duplicates || !self.known.knows(&origin);
                 if wanted {
-                    self.summary.again += u64::from(self.known.lost(&origin));
-                    if self.known.is_in_otherwise(&origin) {
-                        self.summary.otherwise.add(&name.to_string_lossy());
+                    let otherwise = self.known.is_in_otherwise(&origin);
+                    let counted = Counted {
+                        again: self.known.lost(&origin),
+                        otherwise: otherwise.then(|| name.to_string_lossy().into_owned()),
+                        regions,
+                        further,
+                        unreadable: fault.is_some(),
+                        ..Counted::of(&record)
+                    };
+                    // What is there already and sealed once more was taken only where the sink says so.
+                    let held = self.known.is_durable(&origin);
+                    let taken = timed(&mut self.summary.stages.seal, || self.sink.append(*record, &origin));
+                    if taken.is_ok() || !held {
+                        self.awaited.push((origin.clone(), Awaited::Capture(Box::new(counted))));
                     }
-                    let CatalogueRecord { site, sealed_by, .. } = &record.catalogue;
-                    if let Some(other) = site.as_ref().filter(|_| site != sealed_by) {
-                        *self.summary.other_sites.entry(other.clone()).or_default() += 1;
-                    }
-                    match (&record.scene, Method::from_code(record.identity.method)) {
-                        (Some(_), Some(Method::Spliced)) => self.summary.spliced += 1,
-                        (Some(_), _) => self.summary.recoded += 1,
-                        (None, _) => {}
-                    }
-                    self.summary.without_time += u64::from(record.catalogue.captured_at.is_none());
-                    *self.summary.classes.entry(record.catalogue.class.clone()).or_default() += 1;
-                    timed(&mut self.summary.stages.seal, || self.sink.append(*record, &origin))?;
+                    taken?;
                     self.captures += 1;
                     self.bytes += weight;
-                    self.summary.regions += regions;
-                    self.summary.further += u64::from(further);
                     if let Some(fault) = fault {
-                        self.summary.unreadable += 1;
                         self.progress.note(&path, &Note::Unreadable(fault));
                     }
                 } else {
@@ -382,17 +393,28 @@ impl<'s, S: RecordSink> Sealing<'s, S> {
 
     /// An image that the vault holds already.
     fn skip(&mut self, path: &Path, origin: &Origin) {
-        self.summary.skipped += 1;
-        if self.known.is_copy(origin) {
-            self.summary.copies += 1;
-            // Where it is to be deleted, it is said there why it is not.
-            if self.options.consume.is_none() {
-                self.progress.note(path, &Note::Copy);
-            }
+        let (copy, unreadable) = (self.known.is_copy(origin), self.known.is_unreadable(origin));
+        // Where it is to be deleted, it is said there why it is not.
+        if copy && self.options.consume.is_none() {
+            self.progress.note(path, &Note::Copy);
         }
-        if self.known.is_unreadable(origin) {
-            self.summary.known_unreadable += 1;
+        if unreadable {
             self.progress.note(path, &Note::KnownUnreadable);
+        }
+        let duplicate = Awaited::Duplicate { copy, unreadable };
+        if self.known.is_durable(origin) {
+            self.summary.add(duplicate);
+        } else {
+            self.awaited.push((origin.clone(), duplicate));
+        }
+    }
+
+    /// Counts what has become durable of all that was taken, whatever failed behind it. The rest was never sealed.
+    fn count(&mut self) {
+        for (origin, awaited) in self.awaited.drain(..) {
+            if self.known.is_durable(&origin) {
+                self.summary.add(awaited);
+            }
         }
     }
 
@@ -402,6 +424,7 @@ impl<'s, S: RecordSink> Sealing<'s, S> {
             timed(&mut self.summary.stages.seal, || self.sink.commit())?;
         }
         (self.captures, self.bytes, self.since) = (0, 0, None);
+        self.count();
         let Some(consume) = &self.options.consume else { return Ok(()) };
         for Sealed { path, name, stamp, origin, unlisted } in self.files.drain(..) {
             let allowed = match unlisted {

@@ -36,6 +36,9 @@ pub trait Known: Sync {
     /// Whether its bytes are in under another name, and nothing tells whether that was this capture.
     fn is_copy(&self, origin: &Origin) -> bool;
 
+    /// Whether the capture is in and would outlast a power cut, as far as is known.
+    fn is_durable(&self, origin: &Origin) -> bool;
+
     /// Whether the capture is in as one that could not be examined.
     fn is_unreadable(&self, origin: &Origin) -> bool;
 
@@ -81,6 +84,10 @@ impl Known for Sieve {
 
     fn is_copy(&self, origin: &Origin) -> bool {
         Self::is_copy(self, origin)
+    }
+
+    fn is_durable(&self, origin: &Origin) -> bool {
+        Self::is_durable(self, origin)
     }
 
     fn is_unreadable(&self, origin: &Origin) -> bool {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::tables::Named;
+use crate::redact::Method;
+use crate::vault::record::{CaptureRecord, CatalogueRecord};
 
 /// Time spent in each stage, summed over all threads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -116,7 +118,72 @@ pub struct Summary {
     pub interrupted: bool,
 }
 
+/// What there is to count of an image that was handed to the sink, or is a duplicate of one, once that is durable: what never
+/// becomes so was not sealed.
+pub(super) enum Awaited {
+    Capture(Box<Counted>),
+    Duplicate { copy: bool, unreadable: bool },
+}
+
+/// A capture's share in the summary.
+#[derive(Default)]
+pub(super) struct Counted {
+    pub again: bool,
+    /// The file's name, where its bytes were sealed under other circumstances.
+    pub otherwise: Option<String>,
+    pub regions: u64,
+    pub further: bool,
+    pub unreadable: bool,
+    pub class: Option<String>,
+    /// The site by the table, where it is another than the pack's.
+    pub other_site: Option<String>,
+    pub timeless: bool,
+    /// How its scene was made, if it has one.
+    pub scene: Option<Method>,
+}
+
+impl Counted {
+    pub fn of(record: &CaptureRecord) -> Self {
+        let CatalogueRecord { site, sealed_by, class, captured_at, .. } = &record.catalogue;
+        let method = Method::from_code(record.identity.method).unwrap_or(Method::Whole);
+        Self {
+            class: class.clone(),
+            other_site: site.clone().filter(|_| site != sealed_by),
+            timeless: captured_at.is_none(),
+            scene: record.scene.as_ref().map(|_| method),
+            ..Self::default()
+        }
+    }
+}
+
 impl Summary {
+    /// Adds what is durable. How many captures were sealed, the sink says.
+    pub(super) fn add(&mut self, awaited: Awaited) {
+        let counted = match awaited {
+            Awaited::Capture(counted) => *counted,
+            Awaited::Duplicate { copy, unreadable } => {
+                self.skipped += 1;
+                self.copies += u64::from(copy);
+                self.known_unreadable += u64::from(unreadable);
+                return;
+            }
+        };
+        let Counted { again, otherwise, regions, further, unreadable, class, other_site, timeless, scene } = counted;
+        self.again += u64::from(again);
+        otherwise.iter().for_each(|name| self.otherwise.add(name));
+        self.regions += regions;
+        self.further += u64::from(further);
+        self.unreadable += u64::from(unreadable);
+        *self.classes.entry(class).or_default() += 1;
+        other_site.into_iter().for_each(|site| *self.other_sites.entry(site).or_default() += 1);
+        self.without_time += u64::from(timeless);
+        match scene {
+            Some(Method::Spliced) => self.spliced += 1,
+            Some(Method::Whole) => self.recoded += 1,
+            None => {}
+        }
+    }
+
     /// Images looked at in a second: what was skipped or could not be read says nothing about that.
     pub fn images_per_second(&self) -> f64 {
         let seconds = self.elapsed.as_secs_f64();

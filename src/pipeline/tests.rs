@@ -1,7 +1,7 @@
 //! The whole pipeline with fake eyes and a fake sink.
 
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -53,6 +53,7 @@ fn fake_eyes<'e>() -> Box<dyn Look + 'e> {
 struct FakeSink {
     known: FakeKnown,
     open: Vec<CaptureRecord>,
+    waiting: Vec<[u8; 32]>,
     committed: Vec<CaptureRecord>,
     commits: usize,
     /// Appends until the disk is full.
@@ -63,9 +64,9 @@ struct FakeSink {
 #[error("no space left")]
 struct Full;
 
-/// By capture, the file that was the first, and whether it was unreadable.
+/// By capture, the file that was the first, and whether it was unreadable; and the captures that are committed.
 #[derive(Clone, Default)]
-struct FakeKnown(Arc<Mutex<Firsts>>);
+struct FakeKnown(Arc<Mutex<Firsts>>, Arc<Mutex<HashSet<[u8; 32]>>>);
 
 type Firsts = HashMap<[u8; 32], (Origin, bool)>;
 
@@ -86,6 +87,10 @@ impl Known for FakeKnown {
 
     fn is_copy(&self, origin: &Origin) -> bool {
         self.first(origin).is_some_and(|(first, _)| first != *origin)
+    }
+
+    fn is_durable(&self, origin: &Origin) -> bool {
+        self.1.lock().unwrap().contains(&origin.capture())
     }
 
     fn is_unreadable(&self, origin: &Origin) -> bool {
@@ -125,12 +130,14 @@ impl RecordSink for FakeSink {
         let unreadable = record.catalogue.status == Status::Unreadable;
         self.known.0.lock().unwrap().entry(origin.capture()).or_insert_with(|| (origin.clone(), unreadable));
         self.open.push(record);
+        self.waiting.push(origin.capture());
         Ok(())
     }
 
     fn commit(&mut self) -> Result<(), Full> {
         self.commits += 1;
         self.committed.append(&mut self.open);
+        self.known.1.lock().unwrap().extend(self.waiting.drain(..));
         Ok(())
     }
 

@@ -205,6 +205,11 @@ impl Sieve {
         named && !origin.has_row() && self.find(origin, Of::File).is_none()
     }
 
+    /// Whether the capture is sealed, and not merely about to be.
+    pub fn is_durable(&self, origin: &Origin) -> bool {
+        matches!(self.place(origin), Some(Place::Held(_)))
+    }
+
     /// Whether these bytes are known as what could not be examined.
     pub fn is_unreadable(&self, origin: &Origin) -> bool {
         self.find(origin, Of::Unreadable).is_some()
