@@ -206,6 +206,38 @@ fn a_copied_vault_is_counted_whole_and_once() {
     assert!(!json.contains(SECRET_PLATE) && !safelight::report::of_impact(&found).contains(SECRET_PLATE));
 }
 
+/// Of a vault that lies in the loot, its own journal says what is not there, and that is not counted as nobody.
+#[test]
+fn what_a_stolen_vault_lacks_by_its_own_journal_is_named() {
+    let theft = Theft::new();
+    let folder = theft.custodian.folder.path();
+    for path in files_below(&theft.custodian.vault()) {
+        let to = theft.stolen.join("disk").join(path.strip_prefix(theft.custodian.vault()).expect("below"));
+        fs::create_dir_all(to.parent().expect("a folder")).expect("made");
+        fs::copy(path, to).expect("copied");
+    }
+    let run = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
+        command.current_dir(folder).env("SAFELIGHT_PASSPHRASE", PASSPHRASE);
+        command.args(["impact", "stolen", "--custody", "custody", "--json"]);
+        let ended = common::site::Ended::of(command.output().expect("started"));
+        let told: serde_json::Value = serde_json::from_str(&ended.stdout).expect("one object");
+        (ended, told["captures"].as_u64().expect("a count"))
+    };
+    let (whole, captures) = run();
+    assert_eq!((whole.code, captures), (Some(0), CAPTURES), "{whole:?}");
+    let segment = files_below(&theft.stolen.join("disk/segments")).remove(0);
+    fs::rename(&segment, folder.join("aside")).expect("moved");
+    let (lacking, captures) = run();
+    assert!(lacking.code == Some(1) && captures < CAPTURES, "{captures}: {lacking:?}");
+    let name = segment.file_name().and_then(|name| name.to_str()).expect("a name");
+    assert!(lacking.stderr.contains(&format!("missing: segment {name} is missing")), "{lacking:?}");
+    // Wherever else in the loot it lies, it is there.
+    fs::rename(folder.join("aside"), theft.stolen.join("found.bin")).expect("moved");
+    let (whole, captures) = run();
+    assert_eq!((whole.code, captures), (Some(0), CAPTURES), "{whole:?}");
+}
+
 #[test]
 fn names_and_hashes_alone_are_enough_with_the_vault() {
     let theft = Theft::new();

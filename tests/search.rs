@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use common::site::Ended;
 use common::{Custodian, PASSPHRASE, capture};
 use safelight::capture::PlateText;
-use safelight::custody::RecipientKeys;
+use safelight::custody::{PackRequest, RecipientKeys};
 use safelight::pseudonym::EpochKeys;
 use safelight::vault::record::{CatalogueRecord, PseudonymRecord};
 use safelight::vault::{SealingOptions, SealingVault};
@@ -308,4 +308,69 @@ fn a_site_that_nobody_knows_is_named() {
     let run = Ended::of(command.output().expect("the command runs"));
     run.failed(2, "no site \"north bridge\" is known to this keyring; known: \"North Bridge\"", "the site's pack");
     assert!(!custodian.folder.path().join("copy").exists());
+}
+
+/// A keyring from before a rotation opens what was sealed before it. Whatever else there is, no verb passes over in silence.
+#[test]
+fn what_an_older_keyring_does_not_open_is_said_by_every_verb() {
+    let mut custodian = sealed(&["ABC1234"]);
+    let folder = custodian.folder.path().to_owned();
+    for path in common::files_below(&custodian.custody()) {
+        let to = folder.join("older").join(path.strip_prefix(custodian.custody()).expect("below"));
+        std::fs::create_dir_all(to.parent().expect("a folder")).expect("made");
+        std::fs::copy(path, to).expect("copied");
+    }
+    let now = jiff::Timestamp::now();
+    custodian.keyring.rotate(None, now).expect("rotated");
+    let request = PackRequest { site: "North Bridge", valid_days: 30, now };
+    let pack = custodian.keyring.issue_pack(&request, &folder.join("later.pack")).expect("issued");
+    let mut vault = SealingVault::open(&custodian.vault(), &pack, SealingOptions::default()).expect("opens");
+    let later = capture(1, None);
+    let record = safelight::capture::CaptureId(later.catalogue.id).to_string();
+    vault.append(later).expect("taken");
+    vault.finish().expect("closed");
+    assert_eq!(run(&custodian, &["custody", "recipient", "-o", "partner.key"]).code, Some(0));
+
+    let closed = "1 segment not opened: their keys are elsewhere";
+    for custody in ["older", "custody"] {
+        let older = custody == "older";
+        let copy = format!("copy-{custody}");
+        let picture = format!("{custody}.jpg");
+        let verbs: [&[&str]; 6] = [
+            &["search"],
+            &["--quiet", "search"],
+            &["export", "--to", "partner.pub", "--view", "scene", "--purpose", "a test", "-o", &copy],
+            &["impact", "vault"],
+            &["expire", "--dry-run"],
+            &["open", &record, "-o", &picture],
+        ];
+        for verb in verbs {
+            let ended = run(&custodian, &[verb, &["--vault", "vault", "--custody", custody]].concat());
+            assert_eq!(ended.stderr.contains(closed), older, "{verb:?}: {ended:?}");
+            let code = if !older {
+                0
+            } else if verb[0] == "open" {
+                2
+            } else {
+                1
+            };
+            assert_eq!(ended.code, Some(code), "{verb:?}: {ended:?}");
+        }
+    }
+    // And where nothing is left to be copied.
+    let export = [
+        "export",
+        "--to",
+        "partner.pub",
+        "--view",
+        "scene",
+        "--purpose",
+        "a test",
+        "-o",
+        "none",
+        "--site",
+        "Elsewhere",
+    ];
+    let ended = run(&custodian, &[&export[..], &["--vault", "vault", "--custody", "older"]].concat());
+    assert!(ended.code == Some(2) && ended.stderr.contains(closed), "{ended:?}");
 }

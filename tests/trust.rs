@@ -211,6 +211,28 @@ fn nothing_is_removed_on_a_tombstone_that_the_custodian_did_not_sign() {
 }
 
 #[test]
+fn a_tombstone_that_counts_for_nothing_is_named_by_whoever_goes_by_tombstones() {
+    let scene = Scene::new();
+    let (vault, custodian, before) = (scene.at("vault"), scene.custodian(), scene.segments());
+    let sound = scene.run(&["expire", "--buried", "--vault", "vault", "--pack", "site.pack"]);
+    assert_eq!(sound.code, Some(0), "{sound:?}");
+    Forger::new().signs_for(&vault, &before[0]);
+    let verbs: [&[&str]; 5] = [
+        &["--buried", "--pack", "site.pack"],
+        &["--buried", "--pack", "site.pack", "--json"],
+        &["--buried", "--custodian", &custodian],
+        &["--custody", "custody", "--dry-run"],
+        &["--custody", "custody"],
+    ];
+    for verb in verbs {
+        let ended = scene.run(&[&["expire", "--vault", "vault"], verb].concat());
+        assert_eq!(ended.code, Some(3), "{verb:?}: {ended:?}");
+        assert!(ended.stderr.contains("damaged: tombstone") && ended.stderr.contains("did not sign it"), "{ended:?}");
+        assert_eq!(scene.segments(), before, "{verb:?}");
+    }
+}
+
+#[test]
 fn who_trusts_the_right_custodian_opens_and_who_trusts_another_does_not() {
     let scene = Scene::new();
     let (vault, keyring) = (scene.at("vault"), &scene.site.custodian.keyring);

@@ -16,6 +16,7 @@ use super::unlock::UnlockArgs;
 use super::{Context, Failure, Outcome, Stop, gaps, ledger};
 use crate::audit::{AuditLog, Leap, Verb};
 use crate::custody::{DueKey, Keyring, Remains, SitePack};
+use crate::seal::Capability;
 use crate::vault::{Expired, ExpiredVault, ExpiringVault, OpeningVault, Trust, check_custodians, expire, would_expire};
 
 /// Arguments of `expire`.
@@ -97,19 +98,13 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         expired?
     };
     // Keys that are due go whatever a vault is like; what is wrong with it is said.
-    let keys = keyring.opening_keys(&[]);
+    let keys = keyring.opening_keys(&[Capability::Catalogue]);
     let lacking = vaults.iter().map(|vault| vault.gaps(&keys)).collect::<Result<Vec<_>, _>>()?;
     let report = Report::of(&expired, &args);
     let mut out = Page::default();
     let printed = if context.json { json(&report) } else { report.print(&mut out, context) };
     printed.map_err(stdout_failed)?;
-    let mut ended = Outcome::Done;
-    for gaps in &lacking {
-        match gaps::end(gaps, 0)? {
-            Outcome::Done => {}
-            Outcome::SomeFailed => ended = Outcome::SomeFailed,
-        }
-    }
+    let ended = gaps::end(&lacking)?;
     match expired.destroyed.as_ref().map(|destroyed| destroyed.remains) {
         None | Some(Remains::Nothing) => Ok(ended),
         Some(Remains::OtherNames(names)) => {
@@ -151,19 +146,22 @@ fn remove_buried(args: &Args, context: &Context) -> Result<Outcome, Failure> {
     }
     // All are looked at before anything is removed from any.
     let vaults: Result<Vec<_>, _> = args.vault.iter().map(|folder| ExpiringVault::open(folder, trust)).collect();
-    let mut total = (0, 0);
+    let (mut total, mut lacking) = ((0, 0), Vec::new());
     for mut vault in vaults? {
         let (removed, bytes) = vault.remove_buried()?;
         total = (total.0 + removed, total.1 + bytes);
+        lacking.push(vault.distrusted()?);
     }
     let (removed, freed) = total;
     if context.json {
-        json(&serde_json::json!({"segments_removed": removed, "bytes_freed": freed})).map_err(stdout_failed)?;
+        let damaged: Vec<_> = lacking.iter().flat_map(|gaps| gaps::named(&gaps.damaged)).collect();
+        let told = serde_json::json!({"segments_removed": removed, "bytes_freed": freed, "damaged": damaged});
+        json(&told).map_err(stdout_failed)?;
     } else if !context.quiet {
         writeln!(Page::default(), "{} removed, {}", count(removed, "expired segment"), bytes(freed))
             .map_err(stdout_failed)?;
     }
-    Ok(Outcome::Done)
+    gaps::end(&lacking)
 }
 
 /// What `--json` prints.

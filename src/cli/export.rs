@@ -112,6 +112,8 @@ struct Summary {
     without_scene: u64,
     expired: u64,
     left_out_damaged: u64,
+    /// Captures whose scene or identity is sealed to keys that are elsewhere.
+    left_out_closed: u64,
     /// Of metadata, captures on which there is nothing that the copy carries.
     left_out_without_regions: u64,
     left_out_without_time: u64,
@@ -119,6 +121,8 @@ struct Summary {
     unknown: Vec<String>,
     foreign: Vec<String>,
     damaged: Vec<String>,
+    /// Segments that these keys do not open.
+    closed_segments: usize,
     segments: u64,
     bytes: u64,
     recipient: String,
@@ -178,20 +182,23 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let mut plan = ExportPlan::new(&vault, &keyring, &request)?;
     let look = in_full(plan.look(), &asked);
     let permit = ledger::permit(&keyring, look, &args.egress)?;
-    let (lacking, closed) = plan.take_gaps(&permit)?;
-    let totals = plan.write(permit, &args.output)?;
+    let lacking = plan.take_gaps(&permit)?;
+    // A copy that is not made for want of captures is an answer, too.
+    let totals = plan.write(permit, &args.output).inspect_err(|_| gaps::tell(&lacking))?;
     if context.json {
         let summary = Summary {
             captures: totals.captures,
             without_scene: totals.without_scene,
             expired: totals.expired,
             left_out_damaged: totals.damaged,
+            left_out_closed: totals.closed,
             left_out_without_regions: totals.without_regions,
             left_out_without_time: totals.without_time,
             missing: gaps::named(&lacking.missing),
             unknown: gaps::named(&lacking.unknown),
             foreign: gaps::named(&lacking.foreign),
             damaged: gaps::named(&lacking.damaged),
+            closed_segments: lacking.closed.len(),
             segments: totals.segments,
             bytes: totals.bytes,
             recipient: to.id().to_string(),
@@ -205,6 +212,9 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         }
         if totals.damaged > 0 {
             tell!("{} left out: damaged", count(totals.damaged, "capture"));
+        }
+        if totals.closed > 0 {
+            tell!("{} left out: their keys are elsewhere", count(totals.closed, "capture"));
         }
         if totals.without_regions > 0 {
             let what = match request.regions {
@@ -222,7 +232,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             count(totals.without_time, "capture")
         ));
     }
-    let ended = gaps::end(&lacking, closed)?;
+    let ended = gaps::end([&lacking])?;
     Ok(if totals.without_time > 0 { Outcome::SomeFailed } else { ended })
 }
 

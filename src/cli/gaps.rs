@@ -9,9 +9,8 @@ pub(super) fn named(faults: &[crate::vault::Fault]) -> Vec<String> {
     faults.iter().map(ToString::to_string).collect()
 }
 
-/// Names on stderr what the answer lacks, and ends the verb accordingly: whoever takes the answer for the whole one is told by
-/// the exit code too. `closed` segments are sealed to keys that are not at hand.
-pub(super) fn end(gaps: &Gaps, closed: usize) -> Result<Outcome, Failure> {
+/// Names on stderr what the answer lacks.
+pub(super) fn tell(gaps: &Gaps) {
     let kinds = [
         ("missing", &gaps.missing),
         ("unknown here", &gaps.unknown),
@@ -21,14 +20,25 @@ pub(super) fn end(gaps: &Gaps, closed: usize) -> Result<Outcome, Failure> {
     for (kind, faults) in kinds {
         faults.iter().for_each(|fault| say(&format!("{kind}: {fault}")));
     }
-    if !gaps.damaged.is_empty() {
+    if !gaps.closed.is_empty() {
+        say(&format!("{} not opened: their keys are elsewhere", count(gaps.closed.len() as u64, "segment")));
+    }
+}
+
+/// Names what the answer lacks of each vault, and ends the verb accordingly: whoever takes the answer for the whole one is told by
+/// the exit code too.
+pub(super) fn end<'g>(vaults: impl IntoIterator<Item = &'g Gaps>) -> Result<Outcome, Failure> {
+    let (mut whole, mut damaged) = (true, 0);
+    for gaps in vaults {
+        tell(gaps);
+        whole &= gaps.is_empty();
+        damaged += gaps.damaged.len() as u64;
+    }
+    if damaged > 0 {
         return Err(Failure::integrity(
-            format!(
-                "{} of the vault damaged: the answer lacks what is in there",
-                count(gaps.damaged.len() as u64, "part")
-            ),
+            format!("{} of the vault damaged: the answer lacks what is in there", count(damaged, "part")),
             "restore what is named from a backup of this vault; `safelight check` names all that is damaged",
         ));
     }
-    Ok(if gaps.is_empty() && closed == 0 { Outcome::Done } else { Outcome::SomeFailed })
+    Ok(if whole { Outcome::Done } else { Outcome::SomeFailed })
 }

@@ -138,7 +138,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             "use the keyring of the custodian whose vault was copied, or the recipient's key whose copy it is",
         ));
     }
-    match gaps::end(loot.gaps(), 0)? {
+    match gaps::end([loot.gaps()])? {
         Outcome::Done if found.uncounted.is_nothing() && found.captures > 0 => Ok(Outcome::Done),
         _ => Ok(Outcome::SomeFailed),
     }

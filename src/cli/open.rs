@@ -135,23 +135,24 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             );
         }
     }
-    gaps::end(&lacking, 0)
+    gaps::end([&lacking])
 }
 
-/// Whether a record that was not found has expired: the catalogue outlives what it speaks of, and the custodian may ask it.
+/// Whether a record that was not found has expired: the catalogue outlives what it speaks of, and the custodian may ask it. If it
+/// did not, what was not looked into is named: it may be in there.
 fn traced(error: ProbeError, vault: &OpeningVault, holder: &Holder) -> Failure {
     let error = match error {
         ProbeError::Open(error) => error,
         ProbeError::Restore(error) => return error.into(),
     };
-    let (OpenError::NoRecord { id, capability }, Some(keyring)) = (&error, holder.keyring()) else {
-        return error.into();
-    };
-    let (id, capability) = (*id, *capability);
-    match vault.expiry(id, capability, &keyring.opening_keys(&[Capability::Catalogue])) {
-        Ok(Some(destroyed)) => OpenError::Expired { id, capability, destroyed }.into(),
-        _ => error.into(),
+    let OpenError::NoRecord { id, capability } = error else { return error.into() };
+    if let Some(keyring) = holder.keyring()
+        && let Ok(Some(destroyed)) = vault.expiry(id, capability, &keyring.opening_keys(&[Capability::Catalogue]))
+    {
+        return OpenError::Expired { id, capability, destroyed }.into();
     }
+    vault.gaps(holder.keys()).iter().for_each(gaps::tell);
+    error.into()
 }
 
 impl From<RestoreError> for Failure {

@@ -127,7 +127,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     // An unexamined capture matters to whoever looks for what it may show.
     let unexamined = if plate.is_some() || pseudonym.is_some() { unexamined } else { 0 };
     let keys = holder.permitted(look, &egress)?;
-    let [closed, expired] = [found.closed.len(), found.expired.len()];
+    let expired = found.expired.len();
     let gaps = std::mem::take(&mut found.gaps);
     let mut hits = found.hits(&keys)?;
     // The exact spelling first; within a spelling by time.
@@ -140,7 +140,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             custodian: vault.card().custodian.custody().to_string(),
             export: manifest.as_ref().map(Export::of),
             tried: note.clone(),
-            closed_segments: closed,
+            closed_segments: gaps.closed.len(),
             expired_segments: expired,
             missing: gaps::named(&gaps.missing),
             unknown: gaps::named(&gaps.unknown),
@@ -159,7 +159,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     printed.map_err(stdout_failed)?;
     if !context.quiet {
         if !context.json {
-            sum_up(&hits, manifest.as_ref(), [closed, expired]);
+            sum_up(&hits, manifest.as_ref(), expired);
         }
         note.iter().for_each(|said| tell!("{said}"));
     }
@@ -175,7 +175,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             count(unexamined, "further capture")
         ));
     }
-    let ended = gaps::end(&gaps, closed)?;
+    let ended = gaps::end([&gaps])?;
     Ok(if stranger.is_some() || untimed + unexamined > 0 { Outcome::SomeFailed } else { ended })
 }
 
@@ -454,8 +454,8 @@ fn print(out: &mut Page, hits: &[Hit], (asked, tried): (Option<&Asked>, &[PlateT
     Ok(())
 }
 
-/// How much it is, and of what, and what was not searched.
-fn sum_up(hits: &[Hit], manifest: Option<&Manifest>, [closed, expired]: [usize; 2]) {
+/// How much it is, and of what, and what nobody can search any more.
+fn sum_up(hits: &[Hit], manifest: Option<&Manifest>, expired: usize) {
     let found = hits.len() as u64;
     match manifest.is_some_and(Manifest::is_by_pseudonym) {
         true => tell!(
@@ -470,8 +470,5 @@ fn sum_up(hits: &[Hit], manifest: Option<&Manifest>, [closed, expired]: [usize; 
     }
     if expired > 0 {
         tell!("{} expired: nobody can search them any more", count(expired as u64, "segment"));
-    }
-    if closed > 0 {
-        tell!("{} not searched: their keys are elsewhere", count(closed as u64, "segment"));
     }
 }

@@ -128,6 +128,8 @@ pub struct ExportTotals {
     pub expired: u64,
     /// Captures that match and were left out, because their scene or identity is damaged.
     pub damaged: u64,
+    /// Captures that match and were left out, because their scene or identity is sealed to keys that are elsewhere.
+    pub closed: u64,
     /// Captures that match and were left out of a copy of metadata, because none of the regions that it carries is on them.
     pub without_regions: u64,
     /// Captures that are not in the copy because nobody noted their time, and times were asked for.
@@ -184,9 +186,9 @@ pub struct ExportPlan<'a> {
     found: Vec<Hit>,
     expired: u64,
     damaged: u64,
+    closed: u64,
     without_regions: u64,
     without_time: u64,
-    closed: usize,
     gaps: Gaps,
     /// How many of these there were.
     faults: usize,
@@ -202,6 +204,8 @@ enum Fate {
     Expired,
     /// What the view needs of it does not open.
     Damaged,
+    /// What the view needs of it is sealed to a key that is not here, and that nobody destroyed.
+    Closed,
 }
 
 impl<'a> ExportPlan<'a> {
@@ -218,15 +222,15 @@ impl<'a> ExportPlan<'a> {
         fold_purpose(request.purpose)?;
         let keys = keyring.opening_keys(request.view.capabilities());
         let mut matching = request.query.run(vault, &keys)?;
-        let (mut gaps, closed) = (std::mem::take(&mut matching.gaps), matching.closed.len());
+        let mut gaps = std::mem::take(&mut matching.gaps);
         let (lacks_site, without_time) = (matching.lacks_site(), matching.passed_over().untimed);
         let mut found = matching.into_hits();
         let matching = found.len();
         found.retain(|hit| request.view != View::Metadata || carried(&hit.record, request.regions).next().is_some());
         let without_regions = (matching - found.len()) as u64;
-        let fates = fates(vault, &keys, request.view, &found, &mut gaps);
+        let fates = fates(vault, &keys, request.view, &found, &mut gaps)?;
         let count = |fate| fates.iter().filter(|&&found| found == fate).count() as u64;
-        let (expired, damaged) = (count(Fate::Expired), count(Fate::Damaged));
+        let [expired, damaged, closed] = [Fate::Expired, Fate::Damaged, Fate::Closed].map(count);
         let mut fates = fates.iter();
         found.retain(|_| fates.next() == Some(&Fate::Given));
         let faults = gaps.faults().count();
@@ -238,24 +242,24 @@ impl<'a> ExportPlan<'a> {
             found,
             expired,
             damaged,
-            without_regions,
             without_time,
             closed,
+            without_regions,
             gaps,
             faults,
             lacks_site,
         })
     }
 
-    /// What is missing from the vault or damaged in it, and therefore not in the copy; and how many segments were not looked
-    /// into, because their keys are elsewhere. It may name what matches, and takes the permit for that.
+    /// What is missing from the vault, damaged in it, or not opened because its keys are elsewhere, and therefore not in the copy.
+    /// It may name what matches, and takes the permit for that.
     ///
     /// # Errors
     ///
     /// When it is not what is on record.
-    pub fn take_gaps(&mut self, permit: &Permit) -> Result<(Gaps, usize), PermitError> {
+    pub fn take_gaps(&mut self, permit: &Permit) -> Result<Gaps, PermitError> {
         self.check(permit)?;
-        Ok((std::mem::take(&mut self.gaps), self.closed))
+        Ok(std::mem::take(&mut self.gaps))
     }
 
     fn check(&self, permit: &Permit) -> Result<(), PermitError> {
@@ -296,6 +300,7 @@ impl<'a> ExportPlan<'a> {
             found,
             expired,
             damaged,
+            closed,
             without_regions,
             without_time,
             faults,
@@ -316,18 +321,25 @@ impl<'a> ExportPlan<'a> {
         // The order of sealing tells neighbours in time apart, and would join two copies of the same hour.
         parts.shuffle(&mut rand::rng());
         let totals = make(vault, keyring, request, &keys, &parts, folder)?;
-        Ok(ExportTotals { expired: totals.expired + expired, damaged, without_regions, without_time, ..totals })
+        let left = totals.expired + expired;
+        Ok(ExportTotals { expired: left, damaged, closed, without_regions, without_time, ..totals })
     }
 }
 
 /// What becomes of each capture that was found; what does not open is added to `gaps`.
-fn fates(vault: &OpeningVault, keys: &OpeningKeys, view: View, found: &[Hit], gaps: &mut Gaps) -> Vec<Fate> {
+fn fates(
+    vault: &OpeningVault,
+    keys: &OpeningKeys,
+    view: View,
+    found: &[Hit],
+    gaps: &mut Gaps,
+) -> Result<Vec<Fate>, OpenError> {
     let mut by_segment: HashMap<SegmentId, Vec<usize>> = HashMap::new();
     for (at, hit) in found.iter().enumerate() {
         by_segment.entry(hit.segment).or_default().push(at);
     }
     let by_segment: Vec<_> = by_segment.into_iter().collect();
-    let judged: Vec<_> = by_segment
+    let judged: Result<Vec<_>, OpenError> = by_segment
         .par_iter()
         .map(|(segment, places)| {
             let records: Vec<_> = places.iter().map(|&at| &found[at].record).collect();
@@ -335,11 +347,14 @@ fn fates(vault: &OpeningVault, keys: &OpeningKeys, view: View, found: &[Hit], ga
         })
         .collect();
     let mut fates = vec![Fate::Given; found.len()];
-    for ((_, places), (judged, fault)) in by_segment.iter().zip(judged) {
+    for ((segment, places), (judged, fault)) in by_segment.iter().zip(judged?) {
+        if judged.contains(&Fate::Closed) {
+            gaps.closed.insert(*segment);
+        }
         places.iter().zip(judged).for_each(|(&at, fate)| fates[at] = fate);
         fault.into_iter().for_each(|fault| gaps.add_damage(fault));
     }
-    fates
+    Ok(fates)
 }
 
 fn fates_in(
@@ -348,10 +363,14 @@ fn fates_in(
     view: View,
     segment: SegmentId,
     records: &[&CatalogueRecord],
-) -> (Vec<Fate>, Option<OpenError>) {
+) -> Result<(Vec<Fate>, Option<OpenError>), OpenError> {
     let (mut fates, mut fault) = (vec![Fate::Given; records.len()], None);
     for &capability in view.capabilities().iter().filter(|&&capability| capability != Capability::Catalogue) {
         let readable = vault.readable(segment, capability, keys);
+        let kept = match &readable {
+            Err(OpenError::NoKey { key, .. }) if !vault.has_expired(*key, keys)? => Fate::Closed,
+            _ => Fate::Expired,
+        };
         for (fate, record) in fates.iter_mut().zip(records) {
             let id = CaptureId(record.id);
             match &readable {
@@ -364,7 +383,7 @@ fn fates_in(
                         fault = fault.or(Some(OpenError::Record { segment, capability, id }));
                     }
                 },
-                Err(OpenError::NoKey { .. }) if *fate == Fate::Given => *fate = Fate::Expired,
+                Err(OpenError::NoKey { .. }) if *fate == Fate::Given => *fate = kept,
                 Err(OpenError::NoKey { .. }) => {}
                 Err(_) => *fate = Fate::Damaged,
             }
@@ -374,7 +393,7 @@ fn fates_in(
             Err(error) => fault = Some(error),
         }
     }
-    (fates, fault)
+    Ok((fates, fault))
 }
 
 fn make(

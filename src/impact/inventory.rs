@@ -64,6 +64,8 @@ pub(super) struct Inventory {
     pub segments: Vec<SegmentCopy>,
     /// Files that hold keys.
     pub keys: Vec<(FileKind, PathBuf)>,
+    /// Folders in which a site's vault has its card, each with its custodian.
+    pub vaults: Vec<(PathBuf, CustodyId)>,
     /// Copies for recipients, by their cards, each with its custodian.
     pub copies: HashMap<VaultId, CustodyId>,
     pub list: List,
@@ -77,6 +79,8 @@ enum Item {
     /// A segment's beginning, too short to be read.
     Stub,
     Ours(FileKind),
+    /// The card of a site's vault.
+    Vault(CustodyId),
     /// The card of a copy for a recipient.
     Copy(VaultId, CustodyId),
     List(List),
@@ -128,6 +132,9 @@ impl Inventory {
                     inventory.keys.push((kind, path));
                 }
                 Item::Ours(_) => {}
+                Item::Vault(custodian) => {
+                    inventory.vaults.extend(path.parent().map(|root| (root.to_owned(), custodian)))
+                }
                 Item::Copy(vault, custodian) => _ = inventory.copies.insert(vault, custodian),
                 Item::List(list) => inventory.list.extend(list),
                 // A vault's lock is empty, and so is nothing that was lost.
@@ -168,6 +175,7 @@ fn look(path: &Path) -> io::Result<(u64, Item)> {
         },
         Some(FileKind::Card) => match Card::from_bytes(&files::begin(path, Card::MAX_LEN)?) {
             Ok(card) if card.kind == VaultKind::Export => Item::Copy(card.vault, card.custodian.custody()),
+            Ok(card) => Item::Vault(card.custodian.custody()),
             _ => Item::Ours(FileKind::Card),
         },
         Some(kind) => Item::Ours(kind),

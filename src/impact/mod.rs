@@ -21,7 +21,7 @@ use crate::custody::OpeningKeys;
 use crate::pseudonym::{Canary, CanaryKey};
 use crate::seal::{CustodyId, SegmentId, VaultId};
 use crate::vault::record::CatalogueRecord;
-use crate::vault::{Gaps, OpenError, OpeningVault};
+use crate::vault::{Fault, Gaps, OpenError, OpeningVault, Trust};
 
 mod census;
 mod figures;
@@ -39,7 +39,7 @@ pub use notify::{Affected, Notice};
 
 use held::ThiefKeys;
 use inventory::Inventory;
-use tally::{Fault, Sheet, Tally, sheet};
+use tally::{Sheet, Tally, Unread, sheet};
 
 /// A theft cannot be assessed.
 #[derive(Debug, thiserror::Error)]
@@ -117,12 +117,14 @@ impl Loot {
             gaps: Gaps::default(),
         };
         loot.find(custodian)?;
+        loot.find_gaps(custodian)?;
         // What a capture says of itself counts before what a copy has left of it.
         loot.segments.sort_by_key(|segment| !segment.home);
         Ok(loot)
     }
 
-    /// What the vault lacks in which names and pictures are looked up: it may lack what was taken.
+    /// What the vault lacks in which names and pictures are looked up, and what the custodian's vaults lack that lie in the loot, by
+    /// their own journals: it may be what was taken.
     pub fn gaps(&self) -> &Gaps {
         &self.gaps
     }
@@ -173,6 +175,26 @@ impl Loot {
         self.segments.dedup_by_key(|s| (s.vault, s.segment));
         self.wanted = list.ids.iter().filter(|id| !present.contains(&SegmentId(id.0))).copied().collect();
         self.marks = self.wanted.iter().filter_map(|&id| custodian.canaries.read(id)).map(|c| c.capture).collect();
+        Ok(())
+    }
+
+    /// Adds what is missing by the journals of vaults that lie in the loot, and is nowhere else in it.
+    fn find_gaps(&mut self, custodian: &Custodian<'_>) -> Result<(), ImpactError> {
+        let found: HashSet<(VaultId, SegmentId)> =
+            self.inventory.segments.iter().map(|copy| (copy.vault, copy.segment)).collect();
+        let ours = self.inventory.vaults.iter().filter(|(_, custody)| *custody == custodian.custody);
+        for (root, _) in ours {
+            // A card alone, or under another name, is no vault.
+            let Ok(vault) = OpeningVault::open(root, Trust::Nobody) else { continue };
+            let id = vault.card().vault;
+            let gaps = vault.gaps(custodian.keys)?;
+            let named: HashSet<String> = self.gaps.faults().map(ToString::to_string).collect();
+            let is_new = |fault: &Fault| !named.contains(&fault.to_string());
+            let elsewhere =
+                |fault: &Fault| matches!(fault, Fault::Missing { segment } if found.contains(&(id, *segment)));
+            self.gaps.missing.extend(gaps.missing.into_iter().filter(|fault| is_new(fault) && !elsewhere(fault)));
+            self.gaps.damaged.extend(gaps.damaged.into_iter().filter(is_new));
+        }
         Ok(())
     }
 
@@ -275,7 +297,7 @@ fn assess_into(
             tally.recognise(loot, &sheet.records);
             if !whole {
                 // The vault's own: by name it was not taken.
-                let own = sheet.fault.take_if(|fault| matches!(fault, Fault::Damaged));
+                let own = sheet.fault.take_if(|fault| matches!(fault, Unread::Damaged));
                 tally.uncounted.lacking += u64::from(own.is_some());
                 sheet.records.retain(|record| loot.wants(record));
                 tally.met.extend(sheet.records.iter().map(|record| CaptureId(record.id)));

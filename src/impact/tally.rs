@@ -24,10 +24,10 @@ pub(super) struct Sheet {
     pub records: Vec<CatalogueRecord>,
     /// Which capabilities the thief's own keys open.
     openable: [Option<KeyId>; 3],
-    pub fault: Option<Fault>,
+    pub fault: Option<Unread>,
 }
 
-pub(super) enum Fault {
+pub(super) enum Unread {
     Closed,
     /// A copy that the custodian made, for a recipient's key.
     Copy,
@@ -43,7 +43,7 @@ pub(super) fn sheet(
 ) -> Sheet {
     let mut sheet = Sheet { records: Vec::new(), openable: [None; 3], fault: None };
     let Ok(segment) = StraySegment::open(&stolen.path) else {
-        sheet.fault = Some(Fault::Damaged);
+        sheet.fault = Some(Unread::Damaged);
         return sheet;
     };
     for (openable, capability) in sheet.openable.iter_mut().zip(Capability::ALL) {
@@ -57,10 +57,10 @@ pub(super) fn sheet(
         Ok(()) => {}
         Err(OpenError::NoKey { .. } | OpenError::NoSection { .. }) => {
             let copied = copies.get(&stolen.vault) == Some(&custodian.custody);
-            sheet.fault = Some(if copied { Fault::Copy } else { Fault::Closed });
+            sheet.fault = Some(if copied { Unread::Copy } else { Unread::Closed });
         }
         // What was authentic before the damage counts: the thief may have it whole.
-        Err(_) => sheet.fault = Some(Fault::Damaged),
+        Err(_) => sheet.fault = Some(Unread::Damaged),
     }
     sheet
 }
@@ -126,9 +126,9 @@ impl<'a, 'o> Tally<'a, 'o> {
 
     pub fn add(&mut self, vault: VaultId, sheet: Sheet) -> Result<(), ImpactError> {
         match sheet.fault {
-            Some(Fault::Closed) => self.uncounted.closed += 1,
-            Some(Fault::Copy) => self.uncounted.copies += 1,
-            Some(Fault::Damaged) => self.uncounted.damaged += 1,
+            Some(Unread::Closed) => self.uncounted.closed += 1,
+            Some(Unread::Copy) => self.uncounted.copies += 1,
+            Some(Unread::Damaged) => self.uncounted.damaged += 1,
             None => {}
         }
         for record in &sheet.records {

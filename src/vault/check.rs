@@ -19,7 +19,7 @@ use super::journal::{self, JournalError};
 use super::layout::Layout;
 use super::opening::{OpenError, OpeningVault, Section, SegmentFile};
 use super::record::{CatalogueRecord, IdentityRecord, SceneRecord, Status};
-use super::tombstone::{self, TombstoneError, Tombstones};
+use super::tombstone::TombstoneError;
 use super::trust::Trust;
 use crate::capture::CaptureId;
 use crate::custody::{OpeningKeys, SitePack};
@@ -327,7 +327,8 @@ fn examine(folder: &Path, trust: Trust, keys: Option<&OpeningKeys>, deep: bool) 
     };
     let present: HashSet<_> = segments.iter().copied().collect();
     // After the journals: a segment that was removed meanwhile had its tombstone before.
-    let tombstones = read_tombstones(&vault, &layout, &mut report)?;
+    let mut tombstones = vault.tombstones()?;
+    report.faults.append(&mut tombstones.faults);
     for segment in tombstones.removed.keys() {
         match present.contains(segment) && layout.segment(*segment).exists() {
             true => report.notes.push(Note::Unremoved { segment: *segment }),
@@ -377,17 +378,6 @@ fn read_journals(
     report.faults.append(&mut claims.faults);
     report.verified.append(&mut claims.verified);
     Ok(claims)
-}
-
-fn read_tombstones(vault: &OpeningVault, layout: &Layout, report: &mut CheckReport) -> Result<Tombstones, OpenError> {
-    let mut all = Tombstones::default();
-    for id in tombstone::ids(layout)? {
-        match tombstone::read(layout, vault.card(), id) {
-            Ok(tombstone) => all.add(&tombstone),
-            Err(source) => report.faults.push(Fault::Tombstone { id, source }),
-        }
-    }
-    Ok(all)
 }
 
 #[derive(Default)]

@@ -2,7 +2,7 @@
 //!
 //! Owns how journals are turned into claims, for whoever checks a vault and for whoever answers from it: both then say the same.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::BufReader;
 
 use super::card::VaultKind;
@@ -14,7 +14,7 @@ use super::opening::{OpenError, OpeningVault};
 use super::tombstone::Tombstones;
 use crate::custody::{JournalKey, OpeningKeys};
 use crate::files;
-use crate::seal::{JournalId, SegmentId};
+use crate::seal::{Capability, JournalId, KeyId, SegmentId};
 
 /// What journals say of a segment.
 pub(super) struct Claim {
@@ -123,6 +123,9 @@ pub struct Gaps {
     pub foreign: Vec<Fault>,
     /// What is there and damaged, cannot be read, or is a journal that its site did not write.
     pub damaged: Vec<Fault>,
+    /// Segments that these keys do not open, and that did not expire: they were sealed for another holder, or to keys that a later
+    /// keyring has.
+    pub closed: BTreeSet<SegmentId>,
 }
 
 impl Gaps {
@@ -168,13 +171,46 @@ impl Gaps {
         self.damaged.push(Fault::Segment(error));
     }
 
-    /// Whether nothing is missing, unknown, foreign or damaged.
+    /// Whether nothing is missing, unknown, foreign, damaged or closed.
     pub fn is_empty(&self) -> bool {
-        self.faults().next().is_none() && self.foreign.is_empty()
+        self.faults().next().is_none() && self.foreign.is_empty() && self.closed.is_empty()
     }
 
     /// What may have taken something from the answer, each by name: what is missing, unknown, and damaged.
     pub fn faults(&self) -> impl Iterator<Item = &Fault> {
         self.missing.iter().chain(&self.unknown).chain(&self.damaged)
     }
+}
+
+impl OpeningVault {
+    /// What is missing from the vault, journals that cannot be trusted, or that their sites did not write by a custodian's
+    /// `keys`, and segments whose catalogue these do not open. No segment is opened.
+    ///
+    /// # Errors
+    ///
+    /// When the vault cannot be listed.
+    pub fn gaps(&self, keys: &OpeningKeys) -> Result<Gaps, OpenError> {
+        let segments = self.segments()?;
+        let tombstones = self.tombstones()?;
+        let (mut gaps, _) = Gaps::of(self, self.layout(), &segments, &tombstones, keys)?;
+        gaps.closed = segments.into_iter().filter(|&segment| self.is_closed(segment, &tombstones, keys)).collect();
+        Ok(gaps)
+    }
+
+    /// Whether a segment's catalogue is sealed to a key that is not among these, and that nobody destroyed.
+    fn is_closed(&self, segment: SegmentId, tombstones: &Tombstones, keys: &OpeningKeys) -> bool {
+        let header = self.header(segment).ok().filter(|_| !tombstones.removed.contains_key(&segment));
+        let key = header.and_then(|header| header.entry(Capability::Catalogue).map(|entry| entry.key));
+        key.is_some_and(|key| keys.key(key).is_none() && !has_ended(key, tombstones, keys))
+    }
+
+    /// Whether what this key sealed has expired, by the keyring or by the tombstones.
+    pub(crate) fn has_expired(&self, key: KeyId, keys: &OpeningKeys) -> Result<bool, OpenError> {
+        Ok(has_ended(key, &self.tombstones()?, keys))
+    }
+}
+
+/// Whether a key was destroyed: what it sealed has expired, and is not merely somebody else's.
+pub(super) fn has_ended(key: KeyId, tombstones: &Tombstones, keys: &OpeningKeys) -> bool {
+    tombstones.keys.contains_key(&key) || keys.is_destroyed(key)
 }

@@ -216,13 +216,25 @@ impl ExpiringVault {
         Ok(Self { store, layout, vault, tombstones, lock })
     }
 
-    /// What is missing from the vault, and journals that their sites did not write by the custodian's `keys`.
+    /// What is missing from the vault, journals that their sites did not write by the custodian's `keys`, segments whose catalogue
+    /// these do not open, and tombstones that count for nothing.
     ///
     /// # Errors
     ///
     /// When the vault cannot be listed.
     pub fn gaps(&self, keys: &OpeningKeys) -> Result<Gaps, OpenError> {
-        self.vault.gaps(keys)
+        let mut gaps = self.vault.gaps(keys)?;
+        gaps.damaged.append(&mut self.distrusted()?.damaged);
+        Ok(gaps)
+    }
+
+    /// Tombstones that are damaged, or that the custodian did not sign: nothing is removed on their word.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be listed.
+    pub fn distrusted(&self) -> Result<Gaps, OpenError> {
+        Ok(Gaps { damaged: self.vault.tombstones()?.faults, ..Gaps::default() })
     }
 
     /// Removes the segments that a tombstone of the trusted custodian names, and says how many there were and their bytes.

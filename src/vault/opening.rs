@@ -10,7 +10,6 @@ use minicbor::Decode;
 use zeroize::Zeroizing;
 
 use super::card::{Card, CardError};
-use super::claims::Gaps;
 use super::header::{FIXED_LEN, Header, HeaderError, TRAILER_LEN};
 use super::layout::Layout;
 use super::record::{CatalogueRecord, IdentityRecord, SceneRecord};
@@ -361,17 +360,6 @@ impl OpeningVault {
             (id, read.is_ok())
         };
         Ok(ids.into_iter().enumerate().map(&mut readable).collect())
-    }
-
-    /// What is missing from the vault, and journals that cannot be trusted, or that their sites did not write by a custodian's
-    /// `keys`. Segments are not opened.
-    ///
-    /// # Errors
-    ///
-    /// When the vault cannot be listed.
-    pub fn gaps(&self, keys: &OpeningKeys) -> Result<Gaps, OpenError> {
-        let segments = self.segments()?;
-        Ok(Gaps::of(self, &self.layout, &segments, &self.tombstones()?, keys)?.0)
     }
 
     pub(super) fn layout(&self) -> &Layout {

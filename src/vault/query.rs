@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 use rayon::prelude::*;
 
-use super::claims::Gaps;
+use super::claims::{Gaps, has_ended};
 use super::opening::{OpenError, OpeningVault};
 use super::record::{CatalogueRecord, Status};
 use crate::audit::{PermittedKeys, Records};
@@ -69,11 +69,9 @@ pub struct Found {
     /// Captures in the order of their times, then segments; such without a time come first.
     hits: Vec<Hit>,
     vault: VaultId,
-    /// Segments whose catalogue these keys do not open, and that did not expire: they were sealed for another holder.
-    pub closed: HashSet<SegmentId>,
     /// Segments whose catalogue has expired; most of them are removed.
     pub expired: HashSet<SegmentId>,
-    /// What is missing or damaged: captures in it may match as well.
+    /// What is missing, damaged, or not opened by these keys: captures in it may match as well.
     pub gaps: Gaps,
     /// Whether a catalogue has a capture of the site that was asked for, whatever else was.
     site_met: bool,
@@ -191,7 +189,6 @@ impl Query {
         let mut found = Found {
             hits: Vec::new(),
             vault: vault.card().vault,
-            closed: HashSet::new(),
             expired,
             gaps,
             site_met: self.site.is_none(),
@@ -210,15 +207,15 @@ impl Query {
                     fault.into_iter().for_each(|fault| found.gaps.add(segment, fault, &claims));
                 }
                 Err(_) if tombstones.removed.contains_key(&segment) => {}
-                Err(OpenError::NoKey { key, .. }) if tombstones.keys.contains_key(&key) || keys.is_destroyed(key) => {
+                Err(OpenError::NoKey { key, .. }) if has_ended(key, &tombstones, keys) => {
                     found.expired.insert(segment);
                 }
-                Err(OpenError::NoKey { .. }) => _ = found.closed.insert(segment),
+                Err(OpenError::NoKey { .. }) => _ = found.gaps.closed.insert(segment),
                 Err(error) => found.gaps.add(segment, error, &claims),
             }
         }
-        if opened == 0 && !found.closed.is_empty() {
-            return Err(OpenError::NothingOpens { closed: found.closed.len() });
+        if opened == 0 && !found.gaps.closed.is_empty() {
+            return Err(OpenError::NothingOpens { closed: found.gaps.closed.len() });
         }
         // Stable: equal times keep the order of sealing.
         found.hits.sort_by_key(|hit| hit.record.captured_at);

@@ -10,6 +10,7 @@ use minicbor::Decode;
 use super::header::{FIXED_LEN, Header, HeaderError, TRAILER_LEN};
 use super::opening::{HasId, OpenError, SegmentFile};
 use super::record::{CatalogueRecord, IdentityRecord, SceneRecord};
+use crate::capture::CaptureId;
 use crate::custody::OpeningKeys;
 use crate::files;
 use crate::seal::Capability;
@@ -142,6 +143,35 @@ impl StraySegment {
     /// As [`Self::catalogue`].
     pub(crate) fn identities(&self, keys: &OpeningKeys, each: impl FnMut(IdentityRecord)) -> Result<(), OpenError> {
         self.records(Capability::Identity, keys, each)
+    }
+
+    /// One scene.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`].
+    pub(crate) fn scene(&self, keys: &OpeningKeys, id: CaptureId) -> Result<SceneRecord, OpenError> {
+        self.record(Capability::Scene, keys, id)
+    }
+
+    /// One identity.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`].
+    pub(crate) fn identity(&self, keys: &OpeningKeys, id: CaptureId) -> Result<IdentityRecord, OpenError> {
+        self.record(Capability::Identity, keys, id)
+    }
+
+    fn record<T: for<'b> Decode<'b, ()> + HasId>(
+        &self,
+        capability: Capability,
+        keys: &OpeningKeys,
+        id: CaptureId,
+    ) -> Result<T, OpenError> {
+        let mut section = self.file.section(capability, keys)?;
+        let at = section.reader.ids().position(|found| found == id);
+        section.decode(at.ok_or(OpenError::NoRecord { id, capability })?, id)
     }
 
     fn records<T: for<'b> Decode<'b, ()> + HasId>(

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use minicbor::{Decode, Encode};
 
 use super::card::Card;
+use super::check::Fault;
 use super::header::TRAILER_LEN;
 use super::layout::Layout;
 use super::opening::OpenError;
@@ -166,16 +167,19 @@ pub(super) struct Tombstones {
     pub buried: HashMap<SegmentId, [u8; TRAILER_LEN]>,
     /// Those of them that are removed.
     pub removed: HashMap<SegmentId, [u8; TRAILER_LEN]>,
+    /// Those that cannot be trusted, and of which nothing is in here.
+    pub faults: Vec<Fault>,
 }
 
 impl Tombstones {
-    /// Reads all that can be trusted. Others count for nothing, so that nobody stops a search or an expiry by damaging one:
-    /// `check` names them.
+    /// Reads all that can be trusted. Others count for nothing, so that nobody stops a search or an expiry by damaging one, and are
+    /// named by whoever goes by tombstones.
     pub fn read(layout: &Layout, card: &Card) -> Result<Self, OpenError> {
         let mut all = Self::default();
         for id in ids(layout)? {
-            if let Ok(tombstone) = read(layout, card, id) {
-                all.add(&tombstone);
+            match read(layout, card, id) {
+                Ok(tombstone) => all.add(&tombstone),
+                Err(source) => all.faults.push(Fault::Tombstone { id, source }),
             }
         }
         Ok(all)
