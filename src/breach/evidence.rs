@@ -146,6 +146,8 @@ pub struct Text {
     pub json: u64,
     /// Rows of tables.
     pub rows: u64,
+    /// Distinct plates that stand in lists, in any encoding.
+    pub plates: u64,
 }
 
 /// Known secrets searched and found.
@@ -262,7 +264,7 @@ pub struct Seen {
     pub plates: u64,
     /// Faces found.
     pub faces: u64,
-    /// Whether a key opened the pictures, whose holder may see them anyway.
+    /// Whether all of that was seen on redacted pictures that a key opened, whose holder may see them anyway.
     pub granted: bool,
 }
 
@@ -339,7 +341,7 @@ impl Evidence {
             // Decoding is proof: no chance level is left.
             Self::Pictures(p) if p.decoded + p.embedded > 0 => Verdict::Success,
             Self::Metadata(m) if m.blocks > 0 => Verdict::Success,
-            Self::Text(t) if t.json + t.rows > 0 => Verdict::Success,
+            Self::Text(t) if t.json + t.rows + t.plates > 0 => Verdict::Success,
             Self::Text(t) if t.runs > 0 && randomness::poisson_at_least(t.runs, t.by_chance) < alpha => {
                 Verdict::Structure
             }
@@ -384,7 +386,7 @@ impl Evidence {
         match (self, known) {
             (Self::Pictures(found), Some((pictures, _))) => sure(found.decoded.max(found.embedded), pictures),
             (Self::Metadata(found), Some((pictures, _))) => sure(found.blocks, pictures),
-            (Self::Text(found), Some((_, plates))) => sure(found.rows + found.json, plates),
+            (Self::Text(found), Some((_, plates))) => sure((found.rows + found.json).max(found.plates), plates),
             (Self::Dictionary(cracked), Some((_, plates))) => sure(cracked.recovered, plates),
             (Self::Keys(keys), Some((pictures, _))) if !keys.is_idle() => {
                 sure(keys.captures.max(keys.enumerated), pictures)
@@ -419,6 +421,7 @@ mod tests {
             Evidence::Pictures(Pictures { decoded: 1, ..Pictures::default() }),
             Evidence::Metadata(Metadata { blocks: 2, ..Metadata::default() }),
             Evidence::Text(Text { rows: 4, ..Text::default() }),
+            Evidence::Text(Text { plates: 3, ..Text::default() }),
             Evidence::Keys(KeyUse { private_keys: 1, captures: 2, ..KeyUse::default() }),
             Evidence::Keys(KeyUse { packs: 1, enumerated: 2, ..KeyUse::default() }),
             Evidence::Seen(Seen { pictures: 1, looked_at: 1, faces: 1, ..Seen::default() }),

@@ -14,7 +14,7 @@ use super::evidence::KeyUse;
 use super::loot::{Loot, StolenFile};
 use super::pattern::Pattern;
 use super::text::HashLike;
-use crate::capture::PlateText;
+use crate::capture::{CaptureId, PlateText};
 use crate::custody::{Credential, Keyring, OpeningKeys, Passphrase, RecipientFile, RecipientKeys, Share, SitePack};
 use crate::redact;
 use crate::seal::{Capability, KeyId};
@@ -127,11 +127,11 @@ impl LootKeys {
         written: &[HashLike],
         patterns: &[Pattern],
         candidates: u64,
-    ) -> (KeyUse, Vec<Vec<u8>>) {
-        let mut all = Opened::default();
+    ) -> (KeyUse, Vec<Opened>) {
+        let mut all = Found::default();
         if !self.keys.is_empty() {
-            let segments = loot.files.par_iter().filter(|file| file.kind == Some(FileKind::Segment));
-            let opened: Vec<Opened> = segments.map(|file| self.open(file)).collect();
+            let segments = loot.files.par_iter().enumerate().filter(|(_, file)| file.kind == Some(FileKind::Segment));
+            let opened: Vec<Found> = segments.map(|(at, file)| self.open(at, file)).collect();
             opened.into_iter().for_each(|opened| all.add(opened));
         }
         let mut used = KeyUse {
@@ -153,11 +153,24 @@ impl LootKeys {
             used.space += space;
             used.enumerated += found.len() as u64;
         }
-        (used, all.looks)
+        (used, all.pictures.into_values().collect())
     }
 
-    fn open(&self, file: &StolenFile) -> Opened {
-        let mut opened = Opened::default();
+    /// The picture of a capture that these keys open, and of an original its file's name; `None` when it has gone meanwhile.
+    pub fn picture(&self, loot: &Loot, of: &Opened) -> Option<(Vec<u8>, Vec<u8>)> {
+        let segment = StraySegment::open(loot.files.get(of.file)?.path()).ok()?;
+        let scene = self.keys.iter().find_map(|keys| segment.scene(keys, of.id).ok()).map(|scene| scene.file);
+        if !of.original {
+            return Some((scene?, Vec::new()));
+        }
+        let identity = self.keys.iter().find_map(|keys| segment.identity(keys, of.id).ok())?;
+        let IdentityRecord { method, removed, blake3, source_name, .. } = &identity;
+        let original = redact::restore(*method, scene.as_deref(), removed, blake3).ok()?;
+        Some((original.into_owned(), source_name.clone()))
+    }
+
+    fn open(&self, at: usize, file: &StolenFile) -> Found {
+        let mut opened = Found::default();
         let Ok(segment) = StraySegment::open(file.path()) else { return opened };
         let mut records: Vec<CatalogueRecord> = Vec::new();
         let mut scenes: HashMap<[u8; 16], Vec<u8>> = HashMap::new();
@@ -188,16 +201,26 @@ impl LootKeys {
             let best = plates.filter_map(|region| region.pseudonyms.first());
             opened.unread.entry(record.epoch).or_default().extend(best.map(|pseudonym| pseudonym.value));
         }
-        let mut scenes: Vec<_> = scenes.into_iter().filter(|(id, _)| !known.contains(id)).collect();
-        scenes.sort_unstable_by_key(|(id, _)| *id);
-        opened.looks = scenes.into_iter().take(Opened::LOOKS).map(|(_, file)| file).collect();
+        for &id in opened.scenes.union(&opened.originals) {
+            let original = opened.originals.contains(&id);
+            opened.pictures.insert(id, Opened { file: at, id: CaptureId(id), original });
+        }
         opened
     }
 }
 
+/// A picture that keys opened: where it is, to be opened again by whoever looks at it, so that memory holds none that nobody does.
+pub(super) struct Opened {
+    /// Index of its segment into [`Loot::files`].
+    file: usize,
+    id: CaptureId,
+    /// Whether it is the original, or else the redacted picture.
+    pub original: bool,
+}
+
 /// What keys opened.
 #[derive(Default)]
-struct Opened {
+struct Found {
     segments: u64,
     /// Ids: what was stolen twice counts once.
     captures: HashSet<[u8; 16]>,
@@ -206,17 +229,11 @@ struct Opened {
     plates: HashSet<PlateText>,
     /// By epoch, pseudonyms of plates whose texts did not come out.
     unread: BTreeMap<u32, HashSet<[u8; 16]>>,
-    /// A few scenes without their originals, to look at.
-    looks: Vec<Vec<u8>>,
+    /// Of each capture the original, or else the redacted picture.
+    pictures: BTreeMap<[u8; 16], Opened>,
 }
 
-impl Opened {
-    /// Scenes of one segment that are kept to look at.
-    const LOOKS: usize = 16;
-
-    /// Of all segments.
-    const ALL_LOOKS: usize = 300;
-
+impl Found {
     fn add(&mut self, other: Self) {
         self.segments += other.segments;
         self.captures.extend(other.captures);
@@ -226,8 +243,11 @@ impl Opened {
         for (epoch, values) in other.unread {
             self.unread.entry(epoch).or_default().extend(values);
         }
-        let room = Self::ALL_LOOKS.saturating_sub(self.looks.len());
-        self.looks.extend(other.looks.into_iter().take(room));
+        for (id, picture) in other.pictures {
+            if picture.original || !self.pictures.contains_key(&id) {
+                self.pictures.insert(id, picture);
+            }
+        }
     }
 }
 

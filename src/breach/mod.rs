@@ -25,6 +25,7 @@ mod linking;
 mod loot;
 mod order;
 mod pattern;
+mod plates;
 mod randomness;
 mod residual;
 mod scan;
@@ -34,6 +35,7 @@ mod suite;
 mod tampering;
 mod text;
 mod truth;
+mod unseen;
 mod words;
 
 pub mod baselines;
@@ -52,9 +54,10 @@ pub use score::{Scorer, StoreKind, Target};
 pub use suite::{AttackResult, Suite, results};
 pub use text::Written;
 pub use truth::{KnownCapture, KnownRegion, Truth};
+pub use unseen::Unseen;
 pub use words::approx;
 
-use keys::LootKeys;
+use keys::{LootKeys, Opened};
 use known::Needles;
 use loot::Loot;
 use pattern::Pattern;
@@ -163,6 +166,8 @@ pub struct Assessment {
     pub skipped: u64,
     /// Archives and compressed files: what they hold was not looked into.
     pub archives: u64,
+    /// Files of which the content was not looked into, archives among them.
+    pub unseen: Vec<Unseen>,
     /// Wall time of all attacks.
     pub seconds: f64,
     /// One for each attack, in the order of [`Attack`].
@@ -213,6 +218,11 @@ impl Assessment {
         took.join(", ")
     }
 
+    /// `what 1 archive there holds was not looked into`; `None` when all was.
+    pub fn unseen_in_words(&self) -> Option<String> {
+        unseen::in_words(&self.unseen)
+    }
+
     /// Thumbnails and previews obtained from inside other pictures.
     pub fn thumbnails(&self) -> u64 {
         self.findings.iter().map(|f| if let Evidence::Pictures(p) = &f.evidence { p.embedded } else { 0 }).sum()
@@ -223,6 +233,7 @@ impl Assessment {
         let plates = |f: &Finding| match &f.evidence {
             Evidence::Known(k) if k.kind == SecretKind::Plate && f.verdict == Verdict::Success => k.found,
             Evidence::Dictionary(d) => d.recovered,
+            Evidence::Text(t) => t.plates,
             Evidence::Keys(k) => k.plates + k.enumerated,
             Evidence::Seen(s) if f.verdict == Verdict::Success => s.plates,
             _ => 0,
@@ -255,8 +266,8 @@ pub fn use_keys<P: AsRef<Path>>(stolen: &[P]) -> Result<KeyUse, BreachError> {
     Ok(LootKeys::find(&loot).use_on(&loot, &[], &[], 0).0)
 }
 
-/// The findings; and, to look at, the pictures carved, and some of those that keys opened.
-type Examined = (Assessment, Vec<Carved>, Vec<Vec<u8>>);
+/// The findings; and, to look at, the pictures carved, and where those are that keys opened.
+type Examined = (Assessment, Vec<Carved>, Vec<Opened>);
 
 /// All that is tried on bytes and with keys.
 fn examine(
@@ -288,7 +299,7 @@ fn examine(
 
     let written: Vec<HashLike> = hashes.into_iter().filter(|h| h.written != Written::Raw).collect();
     let enumerated = plan.budget.candidates / Algorithm::Blake3.cost();
-    let (used, scenes) = keys.use_on(loot, &written, &patterns, enumerated);
+    let (used, opened) = keys.use_on(loot, &written, &patterns, enumerated);
 
     let bytes = loot.bytes();
     let known = |kind| {
@@ -323,10 +334,11 @@ fn examine(
         bytes,
         skipped: loot.skipped + scan.unreadable,
         archives: loot.archives(),
+        unseen: unseen::of(loot, &scan.decoded()),
         findings: findings.collect(),
         seconds: started.elapsed().as_secs_f64(),
     };
-    Ok((assessment, scan.carved(), scenes))
+    Ok((assessment, scan.carved(), opened))
 }
 
 /// Serial patterns to enumerate: those of the region in question first, which everybody who has stood at a road there

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::carve::{self, Format};
 use super::evidence::{self, Evidence, Game, Sample};
+use super::keys::{LootKeys, Opened};
 use super::loot::{Loot, StolenFile};
 use super::randomness::fisher;
 use super::scan::Carved;
@@ -41,8 +42,10 @@ struct Exposed<'t> {
 pub(super) struct Pictures<'a> {
     /// Carved out of the loot.
     pub carved: Vec<Carved>,
-    /// Redacted pictures that keys of the loot opened.
-    pub opened: Vec<Vec<u8>>,
+    /// Originals and redacted pictures that keys of the loot open.
+    pub opened: Vec<Opened>,
+    /// Those keys.
+    pub keys: &'a LootKeys,
     /// Copies whose recipients' keys lie in the loot.
     pub copies: &'a [OpenedCopy<'a>],
 }
@@ -57,13 +60,19 @@ pub(super) fn play(
     (nets, captures): (&Nets, usize),
 ) -> (Evidence, Vec<Sample>) {
     let sealed = target.kind == StoreKind::Other;
-    let exposed = match (truth, scorer) {
-        (None, _) => Vec::new(),
-        (Some(truth), _) if !sealed => pictures(target, loot, truth, captures),
-        (Some(truth), _) if !from.carved.is_empty() => named(loot, &from.carved, truth, captures),
-        (Some(truth), Some(scorer)) => scenes(from.copies, truth, scorer, captures),
-        (Some(_), None) => Vec::new(),
+    let mut exposed = match truth {
+        None => Vec::new(),
+        Some(truth) if !sealed => pictures(target, loot, truth, captures),
+        Some(truth) => {
+            let mut exposed = named(loot, &from.carved, truth, captures);
+            exposed.extend(originals(loot, from, truth, captures - exposed.len()));
+            exposed
+        }
     };
+    let granted = sealed && exposed.is_empty();
+    if let (Some(truth), Some(scorer), true) = (truth, scorer, granted && from.carved.is_empty()) {
+        exposed = scenes(from.copies, truth, scorer, captures);
+    }
     if exposed.is_empty() {
         return match truth {
             Some(truth) if from.carved.is_empty() && from.opened.is_empty() => {
@@ -75,7 +84,6 @@ pub(super) fn play(
             _ => seen(loot, from, nets, captures),
         };
     }
-    let granted = sealed && from.carved.is_empty();
     let seen: Vec<Seen> = exposed.par_iter().map_init(|| nets.eyes(), |eyes, exposed| look(eyes, exposed)).collect();
     let mut all = Seen::default();
     seen.iter().for_each(|seen| all.add(seen));
@@ -97,15 +105,15 @@ pub(super) fn play(
 fn seen(loot: &Loot, from: &Pictures<'_>, nets: &Nets, captures: usize) -> (Evidence, Vec<Sample>) {
     /// Less sure finds are blanked by `ingest`, too, and prove nothing here.
     const SURE: f32 = 0.5;
-    let granted = from.carved.is_empty();
-    let bytes = |i: usize| -> Option<Vec<u8>> {
-        if granted {
-            return Some(from.opened[i].clone());
+    let carved = from.carved.len();
+    // Whatever came out, by whichever attack.
+    let bytes = |i: usize| match from.carved.get(i) {
+        Some(carved) => {
+            loot.files[carved.file].open().and_then(|mut file| file.read_at(carved.offset, carved.len)).ok()
         }
-        let carved = &from.carved[i];
-        loot.files[carved.file].open().and_then(|mut file| file.read_at(carved.offset, carved.len)).ok()
+        None => Some(from.keys.picture(loot, &from.opened[i - carved])?.0),
     };
-    let pictures = if granted { from.opened.len() } else { from.carved.len() };
+    let pictures = carved + from.opened.len();
     let chosen: Vec<usize> = spread(pictures, captures).collect();
     let look = |eyes: &mut Eyes, i: &usize| {
         let found = bytes(*i).map(|file| regions(eyes, &file)).unwrap_or_default();
@@ -117,6 +125,13 @@ fn seen(loot: &Loot, from: &Pictures<'_>, nets: &Nets, captures: usize) -> (Evid
     };
     let looked: Vec<(u64, Vec<String>)> = chosen.par_iter().map_init(|| nets.eyes(), look).collect();
     let faces = looked.iter().map(|(faces, _)| faces).sum();
+    // Who has the key to a redacted picture may see what the eyes had missed on it; an original shows all.
+    let redacted = |i: usize| i.checked_sub(carved).is_some_and(|i| !from.opened[i].original);
+    let mut finds = chosen.iter().zip(&looked).filter(|(_, (faces, plates))| *faces > 0 || !plates.is_empty());
+    let granted = finds.all(|(&i, _)| redacted(i)) && !from.opened.is_empty();
+    // What keys of the loot opened is counted and never shown: it would be a look without an entry in any log.
+    let open = chosen.iter().zip(&looked).filter(|(i, _)| **i < carved);
+    let shown: BTreeSet<String> = open.flat_map(|(_, (_, plates))| plates.clone()).collect();
     let plates: BTreeSet<String> = looked.into_iter().flat_map(|(_, plates)| plates).collect();
     let evidence = evidence::Seen {
         pictures: pictures as u64,
@@ -125,21 +140,39 @@ fn seen(loot: &Loot, from: &Pictures<'_>, nets: &Nets, captures: usize) -> (Evid
         faces,
         granted,
     };
-    // What keys of the loot opened is counted and never shown: it would be a look without an entry in any log.
-    let shown = if granted { BTreeSet::new() } else { plates };
     (Evidence::Seen(evidence), shown.into_iter().map(Sample::Text).collect())
 }
 
-/// Carved files that bear the name of one photograph of the truth, whole.
-fn named<'t>(loot: &Loot, carved: &[Carved], truth: &'t Truth, captures: usize) -> Vec<Exposed<'t>> {
+/// Photographs of the truth by the names of their files, where no other has that name.
+fn by_name(truth: &Truth) -> HashMap<&str, &KnownCapture> {
     let mut names: HashMap<&str, Option<&KnownCapture>> = HashMap::new();
     for capture in &truth.captures {
         let name = capture.path.rsplit('/').next().unwrap_or_default();
         names.entry(name).and_modify(|known| *known = None).or_insert(Some(capture));
     }
+    names.into_iter().filter_map(|(name, capture)| Some((name, capture?))).collect()
+}
+
+/// Originals that keys open, and that were sealed under the name of one photograph of the truth.
+fn originals<'t>(loot: &Loot, from: &Pictures<'_>, truth: &'t Truth, captures: usize) -> Vec<Exposed<'t>> {
+    let names = by_name(truth);
+    let originals: Vec<&Opened> = from.opened.iter().filter(|opened| opened.original).collect();
+    let exposed = |i: usize| {
+        let (picture, name) = from.keys.picture(loot, originals[i])?;
+        let name = name.rsplit(|&b| b == b'/').next().unwrap_or_default();
+        let known = names.get(std::str::from_utf8(name).ok()?)?;
+        Some(Exposed { picture, known, width: None, blurred: false })
+    };
+    let chosen: Vec<usize> = spread(originals.len(), captures).collect();
+    chosen.into_par_iter().filter_map(exposed).collect()
+}
+
+/// Carved files that bear the name of one photograph of the truth, whole.
+fn named<'t>(loot: &Loot, carved: &[Carved], truth: &'t Truth, captures: usize) -> Vec<Exposed<'t>> {
+    let names = by_name(truth);
     let whole = carved.iter().filter(|carved| carved.offset == 0).filter_map(|carved| {
         let file = &loot.files[carved.file];
-        Some((file, (*names.get(std::str::from_utf8(base_name(file)).ok()?)?)?))
+        Some((file, *names.get(std::str::from_utf8(base_name(file)).ok()?)?))
     });
     let whole: Vec<_> = whole.collect();
     let exposed = |i: usize| {

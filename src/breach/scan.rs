@@ -15,6 +15,7 @@ use super::evidence::{Evidence, Metadata, Pictures, Randomness, SIGNIFICANCE, Sa
 use super::exif::Exif;
 use super::known::Needles;
 use super::loot::{Loot, OVERLAP, OpenLoot, StolenFile, Window};
+use super::plates::{self, Words};
 use super::randomness::{self, Tally};
 use super::text::{self, HashLike, Written};
 use crate::vault::{FileKind, Header};
@@ -48,6 +49,7 @@ const MAX_SAMPLE: usize = 160;
 pub struct Scanner<'a> {
     loot: &'a Loot,
     needles: &'a Needles,
+    plates: plates::Reader,
     /// One 16-byte block in this many is remembered, chosen by its content, so that equal blocks meet.
     thinning: u64,
     /// By file, how many bytes at its start and end are a segment's public frame.
@@ -82,6 +84,7 @@ struct Part {
     places: Vec<String>,
     text: Text,
     runs: Vec<(bool, String)>,
+    words: Words,
     hashes: HashSet<HashLike>,
     tested: Vec<Tested>,
     tally: Tally,
@@ -100,6 +103,8 @@ pub struct Scan {
     /// Figures of the text.
     pub text: Text,
     runs: Vec<(bool, String)>,
+    /// By file.
+    words: BTreeMap<usize, Words>,
     /// Values that look like hashes, sorted.
     pub hashes: BTreeSet<HashLike>,
     tested: Vec<Tested>,
@@ -114,7 +119,8 @@ impl<'a> Scanner<'a> {
     /// A scanner over `loot` that searches `needles`.
     pub fn new(loot: &'a Loot, needles: &'a Needles) -> Self {
         let thinning = (loot.bytes() / 16).div_ceil(MAX_BLOCKS).max(1);
-        Self { loot, needles, thinning, frames: loot.files.par_iter().map(frame).collect() }
+        let plates = plates::Reader::default();
+        Self { loot, needles, plates, thinning, frames: loot.files.par_iter().map(frame).collect() }
     }
 
     /// Examines every window; `progress` hears bytes done and bytes in all.
@@ -138,6 +144,7 @@ impl<'a> Scanner<'a> {
             places: Vec::new(),
             text: Text { by_chance: text::runs_by_chance(total), ..Text::default() },
             runs: Vec::new(),
+            words: BTreeMap::new(),
             hashes: BTreeSet::new(),
             tested: Vec::new(),
             tallies: BTreeMap::new(),
@@ -152,6 +159,7 @@ impl<'a> Scanner<'a> {
             }
         }
         scan.blocks.sort_unstable();
+        scan.text.plates = scan.words.values().flat_map(Words::plates).collect::<HashSet<_>>().len() as u64;
         scan
     }
 
@@ -221,10 +229,21 @@ impl<'a> Scanner<'a> {
     }
 
     fn read_text(&self, seen: &[u8], from: usize, unreadable: &[Range<usize>], part: &mut Part) {
-        for span in text::runs(seen, from) {
-            if unreadable.iter().any(|range| range.start <= span.start && span.end <= range.end) {
-                continue;
-            }
+        let hidden =
+            |span: &Range<usize>| unreadable.iter().any(|range| range.start <= span.start && span.end <= range.end);
+        for span in text::runs_of(seen, from, plates::MIN_RUN).into_iter().filter(|span| !hidden(span)) {
+            self.plates.read(&seen[span], &mut part.words);
+        }
+        // Wide characters are no runs of readable bytes; what they say is read all the same.
+        for run in text::wide_runs(seen, from, plates::MIN_RUN) {
+            self.plates.read(&run, &mut part.words);
+            part.hashes.extend(text::hash_likes(&run));
+            let content = text::classify(&run);
+            part.text.json += content.json;
+            part.text.rows += content.rows;
+            part.keep(&run, content);
+        }
+        for span in text::runs(seen, from).into_iter().filter(|span| !hidden(span)) {
             let run = &seen[span];
             // The part of a run that an earlier window has counted serves as context for tokens only.
             part.hashes.extend(text::hash_likes(run));
@@ -233,10 +252,17 @@ impl<'a> Scanner<'a> {
             part.text.bytes += run.len() as u64;
             part.text.json += content.json;
             part.text.rows += content.rows;
-            if part.runs.len() < 4 {
-                let shown: String = String::from_utf8_lossy(run).chars().take(MAX_SAMPLE).collect();
-                part.runs.push((content.json + content.rows > 0, shown));
-            }
+            part.keep(run, content);
+        }
+    }
+}
+
+impl Part {
+    /// A few of the texts, as samples.
+    fn keep(&mut self, run: &[u8], content: text::Content) {
+        if self.runs.len() < 4 {
+            let shown: String = String::from_utf8_lossy(run).chars().take(MAX_SAMPLE).collect();
+            self.runs.push((content.json + content.rows > 0, shown));
         }
     }
 }
@@ -334,6 +360,7 @@ impl Scan {
         }
         self.places.extend(part.places);
         self.runs.extend(part.runs);
+        self.words.entry(window.file).or_default().merge(part.words);
         let raw = self.hashes.iter().filter(|h| h.written == Written::Raw).count();
         let room = MAX_RAW_VALUES.saturating_sub(raw);
         let (raw, written): (Vec<HashLike>, Vec<HashLike>) =
@@ -358,6 +385,11 @@ impl Scan {
             (c, inside)
         };
         carved.into_iter().map(nest).collect()
+    }
+
+    /// The files out of which a picture came, by their places.
+    pub fn decoded(&self) -> HashSet<usize> {
+        self.carved.iter().map(|carved| carved.file).collect()
     }
 
     /// All pictures carved, inner ones too.

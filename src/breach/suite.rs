@@ -56,7 +56,7 @@ impl Suite<'_> {
             let games = games.map(|(attack, game)| finding(attack, Evidence::Game(game), Vec::new()));
             assessment.findings.extend(games);
         }
-        let from = residual::Pictures { carved, opened, copies: &copies };
+        let from = residual::Pictures { carved, opened, keys: &keys, copies: &copies };
         let (seen, mut samples) = residual::play(target, &loot, self.truth, &from, scorer, (self.nets, self.looks));
         samples.truncate(plan.samples);
         assessment.findings.push(finding(Attack::Residual, seen, samples));

@@ -24,10 +24,31 @@ pub fn runs_by_chance(bytes: u64) -> f64 {
 
 /// Where the readable runs of `bytes` are that end after `from`.
 pub fn runs(bytes: &[u8], from: usize) -> Vec<Range<usize>> {
+    runs_of(bytes, from, MIN_RUN)
+}
+
+/// What stands in `bytes` as UTF-16 in either order and ends after `from`: runs of at least `least` readable characters of ASCII,
+/// each as one byte.
+pub fn wide_runs(bytes: &[u8], from: usize, least: usize) -> Vec<Vec<u8>> {
+    let (mut found, mut at) = (Vec::new(), 0);
+    while at + 1 < bytes.len() {
+        let (high, low) = if bytes[at] == 0 { (0, 1) } else { (1, 0) };
+        let pairs = bytes[at..].chunks_exact(2).take_while(|pair| pair[high] == 0 && readable(pair[low]));
+        let run: Vec<u8> = pairs.map(|pair| pair[low]).collect();
+        at += (2 * run.len()).max(1);
+        if run.len() >= least && at > from {
+            found.push(run);
+        }
+    }
+    found
+}
+
+/// The same as [`runs`], of at least `least` bytes.
+pub fn runs_of(bytes: &[u8], from: usize, least: usize) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut start = 0;
     for end in (0..bytes.len()).filter(|&i| !readable(bytes[i])).chain([bytes.len()]) {
-        if end - start >= MIN_RUN && end > from {
+        if end - start >= least && end > from {
             found.push(start..end);
         }
         start = end + 1;
@@ -155,6 +176,23 @@ mod tests {
         let found = runs(&bytes, 0);
         assert_eq!((found.len(), found.first()), (1, Some(&(778..808))));
         assert_eq!(runs(&bytes, 900).len(), 0);
+    }
+
+    #[test]
+    fn wide_text_is_found_in_both_orders_and_wherever_it_begins() {
+        let text = "time;plate\n1;ABC1234\n";
+        let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for wide in [little, big] {
+            for before in [&b""[..], b"\0", b"\xff", b"\xff\xfe", b"\0\0\0", b"noise "] {
+                let found = wide_runs(&[before, &wide, b"\xff"].concat(), 0, 16);
+                assert_eq!(found.len(), 1, "{before:?}");
+                // Of a byte too many before it, the last character may not be told from it.
+                let read = String::from_utf8_lossy(&found[0]);
+                assert!(read.contains(text[1..].trim_end()), "{before:?}: {read:?}");
+            }
+        }
+        assert!(wide_runs(text.as_bytes(), 0, 16).is_empty());
     }
 
     #[test]

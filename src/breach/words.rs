@@ -83,14 +83,19 @@ impl fmt::Display for Evidence {
                 counted(m.positions, "GPS position"),
                 counted(m.thumbnails, "thumbnail")
             ),
-            Self::Text(t) => write!(
-                f,
-                "{}, {}, {} (by chance: {})",
-                counted(t.runs, "readable run"),
-                counted(t.rows, "table row"),
-                counted(t.json, "JSON value"),
-                approx(t.by_chance)
-            ),
+            Self::Text(t) => {
+                let plates = Some(t.plates).filter(|&plates| plates > 0);
+                let plates = plates.map(|plates| format!("{} in clear, ", counted(plates, "plate")));
+                write!(
+                    f,
+                    "{}{}, {}, {} (by chance: {})",
+                    plates.unwrap_or_default(),
+                    counted(t.runs, "readable run"),
+                    counted(t.rows, "table row"),
+                    counted(t.json, "JSON value"),
+                    approx(t.by_chance)
+                )
+            }
             Self::Known(k) if k.searched == 0 && k.kind == SecretKind::Pseudonym => {
                 f.write_str("no site pack, or no truth whose plates to search for")
             }

@@ -15,7 +15,7 @@ use super::{Context, Failure, Outcome, Stop, ledger};
 use crate::audit::{Details, Look, Verb};
 use crate::breach::{
     self, Assessment, Attack, BreachError, Evidence, Plan, Rate, Sample, Scorer, StoreKind, Suite, Target, Truth,
-    Verdict, approx, baselines, counted,
+    Unseen, Verdict, approx, baselines, counted,
 };
 use crate::custody::Keyring;
 use crate::report;
@@ -228,6 +228,7 @@ struct Summary<'a> {
     bytes: u64,
     skipped: u64,
     archives: u64,
+    not_looked_into: &'a [Unseen],
     seconds: f64,
     breached: bool,
     pictures: u64,
@@ -256,6 +257,7 @@ impl<'a> Summary<'a> {
             bytes: assessment.bytes,
             skipped: assessment.skipped,
             archives: assessment.archives,
+            not_looked_into: &assessment.unseen,
             seconds: assessment.seconds,
             breached: assessment.is_breached(),
             pictures: assessment.pictures(),
@@ -307,16 +309,17 @@ fn print(out: &mut Page, attacked: &Attacked, named: bool, show: bool) -> std::i
         }
     }
     let verdict = match assessment.took() {
-        _ if !assessment.is_breached() && assessment.archives > 0 => format!(
-            "Nothing usable was obtained, but what {} there {} was not looked into: unpack first.",
-            counted(assessment.archives, "archive"),
-            if assessment.archives == 1 { "holds" } else { "hold" }
-        ),
-        _ if !assessment.is_breached() => "Nothing usable was obtained.".to_owned(),
+        _ if !assessment.is_breached() => "Nothing usable was obtained".to_owned(),
         took if took.is_empty() => "BREACHED: by the attacks marked above".to_owned(),
         took => format!("BREACHED: {took}"),
     };
-    writeln!(out, "{verdict}\n")
+    // Of what nobody looked into, nothing is said but that.
+    let rest = assessment.unseen_in_words().map(|unseen| {
+        let packed = assessment.unseen.iter().all(|unseen| unseen.kind == "archive");
+        format!(", but {unseen}: {} first", if packed { "unpack" } else { "unpack or convert" })
+    });
+    let stop = if assessment.is_breached() && rest.is_none() { "" } else { "." };
+    writeln!(out, "{verdict}{}{stop}\n", rest.unwrap_or_default())
 }
 
 /// Attacks down, stores across: success beside chance, and p after correction.

@@ -39,6 +39,7 @@ pub use sink::{Known, RecordSink};
 pub use source::{LoadError, Source, SourceError, SourceFault, SourceImage};
 pub use summary::{Stages, Summary, peak_rss_bytes};
 pub use tables::{Named, Tables};
+pub(crate) use texts::picture_in;
 pub use unread::UnreadTable;
 
 /// How wide the pipeline is and what it does with what it meets.

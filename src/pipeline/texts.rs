@@ -98,7 +98,7 @@ const NUMBERS: [Sign; 6] = [
 const LISTED_JPEG: &str = "a picture as numbers (JPEG)";
 
 /// By name, the first picture of which the text at `path` has a sign.
-pub(super) fn picture_in(path: &Path) -> io::Result<Option<&'static str>> {
+pub(crate) fn picture_in(path: &Path) -> io::Result<Option<&'static str>> {
     let (mut file, _) = files::open(path)?;
     // With room for the reader to see that there is no more, so that it does not move.
     let mut bytes = Zeroizing::new(Vec::with_capacity(STEP + 2 * AGAIN));

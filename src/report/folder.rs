@@ -24,8 +24,11 @@ pub fn of_folders(folders: Vec<(String, Assessment)>, truth: Option<&Truth>, sho
             format!("{broken} of {} were broken open, {} held", counted(all as u64, "store"), all - broken)
         }
     };
+    let unseen =
+        folders.iter().filter_map(|(name, assessment)| Some(format!(" In {name}, {}.", assessment.unseen_in_words()?)));
+    let unseen: String = unseen.collect();
     let lead = format!(
-        "{} of {} were attacked for {:.1} seconds, with no key but those that lay in them.",
+        "{} of {} were attacked for {:.1} seconds, with no key but those that lay in them.{unseen}",
         counted(total(|a| a.files), "file"),
         counted(total(|a| a.bytes), "byte"),
         folders.iter().map(|(_, a)| a.seconds).sum::<f64>()
