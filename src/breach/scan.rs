@@ -217,6 +217,7 @@ impl<'a> Scanner<'a> {
                 part.blocks.push((value, window.file));
             }
         }
+        repeated_at_most_twice(&mut part.blocks);
         Ok(part)
     }
 
@@ -265,6 +266,20 @@ impl Part {
             self.runs.push((content.json + content.rows > 0, shown));
         }
     }
+}
+
+/// Sorts blocks and keeps of each no more than two, which show that it is repeated: a file of zeros takes no memory.
+fn repeated_at_most_twice(blocks: &mut Vec<(u128, usize)>) {
+    blocks.sort_unstable();
+    let mut last = [None, None];
+    blocks.retain(|block| {
+        let fits = last != [Some(*block); 2];
+        if fits {
+            last = [last[1], Some(*block)];
+        }
+        fits
+    });
+    blocks.shrink_to_fit();
 }
 
 /// Lengths of what is public structure at a file's start and end, known to everybody: a segment's header and trailer, a
@@ -474,5 +489,19 @@ impl Scan {
                 .collect(),
             more_files: named.len() > 2,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_remembers_no_block_more_than_twice() {
+        let mut blocks: Vec<(u128, usize)> =
+            (0..1 << 18).map(|at| (u128::from(at % 3u32), 7)).chain([(9, 7)]).collect();
+        repeated_at_most_twice(&mut blocks);
+        assert_eq!(blocks, [(0, 7), (0, 7), (1, 7), (1, 7), (2, 7), (2, 7), (9, 7)]);
+        assert!(blocks.capacity() < 64);
     }
 }
