@@ -155,12 +155,18 @@ pub enum Finding {
     PendingReplayed,
     /// The keys of the details were gone or altered: details until then cannot be read.
     KeysLost,
-    /// It held failed unlocks of times that a clock which was once wrong does not explain.
+    /// It held failed unlocks of times that a clock which was once wrong does not explain, and that version left them out.
     PendingTimes,
     /// An earlier log, of which the keyring's folder knows, was gone.
     LogGone,
     /// What the keyring's folder knew of the log was altered.
     HeadAltered,
+    /// As [`Self::PendingTimes`]; they are on record with the time at which that was found, as many as the entry says.
+    PendingDated,
+    /// The public key beside the log was gone or altered.
+    LogKeyLost,
+    /// What the keyring's folder knew of the log was gone.
+    HeadMissing,
     /// By a later version.
     Unknown(u8),
 }
@@ -175,6 +181,9 @@ impl Finding {
             Self::PendingTimes => 5,
             Self::LogGone => 6,
             Self::HeadAltered => 7,
+            Self::PendingDated => 8,
+            Self::LogKeyLost => 9,
+            Self::HeadMissing => 10,
             Self::Unknown(code) => code,
         }
     }
@@ -188,6 +197,9 @@ impl Finding {
             5 => Self::PendingTimes,
             6 => Self::LogGone,
             7 => Self::HeadAltered,
+            8 => Self::PendingDated,
+            9 => Self::LogKeyLost,
+            10 => Self::HeadMissing,
             code => Self::Unknown(code),
         }
     }
@@ -202,6 +214,11 @@ impl Finding {
             Self::PendingTimes => "the record of failed unlocks held some of impossible times, which were left out",
             Self::LogGone => "an earlier log was gone",
             Self::HeadAltered => "what the custody folder knew of the log was altered",
+            Self::PendingDated => {
+                "the record of failed unlocks held some of impossible times, which are on record with the time of this entry"
+            }
+            Self::LogKeyLost => "the public key beside the log was gone or altered",
+            Self::HeadMissing => "what the custody folder knew of the log was gone",
             Self::Unknown(_) => "a finding of a later version",
         }
     }
@@ -228,7 +245,7 @@ pub struct Entry {
     pub verb: Verb,
     /// When, in whole hours since 1970-01-01 UTC.
     pub hour: u32,
-    /// Records found, opened, exported or removed, as the verb has it.
+    /// Records found, opened, exported or removed, as the verb has it; failed unlocks of impossible times, of a finding of these.
     pub records: u64,
     /// Whether it was done.
     pub verdict: Verdict,
@@ -244,6 +261,8 @@ pub struct Entry {
     pub keyring_made: Option<Day>,
     /// Whether somebody said that its date is right, where nobody but the clock knew of it.
     pub date_confirmed: bool,
+    /// Of a failed unlock whose time cannot be: the hour that its clock said. Its own is the hour at which that was found.
+    pub claimed: Option<u32>,
 }
 
 impl Entry {
@@ -260,6 +279,7 @@ impl Entry {
             finding: None,
             keyring_made: None,
             date_confirmed: false,
+            claimed: None,
         }
     }
 
@@ -285,6 +305,7 @@ impl Entry {
             finding: self.finding.map(Finding::code),
             keyring_made: self.keyring_made,
             date_confirmed: self.date_confirmed.then_some(true),
+            claimed: self.claimed,
         };
         encoded(&plain)
     }
@@ -327,6 +348,7 @@ impl Entry {
             finding: plain.finding.map(Finding::from_code),
             keyring_made: plain.keyring_made,
             date_confirmed: plain.date_confirmed == Some(true),
+            claimed: plain.claimed,
         })
     }
 }
@@ -374,8 +396,8 @@ pub struct Details {
     /// The date that was confirmed where the clock had leapt.
     #[n(12)]
     pub confirmed: Option<Day>,
-    /// What the clock said, in milliseconds since 1970-01-01 UTC, where it had leapt and nobody confirmed it. The entry's times
-    /// are then the last that was known.
+    /// What the clock said, in milliseconds since 1970-01-01 UTC, where it had leapt and nobody confirmed it, or where a failed
+    /// unlock was of an impossible time. The entry's times are then the last that was known, or those at which that was found.
     #[n(13)]
     pub clock: Option<i64>,
 }
@@ -481,6 +503,8 @@ struct Plain {
     keyring_made: Option<Day>,
     #[n(9)]
     date_confirmed: Option<bool>,
+    #[n(10)]
+    claimed: Option<u32>,
 }
 
 #[derive(Encode, Decode)]

@@ -102,6 +102,15 @@ impl Head {
         Ok(plain.and_then(|plain| minicbor::decode(&plain).ok()).map_or(Found::Altered, Found::Head))
     }
 
+    /// Whether these bytes may be such a file, by their beginning and their length: what anybody can tell without a key.
+    pub fn may_be(bytes: &[u8]) -> bool {
+        /// Size, hash and time at least.
+        const LEAST: u64 = 40;
+        let sealed = bytes.split_first_chunk::<HEAD_LEN>().filter(|(head, _)| **head == head_bytes());
+        let plain = sealed.and_then(|(_, sealed)| cobblestone::plaintext_size(sealed.len() as u64).ok());
+        plain.is_some_and(|plain| plain >= LEAST)
+    }
+
     /// The file's bytes.
     pub fn to_bytes(self, wrap: &AuditKey, custody: CustodyId) -> Vec<u8> {
         let head = head_bytes();

@@ -17,6 +17,8 @@ const MAGIC: &[u8; 8] = b"SLAUD\r\n\x1a";
 const VERSION: u16 = 1;
 const HEAD_LEN: usize = 12;
 const CONTEXT: &[u8] = b"safelight v1 audit keys\0";
+/// A month and its key, in CBOR.
+const MONTH_LEN: u64 = 40;
 
 /// The file's name in the log's folder.
 pub(super) const FILE_NAME: &str = "keys";
@@ -89,6 +91,20 @@ impl DetailKeys {
         let cipher = cobblestone::Key256::from_bytes(wrap.expose());
         let plain = cobblestone::decrypt(&cipher, &[CONTEXT, head].concat(), sealed).map(Zeroizing::new);
         Ok(plain.ok().and_then(|plain| minicbor::decode(&plain).ok()).map(Self))
+    }
+
+    /// Whether these bytes may be such a file, by their beginning and their length: what anybody can tell without a key.
+    pub fn may_be(bytes: &[u8]) -> bool {
+        let Some((head, sealed)) = bytes.split_first_chunk::<HEAD_LEN>() else { return false };
+        let Ok(plain) = cobblestone::plaintext_size(sealed.len() as u64) else { return false };
+        // A list of months, 40 bytes each, with its length in CBOR before them.
+        let months = plain / MONTH_LEN;
+        let before = match months {
+            0..24 => 1,
+            24..256 => 2,
+            _ => 3,
+        };
+        *head == Self::head() && months > 0 && plain == before + months * MONTH_LEN
     }
 
     /// The file's bytes.

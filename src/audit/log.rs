@@ -33,7 +33,7 @@ pub(super) const CHECKPOINT: &str = "checkpoint";
 pub(super) const LOG_KEY: &str = "vkey";
 /// The purpose of records that leave without a stated one; a budget may name it.
 pub const UNSTATED: &str = "unstated";
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
 /// Before an id, what is being written. A name that nothing has: what lies there is nobody's to replace.
 const INCOMING: &str = "incoming-";
 

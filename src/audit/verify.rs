@@ -1,13 +1,16 @@
 //! Whether a log is whole: every entry, every tile, the checkpoint, and the order of things. Needs no key but the public
 //! one.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use rayon::prelude::*;
 
 use super::entry::{Day, Entry, Finding, Verb, hour_of};
-use super::log::{AuditError, CHECKPOINT};
+use super::head::{self, Head};
+use super::keys::{self, DetailKeys};
+use super::log::{AuditError, CHECKPOINT, LOCK, LOG_KEY};
 use super::note::{Checkpoint, LogKey, NoteError};
 use super::pending::Pending;
 use super::tiles::{self, TileError, Tiles};
@@ -115,6 +118,12 @@ pub enum AuditFault {
         /// What is wrong with it.
         finding: Finding,
     },
+    /// A file is not what its name says: cut, overwritten, or something else.
+    #[error("{} is not a regular file of the form that belongs to its name", path.display())]
+    NotOfItsForm {
+        /// Which, below the log's folder.
+        path: PathBuf,
+    },
     /// The log does not speak for the last days.
     #[error("the log ends on {}: nothing speaks for the time since, {}", date(*last), count(u64::from(*days), "day"))]
     Stale {
@@ -148,6 +157,11 @@ pub enum AuditNote {
         /// The day.
         day: Day,
     },
+    /// This file is not there, and need not be: what it holds is not of the log's record.
+    Lacking {
+        /// Which, below the log's folder.
+        file: &'static str,
+    },
     /// So many failed unlocks wait to be signed.
     Waiting {
         /// How many.
@@ -162,6 +176,8 @@ pub struct Verification {
     pub since: Option<Vec<u8>>,
     /// The log must speak for all but so many days until now.
     pub max_age: Option<Day>,
+    /// It is a copy of the log alone: what only the custodian needs may be left out of it, and nothing lies beside it.
+    pub alone: bool,
 }
 
 /// What was found out about a log.
@@ -201,8 +217,8 @@ pub fn verify(folder: &Path, key: &LogKey, against: &Verification, now: Timestam
     let mut report = AuditReport { checkpoint: None, entries: 0, period: None, faults: Vec::new(), notes: Vec::new() };
     let checkpoint = match files::read(&folder.join(CHECKPOINT), files::MAX_NOTE) {
         Ok(note) => Checkpoint::verify(&note, key).map_err(AuditFault::from),
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(AuditError::Io { path: folder.join(CHECKPOINT), source: error });
+        Err(source) if source.kind() != ErrorKind::NotFound => {
+            Err(reading(TileError::Io { path: CHECKPOINT.into(), source })?)
         }
         Err(_) if folder.join("tile").is_dir() || folder.join(super::pending::FILE_NAME).exists() => {
             Err(AuditFault::NoCheckpoint)
@@ -223,6 +239,7 @@ pub fn verify(folder: &Path, key: &LogKey, against: &Verification, now: Timestam
         check_since(folder, checkpoint, note, key, &mut report)?;
     }
     check_pending(folder, checkpoint, &mut report)?;
+    check_beside(folder, key, against.alone, &mut report)?;
     report.faults.truncate(MAX_FAULTS);
     Ok(report)
 }
@@ -278,7 +295,9 @@ fn check_tree(
 
 fn check_bundle(folder: &Path, tile: TileId) -> Result<Piece, AuditError> {
     let mut piece = Piece { leaves: Vec::new(), entries: Vec::new(), faults: Vec::new() };
-    match tiles::read_bundle(folder, tile) {
+    let bundle = tiles::read_bundle(folder, tile);
+    let read = bundle.is_ok();
+    match bundle {
         Ok(bundle) => {
             piece.leaves = bundle.iter().map(|entry| leaf_hash(entry)).collect();
             piece.entries = bundle.iter().map(|entry| Entry::from_bytes(entry)).collect();
@@ -295,19 +314,25 @@ fn check_bundle(folder: &Path, tile: TileId) -> Result<Piece, AuditError> {
     let first = tile.index * WIDTH as u64;
     let altered = piece.leaves.iter().zip(&hashes).zip(first..).filter(|((leaf, hash), _)| leaf != hash);
     piece.faults.extend(altered.map(|(_, index)| AuditFault::EntryAltered { index }));
-    if !piece.leaves.is_empty() && piece.leaves.len() != hashes.len() {
+    if read && piece.leaves.len() != hashes.len() {
         let (path, expected, found) = (tile.bundle_path(), hashes.len(), piece.leaves.len());
         piece.faults.push(AuditFault::EntryCount { path, expected, found });
     }
     Ok(piece)
 }
 
-/// A file that is missing or has the wrong form is a fault; one that cannot be read is a reason to stop.
+/// A file that is missing or has the wrong form is a fault, and so is what is no file, or larger than any of its name; one that
+/// cannot be read is a reason to stop.
 fn reading(error: TileError) -> Result<AuditFault, AuditError> {
     match error {
+        TileError::Io { path, source } if is_something_else(&source) => Ok(AuditFault::NotOfItsForm { path }),
         TileError::Io { .. } => Err(error.into()),
         TileError::Missing { .. } | TileError::Altered { .. } => Ok(error.into()),
     }
+}
+
+fn is_something_else(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::FileTooLarge | ErrorKind::InvalidInput | ErrorKind::IsADirectory)
 }
 
 /// Order, time, and that no day is without a word.
@@ -405,10 +430,52 @@ fn check_pending(folder: &Path, checkpoint: Checkpoint, report: &mut AuditReport
         }
         Ok(None) => Finding::PendingAltered,
         Err(TileError::Missing { .. }) => Finding::PendingMissing,
-        Err(error) => return Err(error.into()),
+        Err(error) => {
+            report.faults.push(reading(error)?);
+            return Ok(());
+        }
     };
     report.faults.push(AuditFault::Pending { finding });
     Ok(())
+}
+
+/// The files beside the tree: each is there, and of its form as far as that can be told without a key.
+fn check_beside(folder: &Path, key: &LogKey, alone: bool, report: &mut AuditReport) -> Result<(), AuditError> {
+    type Form<'a> = &'a dyn Fn(&[u8]) -> bool;
+    let is_key = |bytes: &[u8]| std::str::from_utf8(bytes).ok().and_then(LogKey::parse).as_ref() == Some(key);
+    // What it holds, and whether it may be left out: of a copy, or at all.
+    let files: [(&'static str, u64, Form<'_>, bool); 3] = [
+        (keys::FILE_NAME, files::MAX_SETTINGS, &DetailKeys::may_be, alone),
+        (LOG_KEY, files::MAX_NOTE, &is_key, alone),
+        (LOCK, files::MAX_NOTE, &|bytes| bytes.is_empty(), true),
+    ];
+    for (file, most, form, may_lack) in files {
+        match files::read_own(&folder.join(file), most) {
+            Err(error) if error.kind() == ErrorKind::NotFound && may_lack => {
+                report.notes.push(AuditNote::Lacking { file });
+            }
+            read => report.faults.extend(of_its_form(file.into(), read, form)?),
+        }
+    }
+    if !alone {
+        let read = files::read_own(&head::path_beside(folder), files::MAX_NOTE);
+        report.faults.extend(of_its_form(Path::new("..").join(head::FILE_NAME), read, &Head::may_be)?);
+    }
+    Ok(())
+}
+
+/// What is wrong with a file, if anything is. One that cannot be read is a reason to stop.
+fn of_its_form(
+    path: PathBuf,
+    read: std::io::Result<Vec<u8>>,
+    form: &dyn Fn(&[u8]) -> bool,
+) -> Result<Option<AuditFault>, AuditError> {
+    match read {
+        Ok(bytes) if form(&bytes) => Ok(None),
+        Ok(_) => Ok(Some(AuditFault::NotOfItsForm { path })),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Some(TileError::Missing { path }.into())),
+        Err(source) => Ok(Some(reading(TileError::Io { path, source })?)),
+    }
 }
 
 fn date(day: Day) -> String {

@@ -5,7 +5,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::egress::Allowance;
-use super::entry::{Details, Entry, Finding, Verb, hour_of, month_of};
+use super::entry::{Details, Entry, Finding, Opened, Verb, hour_of, month_of, open_details};
 use super::head::{self, Found, Head, Leap};
 use super::keys::{self, DetailKey, DetailKeys, PurposeTag};
 use super::log::{AuditError, AuditLog, CHECKPOINT, LOG_KEY};
@@ -62,10 +62,11 @@ impl<'l> Writer<'l> {
         };
         let head = Head::read(&log.folder, &wrap, custody);
         let head = head.map_err(|source| log.failed(head::path_beside(&log.folder), source))?;
-        let (head, altered) = match head {
-            Found::Head(head) => (Some(head), false),
-            Found::Missing => (None, false),
-            Found::Altered => (None, true),
+        // A keyring that knows of a log was written by a version that left this file.
+        let (head, lost) = match head {
+            Found::Head(head) => (Some(head), None),
+            Found::Missing => (None, keyring.known_log().map(|_| Finding::HeadMissing)),
+            Found::Altered => (None, Some(Finding::HeadAltered)),
         };
         // Where another command has changed the keyring since it was opened, its file is newer than what was opened.
         let known_keyring = head.and_then(|head| head.keyring).unwrap_or(0);
@@ -132,7 +133,7 @@ impl<'l> Writer<'l> {
         // Nobody knows what left today when the log, or what was known of it, is gone.
         let once = mark.is_some() || head.is_some_and(|head| head.size > 0 || head.anew.is_some());
         let gone = begun.is_none() && once;
-        let finding = if gone { Some(Finding::LogGone) } else { altered.then_some(Finding::HeadAltered) };
+        let finding = if gone { Some(Finding::LogGone) } else { lost };
         if finding.is_some() {
             let empty = Checkpoint { size: 0, root: merkle(&[]) };
             let lost = keyring.known_log().map(|mark| mark.root).filter(|_| gone);
@@ -146,9 +147,10 @@ impl<'l> Writer<'l> {
             writer.begin()?;
         } else {
             writer.fold(pending, keys_lost)?;
+            writer.mend_log_key()?;
         }
         if let Some(finding) = finding {
-            writer.add(Entry { finding: Some(finding), ..Entry::new(Verb::Finding, hour_of(now)) }, None);
+            writer.find(finding, 0);
         }
         Ok(writer)
     }
@@ -179,39 +181,85 @@ impl<'l> Writer<'l> {
         Ok(())
     }
 
+    /// Leaves the public key anew where it is gone or altered, and says so.
+    fn mend_log_key(&mut self) -> Result<(), AuditError> {
+        if AuditLog::key_beside(&self.log.folder, self.custody).is_none() {
+            let key = LogKey::of(self.keyring.verifying_key());
+            self.log.put(Path::new(LOG_KEY), format!("{key}\n").as_bytes())?;
+            self.find(Finding::LogKeyLost, 0);
+        }
+        Ok(())
+    }
+
+    fn find(&mut self, finding: Finding, records: u64) {
+        let entry = Entry { finding: Some(finding), records, ..Entry::new(Verb::Finding, hour_of(self.now)) };
+        self.add(entry, None);
+    }
+
     /// Takes in the failed unlocks that wait, and what is wrong with the files beside the tree.
     fn fold(&mut self, pending: Result<Pending, Finding>, keys_lost: bool) -> Result<(), AuditError> {
         let mut findings = Vec::new();
-        findings.extend(keys_lost.then_some(Finding::KeysLost));
+        findings.extend(keys_lost.then_some((Finding::KeysLost, 0)));
         match pending {
-            Err(finding) => findings.push(finding),
-            Ok(pending) => match self.signed_of(&pending, keys_lost)? {
-                Err(finding) => findings.push(finding),
-                Ok(signed) => {
-                    let whole = pending.whole;
-                    let mut impossible = false;
-                    let earliest = self.earliest_waiting()?;
-                    for bytes in pending.entries.into_iter().skip(signed) {
-                        match Entry::from_bytes(&bytes).filter(|entry| entry.verb == Verb::UnlockFailed) {
-                            Some(entry) if self.could_have_waited(&entry, earliest) => self.push(entry, bytes),
-                            _ => impossible = true,
-                        }
+            Err(finding) => findings.push((finding, 0)),
+            Ok(pending) => {
+                let frames = pending.entries.len();
+                let failed: Vec<(Entry, &[u8])> = pending
+                    .entries
+                    .iter()
+                    .filter_map(|bytes| Some((Entry::from_bytes(bytes)?, bytes.as_slice())))
+                    .filter(|(entry, _)| entry.verb == Verb::UnlockFailed)
+                    .collect();
+                match self.signed_of(&pending, &failed, keys_lost)? {
+                    Err(finding) => findings.push((finding, 0)),
+                    Ok(signed) => {
+                        let others = failed.len() < frames;
+                        let impossible = self.take_in(&failed[signed..], self.keys.of(pending.month))?;
+                        findings.extend((others || !pending.whole).then_some((Finding::PendingAltered, 0)));
+                        findings.extend((impossible > 0).then_some((Finding::PendingDated, impossible)));
                     }
-                    findings.extend((!whole).then_some(Finding::PendingAltered));
-                    findings.extend(impossible.then_some(Finding::PendingTimes));
                 }
-            },
+            }
         }
-        for finding in findings {
-            self.add(Entry { finding: Some(finding), ..Entry::new(Verb::Finding, hour_of(self.now)) }, None);
+        for (finding, records) in findings {
+            self.find(finding, records);
         }
         Ok(())
+    }
+
+    /// Signs failed unlocks. Says how many are of times that cannot be: these are on record with the time of now, what their clock
+    /// said, and who it was.
+    fn take_in(&mut self, failed: &[(Entry, &[u8])], key: Option<DetailKey>) -> Result<u64, AuditError> {
+        let earliest = self.earliest_waiting()?;
+        let mut impossible = 0;
+        for (entry, bytes) in failed {
+            if self.could_have_waited(entry, earliest) {
+                self.push(entry.clone(), bytes.to_vec());
+                continue;
+            }
+            impossible += 1;
+            let details = match key.as_ref().map(|key| open_details(bytes, key, self.custody)) {
+                Some(Opened::Details(details)) => *details,
+                _ => Details { time: entry.time().as_millisecond(), ..Details::default() },
+            };
+            let details = Details { clock: Some(details.time), time: self.now.as_millisecond(), ..details };
+            let claimed = Some(entry.hour);
+            let entry = Entry { month: Some(self.month), claimed, ..Entry::new(Verb::UnlockFailed, hour_of(self.now)) };
+            let bytes = entry.sealed(&details, &self.key, self.custody);
+            self.push(entry, bytes);
+        }
+        Ok(impossible)
     }
 
     /// How many of the file's entries are in the tree already, or why the file is not to be taken.
     ///
     /// Some are when the last writer died after it signed, before it left a new file.
-    fn signed_of(&self, pending: &Pending, keys_lost: bool) -> Result<Result<usize, Finding>, AuditError> {
+    fn signed_of(
+        &self,
+        pending: &Pending,
+        failed: &[(Entry, &[u8])],
+        keys_lost: bool,
+    ) -> Result<Result<usize, Finding>, AuditError> {
         let size = self.checkpoint.size;
         let root = if pending.size <= size { self.tree.root_at(pending.size)? } else { merkle(&[]) };
         let key = self.keys.of(pending.month);
@@ -226,8 +274,13 @@ impl<'l> Writer<'l> {
         let mut looks = 0;
         for index in pending.size..size {
             let leaf = self.leaf(index)?;
-            match Entry::from_bytes(&leaf).map(|entry| entry.verb) {
-                Some(Verb::UnlockFailed) if looks == 0 && pending.entries.get(signed) == Some(&leaf) => signed += 1,
+            let entry = Entry::from_bytes(&leaf);
+            // As it was written, or with the hour that it claimed.
+            let is = |(waiting, bytes): &(Entry, &[u8])| {
+                *bytes == leaf.as_slice() || entry.as_ref().is_some_and(|entry| entry.claimed == Some(waiting.hour))
+            };
+            match entry.as_ref().map(|entry| entry.verb) {
+                Some(Verb::UnlockFailed) if looks == 0 && failed.get(signed).is_some_and(is) => signed += 1,
                 Some(Verb::Begin | Verb::Quiet | Verb::Clock | Verb::Finding) if looks == 0 => {}
                 _ => looks += 1,
             }
@@ -345,6 +398,10 @@ impl<'l> Writer<'l> {
     pub fn finish(self) -> Result<Checkpoint, AuditError> {
         let old = self.checkpoint;
         if self.new.is_empty() {
+            // The writer of the first entry may have died before it left this.
+            if self.head.is_none() {
+                self.leave_head(old)?;
+            }
             return Ok(old);
         }
         let mut edge = self.tree.edge().clone();

@@ -185,14 +185,15 @@ struct Summary {
     to: Option<String>,
     faults: Vec<String>,
     notes: Vec<String>,
-    /// Whether entries say that something was gone or altered.
+    /// Whether entries say that something was gone or altered, or something is not here.
     #[serde(skip)]
     found: bool,
 }
 
 fn verify_log(log: &LogArgs, since: Option<&Path>, max_age: Option<u32>, context: &Context) -> Result<(), Failure> {
     let (folder, key) = log.place()?;
-    let against = Verification { since: since.map(read).transpose()?, max_age };
+    let alone = log.place.log.is_some();
+    let against = Verification { since: since.map(read).transpose()?, max_age, alone };
     let report = verify(&folder, &key, &against, Timestamp::now())?;
     let summary = Summary::of(&report);
     let mut out = Page::default();
@@ -227,6 +228,7 @@ impl Summary {
                     show::date(*day, "%Y-%m-%d")
                 )
             }
+            AuditNote::Lacking { file } => format!("the file {file} is not here: {}", without(file)),
             AuditNote::Waiting { entries } => {
                 format!("waiting for the next unlock to sign: {}", count(*entries as u64, "failed unlock"))
             }
@@ -238,7 +240,10 @@ impl Summary {
             to: report.period.map(|(_, to)| shown(to)),
             faults: report.faults.iter().map(ToString::to_string).collect(),
             notes: report.notes.iter().map(note).collect(),
-            found: report.notes.iter().any(|note| matches!(note, AuditNote::Finding { .. })),
+            found: report
+                .notes
+                .iter()
+                .any(|note| matches!(note, AuditNote::Finding { .. } | AuditNote::Lacking { .. })),
         }
     }
 
@@ -265,6 +270,15 @@ impl Summary {
             }
         }
         Ok(())
+    }
+}
+
+/// What is not to be had without a file.
+fn without(file: &str) -> &'static str {
+    match file {
+        "keys" => "it opens nobody's details",
+        "vkey" => "the key comes from elsewhere",
+        _ => "the next writer makes it",
     }
 }
 

@@ -235,6 +235,24 @@ fn who_puts_back_this_mornings_log_gets_no_second_budget() {
     assert!(matches!(desk.try_look(Verb::Export, 1, false), Err(AuditError::RolledBack { .. })));
 }
 
+/// Nor who takes away what the folder knows of the log, as long as the keyring knows of it.
+#[test]
+fn who_puts_back_this_mornings_log_without_what_is_known_of_it_gets_no_second_budget() {
+    let mut desk = Desk::limited();
+    desk.log().begin(&mut desk.custodian.keyring).expect("begun");
+    let morning = desk.copy();
+    assert_eq!(desk.try_look(Verb::Export, 100, false).expect("recorded").verdict, Verdict::Done);
+    desk.restore_log(morning.path());
+    fs::remove_file(desk.head()).expect("removed");
+    for _ in 0..2 {
+        let refused = desk.try_look(Verb::Export, 1, false).expect("recorded");
+        assert!(refused.verdict == Verdict::Refused && refused.began_anew);
+    }
+    let report = desk.verify();
+    assert!(report.is_sound(), "{report:?}");
+    assert!(matches!(report.notes[..], [AuditNote::Finding { finding: Finding::HeadMissing, .. }]), "{report:?}");
+}
+
 #[test]
 fn a_log_with_another_history_than_the_folder_knows_is_not_written_on() {
     let desk = Desk::limited();

@@ -139,7 +139,8 @@ fn a_forgotten_month_still_verifies_and_says_nothing() {
     assert!(matches!(forget(month(now)), Err(AuditError::Kept { .. })), "the policy keeps a year");
     assert_eq!(forget(kept).expect("forgotten"), 1);
 
-    let report = verify(&desk.folder(), &desk.key(), &Verification { since: Some(before), max_age: Some(0) }, now);
+    let report =
+        verify(&desk.folder(), &desk.key(), &Verification { since: Some(before), max_age: Some(0), alone: false }, now);
     let report = report.expect("verified");
     assert!(report.is_sound(), "{report:?}");
     let reader = desk.log().detail_reader(&desk.custodian.keyring).expect("a reader");
@@ -187,7 +188,7 @@ fn silence_is_signed_and_a_log_that_ends_too_early_is_stale() {
     assert_eq!(quiet, [(today + 1, today + 9), (today + 10, today + 10)]);
     assert!(desk.verify_later().is_sound());
 
-    let against = Verification { since: None, max_age: Some(3) };
+    let against = Verification { max_age: Some(3), ..Verification::default() };
     let report = verify(&desk.folder(), &desk.key(), &against, Timestamp::now() + days(14)).expect("verified");
     assert!(matches!(only(report), AuditFault::Stale { days: 4, .. }));
 }

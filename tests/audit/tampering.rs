@@ -262,7 +262,126 @@ fn a_clock_that_was_once_ahead_is_told_from_tampering() {
     desk.fail();
     desk.fate.turn_clock(SignedDuration::ZERO);
     desk.look(Verb::Open, 1);
-    assert_eq!(desk.verify().notes, [AuditNote::Finding { index: 2, finding: Finding::PendingTimes }]);
+    assert_eq!(desk.verify().notes, [AuditNote::Finding { index: 3, finding: Finding::PendingDated }]);
+}
+
+/// Who sets the clock, tries passphrases and sets it right again is on record, as often as that was.
+#[test]
+fn tampering_failed_unlocks_by_a_clock_that_was_set_stay_on_record() {
+    let user = std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self").expect("there"));
+    for (ahead, keys_are_lost) in [(60, false), (-400, false), (20_000, false), (60, true)] {
+        let desk = Desk::with(2);
+        desk.fate.turn_clock(days(ahead));
+        let before = Timestamp::now() + days(ahead);
+        (0..5).for_each(|_| desk.fail());
+        desk.fate.turn_clock(SignedDuration::ZERO);
+        if keys_are_lost {
+            fs::remove_file(desk.folder().join("keys")).expect("removed");
+        }
+        let waiting = fs::read(desk.folder().join("pending")).expect("read");
+        desk.look(Verb::Search, 0);
+        // A writer that dies before it leaves a new file has signed them all the same, and once.
+        fs::write(desk.folder().join("pending"), waiting).expect("written");
+        desk.look(Verb::Search, 0);
+        let report = desk.verify();
+        assert!(report.is_sound(), "{ahead}: {report:?}");
+        let entries = desk.log().entries_since(&desk.key(), 0).expect("read");
+        let reader = desk.log().detail_reader(&desk.custodian.keyring).expect("a reader");
+        let failed: Vec<_> = entries.iter().filter(|entry| entry.entry.verb == Verb::UnlockFailed).collect();
+        assert_eq!(failed.len(), 5, "{ahead} days");
+        for recording in &failed {
+            let claimed = recording.entry.claimed.expect("its clock's hour");
+            assert!(i64::from(claimed) * 3600 >= before.as_second() - 3600, "{claimed}");
+            assert!(recording.entry.time() <= Timestamp::now(), "{ahead} days");
+            let Told::Details(details) = reader.open(recording) else { panic!("the details are closed") };
+            assert!(details.clock.is_some_and(|clock| clock / 3_600_000 == i64::from(claimed)), "{details:?}");
+            // Of whom nobody can say where the keys are lost.
+            let told = (details.user, details.query.as_str());
+            assert_eq!(told, if keys_are_lost { (None, "") } else { (Some(user), "open") });
+        }
+        let found = entries.iter().filter(|entry| entry.entry.finding == Some(Finding::PendingDated));
+        assert_eq!(found.map(|entry| entry.entry.records).collect::<Vec<_>>(), [5], "{ahead} days");
+    }
+}
+
+/// Each file beside the tree, gone or not what its name says: anybody is told, and the next writer signs that it was so.
+#[test]
+fn tampering_a_file_beside_the_tree_is_gone_or_garbled() {
+    type Harm = fn(&Path, Vec<u8>);
+    let harms: [(&str, Harm); 5] = [
+        ("gone", |_, _| ()),
+        ("empty", |path, _| fs::write(path, b"").expect("written")),
+        ("cut", |path, bytes| fs::write(path, &bytes[..bytes.len() / 2]).expect("written")),
+        ("begun otherwise", |path, mut bytes| {
+            bytes[0] ^= 1;
+            fs::write(path, bytes).expect("written");
+        }),
+        ("a folder", |path, _| fs::create_dir(path).expect("made")),
+    ];
+    let files = [
+        ("keys", "keys", Finding::KeysLost),
+        ("vkey", "vkey", Finding::LogKeyLost),
+        ("../log-head", "log-head", Finding::HeadMissing),
+        ("pending", "failed unlocks", Finding::PendingMissing),
+        ("checkpoint", "checkpoint", Finding::LogGone),
+        ("tile/0/000.p/3", "tile/0/000.p/3", Finding::LogGone),
+        ("tile/entries/000.p/3", "tile/entries/000.p/3", Finding::LogGone),
+    ];
+    for ((file, named, finding), (harm, does)) in files.into_iter().flat_map(|file| harms.map(|harm| (file, harm))) {
+        let mut desk = Desk::new();
+        desk.log().begin(&mut desk.custodian.keyring).expect("begun");
+        (0..2).for_each(|_| _ = desk.look(Verb::Open, 1));
+        assert!(desk.verify().is_sound());
+        let path = desk.folder().join(file);
+        let bytes = fs::read(&path).expect("read");
+        fs::remove_file(&path).expect("removed");
+        does(&path, bytes);
+        let faults: Vec<String> = desk.verify().faults.iter().map(ToString::to_string).collect();
+        let says = |fault: &String| {
+            let of_pending = file == "pending" && fault.contains("pending");
+            // Of a hash that was changed in its tile only the entry can be told.
+            let of_entry = file == "tile/0/000.p/3" && fault.starts_with("entry 0 ");
+            fault.contains(named) || of_pending || of_entry
+        };
+        assert!(faults.iter().any(says), "{file}, {harm}: {faults:?}");
+        if finding == Finding::LogGone || harm == "a folder" {
+            assert!(desk.try_look(Verb::Open, 1, false).is_err() || file.starts_with("tile"), "{file}, {harm}");
+            continue;
+        }
+        desk.look(Verb::Pack, 0);
+        let report = desk.verify();
+        assert!(report.is_sound(), "{file}, {harm}: {report:?}");
+        let altered = match finding {
+            Finding::HeadMissing => Finding::HeadAltered,
+            Finding::PendingMissing => Finding::PendingAltered,
+            finding => finding,
+        };
+        let finding = if harm == "gone" { finding } else { altered };
+        let found = |note: &AuditNote| matches!(note, AuditNote::Finding { finding: found, .. } if *found == finding);
+        assert!(report.notes.iter().any(found), "{file}, {harm}: {report:?}");
+    }
+}
+
+/// Outsiders get a copy of the log alone.
+#[test]
+fn a_copy_of_the_log_alone_may_lack_what_is_the_custodians() {
+    let desk = Desk::with(3);
+    fs::remove_file(desk.head()).expect("removed");
+    for file in ["keys", "vkey", "lock"] {
+        fs::remove_file(desk.folder().join(file)).expect("removed");
+    }
+    let verify = |alone| {
+        let against = Verification { alone, ..Verification::default() };
+        verify(&desk.folder(), &desk.key(), &against, Timestamp::now()).expect("verified")
+    };
+    let report = verify(true);
+    assert!(report.is_sound(), "{report:?}");
+    assert_eq!(report.notes, ["keys", "vkey", "lock"].map(|file| AuditNote::Lacking { file }));
+    let faults: Vec<String> = verify(false).faults.iter().map(ToString::to_string).collect();
+    assert_eq!(faults, ["keys is missing", "vkey is missing", "../log-head is missing"]);
+    // What is there is of its form.
+    fs::write(desk.folder().join("keys"), b"something").expect("written");
+    assert!(matches!(only(verify(true)), AuditFault::NotOfItsForm { path } if path == Path::new("keys")));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::LogArgs;
-use crate::audit::{AuditLog, Day, Details, Entry, Recording, Told, Verb, Verdict};
+use crate::audit::{AuditError, AuditLog, Day, Details, Entry, Recording, Told, Verb, Verdict};
 use crate::capture::CaptureId;
 use crate::cli::remedies::stdout_failed;
 use crate::cli::terminal::{Page, count, escaped, grouped, json};
@@ -37,14 +37,19 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let (folder, key) = args.log.place()?;
     // The log's own folder lies in a custody folder or stands alone.
     let log = AuditLog::at(&folder);
+    let today = Day::try_from(Timestamp::now().as_second().div_euclid(86_400)).unwrap_or(0);
+    let first = (today + 1).saturating_sub(args.days);
     let mut reader = None;
     if let (true, Some(custody)) = (args.details, &args.log.place.custody) {
         let keyring = args.unlock.open(custody)?;
+        // What cannot be shown is not on record as shown. A log that is yet to begin can.
+        match log.entries_since(&key, first) {
+            Ok(_) | Err(AuditError::NoLog { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
         ledger::record_act(&keyring, Verb::Show, format!("details of {}", count(args.days.into(), "day")))?;
         reader = Some(log.detail_reader(&keyring)?);
     }
-    let today = Day::try_from(Timestamp::now().as_second().div_euclid(86_400)).unwrap_or(0);
-    let first = (today + 1).saturating_sub(args.days);
     let mut recordings = log.entries_since(&key, first)?;
     recordings.extend(log.waiting()?);
     let days = Days::of(&recordings, first, today);
@@ -187,6 +192,9 @@ struct DetailsRow {
     login_id: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     confirmed_date: Option<String>,
+    /// What the clock said where nobody believes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock: Option<String>,
     query: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pseudonyms: Vec<String>,
@@ -224,9 +232,13 @@ impl Row {
 
 impl DetailsRow {
     fn of(details: Details) -> Self {
-        let time = Timestamp::from_millisecond(details.time).unwrap_or(Timestamp::UNIX_EPOCH);
+        let time = |time| {
+            let time = Timestamp::from_millisecond(time).unwrap_or(Timestamp::UNIX_EPOCH);
+            time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+        };
         Self {
-            time: time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            time: time(details.time),
+            clock: details.clock.map(time),
             purpose: details.purpose,
             operator: details.operator,
             user_id: details.user,
@@ -249,7 +261,10 @@ fn said(entry: &Entry) -> Option<String> {
         }
         (_, Some(finding), _) => Some(finding.says().to_owned()),
         (.., Some(made)) => Some(format!("keyring made on {}", date(made, "%Y-%m-%d"))),
-        _ => None,
+        _ => entry.claimed.map(|hour| {
+            let time = Timestamp::from_second(i64::from(hour) * 3600).unwrap_or(Timestamp::MAX);
+            format!("its clock said {}, which cannot be", time.strftime("%Y-%m-%dT%HZ"))
+        }),
     }
 }
 
@@ -274,6 +289,7 @@ fn list(out: &mut Page, rows: &[Row], all: usize) -> std::io::Result<()> {
         let mut parts = vec![details.time.clone(), details.operator.clone()];
         parts.extend(details.user_id.map(|id| format!("user {id}")));
         parts.extend(details.login_id.map(|id| format!("login {id}")));
+        parts.extend(details.clock.as_ref().map(|clock| format!("clock said {clock}")));
         parts.extend(details.confirmed_date.as_ref().map(|date| format!("confirmed {date}")));
         parts.extend((!details.purpose.is_empty()).then(|| format!("{:?}", details.purpose)));
         parts.extend((!details.query.is_empty()).then(|| details.query.clone()));
