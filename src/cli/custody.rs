@@ -218,9 +218,9 @@ fn policy(
             second.pass(&mut keyring)?;
         }
         let said: Vec<String> = changes.iter().map(ToString::to_string).collect();
-        date.record(&mut keyring, second, Verb::Policy, said.join("; "))?;
-        keyring.set_policy(policy, Timestamp::now())?;
-        ledger::changed(&keyring);
+        date.open_second(&mut keyring, second)?;
+        let staged = keyring.stage_policy(policy, Timestamp::now())?;
+        (keyring, ()) = date.write(staged, Verb::Policy, said.join("; "))?;
     }
     let printed = Printed { policy: keyring.policy().to_toml() };
     report(context, &printed, |out| match changed {
@@ -259,9 +259,9 @@ fn pack(
     let mut keyring = args.unlock.open(&args.custody)?;
     keyring.check_site_name(request.site)?;
     second.open_for(&mut keyring, &[])?;
-    date.record(&mut keyring, second, Verb::Pack, request.site)?;
-    let pack = if next { keyring.issue_next_pack(request, output)? } else { keyring.issue_pack(request, output)? };
-    ledger::changed(&keyring);
+    date.open_second(&mut keyring, second)?;
+    let (keyring, draft) = date.write(keyring.stage_pack(request, next)?, Verb::Pack, request.site)?;
+    let pack = draft.write(&keyring, output)?;
     let schedule = pack.schedule();
     let from = schedule.issued().max(pack.epoch().since);
     let issued = Issued {
@@ -319,9 +319,9 @@ fn rotate(
         superseded: Vec<String>,
     }
     let mut keyring = args.unlock.open(&args.custody)?;
-    date.record(&mut keyring, second, Verb::Rotate, site.unwrap_or_default())?;
-    let rotation = keyring.rotate(site, Timestamp::now())?;
-    ledger::changed(&keyring);
+    date.open_second(&mut keyring, second)?;
+    let staged = keyring.stage_rotation(site, Timestamp::now())?;
+    let (_, rotation) = date.write(staged, Verb::Rotate, site.unwrap_or_default())?;
     let rotated = Rotated { epoch: rotation.epoch.into(), superseded: rotation.superseded };
     report(context, &rotated, |out| {
         let whose = site.map(|site| format!(" for {site:?}")).unwrap_or_default();

@@ -17,7 +17,7 @@ use super::{Context, Failure, Outcome, Stop, gaps, ledger};
 use crate::audit::{AuditLog, Leap, Verb};
 use crate::custody::{DueKey, Keyring, Remains, SitePack};
 use crate::seal::Capability;
-use crate::vault::{Expired, ExpiredVault, ExpiringVault, OpeningVault, Trust, check_custodians, expire, would_expire};
+use crate::vault::{Expired, ExpiredVault, ExpiringVault, OpeningVault, Trust, expire, would_expire};
 
 /// Arguments of `expire`.
 #[derive(clap::Args)]
@@ -85,7 +85,9 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let expired = if args.dry_run {
         would_expire(&keyring, &vaults, before, now)?
     } else {
-        check_custodians(&keyring, &vaults)?;
+        // All that expiring reads is read once before it is on record.
+        would_expire(&keyring, &vaults, before, now)?;
+        keyring.check_writable()?;
         let due = keyring.due(before).len() as u64;
         ledger::record_act_on(
             &keyring,

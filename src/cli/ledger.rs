@@ -15,7 +15,7 @@ use crate::audit::{
     AuditError, AuditLog, Budget, Details, Leap, Look, Permit, PermitError, Recorded, TileError, UNSTATED, Verb,
     Verdict,
 };
-use crate::custody::{Keyring, KeyringError, fold_purpose};
+use crate::custody::{Keyring, KeyringError, Staged, fold_purpose};
 
 /// Arguments of verbs that let records out.
 #[derive(clap::Args)]
@@ -46,18 +46,21 @@ pub(super) struct DateArgs {
 }
 
 impl DateArgs {
-    /// Puts on record what gives no records out and writes dates: by a clock that is believed only.
-    pub fn record(
-        &self,
-        keyring: &mut Keyring,
-        second: &SecondArgs,
-        verb: Verb,
-        what: impl Into<String>,
-    ) -> Result<(), Failure> {
-        if self.confirm_date.is_some() && keyring.has_dual_control() && !keyring.has_second() {
-            second.open(keyring)?;
+    /// Opens the second slot where a date is to be confirmed and that takes both.
+    pub fn open_second(&self, keyring: &mut Keyring, second: &SecondArgs) -> Result<(), Failure> {
+        match self.confirm_date.is_some() && keyring.has_dual_control() && !keyring.has_second() {
+            true => second.open(keyring),
+            false => Ok(()),
         }
-        record_act_on(keyring, self.confirm_date, verb, what)
+    }
+
+    /// Puts a change of the keyring on record, by a clock that is believed only, and writes it. There is no other way to do
+    /// either: what could be refused about it was, before there was an entry that says that it was done.
+    pub fn write<T>(&self, staged: Staged<T>, verb: Verb, what: impl Into<String>) -> Result<(Keyring, T), Failure> {
+        record_act_on(staged.keyring(), self.confirm_date, verb, what)?;
+        let (keyring, told) = staged.write()?;
+        changed(&keyring);
+        Ok((keyring, told))
     }
 }
 

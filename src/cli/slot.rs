@@ -15,7 +15,7 @@ use super::terminal::{Page, count, say, shown, stdout_is_terminal};
 #[cfg(feature = "pkcs11")]
 use super::unlock::NewTokenArgs;
 use super::unlock::{NewPassphraseArgs, SecondArgs, UnlockArgs};
-use super::{Context, Failure, ledger, target, unlock};
+use super::{Context, Failure, target, unlock};
 use crate::audit::Verb;
 #[cfg(feature = "pkcs11")]
 use crate::custody::Token;
@@ -358,9 +358,9 @@ fn finish(
         files: Vec<String>,
     }
     let had_dual_control = keyring.has_dual_control();
-    args.date.record(&mut keyring, &args.second, Verb::Slot, format!("add {}", draft.id()))?;
-    let id = keyring.add_slot(draft)?;
-    ledger::changed(&keyring);
+    args.date.open_second(&mut keyring, &args.second)?;
+    let what = format!("add {}", draft.id());
+    let (keyring, id) = args.date.write(keyring.stage_slot(draft)?, Verb::Slot, what)?;
     let slot = keyring.slots().find(|slot| slot.id == id).map(|slot| ShownSlot::of(&slot));
     let slot = slot.ok_or_else(|| Failure::integrity("the slot was not added", "add it again"))?;
     let added = Added { slot, files: output.iter().map(|path| shown(path)).collect() };
@@ -388,9 +388,8 @@ fn remove(slot: &str, args: &KeyringArgs, context: &Context) -> Result<(), Failu
     if keyring.slots().any(|slot| slot.id == id && slot.role == SlotRole::Second) {
         args.second.open(&mut keyring)?;
     }
-    args.date.record(&mut keyring, &args.second, Verb::Slot, format!("remove {id}"))?;
-    keyring.remove_slot(id)?;
-    ledger::changed(&keyring);
+    args.date.open_second(&mut keyring, &args.second)?;
+    let (keyring, ()) = args.date.write(keyring.stage_slot_removal(id)?, Verb::Slot, format!("remove {id}"))?;
     let left = keyring.slots().map(|slot| ShownSlot::of(&slot)).collect();
     let removed = Removed { slot: id.to_string(), left };
     report(context, &removed, |out| {

@@ -139,6 +139,13 @@ impl Keyring {
     /// Begins a new epoch, with new bucket keys, for all sites or for one, and writes the keyring. Nothing that is sealed
     /// is touched, and packs that are out go on working until they expire: a site cannot know.
     pub fn rotate(&mut self, site: Option<&str>, now: Timestamp) -> Result<Rotation, KeyringError> {
+        let rotation = self.turn(site, now)?;
+        self.save()?;
+        Ok(rotation)
+    }
+
+    /// The same, not written yet.
+    pub(super) fn turn(&mut self, site: Option<&str>, now: Timestamp) -> Result<Rotation, KeyringError> {
         let rotations = self.body.sites.iter().map(|site| site.rotation);
         let next = 1 + rotations.max().unwrap_or(0).max(self.body.rotation);
         match site {
@@ -157,7 +164,6 @@ impl Keyring {
         }
         let until = self.body.policy.epoch.period(now).map(|(_, until)| until);
         let epoch = self.begin_epoch(next, now, until, now)?;
-        self.save()?;
         let superseded =
             self.body.sites.iter().filter(|site| {
                 super::time(site.until) > now && site.pack_rotation < site.rotation.max(self.body.rotation)

@@ -87,6 +87,13 @@ pub(super) fn replace_private(path: &Path, bytes: &[u8]) -> Result<Remains, File
     Ok(remains)
 }
 
+/// Whether [`replace_private`] could replace it, as far as can be told before.
+pub(super) fn check_replaceable(path: &Path) -> Result<(), FileError> {
+    let path = &std::fs::canonicalize(path).map_err(FileError::on("replace", path))?;
+    Superseded::hold(path)?;
+    tempfile::tempfile_in(parent(path)).map(drop).map_err(FileError::on("replace", path))
+}
+
 /// Of a keyring, the bytes that say that it is one (8, at the start) and whose (16, from byte 16).
 const HEAD: usize = 32;
 

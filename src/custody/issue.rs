@@ -22,6 +22,20 @@ pub struct PackRequest<'a> {
     pub now: Timestamp,
 }
 
+/// A pack that is yet to be written, after the keyring that has its private keys.
+pub struct PackDraft(PackContents);
+
+impl PackDraft {
+    /// Writes the pack to a file that must not exist.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn write(self, keyring: &Keyring, to: &Path) -> Result<SitePack, KeyringError> {
+        Ok(SitePack::create(to, self.0, &keyring.signing_key())?)
+    }
+}
+
 impl Keyring {
     /// Issues a site pack, with the buckets that the site will need until the pack expires, and writes it to `to`.
     ///
@@ -69,17 +83,24 @@ impl Keyring {
     }
 
     fn issue(&mut self, request: &PackRequest<'_>, next: bool, to: &Path) -> Result<SitePack, KeyringError> {
-        let PackRequest { site, valid_days, now } = *request;
-        let days = valid_days;
-        if days == 0 || days > 3660 {
-            return Err(KeyringError::Term { days });
-        }
         if to.symlink_metadata().is_ok() {
             return Err(FileError::on("create", to)(std::io::Error::new(
                 std::io::ErrorKind::AlreadyExists,
                 "it exists already",
             ))
             .into());
+        }
+        let draft = self.draft_pack(request, next)?;
+        self.save()?;
+        draft.write(self, to)
+    }
+
+    /// A pack whose keys are in the keyring, which is not written yet.
+    pub(super) fn draft_pack(&mut self, request: &PackRequest<'_>, next: bool) -> Result<PackDraft, KeyringError> {
+        let PackRequest { site, valid_days, now } = *request;
+        let days = valid_days;
+        if days == 0 || days > 3660 {
+            return Err(KeyringError::Term { days });
         }
         match self.check_site_name(site) {
             // Who embeds the crate may go on with what an earlier version took.
@@ -129,8 +150,7 @@ impl Keyring {
         (record.pack_epoch, record.pack_rotation) = (epoch.number, rotation);
         record.packs += 1;
         let (journal, journal_key) = (JournalId(record.journal), JournalKey::from_bytes(&record.journal_key));
-        self.save()?;
-        let contents = PackContents {
+        Ok(PackDraft(PackContents {
             site: site.to_owned(),
             issued: now,
             until,
@@ -140,8 +160,7 @@ impl Keyring {
             journal_key,
             policy,
             buckets,
-        };
-        Ok(SitePack::create(to, contents, &self.signing_key())?)
+        }))
     }
 
     /// The newest bucket of that class, capability, month and rotation; made when there is none.

@@ -353,6 +353,12 @@ impl Keyring {
     ///
     /// Under dual control, loosening a limit takes the second holder, too ([`Policy::changes`]).
     pub fn set_policy(&mut self, policy: Policy, now: Timestamp) -> Result<(), KeyringError> {
+        self.decide(policy, now)?;
+        self.save().map(drop)
+    }
+
+    /// The same, not written yet.
+    pub(super) fn decide(&mut self, policy: Policy, now: Timestamp) -> Result<(), KeyringError> {
         policy.check()?;
         let loosens = self.body.policy.changes(&policy).iter().any(|change| change.loosens);
         if let Some(barrier) = self.dual_barrier().filter(|_| loosens) {
@@ -360,7 +366,6 @@ impl Keyring {
         }
         self.body.policy = policy;
         self.shorten_epochs(now);
-        self.save()?;
         Ok(())
     }
 

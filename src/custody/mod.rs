@@ -28,6 +28,7 @@ mod recipient;
 mod signing;
 mod slot;
 mod slots;
+mod staged;
 mod summary;
 
 pub(crate) use body::LogMark;
@@ -35,7 +36,7 @@ pub use epoch::{Epoch, Rotation};
 pub use expiry::{Destroyed, DueKey};
 pub use file::{FileError, Remains};
 pub(crate) use file::{put_private, remove_unfinished};
-pub use issue::PackRequest;
+pub use issue::{PackDraft, PackRequest};
 pub(crate) use keyring::AuditKey;
 pub use keyring::{Keyring, KeyringError};
 pub use known::{KnownCustodians, KnownSite};
@@ -56,6 +57,7 @@ pub use slot::{
 #[cfg(feature = "pkcs11")]
 pub use slot::{Token, TokenError};
 pub use slots::{Rehearsal, write_share_file};
+pub use staged::Staged;
 pub use summary::{EpochSummary, KeyCount, KeyringSummary, SiteSummary};
 
 /// Seconds since 1970 UTC, as key files hold them; what no calendar has counts as 1970.

@@ -92,6 +92,13 @@ impl Keyring {
 
     /// Adds a slot and writes the keyring. The first second slot locks the private keys of all identities.
     pub fn add_slot(&mut self, draft: SlotDraft) -> Result<SlotId, KeyringError> {
+        let id = self.put_in(draft)?;
+        self.save()?;
+        Ok(id)
+    }
+
+    /// The same, not written yet.
+    pub(super) fn put_in(&mut self, draft: SlotDraft) -> Result<SlotId, KeyringError> {
         let mut slot = draft.0;
         let id = slot.id();
         match slot.role() {
@@ -105,13 +112,18 @@ impl Keyring {
             }
         }
         self.slots.push(slot);
-        self.save()?;
         Ok(id)
     }
 
     /// Removes a slot, exchanges what it guarded, and writes the keyring. Copies of the file made before still open with
     /// it: whoever wants it to be worthless destroys them. To remove a second slot takes one.
     pub fn remove_slot(&mut self, id: SlotId) -> Result<(), KeyringError> {
+        self.take_out(id)?;
+        self.save().map(drop)
+    }
+
+    /// The same, not written yet.
+    pub(super) fn take_out(&mut self, id: SlotId) -> Result<(), KeyringError> {
         let at = self.slots.iter().position(|slot| slot.id() == id).ok_or(KeyringError::NoSlot { slot: id })?;
         let role = self.slots[at].role();
         let others = self.slots.iter().filter(|slot| slot.role() == role).count() - 1;
@@ -131,8 +143,7 @@ impl Keyring {
                 if others == 0 { self.unlock_identities()? } else { self.lock_identities()? }
             }
         }
-        self.rotate_key()?;
-        Ok(())
+        self.exchange_key()
     }
 
     /// What stands between this keyring, as it is opened, and all that dual control guards (identities, the search for a
@@ -203,13 +214,18 @@ impl Keyring {
     /// secret. An older copy of the file still opens as before: whoever wants to be rid of what it holds destroys it. Says what
     /// became of the file before.
     pub fn rotate_key(&mut self) -> Result<Remains, KeyringError> {
+        self.exchange_key()?;
+        self.save()
+    }
+
+    fn exchange_key(&mut self) -> Result<(), KeyringError> {
         let key = GuardedKey::generate();
         let mut slots = self.slots.clone();
         for slot in slots.iter_mut().filter(|slot| slot.role() == SlotRole::First) {
             guard(slot, &key, self.custody)?;
         }
         (self.key, self.slots) = (key, slots);
-        self.save()
+        Ok(())
     }
 }
 

@@ -13,7 +13,7 @@ use common::store::{Fate, FatedStore};
 use common::{CHEAP, Custodian, PASSPHRASE, capture, files_below};
 use safelight::audit::{AuditError, AuditLog, Details, LogKey, Look, PermitError, Recorded, Records, Verb, Verdict};
 use safelight::capture::CaptureId;
-use safelight::custody::{Egress, Passphrase, Policy, PurposeBudget, RecipientKeys, SlotRole, SlotTerms};
+use safelight::custody::{Egress, EpochLength, Passphrase, Policy, PurposeBudget, RecipientKeys, SlotRole, SlotTerms};
 use safelight::seal::Capability;
 use safelight::vault::{OpenError, OpeningVault, Query, SealingOptions, SealingVault, Trust};
 use serde_json::Value;

@@ -83,6 +83,118 @@ fn what_cannot_be_written_is_said_before_the_passphrase_is_asked_for_and_is_not_
     assert_eq!(agency.export(BUDGET - 1, "case 7", "copy").0, 0);
 }
 
+/// What is on record as done was done: of a command that is refused, whatever for, there is no entry of its deed.
+#[test]
+fn a_refused_change_is_not_on_record_as_done() {
+    let mut agency = Agency::with_second();
+    let other = Agency::new();
+    let keyring = &mut agency.custodian.keyring;
+    let now = jiff::Timestamp::now();
+    let policy = Policy { epoch: EpochLength::Never, dual_control: true, ..keyring.policy().clone() };
+    keyring.set_policy(policy, now).expect("both are there");
+    keyring.rotate(None, now).expect("an epoch without end begins");
+    let slots: Vec<String> = keyring.slots().map(|slot| slot.id.to_string()).collect();
+    let [first, second] = [&slots[0], &slots[1]];
+    let nobodys = "0".repeat(26);
+    let foreign = other.at("vault").display().to_string();
+    let said = agency.run(PASSPHRASE, &["custody", "policy", "--custody", "custody"]).stdout;
+    let said = String::from_utf8(said).expect("text");
+    assert!(said.contains("= 50\n"), "{said}");
+    for (name, text) in [
+        ("first", PASSPHRASE.to_owned()),
+        ("weak", "12345678".to_owned()),
+        ("new", "vexing plover amber quarry tuba".to_owned()),
+        ("loose", said.replace("= 50\n", "= 500\n")),
+        ("faulty", said.replace("= 50\n", "= fifty\n")),
+        ("there", String::new()),
+    ] {
+        std::fs::write(agency.at(name), text).expect("written");
+    }
+    let both = ["--second-passphrase-file", "second"];
+    let with = |args: &[&'static str]| [args, &both].concat();
+    let add = ["custody", "slot", "add", "--new-passphrase-file"];
+    let pack = ["custody", "pack", "-o", "south.pack", "--site"];
+    let refused: Vec<(Verb, Vec<&str>)> = vec![
+        (Verb::Slot, vec!["custody", "slot", "remove", first]),
+        (Verb::Slot, vec!["custody", "slot", "remove", &nobodys]),
+        (Verb::Slot, vec!["custody", "slot", "remove", "nonsense"]),
+        (Verb::Slot, vec!["custody", "slot", "remove", second]),
+        (Verb::Slot, [&["custody", "slot", "remove", second][..], &both].concat()),
+        (Verb::Slot, [&add[..], &["weak"]].concat()),
+        (Verb::Slot, [&add[..], &["second"]].concat()),
+        (Verb::Slot, [&add[..], &["mistyped"]].concat()),
+        (Verb::Slot, [&add[..], &["new", "--as", "second"]].concat()),
+        (Verb::Slot, [&add[..], &["first", "--as", "second"], &both].concat()),
+        (Verb::Slot, vec!["custody", "slot", "add", "--shares", "2/2", "-o", "there", "-o", "b.txt"]),
+        (Verb::Policy, vec!["custody", "policy", "--set", "faulty"]),
+        (Verb::Policy, vec!["custody", "policy", "--set", "loose"]),
+        (Verb::Pack, [&pack[..], &["NORTH BRIDGE"]].concat()),
+        (Verb::Pack, [&pack[..], &["…"]].concat()),
+        (Verb::Pack, [&pack[..], &["South", "--next"]].concat()),
+        (Verb::Pack, [&pack[..], &["South", "--next"], &both].concat()),
+        (Verb::Rotate, vec!["custody", "rotate", "--site", "South"]),
+        (Verb::Rotate, with(&["custody", "rotate", "--site", "South"])),
+        (Verb::Expire, vec!["expire", "--vault", &foreign]),
+        (Verb::Expire, vec!["expire", "--vault", "vault", "--before", "2999-01-01"]),
+        (Verb::Forget, vec!["audit", "forget", "--before", "2020-01"]),
+        (Verb::Forget, with(&["audit", "forget", "--before", "2999-01"])),
+    ];
+    assert_eq!(agency.open(1, Some("case 7"), "first.jpg").0, 0);
+    let keyring = || std::fs::read(agency.at("custody/keyring")).expect("read");
+    let before = keyring();
+    for (verb, args) in refused {
+        let of = || agency.entries().iter().filter(|entry| entry.0 == verb).count();
+        let entries = of();
+        let (code, said) = agency.custodian(&[&args[..], &["--custody", "custody"]].concat());
+        assert!([2, 3].contains(&code), "{args:?}: {code} {said}");
+        assert_eq!(of(), entries, "{args:?}: {said}");
+        assert!(keyring() == before, "{args:?}");
+    }
+    for made in ["south.pack", "b.txt"] {
+        assert!(!agency.at(made).exists(), "{made}");
+    }
+    // Which has no log, and leaves nothing.
+    std::fs::write(agency.at("partner.pub"), "there").expect("written");
+    for args in [["-o", "partner.key"], ["-o", "partner.pub"], ["-o", "weak.key"]] {
+        let (code, said) =
+            agency.custodian(&[&["custody", "recipient", "--passphrase-file", "weak"][..], &args].concat());
+        assert!(code == 2 && !agency.at(args[1]).with_extension("key").exists(), "{args:?}: {said}");
+    }
+}
+
+/// Through the command line: who takes the keys of the details away is told of by whoever verifies, until it is on record.
+#[test]
+fn a_log_without_the_keys_of_its_details_is_not_called_whole() {
+    let agency = Agency::new();
+    let search = ["search", "--vault", "vault", "--custody", "custody"];
+    assert_eq!(agency.custodian(&search).0, 0);
+    let verify = |args: &[&str]| {
+        let ended = agency.run("", &[&["audit", "verify"], args].concat());
+        (ended.status.code(), String::from_utf8_lossy(&ended.stdout).into_owned())
+    };
+    let custody = ["--custody", "custody"];
+    assert!(matches!(verify(&custody), (Some(0), said) if said.contains("The log is whole")));
+    std::fs::write(agency.at("vkey"), agency.run("", &["audit", "key", "--custody", "custody"]).stdout)
+        .expect("written");
+    let bytes = std::fs::read(agency.at("custody/audit/keys")).expect("read");
+    std::fs::write(agency.at("custody/audit/keys"), [7; 200]).expect("written");
+    let (code, said) = verify(&custody);
+    assert!(code == Some(3) && said.contains("keys is not"), "{said}");
+    std::fs::write(agency.at("custody/audit/keys"), bytes).expect("written");
+    std::fs::remove_file(agency.at("custody/audit/keys")).expect("removed");
+    let (code, said) = verify(&custody);
+    assert!(code == Some(3) && said.contains("keys is missing") && !said.contains("whole"), "{said}");
+    // Of a copy for outsiders that is no fault, and said.
+    let (code, said) = verify(&["--log", "custody/audit", "--key", "vkey"]);
+    assert!(code == Some(0) && said.contains("keys is not here") && !said.contains("The log is whole"), "{said}");
+    assert_eq!(agency.custodian(&["audit", "show", "--details", "--custody", "custody"]).0, 0);
+    let (code, said) = verify(&custody);
+    assert!(
+        code == Some(0) && said.contains("keys of the details were gone") && !said.contains("The log is whole"),
+        "{said}"
+    );
+}
+
 #[test]
 fn nothing_is_written_for_which_there_is_no_entry() {
     let agency = Agency::new();
