@@ -151,8 +151,14 @@ fn traced(error: ProbeError, vault: &OpeningVault, holder: &Holder) -> Failure {
     {
         return OpenError::Expired { id, capability, destroyed }.into();
     }
-    vault.gaps(holder.keys()).iter().for_each(gaps::tell);
-    error.into()
+    match vault.gaps(holder.keys()).map(|gaps| gaps::end([&gaps])) {
+        // "Not there" is no answer from a vault that is damaged.
+        Ok(Err(mut damaged)) => {
+            damaged.problem = format!("{error}; {}", damaged.problem);
+            damaged
+        }
+        _ => error.into(),
+    }
 }
 
 impl From<RestoreError> for Failure {
