@@ -1,6 +1,5 @@
 //! PNG, WebP, TIFF and BMP by way of the `image` crate, with the completeness checks that it does not make.
 
-use std::borrow::Cow;
 use std::io::Cursor;
 use std::ops::Range;
 
@@ -10,8 +9,9 @@ use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, Imag
 use image_webp::{UpsamplingMethod, WebPDecoder};
 
 use super::deep::{self, Stretched};
+use super::tiff::{self, JpegDecoder, Kind, Retold};
 use super::veiled::{self, Veiled};
-use super::{DecodeError, Format, Limits, Orientation, Picture, Pixels, tiff};
+use super::{DecodeError, Format, Limits, Orientation, Picture, Pixels};
 use crate::geometry::Size;
 
 /// Size, and most bytes held while decoding, as the header claims them.
@@ -35,17 +35,11 @@ pub(super) fn claims(file: &[u8], format: Format, limits: &Limits) -> Result<(Si
     // And what the eyes see of it, where its range is stretched for them, or transparency hides something.
     let deep = color.bytes_per_pixel() > 4 || color == ColorType::L16 || color == ColorType::La16;
     let converted = converted + u64::from(deep) + if color.has_alpha() { 2 } else { 0 };
-    // The file is copied where its picture's page is not the first, or to decode others, one at a time, in their deepest colours.
-    let copied = match format {
-        Format::Tiff => {
-            let picture = tiff::picture(file)?;
-            let smaller = picture.copies.iter().map(|page| page.pixels.saturating_mul(8)).max();
-            let copies = !picture.is_first(file) || smaller.is_some();
-            smaller.unwrap_or(0).saturating_add(if copies { file.len() as u64 } else { 0 })
-        }
+    let beside = match format {
+        Format::Tiff => tiff::picture(file)?.bytes_beside(file),
         _ => 0,
     };
-    Ok((size, size.pixels().saturating_mul(u64::from(color.bytes_per_pixel()) + converted).saturating_add(copied)))
+    Ok((size, size.pixels().saturating_mul(u64::from(color.bytes_per_pixel()) + converted).saturating_add(beside)))
 }
 
 pub(super) fn decode(file: &[u8], format: Format, limits: &Limits) -> Result<(Orientation, Picture), DecodeError> {
@@ -55,7 +49,7 @@ pub(super) fn decode(file: &[u8], format: Format, limits: &Limits) -> Result<(Or
     let orientation = decoder.orientation().map_or(Orientation::Upright, Orientation::from);
     let picture = DynamicImage::from_decoder(decoder).map_err(refused)?;
     if format == Format::Tiff {
-        holds_copies_only(file, &picture)?;
+        holds_copies_only(file, &picture, limits)?;
     }
     let size = Size::new(picture.width(), picture.height());
     let stretched = deep::stretched(&picture);
@@ -149,22 +143,14 @@ fn on_white(sample: u8, alpha: u8) -> u8 {
 
 fn open<'f>(file: &'f [u8], format: Format, limits: &Limits) -> Result<Box<dyn ImageDecoder + 'f>, DecodeError> {
     let refused = |source| refusal(format, source);
-    let mut allowed = image::Limits::no_limits();
-    allowed.max_alloc = Some(limits.max_decoded_bytes);
     Ok(match format {
         Format::Png => {
+            let mut allowed = image::Limits::no_limits();
             allowed.max_alloc = Some(png_bytes(file).min(limits.max_decoded_bytes));
             Box::new(PngDecoder::with_limits(Cursor::new(file), allowed).map_err(refused)?)
         }
         Format::WebP => Box::new(WebP::new(file).map_err(refused)?),
-        Format::Tiff => {
-            let mut decoder = TiffDecoder::new(Cursor::new(picture_first(file)?)).map_err(refused)?;
-            // Its limits are on buffers beside the picture; a picture above them is refused by its header's claims.
-            if decoder.total_bytes() <= limits.max_decoded_bytes {
-                decoder.set_limits(allowed).map_err(refused)?;
-            }
-            Box::new(decoder)
-        }
+        Format::Tiff => page(file, tiff::picture(file)?, limits)?,
         Format::Bmp => Box::new(BmpDecoder::new(Cursor::new(file)).map_err(refused)?),
         Format::Jpeg => return Err(DecodeError::NotAnImage),
     })
@@ -181,28 +167,26 @@ fn png_bytes(file: &[u8]) -> u64 {
     ROW + PROFILE + 4 * file.len() as u64
 }
 
-/// A TIFF file whose first page is its picture: `file`, or a copy that begins with another of its pages.
-fn picture_first(file: &[u8]) -> Result<Cow<'_, [u8]>, DecodeError> {
-    let picture = tiff::picture(file)?;
-    if picture.is_first(file) {
-        return Ok(file.into());
+/// The decoder of a page of a TIFF file.
+fn page<'f>(file: &'f [u8], page: tiff::Picture, limits: &Limits) -> Result<Box<dyn ImageDecoder + 'f>, DecodeError> {
+    let refused = |source: image::ImageError| refusal(Format::Tiff, source);
+    if let Kind::Jpeg(pieces) = page.kind {
+        return Ok(Box::new(JpegDecoder { file, pieces }));
     }
-    let tiff::Picture { place, offset, .. } = picture;
-    let mut copy = file.to_vec();
-    copy[place..place + offset.len()].copy_from_slice(&offset);
-    Ok(copy.into())
+    let mut decoder = TiffDecoder::new(Cursor::new(page.told(file))).map_err(refused)?;
+    // Its limits are on buffers beside the picture; a picture above them is refused by its header's claims.
+    if decoder.total_bytes() <= limits.max_decoded_bytes {
+        let mut allowed = image::Limits::no_limits();
+        allowed.max_alloc = Some(limits.max_decoded_bytes);
+        decoder.set_limits(allowed).map_err(refused)?;
+    }
+    Ok(Box::new(Retold { decoder, kind: page.kind }))
 }
 
 /// Refuses a TIFF file of which a page that says that it is the `picture` in reduced size shows something else.
-fn holds_copies_only(file: &[u8], picture: &DynamicImage) -> Result<(), DecodeError> {
-    let tiff::Picture { place, copies, .. } = tiff::picture(file)?;
-    if copies.is_empty() {
-        return Ok(());
-    }
-    let mut turned = file.to_vec();
-    for tiff::Reduced { offset, .. } in copies {
-        turned[place..place + offset.len()].copy_from_slice(&offset);
-        let small = TiffDecoder::new(Cursor::new(turned.as_slice())).and_then(DynamicImage::from_decoder);
+fn holds_copies_only(file: &[u8], picture: &DynamicImage, limits: &Limits) -> Result<(), DecodeError> {
+    for copy in tiff::picture(file)?.copies {
+        let small = DynamicImage::from_decoder(page(file, copy, limits)?);
         // As small as it is, so that the edges of parts lie where its lie.
         let own = |small: &DynamicImage| cells(&picture.thumbnail_exact(small.width(), small.height()));
         if !small.is_ok_and(|small| are_alike(&own(&small), &cells(&small))) {

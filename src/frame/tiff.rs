@@ -4,11 +4,19 @@
 //! one picture is decoded may count as examined: all other pages must say of themselves that they are the picture in reduced
 //! size, and are smaller than it and of its proportions. Whether they show it their pixels tell, of which this knows nothing.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use super::{DecodeError, Format};
 use crate::jpeg;
 
+mod kinds;
+mod pieces;
 mod reach;
 
+use kinds::Edit;
+pub(super) use kinds::{Kind, Retold};
+pub(super) use pieces::JpegDecoder;
 pub(super) use reach::unreached;
 
 /// Pages, sub-pages among them. Scans of books have hundreds; they are refused anyway.
@@ -34,16 +42,33 @@ struct Page {
     tile: (Option<u64>, Option<u64>),
     /// Where a JPEG lies in the old way, and how long it is.
     old_jpeg: (Vec<u64>, Vec<u64>),
+    /// Where the tables of its JPEGs lie, and its colour profile.
+    jpeg_tables: Option<Range<usize>>,
+    profile: Option<Range<usize>>,
+    /// The palette's numbers.
+    colours: Vec<u64>,
+    /// The entries that are read here.
+    entries: Vec<Entry>,
     /// Whether it has a DNG version.
     dng: bool,
     /// Tags that say what its samples mean, with their values, as often as they are stated.
     meanings: Vec<(u64, Vec<u64>)>,
 }
 
+/// Where an entry of a directory stands.
+#[derive(Clone, Copy)]
+struct Entry {
+    tag: u64,
+    at: u64,
+}
+
 /// Tags on which the meaning of a picture's bits depends.
 const MEANINGS: [u64; 11] =
     [BITS, FILL_ORDER, SAMPLES, PLANES, PREDICTOR, INKS, DOTS, EXTRA, FORMAT, OLD_FORMAT, DEPTH];
+const WIDTH: u64 = 256;
 const BITS: u64 = 258;
+const PHOTOMETRIC: u64 = 262;
+const TILE_WIDTH: u64 = 322;
 const FILL_ORDER: u64 = 266;
 const SAMPLES: u64 = 277;
 const PLANES: u64 = 284;
@@ -54,6 +79,9 @@ const EXTRA: u64 = 338;
 const FORMAT: u64 = 339;
 const OLD_FORMAT: u64 = 32_996;
 const DEPTH: u64 = 32_997;
+
+/// Tags that are read besides, and may be stated once.
+const READ: [u64; 13] = [WIDTH, 257, 259, PHOTOMETRIC, 273, 278, 279, 320, TILE_WIDTH, 323, 324, 325, 347];
 
 /// Compressions, by what may be done to the samples before.
 const PLAIN: [u64; 2] = [1, 32_773];
@@ -77,13 +105,15 @@ impl Page {
         let colours = match self.photometric {
             0 | 1 => 1,
             2 => 3,
-            3 => return Some("a palette"),
+            3 if self.compression == JPEG => return Some("a palette of JPEGs"),
+            3 => 1,
             5 => 4,
+            6 if self.compression == JPEG => 3,
             6 => return Some("colours as luma and chroma (YCbCr)"),
             8..=10 => return Some("colours as CIELAB"),
             _ => return Some("such a colour space"),
         };
-        let mut tags: Vec<u64> = self.meanings.iter().map(|(tag, _)| *tag).collect();
+        let mut tags: Vec<u64> = self.entries.iter().map(|entry| entry.tag).collect();
         tags.sort_unstable();
         if tags.windows(2).any(|pair| pair[0] == pair[1]) {
             return Some("a tag that is stated twice");
@@ -102,7 +132,10 @@ impl Page {
         if !unsaid && (*samples != [colours + extra.len() as u64] || !matches!(extra, [] | [1 | 2])) {
             return Some("channels beside those of colour and transparency");
         }
-        if colours != 3 && !extra.is_empty() {
+        // Differences begin anew with each tile.
+        let differs_in_tiles = *self.meaning(PREDICTOR, &[1]) == [2] && self.tile.0.is_some();
+        let grey = self.photometric == 1 && self.compression != JPEG && !differs_in_tiles;
+        if colours != 3 && !extra.is_empty() && !(grey && bits.first() != Some(&1)) {
             return Some("transparency without colours as RGB");
         }
         if *samples != [1] && !all(PLANES, &[1], &[1]) {
@@ -212,6 +245,15 @@ impl Reader<'_> {
         (0..count).map(|n| self.number(at.saturating_add(n * width), width)).collect()
     }
 
+    /// Where the bytes of an entry lie whose values are bytes; `None` where they do not.
+    fn bytes(&self, entry: u64) -> Option<Range<usize>> {
+        let count = self.number(entry + 4, self.offset()).ok()?;
+        let place = entry + 4 + self.offset();
+        let at = if count <= self.offset() { place } else { self.number(place, self.offset()).ok()? };
+        let range = usize::try_from(at).ok()?..usize::try_from(at.checked_add(count)?).ok()?;
+        (matches!(self.number(entry + 2, 2), Ok(1 | 7)) && range.end <= self.file.len()).then_some(range)
+    }
+
     /// The page at `at`, and where the next one's offset stands.
     fn page(&self, at: u64) -> Result<(Page, u64), DecodeError> {
         let (head, entry) = self.entry();
@@ -225,6 +267,9 @@ impl Reader<'_> {
             let values = || self.values(entry);
             let one = || Ok::<_, DecodeError>(values()?.first().copied().unwrap_or(0));
             let tag = self.number(entry, 2)?;
+            if READ.contains(&tag) || MEANINGS.contains(&tag) {
+                page.entries.push(Entry { tag, at: entry });
+            }
             if MEANINGS.contains(&tag) {
                 let mut values = values()?;
                 if values.is_empty() {
@@ -236,18 +281,21 @@ impl Reader<'_> {
             match tag {
                 254 => page.reduced |= one()? == 1,
                 255 => page.reduced |= one()? == 2,
-                256 => page.width = one()?,
+                WIDTH => page.width = one()?,
                 257 => page.height = one()?,
                 259 => page.compression = one()?,
-                262 => page.photometric = one()?,
+                PHOTOMETRIC => page.photometric = one()?,
                 273 | 324 => page.pieces = values()?,
                 279 | 325 => page.lengths = values()?,
                 278 => page.rows = Some(one()?),
-                322 => page.tile.0 = Some(one()?),
+                TILE_WIDTH => page.tile.0 = Some(one()?),
                 323 => page.tile.1 = Some(one()?),
                 513 => page.old_jpeg.0 = values()?,
                 514 => page.old_jpeg.1 = values()?,
+                320 => page.colours = values()?,
                 330 => page.below = values()?,
+                347 => page.jpeg_tables = self.bytes(entry),
+                34_675 => page.profile = self.bytes(entry),
                 50_706 => page.dng = true,
                 _ => {}
             }
@@ -279,30 +327,43 @@ impl Reader<'_> {
     }
 }
 
-/// How the picture's page is made the first, which is all that a decoder reads.
+/// How the picture's page becomes one that the decoder reads right, which looks at the first alone.
 pub(super) struct Picture {
-    /// Where the offset of the first page stands.
-    pub place: usize,
-    /// What must stand there for the picture's page to be the first.
-    pub offset: Vec<u8>,
-    /// Pages that say that they are the picture in reduced size.
-    pub copies: Vec<Reduced>,
-}
-
-/// A page that says that it is the picture in reduced size.
-pub(super) struct Reduced {
-    /// What must stand in place of [`Picture::offset`] for it to be the first.
-    pub offset: Vec<u8>,
-    pub pixels: u64,
+    pub kind: Kind,
+    edits: Vec<Edit>,
+    pixels: u64,
+    /// Pages that say that they are this one in reduced size.
+    pub copies: Vec<Picture>,
 }
 
 /// A file that holds another picture, or a page of which nobody can tell.
 pub(super) const SEVERAL: DecodeError = unsupported("more than one picture");
 
 impl Picture {
-    /// Whether it is the first in `file` as it is.
-    pub fn is_first(&self, file: &[u8]) -> bool {
-        file[self.place..].starts_with(&self.offset)
+    /// `file`, or a copy whose first page is the picture's, told as the decoder knows it.
+    pub fn told<'f>(&self, file: &'f [u8]) -> Cow<'f, [u8]> {
+        if self.edits.is_empty() {
+            return file.into();
+        }
+        let mut copy = file.to_vec();
+        for (place, edit) in &self.edits {
+            copy[*place..place + edit.len()].copy_from_slice(edit);
+        }
+        copy.into()
+    }
+
+    /// Bytes that decoding holds beside `file` and the picture's samples.
+    pub fn bytes_beside(&self, file: &[u8]) -> u64 {
+        let copy = if self.edits.is_empty() { 0 } else { file.len() as u64 };
+        let own = match &self.kind {
+            Kind::Usual | Kind::Veiled { .. } => copy,
+            Kind::Palette(_) => copy.saturating_add(self.pixels),
+            Kind::Jpeg(pieces) => pieces.bytes(),
+        };
+        // One at a time, in their deepest colours.
+        let smaller =
+            self.copies.iter().map(|copy| copy.pixels.saturating_mul(8).saturating_add(copy.bytes_beside(file)));
+        own.saturating_add(smaller.max().unwrap_or(0))
     }
 }
 
@@ -310,7 +371,7 @@ impl Picture {
 ///
 /// # Errors
 ///
-/// When there are several, when it is raw data, or when the file ends early.
+/// When there are several, when it is raw data or of a kind that nobody here reads, or when the file ends early.
 pub(super) fn picture(file: &[u8]) -> Result<Picture, DecodeError> {
     let reader = Reader { file, little: little(file), big: big(file) };
     let pages = reader.pages()?;
@@ -319,30 +380,37 @@ pub(super) fn picture(file: &[u8]) -> Result<Picture, DecodeError> {
     }
     // Of equal ones, the first.
     let picture = pages.iter().rev().max_by_key(|page| page.pixels()).ok_or(TRUNCATED)?;
-    let plain = |&piece: &u64| {
-        let piece = usize::try_from(piece).ok().and_then(|at| file.get(at..));
-        piece.is_some_and(jpeg::is_plain)
-    };
-    // The decoder of these mixes neighbours' colours, and garbles some samplings and orders of scans without saying so.
-    let garbled = |page: &Page| page.compression == JPEG && !page.pieces.iter().all(plain);
     let others = || pages.iter().filter(|page| page.at != picture.at);
-    let copy = |page: &Page| page.reduced && page.is_smaller_than(picture) && !garbled(page) && page.unread().is_none();
-    if !others().all(copy) {
+    if !others().all(|page| page.reduced && page.is_smaller_than(picture)) {
         return Err(SEVERAL);
     }
-    if garbled(picture) {
-        return Err(unsupported("JPEG compression with reduced colours or in several scans"));
-    }
-    if let Some(feature) = picture.unread() {
-        return Err(unsupported(feature));
-    }
-    let offset = |page: &Page| {
-        let mut offset = page.at.to_be_bytes()[8 - reader.offset() as usize..].to_vec();
-        if reader.little {
-            offset.reverse();
+    // Of what nobody here reads nobody can tell what it shows.
+    let copies = others().map(|page| reader.picture(page).map_err(|_| SEVERAL)).collect::<Result<_, _>>()?;
+    Ok(Picture { copies, ..reader.picture(picture)? })
+}
+
+impl Reader<'_> {
+    /// `page` as the picture.
+    fn picture(&self, page: &Page) -> Result<Picture, DecodeError> {
+        let plain = |&piece: &u64| {
+            let piece = usize::try_from(piece).ok().and_then(|at| self.file.get(at..));
+            piece.is_some_and(jpeg::is_plain)
+        };
+        // The decoder of these mixes neighbours' colours, and garbles some samplings and orders of scans without saying so.
+        if matches!((page.compression, page.photometric), (JPEG, 0 | 5)) && !page.pieces.iter().all(plain) {
+            return Err(unsupported("JPEG compression with reduced colours or in several scans"));
         }
-        offset
-    };
-    let copies = others().map(|page| Reduced { offset: offset(page), pixels: page.pixels() }).collect();
-    Ok(Picture { place: reader.first() as usize, offset: offset(picture), copies })
+        if let Some(feature) = page.unread() {
+            return Err(unsupported(feature));
+        }
+        let (kind, mut edits) = page.kind(self)?;
+        if self.number(self.first(), self.offset())? != page.at {
+            let mut offset = page.at.to_be_bytes()[8 - self.offset() as usize..].to_vec();
+            if self.little {
+                offset.reverse();
+            }
+            edits.push((self.first() as usize, offset));
+        }
+        Ok(Picture { kind, edits, pixels: page.pixels(), copies: Vec::new() })
+    }
 }

@@ -1,7 +1,8 @@
 //! Files of several scans, progressive ones above all, become files of one: the same coefficients, coded in sequence.
 //!
-//! Owns the scans' order and what they add to each coefficient. A picture that no scan completes is refused, so that a
-//! file which ends early is not taken for a whole one. Knows nothing of samples.
+//! Owns the scans' order and what they add to each coefficient. A file that ends within a scan is refused, and so is one that a
+//! component is missing from. A progressive file that says with a scan's end that it ends there is the coarse picture which
+//! every viewer shows. Knows nothing of samples.
 
 use std::ops::Range;
 
@@ -152,11 +153,14 @@ impl Coded {
         let mut gathered = Gathered::default();
         let mut picture: Option<Picture> = None;
         let mut space = None;
-        let (mut scans, mut end) = (0, 0);
+        let (mut scans, mut end, mut ended) = (0, 0, false);
         loop {
             let marker = match segments.marker() {
-                // The end may be left out: what the scans stated says whether they are all there.
-                Ok(0xD9) => break,
+                // The end may be left out where the scans stated all.
+                Ok(0xD9) => {
+                    ended = true;
+                    break;
+                }
                 Err(JpegError::Truncated) if picture.is_some() => break,
                 marker => marker?,
             };
@@ -192,9 +196,11 @@ impl Coded {
             }
         }
         let picture = picture.ok_or(JpegError::Malformed(Fault::Frame))?;
-        // Every bit of every coefficient must have been stated: somebody may have put an end marker behind what is left of
-        // a file.
-        if picture.stated.iter().flatten().any(|bits| *bits != 0) {
+        // Somebody may have put an end marker behind what is left of a file: no scan of it lacks a bit, then, and every block has
+        // its mean at least.
+        let all = |stated: &[u8; 64]| stated.iter().all(|bits| *bits == 0);
+        let coarse = |stated: &[u8; 64]| picture.progressive && ended && stated[0] != UNKNOWN;
+        if !picture.stated.iter().all(|stated| all(stated) || coarse(stated)) {
             return Err(JpegError::Truncated);
         }
         let space = space.ok_or(JpegError::Truncated)??;

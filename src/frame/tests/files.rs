@@ -132,6 +132,30 @@ fn an_end_marker_may_be_left_out_but_no_bit_of_the_picture() {
 }
 
 #[test]
+fn a_progressive_jpeg_may_end_with_a_scan_and_says_so() {
+    let file = jpeg(&picture(64, 48), |e| e.set_progressive(true));
+    let whole = luma_of_file(&file);
+    let scans: Vec<usize> = (0..file.len() - 1).filter(|&at| file[at..at + 2] == [0xFF, 0xDA]).collect();
+    assert!(scans.len() > 3);
+    let ended = |at: usize| decode(&[&file[..at], &[0xFF, 0xD9]].concat());
+    assert!(ended(scans[0]).is_err(), "no scan at all");
+    let mut before = f64::INFINITY;
+    for &next in &scans[1..] {
+        // Without its last byte, a scan is not whole, and without an end marker nobody knows.
+        assert!(ended(next - 20).is_err() && decode(&file[..next]).is_err());
+        let Ok(coarse) = ended(next) else {
+            // The first scans are those of one component each.
+            assert!(before.is_infinite());
+            continue;
+        };
+        let difference = mean_difference(&coarse.reduced(1).data, &whole.data);
+        assert!(difference <= before + 0.1 && difference < 20.0, "{difference} after {before}");
+        before = difference;
+    }
+    assert!(before < 5.0);
+}
+
+#[test]
 fn a_jpeg_without_huffman_tables_has_the_standards() {
     let sets: [Set; 2] = [|_| {}, |e| e.set_sampling_factor(SamplingFactor::F_2_2)];
     for set in sets {

@@ -82,7 +82,8 @@ impl Page {
             entries.push((50_706, 1, 4, 0x0000_0401));
         }
         entries.retain(|(tag, ..)| !self.tags.iter().any(|(of, ..)| of == tag));
-        entries.extend(&self.tags);
+        // One of no type leaves out what is usual.
+        entries.extend(self.tags.iter().filter(|(_, kind, ..)| *kind != 0));
         entries.sort_by_key(|(tag, ..)| *tag);
         file.extend((entries.len() as u16).to_le_bytes());
         for (tag, kind, count, value) in entries {
@@ -272,22 +273,186 @@ fn raw_data_is_refused_by_name() {
     }
 }
 
-#[test]
-fn jpeg_in_tiff_is_taken_where_no_colour_is_reduced() {
-    let page = |factor| {
-        let file = jpeg(&picture(64, 48), |e| e.set_sampling_factor(factor));
-        let page = Page { compression: 7, photometric: 6, strip: file, ..Page::gray(64, 48) };
-        // Three samples a pixel.
-        let mut file = tiff(&[page]);
-        let at = file.windows(4).rposition(|w| w == [0x15, 1, 3, 0]).unwrap();
-        file[at + 8] = 3;
-        file
-    };
-    for factor in [SamplingFactor::F_2_2, SamplingFactor::F_2_1, SamplingFactor::F_1_2, SamplingFactor::F_4_1] {
-        assert!(refused(&page(factor)).contains("reduced colours"));
+/// A JPEG without the segments that say what its samples mean, its tables as a file of their own, and itself without them.
+fn parted(file: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let (mut tables, mut piece) = (vec![0xFF, 0xD8], vec![0xFF, 0xD8]);
+    let mut at = 2;
+    while file[at + 1] != 0xDA {
+        let end = at + 2 + usize::from(u16::from_be_bytes([file[at + 2], file[at + 3]]));
+        match file[at + 1] {
+            0xC4 | 0xDB => tables.extend(&file[at..end]),
+            0xE0..=0xEF => {}
+            _ => piece.extend(&file[at..end]),
+        }
+        at = end;
     }
-    let plain = decode(&page(SamplingFactor::F_1_1)).err().map(|error| error.to_string());
-    assert!(!plain.is_some_and(|error| error.contains("reduced colours")));
+    tables.extend([0xFF, 0xD9]);
+    piece.extend(&file[at..]);
+    (tables, piece)
+}
+
+/// A TIFF page of JPEGs, with their tables beside them or not; of strips as high as `pieces` are, or of tiles.
+fn of_jpegs(
+    size: (u16, u16),
+    pieces: &[Vec<u8>],
+    tables: &[u8],
+    photometric: u16,
+    tile: Option<(u32, u32)>,
+) -> Vec<u8> {
+    let count = pieces.len() as u32;
+    let mut strip: Vec<u8> = pieces.concat();
+    // The strip begins behind the header, at eight.
+    let starts = pieces.iter().scan(8u32, |at, piece| Some(std::mem::replace(at, *at + piece.len() as u32)));
+    let lists: Vec<u8> = starts.chain(pieces.iter().map(|p| p.len() as u32)).flat_map(u32::to_le_bytes).collect();
+    let place = 8 + strip.len() as u32;
+    strip.extend(lists);
+    let (offsets, lengths) = if count == 1 { (8, pieces[0].len() as u32) } else { (place, place + 4 * count) };
+    let tables_at = 8 + strip.len() as u32;
+    strip.extend(tables);
+    let samples = if photometric == 1 { 1 } else { 3 };
+    let mut tags = vec![(258, 3, 1, 8), (277, 3, 1, samples), (262, 3, 1, photometric.into()), (259, 3, 1, 7)];
+    match tile {
+        Some((width, height)) => {
+            tags.extend([(322, 3, 1, width), (323, 3, 1, height), (324, 4, count, offsets), (325, 4, count, lengths)]);
+            // Strips are none, then.
+            tags.extend([(273, 0, 0, 0), (278, 0, 0, 0), (279, 0, 0, 0)]);
+        }
+        None => {
+            let rows = u32::from(size.1).div_ceil(count);
+            tags.extend([(273, 4, count, offsets), (278, 3, 1, rows), (279, 4, count, lengths)]);
+        }
+    }
+    if !tables.is_empty() {
+        tags.push((347, 7, tables.len() as u32, tables_at));
+    }
+    tiff(&[Page { strip, tags, ..Page::gray(size.0, size.1) }])
+}
+
+#[test]
+fn jpegs_in_a_tiff_are_decoded_as_they_are_by_themselves() {
+    use SamplingFactor::{F_1_1, F_1_2, F_2_1, F_2_2};
+    let whole = picture(64, 96);
+    let part = |x, y, w, h| image::imageops::crop_imm(&whole, x, y, w, h).to_image();
+    let rgb_of = |file: &[u8]| decode(file).unwrap().into_picture(file).unwrap().into_rgb();
+    for factor in [F_1_1, F_2_1, F_1_2, F_2_2] {
+        let coded = |piece: &RgbImage| jpeg(piece, |e| e.set_sampling_factor(factor));
+        let file = coded(&whole);
+        let expected = rgb_of(&file);
+        let (tables, piece) = parted(&file);
+        // Whole, as one strip with tables of its own or not; and in strips.
+        assert!(rgb_of(&of_jpegs((64, 96), std::slice::from_ref(&file), &[], 6, None)) == expected);
+        assert!(rgb_of(&of_jpegs((64, 96), &[piece], &tables, 6, None)) == expected);
+        let strips: Vec<RgbImage> = (0..3).map(|n| part(0, 32 * n, 64, 32)).collect();
+        let pieces: Vec<Vec<u8>> = strips.iter().map(|strip| parted(&coded(strip)).1).collect();
+        let in_strips = rgb_of(&of_jpegs((64, 96), &pieces, &tables, 6, None));
+        for (n, strip) in (0u32..).zip(&strips) {
+            let found = image::imageops::crop_imm(&in_strips, 0, 32 * n, 64, 32).to_image();
+            assert!(found == rgb_of(&coded(strip)), "{factor:?}, strip {n}");
+        }
+        // Tiles reach beyond the picture.
+        let tile = |n: u32| {
+            RgbImage::from_fn(48, 48, |x, y| *whole.get_pixel((48 * (n % 2) + x).min(63), (48 * (n / 2) + y).min(95)))
+        };
+        let pieces: Vec<Vec<u8>> = (0..4).map(|n| parted(&coded(&tile(n))).1).collect();
+        let in_tiles = rgb_of(&of_jpegs((64, 96), &pieces, &tables, 6, Some((48, 48))));
+        let found = image::imageops::crop_imm(&in_tiles, 48, 48, 16, 48).to_image();
+        assert!(found == image::imageops::crop_imm(&rgb_of(&coded(&tile(3))), 0, 0, 16, 48).to_image(), "{factor:?}");
+        for cut in [file.len() / 2, file.len() - 40] {
+            assert!(decode(&of_jpegs((64, 96), &[file[..cut].to_vec()], &[], 6, None)).is_err(), "{cut}");
+        }
+    }
+    // Grey, and colours that nothing but the tag names.
+    let gray: GrayImage = image::imageops::grayscale(&whole);
+    let mut file = Vec::new();
+    Encoder::new(&mut file, 90).encode(gray.as_raw(), 64, 96, ColorType::Luma).unwrap();
+    assert!(luma_of_file(&of_jpegs((64, 96), std::slice::from_ref(&file), &[], 1, None)) == luma_of_file(&file));
+    let mut samples = Vec::new();
+    let mut encoder = Encoder::new(&mut samples, 95);
+    encoder.set_sampling_factor(F_1_1);
+    // Not converted, as a TIFF's writer leaves them.
+    encoder.encode(whole.as_raw(), 64, 96, ColorType::Ycbcr).unwrap();
+    let (tables, piece) = parted(&samples);
+    let found = rgb_of(&of_jpegs((64, 96), &[piece], &tables, 2, None));
+    assert!(mean_difference(found.as_raw(), whole.as_raw()) < 3.0);
+    // With a segment that says something else than the tag.
+    for (file, photometric) in [(&samples, 2), (&file, 6)] {
+        let said = decode(&of_jpegs((64, 96), std::slice::from_ref(file), &[], photometric, None)).err();
+        assert!(said.is_some(), "{photometric}");
+    }
+}
+
+#[test]
+fn jpegs_that_do_not_make_up_the_picture_are_refused() {
+    let file = jpeg(&picture(64, 48), |e| e.set_sampling_factor(SamplingFactor::F_2_2));
+    for (what, tiff) in [
+        ("another size", of_jpegs((64, 96), std::slice::from_ref(&file), &[], 6, None)),
+        ("another size", of_jpegs((60, 48), std::slice::from_ref(&file), &[], 6, None)),
+        ("more or fewer", of_jpegs((64, 96), std::slice::from_ref(&file), &[], 6, Some((64, 48)))),
+        ("another size", of_jpegs((64, 96), &[file.clone(), file.clone()], &[], 6, Some((48, 96)))),
+    ] {
+        let said = refused(&tiff);
+        assert!(said.contains(what), "{what}: {said}");
+    }
+    // Strips of 24 rows, whose coding units have 16.
+    let short = jpeg(&picture(64, 24), |e| e.set_sampling_factor(SamplingFactor::F_2_2));
+    assert!(decode(&of_jpegs((64, 48), &[short.clone(), short], &[], 6, None)).is_err());
+}
+
+#[test]
+fn palettes_and_grey_with_transparency_are_what_viewers_show() {
+    let short = |tag, value| (tag, 3, 1, value);
+    let colour = |n: u32| [n * 255 / 255, 255 - n, n ^ 0x55].map(|v| v as u16);
+    // Reds, greens, blues, in sixteen bits, or eight of them.
+    let map = |scale: u16| -> Vec<u8> {
+        (0..3).flat_map(|c| (0..256).map(move |n| colour(n)[c] * scale)).flat_map(u16::to_le_bytes).collect()
+    };
+    for scale in [257, 1] {
+        let gray = Page::gray(90, 70);
+        let numbers = gray.strip.clone();
+        let strip = [numbers.clone(), map(scale)].concat();
+        let page = Page { photometric: 3, tags: vec![(320, 3, 768, 8 + 6300)], strip, ..gray };
+        let file = tiff(std::slice::from_ref(&page));
+        let found = decode(&file).unwrap().into_picture(&file).unwrap().into_rgb();
+        let expected = numbers.iter().flat_map(|n| colour(u32::from(*n)).map(|v| v as u8));
+        assert!(found.as_raw().iter().copied().eq(expected));
+        // Behind a smaller copy, too.
+        let behind = tiff(&[Page::reduced(40, 30), Page { tags: Vec::new(), photometric: 1, ..page.clone() }]);
+        assert!(decode(&behind).is_ok());
+        let few = Page { tags: vec![(320, 3, 48, 8 + 6300)], ..page };
+        assert!(refused(&tiff(&[few])).contains("a palette"));
+    }
+    // One bit: the first colour, and the second.
+    let two: Vec<u8> = [10u16, 200, 20, 100, 30, 50].iter().flat_map(|v| (v * 257).to_le_bytes()).collect();
+    let bits = Page { photometric: 3, strip: [vec![0x0F; 8], two].concat(), ..Page::gray(8, 8) };
+    let file = tiff(&[Page { tags: vec![short(258, 1), (320, 3, 6, 16)], ..bits }]);
+    let found = decode(&file).unwrap().into_picture(&file).unwrap().into_rgb();
+    assert_eq!(found.as_raw()[..24], [[10, 20, 30].repeat(4), [200, 100, 50].repeat(4)].concat());
+
+    // Grey and how opaque it is, as it is and as differences.
+    let pixels: Vec<[u8; 2]> = (0..20 * 12u32).map(|i| [(i * 7) as u8, if i % 20 < 5 { 0 } else { 255 }]).collect();
+    let expected: Vec<u8> = pixels.iter().map(|[luma, alpha]| if *alpha == 0 { 255 } else { *luma }).collect();
+    let strip = pixels.concat();
+    let with = |strip: Vec<u8>, more: &[(u16, u16, u32, u32)]| {
+        let mut tags = vec![(258, 3, 2, 0x0008_0008), short(277, 2), short(338, 2)];
+        tags.retain(|(tag, ..)| more.iter().all(|(of, ..)| of != tag));
+        tags.extend(more);
+        tiff(&[Page { strip, tags, ..Page::gray(20, 12) }])
+    };
+    let plain = with(strip.clone(), &[]);
+    assert!(luma_of_file(&plain).data == expected);
+    assert!(decode(&plain).unwrap().layer(0).is_some());
+    let differences: Vec<u8> = strip
+        .chunks(40)
+        .flat_map(|row| (0..40).map(move |at| if at < 2 { row[at] } else { row[at].wrapping_sub(row[at - 2]) }))
+        .collect();
+    let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut packed, &differences).unwrap();
+    let predicted = with(packed.finish().unwrap(), &[short(259, 8), short(317, 2)]);
+    assert!(luma_of_file(&predicted).data == expected);
+    let deep: Vec<u8> = pixels.iter().flatten().flat_map(|v| (u16::from(*v) * 257).to_le_bytes()).collect();
+    assert!(luma_of_file(&with(deep, &[(258, 3, 2, 0x0010_0010)])).data == expected);
+    // White is zero, and so is opaque: decoders differ.
+    assert!(refused(&with(strip, &[short(262, 0)])).contains("transparency without colours"));
 }
 
 /// Whatever a tag says of the bits' meaning is heeded, or the file is refused by that name.
@@ -325,7 +490,8 @@ fn what_a_tiff_says_of_its_bits_is_heeded_or_refused() {
         (vec![short(262, 32_844)], "such a colour space"),
         (vec![short(277, 2), short(338, 0)], "channels beside"),
         (vec![short(277, 2)], "channels beside"),
-        (vec![short(277, 2), short(338, 2)], "transparency without colours"),
+        (vec![short(277, 2), short(338, 2), short(258, 1)], "transparency without colours"),
+        (vec![short(277, 2), short(338, 2), short(262, 0)], "transparency without colours"),
         (vec![short(317, 2)], "predictor"),
         (vec![short(317, 3), short(259, 8)], "predictor"),
         (vec![short(259, 2)], "compression"),

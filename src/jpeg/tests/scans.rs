@@ -286,15 +286,61 @@ proptest! {
         }
     }
 
-    /// Wherever a file ends, with or without an end marker behind, it is not whole.
+    /// Wherever a file ends, it is not whole without an end marker; and with one behind it, where a scan is not.
     #[test]
     fn what_is_cut_is_refused(picture in pictures(), at in 0.0f64..1.0) {
         let writer = Writer { picture: &picture, encoder: Encoder::new(&codes()) };
         let file = writer.write(&PROGRESSIVE);
-        let mut cut = file[..2 + (at * (file.len() - 4) as f64) as usize].to_vec();
+        let at = 2 + (at * (file.len() - 4) as f64) as usize;
+        let mut cut = file[..at].to_vec();
         prop_assert!(made(&cut).is_err());
         cut.extend_from_slice(&[0xFF, 0xD9]);
-        prop_assert!(made(&cut).is_err());
+        let scan = (0..at - 1).rev().find(|&start| file[start..].starts_with(&[0xFF, 0xDA]));
+        let whole = scan.is_some_and(|scan| {
+            let data = scan + 2 + usize::from(file[scan + 3]);
+            let length = file[data..].windows(2).position(|w| w[0] == 0xFF && !matches!(w[1], 0 | 0xD0..=0xD7));
+            at >= data + length.unwrap()
+        });
+        prop_assert!(whole || made(&cut).is_err());
+    }
+
+    /// What ends with a scan, and says so, is what its scans say.
+    #[test]
+    fn a_progressive_file_may_end_with_any_of_its_scans(picture in pictures(), scans in 1usize..10) {
+        let writer = Writer { picture: &picture, encoder: Encoder::new(&codes()) };
+        let file = writer.write(&PROGRESSIVE[..scans]);
+        let mut stated = [[None; 64]; 4];
+        for &(components, from, to, _, low) in &PROGRESSIVE[..scans] {
+            for &c in components {
+                stated[c][from..=to].fill(Some(low));
+            }
+        }
+        let one = picture.sampling.len() == 1;
+        // The fourth component has no scan.
+        if picture.sampling.len() == 4 {
+            prop_assert!(made(&file).is_err());
+            return Ok(());
+        }
+        let factors = (0..picture.sampling.len()).flat_map(|c| {
+            let (h, v) = writer.factors(c);
+            std::iter::repeat_n(c, h * v)
+        });
+        let components: Vec<usize> = factors.collect();
+        let mut expected = writer.expected(one);
+        for (block, &c) in expected.iter_mut().flat_map(|mcu| mcu.iter_mut().zip(&components)) {
+            for (k, value) in block.iter_mut().enumerate() {
+                *value = match stated[c][k] {
+                    None => 0,
+                    // Of a DC value downwards, of others towards zero.
+                    Some(low) if k == 0 => *value >> low << low,
+                    Some(low) => *value / (1 << low) * (1 << low),
+                };
+            }
+        }
+        let Sequential { file: one_scan, .. } = made(&file).unwrap();
+        prop_assert!(coefficients(&parse(&one_scan)) == expected);
+        // The end is stated, or nobody knows whether more was to come.
+        prop_assert!(made(&file[..file.len() - 2]).is_err());
     }
 
     #[test]
