@@ -312,6 +312,7 @@ fn a_state_is_kept_by_its_owner_only_and_its_loss_and_damage_are_said() {
     keyring.issue_pack(&request, &place.at("next.pack")).expect("issued");
     let next = Ended::of(place.site.command_with(&place.at("next.pack"), &place.at("vault")).output().expect("runs"));
     assert!(next.code == Some(0) && field(&next, "state_begun") == false, "{next:?}");
+    assert!(place.at("next.pack.state").exists());
     // A vault of which nothing is left but its card, and no state.
     for name in ["site.pack.state", "next.pack.state"] {
         fs::remove_file(place.at(name)).expect("removed");
@@ -322,7 +323,6 @@ fn a_state_is_kept_by_its_owner_only_and_its_loss_and_damage_are_said() {
     }
     let emptied = place.site.ingest(&[]);
     assert!(emptied.code == Some(0) && field(&emptied, "state_begun") == true, "{emptied:?}");
-    assert!(place.at("next.pack.state").exists());
 }
 
 /// A state that was being written when its writer was killed goes with the next run; what only looks like one stays.
