@@ -97,6 +97,7 @@ fn plates_in_clear_are_counted_in_any_encoding() {
     let marked = |text: &str, unit: fn(u16) -> [u8; 2]| wide(&format!("\u{feff}{text}"), unit);
     for loot in [
         list.as_bytes().to_vec(),
+        b"ABC 1234\nGWT 2180\nHPM 9362\n".to_vec(),
         table.as_bytes().to_vec(),
         [b"\xef\xbb\xbf", table.as_bytes()].concat(),
         marked(list, u16::to_le_bytes),
@@ -118,7 +119,7 @@ fn plates_in_clear_are_counted_in_any_encoding() {
     }
     // Of what looks like them, nothing is said.
     for text in
-        ["sha256 sha384 sha512 aes256 hmac512 rsa4096\n", "RFC7539, RFC8032, RFC5869\n", "nothing at all to see here"]
+        ["sha256 sha384 sha512 aes256 hmac512 rsa4096\n", "RFC7539, RFC8032, RFC5869\n", "May 2019\nJun 2020\nJul 2021\n", "nothing at all"]
     {
         fs::write(folder.path().join("loot"), text).expect("written");
         let told = breach(folder.path(), &["loot"]);

@@ -233,6 +233,9 @@ pub struct KeyUse {
     pub plates: u64,
     /// Pseudonyms that came out without a text, and values that look like one, which a pack's key was tried on.
     pub targets: u64,
+    /// Pseudonyms that came out by one holder's secret, of a keyring that takes both for plates. No pack's key is tried on them: this
+    /// program finds no plate for one holder, not even in a loot.
+    pub guarded: u64,
     /// Plates found by enumeration under a pack's key.
     pub enumerated: u64,
     /// Plates enumerated.

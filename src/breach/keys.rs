@@ -39,6 +39,8 @@ pub(super) struct LootKeys {
     keys: Vec<OpeningKeys>,
     /// By the id of the first of them, the recipients' ones.
     recipients: HashMap<KeyId, usize>,
+    /// Which of them one holder's secret opened, of a keyring that takes both for plates.
+    guarded: HashSet<usize>,
     /// Site packs: signed, unencrypted, and therefore as good as keys in the thief's hand.
     pub packs: Vec<SitePack>,
     found: KeyUse,
@@ -47,8 +49,13 @@ pub(super) struct LootKeys {
 impl LootKeys {
     /// Looks for keys in `loot`, and tries on each keyring what lies there and may be a passphrase, or shares.
     pub fn find(loot: &Loot) -> Self {
-        let mut found =
-            Self { keys: Vec::new(), recipients: HashMap::new(), packs: Vec::new(), found: KeyUse::default() };
+        let mut found = Self {
+            keys: Vec::new(),
+            recipients: HashMap::new(),
+            guarded: HashSet::new(),
+            packs: Vec::new(),
+            found: KeyUse::default(),
+        };
         let of_kind = |kind| loot.files.iter().filter(move |file| file.kind == Some(kind) && file.len <= MAX_KEY_FILE);
         found.packs.extend(of_kind(FileKind::SitePack).filter_map(|file| SitePack::from_bytes(&whole(file)?).ok()));
         found.found.packs = found.packs.len() as u64;
@@ -108,6 +115,9 @@ impl LootKeys {
             // Whoever keeps one holder's passphrase there may keep the other's there, too.
             let second = credentials.iter().any(|credential| keyring.unlock_second(*credential).is_ok());
             self.found.second_opened += u64::from(second);
+            if !second {
+                self.guarded.insert(self.keys.len());
+            }
         }
         self.keys.push(keyring.opening_keys(&Capability::ALL));
     }
@@ -140,6 +150,7 @@ impl LootKeys {
             scenes: all.scenes.len() as u64,
             originals: all.originals.len() as u64,
             plates: all.plates.len() as u64,
+            guarded: all.guarded.len() as u64,
             ..self.found.clone()
         };
         for pack in &self.packs {
@@ -172,12 +183,13 @@ impl LootKeys {
     fn open(&self, at: usize, file: &StolenFile) -> Found {
         let mut opened = Found::default();
         let Ok(segment) = StraySegment::open(file.path()) else { return opened };
-        let mut records: Vec<CatalogueRecord> = Vec::new();
+        let mut records: Vec<(bool, CatalogueRecord)> = Vec::new();
         let mut scenes: HashMap<[u8; 16], Vec<u8>> = HashMap::new();
         let mut known: HashSet<[u8; 16]> = HashSet::new();
-        for keys in &self.keys {
+        for (at, keys) in self.keys.iter().enumerate() {
+            let guarded = self.guarded.contains(&at);
             // Sections that these keys do not open are opened by others, or by none.
-            let _ = segment.catalogue(keys, |record| records.push(record));
+            let _ = segment.catalogue(keys, |record| records.push((guarded, record)));
             let _ = segment.scenes(keys, |scene| {
                 scenes.insert(scene.id, scene.file);
             });
@@ -193,13 +205,16 @@ impl LootKeys {
                 known.insert(identity.id);
             });
         }
-        opened.captures.extend(records.iter().map(|record| record.id).chain(scenes.keys().copied()));
+        opened.captures.extend(records.iter().map(|(_, record)| record.id).chain(scenes.keys().copied()));
         opened.scenes.extend(scenes.keys());
         opened.segments = u64::from(!opened.captures.is_empty());
-        for record in records.iter().filter(|record| !known.contains(&record.id)) {
+        for (guarded, record) in records.iter().filter(|(_, record)| !known.contains(&record.id)) {
             let plates = record.regions.iter().filter(|region| region.kind == 0);
-            let best = plates.filter_map(|region| region.pseudonyms.first());
-            opened.unread.entry(record.epoch).or_default().extend(best.map(|pseudonym| pseudonym.value));
+            let best = plates.filter_map(|region| region.pseudonyms.first()).map(|pseudonym| pseudonym.value);
+            match guarded {
+                true => opened.guarded.extend(best),
+                false => opened.unread.entry(record.epoch).or_default().extend(best),
+            }
         }
         for &id in opened.scenes.union(&opened.originals) {
             let original = opened.originals.contains(&id);
@@ -229,6 +244,8 @@ struct Found {
     plates: HashSet<PlateText>,
     /// By epoch, pseudonyms of plates whose texts did not come out.
     unread: BTreeMap<u32, HashSet<[u8; 16]>>,
+    /// The same where both holders are asked for.
+    guarded: HashSet<[u8; 16]>,
     /// Of each capture the original, or else the redacted picture.
     pictures: BTreeMap<[u8; 16], Opened>,
 }
@@ -240,6 +257,7 @@ impl Found {
         self.scenes.extend(other.scenes);
         self.originals.extend(other.originals);
         self.plates.extend(other.plates);
+        self.guarded.extend(other.guarded);
         for (epoch, values) in other.unread {
             self.unread.entry(epoch).or_default().extend(values);
         }

@@ -14,6 +14,9 @@ pub const MIN_RUN: usize = 16;
 /// Longest plate; shorter ones end in zeros.
 type Word = [u8; 8];
 
+/// Longest plate as it is written with blanks.
+const SPACED: usize = 10;
+
 /// Shortest plate.
 const MIN_WORD: usize = 4;
 
@@ -87,9 +90,16 @@ impl Reader {
         let part = |byte: &u8| byte.is_ascii_alphanumeric() || b".:_/+-=".contains(byte);
         for line in text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
             let before = into.hits;
-            for token in line.split(|byte| !part(byte)).filter(|token| !token.is_empty()) {
+            let tokens = || line.split(|byte| !part(byte)).filter(|token| !token.is_empty());
+            // `ABC 1234`, `B-AB 1234`: a plate with a blank, alone on its line.
+            if let (2..=3, true) = (tokens().count(), line.trim_ascii().len() <= SPACED) {
                 into.words += 1;
-                self.token(token, into);
+                self.token(&tokens().collect::<Vec<_>>().concat(), into);
+            } else {
+                for token in tokens() {
+                    into.words += 1;
+                    self.token(token, into);
+                }
             }
             into.lines += 1;
             into.marked += u64::from(into.hits > before);

@@ -45,7 +45,13 @@ impl KeyUse {
                     counted(self.targets, "pseudonym")
                 )
             };
-            found.push(format!("{} ({tried})", counted(self.packs, "site pack")));
+            let guarded = match self.guarded {
+                0 => String::new(),
+                n => {
+                    format!("; {} that take both holders are not tried here, as a thief would", counted(n, "pseudonym"))
+                }
+            };
+            found.push(format!("{} ({tried}{guarded})", counted(self.packs, "site pack")));
         }
         found.join(", ")
     }

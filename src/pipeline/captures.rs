@@ -225,6 +225,11 @@ impl Captures {
         })
     }
 
+    /// Whether there is no row.
+    pub(super) fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
     /// No image was asked for.
     pub(super) fn forget(&mut self) {
         self.table.iter_mut().for_each(|row| row.used = false);

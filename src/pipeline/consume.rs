@@ -50,7 +50,8 @@ pub enum ConsumeError {
     Unreadable,
     /// Rows that fit nothing may mean it.
     #[error(
-        "no row names it, and a table of captures has rows for files that are not there, or was not read: it may be one of these"
+        "no row names it, and a table of captures has rows for files that are not there, or none yet, or was not read, or another text \
+         names it"
     )]
     Unlisted,
     /// Another file's bytes are the same.

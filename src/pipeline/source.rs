@@ -3,6 +3,7 @@
 //! Owns which files are images: those whose name says so, whatever they hold, and those whose first bytes say so. No other
 //! file is passed over in silence but text without pictures and what is known to show nobody. Opens nothing that is not a regular file.
 
+use std::collections::HashSet;
 use std::fs::{self, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -31,7 +32,8 @@ pub struct SourceImage {
     pub circumstances: Circumstances,
     /// Its length when it was found.
     pub length: u64,
-    /// Whether no row names it though there are rows that name nothing here: they may mean it, in a way that nobody understood.
+    /// Whether no row names it though there are rows that name nothing here, or a text that is no table names it: these may say
+    /// something of it, in a way that nobody understood.
     pub unlisted: bool,
 }
 
@@ -119,8 +121,10 @@ pub struct Source {
     given: Option<PathBuf>,
     /// Tables that are not read, where they were looked for.
     unread: Option<Vec<UnreadTable>>,
-    /// Whether rows name no file that is there, or a table was not read.
+    /// Whether rows name no file that is there, or a table was not read or has no row.
     strays: bool,
+    /// Files' own names, in lower case, that stand in texts which are not read.
+    mentioned: HashSet<String>,
 }
 
 impl Source {
@@ -150,6 +154,7 @@ impl Source {
             given: captures.and_then(|path| fs::canonicalize(path).ok()),
             unread: None,
             strays: false,
+            mentioned: HashSet::new(),
         })
     }
 
@@ -190,7 +195,63 @@ impl Source {
             let names: Vec<PathBuf> = self.files().map(|entry| self.name(entry.path())).collect();
             self.tables.strays(names.into_iter()) == 0
         };
-        self.strays = !fit || below.iter().any(|path| !self.is_replaced(path));
+        // A table in a workbook, or packed.
+        let closed = |path: &Path| {
+            let named =
+                path.file_name().is_some_and(|name| name.to_string_lossy().to_lowercase().starts_with("captures."));
+            let read = || self.known.iter().any(|known| known == path) || self.is_given(path) || self.is_replaced(path);
+            named && !is_named_like_an_image(path) && !read()
+        };
+        let unread = below.iter().any(|path| !self.is_replaced(path)) || self.files().any(|entry| closed(entry.path()));
+        self.strays = !fit || self.tables.has_empty() || unread;
+        self.mentioned = self.mentioned();
+    }
+
+    /// The names of images that stand in texts below the root which are no tables: lists under other headers, notes, files beside a
+    /// photograph. What they say of one is not understood.
+    fn mentioned(&self) -> HashSet<String> {
+        /// Of a text, how much is looked at.
+        const MOST: u64 = 1 << 20;
+        let own = |path: &Path| Some(path.file_name()?.to_str()?.to_lowercase());
+        let texts: Vec<PathBuf> = self
+            .files()
+            .map(walkdir::DirEntry::into_path)
+            .filter(|path| !is_named_like_an_image(path) && !self.known.contains(path) && is_text(path))
+            .filter(|path| !self.is_given(path) && !self.is_replaced(path))
+            .collect();
+        if texts.is_empty() {
+            return HashSet::new();
+        }
+        let images: HashSet<String> = self
+            .files()
+            .filter(|entry| is_named_like_an_image(entry.path()))
+            .filter_map(|entry| own(entry.path()))
+            .collect();
+        let mut mentioned = HashSet::new();
+        for path in texts {
+            let Ok(text) = files::begin(&path, MOST).map(Zeroizing::new) else { continue };
+            if path.parent() == Some(&*self.root) && is_of_simulation(&path, &text) {
+                continue;
+            }
+            let ends = |byte: &u8| byte.is_ascii_whitespace() || b",;:|/\\\"'<>=()[]{}".contains(byte);
+            for word in text.split(ends).filter(|word| word.contains(&b'.')) {
+                let word = Zeroizing::new(String::from_utf8_lossy(word).to_lowercase());
+                if images.contains(&*word) {
+                    mentioned.insert(String::clone(&word));
+                }
+            }
+        }
+        mentioned
+    }
+
+    /// Whether somebody may have said something of an image that no row names.
+    fn is_meant(&self, name: &Path) -> bool {
+        let own = || name.file_name().and_then(|own| own.to_str()).map(str::to_lowercase);
+        self.strays || (!self.mentioned.is_empty() && own().is_some_and(|own| self.mentioned.contains(&own)))
+    }
+
+    fn is_given(&self, path: &Path) -> bool {
+        self.given.as_ref().is_some_and(|given| fs::canonicalize(path).is_ok_and(|path| path == *given))
     }
 
     /// Tables that name files of this source and are not read, and such that may and cannot be read, once they were looked
@@ -205,8 +266,7 @@ impl Source {
     }
 
     fn is_unread_table(&self, path: &Path) -> bool {
-        let given = || self.given.as_ref().is_some_and(|given| fs::canonicalize(path).is_ok_and(|path| path == *given));
-        !self.known.iter().any(|known| known == path) && unread::looks_like_table(path) && !given()
+        !self.known.iter().any(|known| known == path) && unread::looks_like_table(path) && !self.is_given(path)
     }
 
     /// Whether a table of the usual name is passed over for the one that was given, which names all that it does.
@@ -311,7 +371,7 @@ impl Source {
             };
             let path = entry.into_path();
             let name = self.name(&path);
-            let unlisted = self.strays && !self.tables.names(&name);
+            let unlisted = self.is_meant(&name) && !self.tables.names(&name);
             let circumstances = self.tables.of(&name);
             return Some(Found::Image(SourceImage { path, name, circumstances, length, unlisted }));
         }

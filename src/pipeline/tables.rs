@@ -113,6 +113,11 @@ impl Tables {
         strays.count
     }
 
+    /// Whether one has no rows: they are still to come.
+    pub(super) fn has_empty(&self) -> bool {
+        self.tables.iter().any(|(_, table)| table.is_empty())
+    }
+
     /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
         self.tables.is_empty()

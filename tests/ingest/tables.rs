@@ -139,6 +139,24 @@ fn what_rows_may_mean_is_not_deleted() {
         assert_eq!((run.code, run.number("consumed")), (Some(1), 1), "{row}: {run:?}");
         assert!(a.exists() && !c.exists(), "{row}");
     }
+    // Lists that nobody here reads, or that are still to be written; and what lies beside one photograph speaks of that one.
+    let others: [(&str, &[u8], u64); 6] = [
+        ("list.csv", b"nr;pfad;class\n1;D:\\export\\day\\a.jpg;citizen\n2;B.JPG;citizen\n", 0),
+        ("list.txt", b"a.jpg;citizen\nb.jpg;citizen\n", 0),
+        ("captures.json", b"[{\"file\":\"a.jpg\"},{\"file\":\"b.jpg\"}]", 0),
+        ("captures.csv", b"file,class\n", 0),
+        ("captures.xlsx", b"PK\x03\x04\x14\0\0\0", 0),
+        ("a.jpg.json", b"{\"name\": \"a.jpg\", \"class\": \"citizen\"}", 1),
+    ];
+    for (name, list, consumed) in others {
+        let site = Site::new();
+        site.put("day/a.jpg", &photo(1));
+        site.put("day/b.jpg", &photo(2));
+        site.put(name, list);
+        let run = site.ingest(&AT_ONCE);
+        assert_eq!((run.code, run.number("consumed")), (Some(1), consumed), "{name}: {run:?}");
+        assert!(site.photos.path().join("day/a.jpg").exists(), "{name}");
+    }
     // A table of one lane only is a whole one.
     let site = Site::new();
     for (name, number) in [("a.jpg", 1), ("b.jpg", 2)] {
