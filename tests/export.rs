@@ -170,7 +170,7 @@ fn a_copy_of_faces_has_no_plates() {
     };
     // The captures show plates only: there is nothing to export, and nothing is left behind.
     let folder = custodian.folder.path().join("faces");
-    assert!(matches!(export(&vault, &custodian.keyring, &request, &folder), Err(ExportError::Nothing)));
+    assert!(matches!(export(&vault, &custodian.keyring, &request, &folder), Err(ExportError::Nothing { .. })));
     assert!(!folder.exists());
 
     let full = export_to_new_partner(&custodian, &vault, View::Full, Regions::Faces);

@@ -118,9 +118,12 @@ fn plates_in_clear_are_counted_in_any_encoding() {
         assert!(said.contains("3 plates in clear") && said.contains("BREACHED: 3 plates"), "{said}");
     }
     // Of what looks like them, nothing is said.
-    for text in
-        ["sha256 sha384 sha512 aes256 hmac512 rsa4096\n", "RFC7539, RFC8032, RFC5869\n", "May 2019\nJun 2020\nJul 2021\n", "nothing at all"]
-    {
+    for text in [
+        "sha256 sha384 sha512 aes256 hmac512 rsa4096\n",
+        "RFC7539, RFC8032, RFC5869\n",
+        "May 2019\nJun 2020\nJul 2021\n",
+        "nothing at all",
+    ] {
         fs::write(folder.path().join("loot"), text).expect("written");
         let told = breach(folder.path(), &["loot"]);
         assert_eq!(found(&told, "text")["evidence"]["text"]["plates"], 0, "{text}");

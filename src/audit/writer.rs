@@ -34,6 +34,9 @@ pub(super) struct Writer<'l> {
     pub new: Vec<Vec<u8>>,
     /// Whether months' keys are to be destroyed, which is done when that is on record.
     pub keys_changed: bool,
+    /// Whether there is one more than the file has: it is written before the first entry under it, and not without one, which says
+    /// what was found.
+    keys_grown: bool,
     /// What was known of the log and the time before.
     head: Option<Head>,
     /// The last time that nothing contradicted.
@@ -120,16 +123,13 @@ impl<'l> Writer<'l> {
             last,
             new: Vec::new(),
             keys_changed: false,
+            keys_grown,
             head,
             known,
             uptime,
             leap,
             disbelieved: disbelieved.is_some(),
         };
-        // By now the log is known to be this keyring's, and whole as far as it is written on.
-        if keys_grown {
-            log.put(Path::new(keys::FILE_NAME), &writer.keys.to_bytes(&wrap))?;
-        }
         // Nobody knows what left today when the log, or what was known of it, is gone.
         let once = mark.is_some() || head.is_some_and(|head| head.size > 0 || head.anew.is_some());
         let gone = begun.is_none() && once;
@@ -403,6 +403,9 @@ impl<'l> Writer<'l> {
                 self.leave_head(old)?;
             }
             return Ok(old);
+        }
+        if self.keys_grown {
+            self.log.put(Path::new(keys::FILE_NAME), &self.keys.to_bytes(&self.keyring.audit_key()))?;
         }
         let mut edge = self.tree.edge().clone();
         let mut bundle = self.tree.bundle(old.size / WIDTH as u64)?;

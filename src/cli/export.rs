@@ -251,7 +251,7 @@ impl From<ExportError> for Failure {
                 problem,
                 "restore what is damaged from a backup of this vault; `safelight check` names it",
             ),
-            ExportError::Nothing => Self::usage(problem, "widen --from, --until, --site or --regions"),
+            ExportError::Nothing { .. } => Self::usage(problem, "widen --from, --until, --site or --regions"),
             ExportError::UnknownSite { .. } => {
                 Self::usage(problem, "write its name as it was given to the site's pack")
             }

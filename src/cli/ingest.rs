@@ -403,6 +403,7 @@ fn report(
     }
     say_named("sealed already under other circumstances, and now again", &summary.otherwise);
     say_named("in no row of captures.csv", files);
+    say_named("of which two tables say different things, and the nearest counts", source.tables().differing());
     say_named("named twice in captures.csv, of which the row counts that is spelt as the file", &twice);
     say_named("in captures.csv, but not in the folder", &rows);
     let memory = peak_rss_bytes().map(|peak| format!(" · peak memory {}", bytes(peak))).unwrap_or_default();

@@ -19,7 +19,8 @@ use crate::files;
 use crate::frame::{Format, Kind, LumaSource};
 use crate::geometry::Rect;
 use crate::pipeline::{
-    Examined, Inspected, Look, Note, Options, Progress, Source, SourceImage, TrainedEyes, inspect, inspect_one,
+    Examined, Inspected, Look, Note, Options, Progress, Source, SourceError, SourceImage, TrainedEyes, inspect,
+    inspect_one,
 };
 use crate::redact::{self, RedactError, redaction_area};
 use crate::seal;
@@ -35,7 +36,7 @@ Examples:
 No key is needed, nothing is sealed, and originals stay as they are. Copies keep the format, which way up they are and the \
 colours of the profile, and nothing else: no EXIF, no XMP, no thumbnail, no comment. A profile by tables, as of printers, is left \
 out. A JPEG's copy has the original's own \
-coefficients outside the blanked areas; PNG, TIFF and BMP keep every sample there, and WebP is written lossless. Of a file \
+coefficients outside the blanked areas, but for CMYK, RGB and a few odd ones, which are coded anew; PNG, TIFF and BMP keep every sample there, and WebP is written lossless. Of a file \
 with several pages or pictures the copy has the one that was examined.
 
 What cannot be examined has no copy and is named; other files are not copied. A copy gets its name when it is whole.
@@ -152,7 +153,8 @@ impl Choice {
                 continue;
             }
             if self.spares(region) {
-                counts.legible += 1;
+                let masked = self.mask.iter().any(|mask| mask.iou(region.bounds) > 0.0);
+                counts.legible += u64::from(!masked);
                 continue;
             }
             match region.kind {
@@ -408,6 +410,9 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Inputs with the places of their copies, all of it checked before the first is looked at.
 fn targets(args: &Args) -> Result<Vec<(Source, Target)>, Failure> {
+    for path in &args.paths {
+        fs::metadata(path).map_err(|source| source_failure(SourceError::Open { path: path.clone(), source }))?;
+    }
     target::must_be_elsewhere(&args.out, &args.paths)?;
     let key = args.rename.then(seal::random);
     let alone = match args.paths.as_slice() {

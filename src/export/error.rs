@@ -29,8 +29,11 @@ pub enum ExportError {
         gaps: usize,
     },
     /// Nothing matches the request.
-    #[error("no capture matches")]
-    Nothing,
+    #[error("no capture matches{}", untimed(*without_time))]
+    Nothing {
+        /// Captures that match but for a time that nobody noted, where one was asked for.
+        without_time: u64,
+    },
     /// No capture and no site pack is of the site that was asked for.
     #[error("no site {name:?} is known to this keyring; known: {}", known.join(", "))]
     UnknownSite {
@@ -48,4 +51,11 @@ pub enum ExportError {
     /// It would go beyond the policy's budget for today.
     #[error("the policy lets no more records leave today")]
     Budget,
+}
+
+fn untimed(captures: u64) -> String {
+    match captures {
+        0 => String::new(),
+        n => format!("; of {} that may, nobody noted the time", crate::words::count(n, "capture")),
+    }
 }

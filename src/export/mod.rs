@@ -314,7 +314,7 @@ impl<'a> ExportPlan<'a> {
                     let known = keyring.sites().map(|(_, known)| format!("{known:?}")).collect();
                     ExportError::UnknownSite { name: name.clone(), known }
                 }
-                _ => ExportError::Nothing,
+                _ => ExportError::Nothing { without_time },
             });
         }
         let mut parts: Vec<Part<'_>> = found.iter().flat_map(|hit| Part::of(hit, request)).collect();
@@ -424,7 +424,7 @@ fn make(
         }
     }
     if totals.captures == 0 {
-        return Err(ExportError::Nothing);
+        return Err(ExportError::Nothing { without_time: 0 });
     }
     if !draft.is_empty() {
         bundle.write(&draft)?;

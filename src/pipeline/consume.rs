@@ -50,8 +50,7 @@ pub enum ConsumeError {
     Unreadable,
     /// Rows that fit nothing may mean it.
     #[error(
-        "no row names it, and a table of captures has rows for files that are not there, or none yet, or was not read, or another text \
-         names it"
+        "what is said of it there was not all understood: two tables differ, or no row names it and another row or text may"
     )]
     Unlisted,
     /// Another file's bytes are the same.

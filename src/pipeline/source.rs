@@ -32,8 +32,8 @@ pub struct SourceImage {
     pub circumstances: Circumstances,
     /// Its length when it was found.
     pub length: u64,
-    /// Whether no row names it though there are rows that name nothing here, or a text that is no table names it: these may say
-    /// something of it, in a way that nobody understood.
+    /// Whether no row names it though there are rows that name nothing here, or a text that is no table names it, or two tables
+    /// differ: what is said of it was not all understood.
     pub unlisted: bool,
 }
 
@@ -371,8 +371,10 @@ impl Source {
             };
             let path = entry.into_path();
             let name = self.name(&path);
+            let differing = self.tables.differing().count;
             let unlisted = self.is_meant(&name) && !self.tables.names(&name);
             let circumstances = self.tables.of(&name);
+            let unlisted = unlisted || self.tables.differing().count > differing;
             return Some(Found::Image(SourceImage { path, name, circumstances, length, unlisted }));
         }
     }

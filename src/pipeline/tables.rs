@@ -15,6 +15,7 @@ pub struct Tables {
     /// With the folder for which each speaks, relative to the source's; deepest last.
     tables: Vec<(PathBuf, Captures)>,
     files: Named,
+    differing: Named,
 }
 
 /// How many of a kind there are, and the first of them.
@@ -86,15 +87,22 @@ impl Tables {
 
     /// The circumstances of the image `name`, a path relative to the source's folder.
     pub(super) fn of(&mut self, name: &Path) -> Circumstances {
-        for (folder, table) in self.tables.iter_mut().rev() {
-            if let Some(found) = name.strip_prefix(folder).ok().and_then(|name| table.of(name)) {
-                return found;
-            }
+        let below = self.tables.iter_mut().rev();
+        let mut found = below.filter_map(|(folder, table)| table.of(name.strip_prefix(folder).ok()?));
+        let nearest = found.next();
+        // To the last, so that no row counts as one without a file.
+        let differs = found.filter(|other| nearest.as_ref() != Some(other)).count() > 0;
+        match nearest {
+            Some(_) if differs => self.differing.add(&name.to_string_lossy()),
+            None if !self.tables.is_empty() => self.files.add(&name.to_string_lossy()),
+            _ => {}
         }
-        if !self.tables.is_empty() {
-            self.files.add(&name.to_string_lossy());
-        }
-        Circumstances::default()
+        nearest.unwrap_or_default()
+    }
+
+    /// Images met so far of which two tables say different things; the nearest one counts.
+    pub fn differing(&self) -> &Named {
+        &self.differing
     }
 
     /// Whether a row names the image `name`.
@@ -108,7 +116,7 @@ impl Tables {
     pub(super) fn strays(&mut self, names: impl Iterator<Item = PathBuf>) -> u64 {
         names.for_each(|name| drop(self.of(&name)));
         let [_, strays] = self.rows_without_file();
-        self.files = Named::default();
+        (self.files, self.differing) = Default::default();
         self.tables.iter_mut().for_each(|(_, table)| table.forget());
         strays.count
     }

@@ -92,7 +92,9 @@ pub(super) fn above(root: &Path) -> Vec<Candidate> {
 
 fn tables_in(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().take(ENTRIES).filter_map(Result::ok);
-    let mut tables: Vec<_> = entries.map(|entry| entry.path()).filter(|path| is_captures_file(path)).collect();
+    let is_list = |path: &Path| path.extension().is_some_and(|name| name.eq_ignore_ascii_case("csv")) && path.is_file();
+    let is_table = |path: &PathBuf| is_captures_file(path) || (is_list(path) && looks_like_table(path));
+    let mut tables: Vec<_> = entries.map(|entry| entry.path()).filter(is_table).collect();
     let usual = folder.join(CAPTURES_FILE);
     if !tables.contains(&usual) {
         tables.push(usual);

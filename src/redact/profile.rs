@@ -6,7 +6,7 @@
 //! Kept are profiles by a matrix and curves (all cameras' and screens') and of grey. Those by tables (printers', some scanners') are
 //! not: a table can map any colour to any other.
 
-use moxcms::{ColorProfile, DataColorSpace, LocalizableString, ProfileText, ToneReprCurve};
+use moxcms::{ColorProfile, DataColorSpace, LocalizableString, ProfileText, ToneReprCurve, Xyzd};
 
 /// Where a profile says when it was made (ICC.1:2022, 7.2.11), and what stands there: 2000-01-01 00:00:00.
 const MADE: std::ops::Range<usize> = 24..36;
@@ -23,6 +23,9 @@ pub(super) fn anew(profile: &[u8]) -> Option<Vec<u8>> {
             let mut new = ColorProfile::new_srgb();
             (new.red_colorant, new.green_colorant, new.blue_colorant) =
                 (read.red_colorant, read.green_colorant, read.blue_colorant);
+            if !is_of_light([read.red_colorant, read.green_colorant, read.blue_colorant]) {
+                return None;
+            }
             new.red_trc = Some(natural(read.red_trc?)?);
             new.green_trc = Some(natural(read.green_trc?)?);
             new.blue_trc = Some(natural(read.blue_trc?)?);
@@ -43,6 +46,18 @@ pub(super) fn anew(profile: &[u8]) -> Option<Vec<u8>> {
     let mut written = new.encode().ok()?;
     written.get_mut(MADE)?.copy_from_slice(&THEN);
     Some(written)
+}
+
+/// Whether a matrix's colours are like those of lights: together they are white, and green is the brightest, red less, and blue hardly
+/// any, as in all colour spaces in use. Any other could make plain what is in one colour alone, or in the difference of two.
+fn is_of_light(colorants: [Xyzd; 3]) -> bool {
+    /// D50, which profiles are written for.
+    const WHITE: [f64; 3] = [0.9642, 1.0, 0.8249];
+    let [red, green, blue] = colorants.map(|colour| [colour.x, colour.y, colour.z]);
+    let white = (0..3).all(|at| (red[at] + green[at] + blue[at] - WHITE[at]).abs() <= 0.05);
+    let weights =
+        (0.15..=0.45).contains(&red[1]) && (0.5..=0.85).contains(&green[1]) && (-0.1..=0.2).contains(&blue[1]);
+    white && weights && [red, green, blue].iter().flatten().all(|value| (-0.2..=1.2).contains(value))
 }
 
 /// The curve, when it is like one of light: it rises everywhere, and is nowhere far from a power of what is stored. Any other could
@@ -160,6 +175,30 @@ mod tests {
         let mut one = ColorProfile::new_srgb();
         one.blue_trc = Some(table(&step));
         assert!(anew(&written(&one)).is_none(), "in one colour alone");
+    }
+
+    #[test]
+    fn matrices_that_make_plain_what_is_in_one_colour_are_not_kept() {
+        let srgb = ColorProfile::new_srgb();
+        let [r, g, b] = [srgb.red_colorant, srgb.green_colorant, srgb.blue_colorant];
+        let with = |[red, green, blue]: [Xyzd; 3]| {
+            let mut profile = ColorProfile::new_srgb();
+            (profile.red_colorant, profile.green_colorant, profile.blue_colorant) = (red, green, blue);
+            anew(&written(&profile))
+        };
+        assert!(with([r, g, b]).is_some());
+        let times = |colour: Xyzd, by: f64| Xyzd { x: colour.x * by, y: colour.y * by, z: colour.z * by };
+        let white = Xyzd { x: r.x + g.x + b.x, y: r.y + g.y + b.y, z: r.z + g.z + b.z };
+        let none = times(white, 0.0);
+        for matrix in [
+            [none, none, white],
+            [times(white, -3.0), times(white, -3.0), times(white, 7.0)],
+            [b, g, r],
+            [times(r, 2.0), g, b],
+            [g, r, b],
+        ] {
+            assert!(with(matrix).is_none(), "{matrix:?}");
+        }
     }
 
     #[test]

@@ -130,7 +130,10 @@ fn what_rows_may_mean_is_not_deleted() {
         site.put("captures.csv", format!("file,lane\nb.jpg,2\n{row},1\n").as_bytes());
         let run = site.ingest(&AT_ONCE);
         assert_eq!((run.code, run.number("consumed"), run.number("not_consumed")), (Some(1), 1, 1), "{row}: {run:?}");
-        assert!(run.stderr.contains("a.jpg: sealed, but not deleted: no row names it"), "{row}: {run:?}");
+        assert!(
+            run.stderr.contains("a.jpg: sealed, but not deleted: what is said of it there was not all understood"),
+            "{row}: {run:?}"
+        );
         assert!(a.exists() && !b.exists(), "{row}");
         // The row of what was deleted names nothing any more; what still has its row goes on.
         let c = site.put("c.jpg", &photo(3));
@@ -156,6 +159,18 @@ fn what_rows_may_mean_is_not_deleted() {
         let run = site.ingest(&AT_ONCE);
         assert_eq!((run.code, run.number("consumed")), (Some(1), consumed), "{name}: {run:?}");
         assert!(site.photos.path().join("day/a.jpg").exists(), "{name}");
+    }
+    // Two tables that differ, of which the nearest counts; where they agree, they are one.
+    for (class, consumed) in [("transit", 1), ("citizen", 2)] {
+        let site = Site::new();
+        site.put("day/a.jpg", &photo(1));
+        site.put("day/b.jpg", &photo(2));
+        site.put("captures.csv", b"file,class\nday/a.jpg,citizen\nday/b.jpg,citizen\n");
+        site.put("day/captures.csv", format!("file,class\na.jpg,{class}\n").as_bytes());
+        let run = site.ingest(&AT_ONCE);
+        assert_eq!((run.number("consumed"), run.number("rows_without_file")), (consumed, 0), "{run:?}");
+        let said = run.stderr.contains("1 of which two tables say different things, and the nearest counts: day/a.jpg");
+        assert_eq!((run.code, said), (Some(i32::from(consumed == 1)), consumed == 1), "{run:?}");
     }
     // A table of one lane only is a whole one.
     let site = Site::new();
