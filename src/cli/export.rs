@@ -117,6 +117,7 @@ struct Summary {
     /// Of metadata, captures on which there is nothing that the copy carries.
     left_out_without_regions: u64,
     left_out_without_time: u64,
+    expired_segments: u64,
     missing: Vec<String>,
     unknown: Vec<String>,
     foreign: Vec<String>,
@@ -194,6 +195,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             left_out_closed: totals.closed,
             left_out_without_regions: totals.without_regions,
             left_out_without_time: totals.without_time,
+            expired_segments: totals.expired_segments,
             missing: gaps::named(&lacking.missing),
             unknown: gaps::named(&lacking.unknown),
             foreign: gaps::named(&lacking.foreign),
@@ -209,6 +211,9 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         tell!("{}, {} in {}", count(totals.segments, "segment"), count(totals.bytes, "byte"), args.output.display());
         if totals.expired > 0 {
             tell!("{} left out: their keys have expired", count(totals.expired, "capture"));
+        }
+        if totals.expired_segments > 0 {
+            tell!("{} expired: nobody knows what in them matched", count(totals.expired_segments, "segment"));
         }
         if totals.damaged > 0 {
             tell!("{} left out: damaged", count(totals.damaged, "capture"));

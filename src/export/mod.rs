@@ -132,6 +132,8 @@ pub struct ExportTotals {
     pub closed: u64,
     /// Captures that match and were left out of a copy of metadata, because none of the regions that it carries is on them.
     pub without_regions: u64,
+    /// Segments of the vault whose catalogue has expired: nobody knows what in them matched.
+    pub expired_segments: u64,
     /// Captures that are not in the copy because nobody noted their time, and times were asked for.
     pub without_time: u64,
     /// Segments written.
@@ -189,6 +191,7 @@ pub struct ExportPlan<'a> {
     closed: u64,
     without_regions: u64,
     without_time: u64,
+    expired_segments: u64,
     gaps: Gaps,
     /// How many of these there were.
     faults: usize,
@@ -224,6 +227,7 @@ impl<'a> ExportPlan<'a> {
         let mut matching = request.query.run(vault, &keys)?;
         let mut gaps = std::mem::take(&mut matching.gaps);
         let (lacks_site, without_time) = (matching.lacks_site(), matching.passed_over().untimed);
+        let expired_segments = matching.expired.len() as u64;
         let mut found = matching.into_hits();
         let matching = found.len();
         found.retain(|hit| request.view != View::Metadata || carried(&hit.record, request.regions).next().is_some());
@@ -243,6 +247,7 @@ impl<'a> ExportPlan<'a> {
             expired,
             damaged,
             without_time,
+            expired_segments,
             closed,
             without_regions,
             gaps,
@@ -303,6 +308,7 @@ impl<'a> ExportPlan<'a> {
             closed,
             without_regions,
             without_time,
+            expired_segments,
             faults,
             lacks_site,
             ..
@@ -322,7 +328,7 @@ impl<'a> ExportPlan<'a> {
         parts.shuffle(&mut rand::rng());
         let totals = make(vault, keyring, request, &keys, &parts, folder)?;
         let left = totals.expired + expired;
-        Ok(ExportTotals { expired: left, damaged, closed, without_regions, without_time, ..totals })
+        Ok(ExportTotals { expired: left, damaged, closed, without_regions, without_time, expired_segments, ..totals })
     }
 }
 

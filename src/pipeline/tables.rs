@@ -5,9 +5,12 @@
 use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
+use zeroize::Zeroizing;
 
 use super::captures::{CAPTURES_FILE, Captures, CapturesError};
 use crate::capture::Circumstances;
+use crate::files;
+use crate::frame::Kind;
 
 /// The tables of a source.
 #[derive(Default)]
@@ -63,6 +66,11 @@ impl Tables {
             }
             if let Some(source) = error {
                 return Err(CapturesError::Open { path, source });
+            }
+            // A picture or a film under that name is one.
+            let head = files::begin(&path, Kind::SNIFFED_BYTES as u64).map(Zeroizing::new);
+            if head.is_ok_and(|head| matches!(Kind::sniff(&head), Kind::Image(_) | Kind::Foreign(_) | Kind::Video(_))) {
+                continue;
             }
             if let Some(folder) =
                 path.parent().filter(|folder| paths.last().and_then(|last| last.parent()) == Some(folder))

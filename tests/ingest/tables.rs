@@ -182,6 +182,16 @@ fn what_rows_may_mean_is_not_deleted() {
     assert_eq!((run.code, run.number("consumed")), (Some(0), 2), "{run:?}");
 }
 
+/// What is in it decides what a file is.
+#[test]
+fn a_photograph_under_a_tables_name_is_one() {
+    let site = Site::new();
+    site.put("a.jpg", &photo(1));
+    site.put("captures.csv", &photo(2));
+    let run = site.ingest(&[]);
+    assert_eq!((run.code, run.number("sealed")), (Some(0), 2), "{run:?}");
+}
+
 /// A table that was given replaces the folder's own, as far as it names what that does.
 #[test]
 fn a_table_that_another_one_replaces_is_named_where_it_says_more() {
