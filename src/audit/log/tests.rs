@@ -101,18 +101,20 @@ fn what_an_earlier_version_wrote_today_counts_towards_its_purpose() {
     let egress = Egress { records_per_day: 500, purposes, listed_per_day: None };
     let forger = Forger::with(Policy { egress: Some(egress), ..Policy::default() });
     let log = forger.log();
-    let tag = {
+    {
         let _lock = log.lock(None).expect("locked");
-        Writer::open(&log, &forger.keyring, forger.now, false).expect("opened").key.tag("audit")
-    };
+        let mut writer = Writer::open(&log, &forger.keyring, forger.now, false).expect("opened");
+        let purpose = Some(writer.key.tag("audit"));
+        let before = Entry { records: 100, purpose, ..Entry::new(Verb::Open, hour_of(forger.now)) };
+        writer.new.push(before.bare());
+        writer.finish().expect("signed");
+    }
     let look = |records: u64, purpose| {
         let details = Details::default();
         let look =
             Look { verb: Verb::Open, records: records.into(), purpose: Some(purpose), details, over_budget: false };
         log.record(&forger.keyring, &look).expect("recorded").verdict
     };
-    let before = Entry { records: 100, purpose: Some(tag), ..Entry::new(Verb::Open, hour_of(forger.now)) };
-    forger.sign([before.bare()]);
     assert_eq!(
         [look(1, "audit"), look(1, "AUDIT"), look(1, "case 7")],
         [Verdict::Refused, Verdict::Refused, Verdict::Done]
