@@ -34,9 +34,8 @@ pub(super) struct Writer<'l> {
     pub new: Vec<Vec<u8>>,
     /// Whether months' keys are to be destroyed, which is done when that is on record.
     pub keys_changed: bool,
-    /// Whether there is one more than the file has: it is written before the first entry under it, and not without one, which says
-    /// what was found.
-    keys_grown: bool,
+    /// Files beside the tree that are made anew: written before the first entry, and not without one, which says that they were gone.
+    beside: Vec<(&'static str, Vec<u8>)>,
     /// What was known of the log and the time before.
     head: Option<Head>,
     /// The last time that nothing contradicted.
@@ -123,13 +122,21 @@ impl<'l> Writer<'l> {
             last,
             new: Vec::new(),
             keys_changed: false,
-            keys_grown,
+            beside: Vec::new(),
             head,
             known,
             uptime,
             leap,
             disbelieved: disbelieved.is_some(),
         };
+        if keys_grown {
+            writer.beside.push((keys::FILE_NAME, writer.keys.to_bytes(&wrap)));
+        }
+        let key_lost = AuditLog::key_beside(&log.folder, custody).is_none();
+        if key_lost {
+            let key = LogKey::of(keyring.verifying_key());
+            writer.beside.push((LOG_KEY, format!("{key}\n").into_bytes()));
+        }
         // Nobody knows what left today when the log, or what was known of it, is gone.
         let once = mark.is_some() || head.is_some_and(|head| head.size > 0 || head.anew.is_some());
         let gone = begun.is_none() && once;
@@ -144,10 +151,12 @@ impl<'l> Writer<'l> {
             writer.leave_head(checkpoint)?;
         }
         if begun.is_none() {
-            writer.begin()?;
+            writer.begin();
         } else {
             writer.fold(pending, keys_lost)?;
-            writer.mend_log_key()?;
+            if key_lost {
+                writer.find(Finding::LogKeyLost, 0);
+            }
         }
         if let Some(finding) = finding {
             writer.find(finding, 0);
@@ -171,24 +180,10 @@ impl<'l> Writer<'l> {
         self.keyring.policy().details_kept().kept_from(reached)
     }
 
-    fn begin(&mut self) -> Result<(), AuditError> {
-        let key = LogKey::of(self.keyring.verifying_key());
-        self.log.put(Path::new(LOG_KEY), format!("{key}\n").as_bytes())?;
-        self.leave_pending(self.checkpoint)?;
+    fn begin(&mut self) {
         let made = hour_of(self.keyring.created()) / 24;
         let begin = Entry { keyring_made: Some(made), ..Entry::new(Verb::Begin, hour_of(self.now)) };
         self.add(begin, Some(Details::default()));
-        Ok(())
-    }
-
-    /// Leaves the public key anew where it is gone or altered, and says so.
-    fn mend_log_key(&mut self) -> Result<(), AuditError> {
-        if AuditLog::key_beside(&self.log.folder, self.custody).is_none() {
-            let key = LogKey::of(self.keyring.verifying_key());
-            self.log.put(Path::new(LOG_KEY), format!("{key}\n").as_bytes())?;
-            self.find(Finding::LogKeyLost, 0);
-        }
-        Ok(())
     }
 
     fn find(&mut self, finding: Finding, records: u64) {
@@ -404,8 +399,12 @@ impl<'l> Writer<'l> {
             }
             return Ok(old);
         }
-        if self.keys_grown {
-            self.log.put(Path::new(keys::FILE_NAME), &self.keys.to_bytes(&self.keyring.audit_key()))?;
+        for (name, bytes) in &self.beside {
+            self.log.put(Path::new(name), bytes)?;
+        }
+        if old.size == 0 {
+            // Before the first checkpoint: else a death behind it would leave a log whose record of failed unlocks is gone.
+            self.leave_pending(old)?;
         }
         let mut edge = self.tree.edge().clone();
         let mut bundle = self.tree.bundle(old.size / WIDTH as u64)?;

@@ -199,6 +199,12 @@ fn a_log_without_the_keys_of_its_details_is_not_called_whole() {
     let (code, said) = verify(&custody);
     assert!(code == Some(0) && said.matches("keys of the details were gone").count() == 2, "{said}");
     assert!(!said.contains("failed unlocks was"), "{said}");
+    // So of the public key, without which nobody knows whose log it is.
+    std::fs::remove_file(agency.at("custody/audit/vkey")).expect("removed");
+    assert_eq!(verify(&custody).0, Some(3));
+    agency.custodian(&[&search[..], &["--from", "2033-01-01"]].concat());
+    let (code, said) = verify(&custody);
+    assert!(code == Some(0) && said.contains("the public key beside the log was gone"), "{said}");
 }
 
 #[test]
