@@ -100,7 +100,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     }
     let mut source = Source::open(&args.folder, args.captures.as_deref()).map_err(source_failure)?;
     check_classes(&source, &pack)?;
-    source.look_for_tables();
+    source.look_for_tables(args.consume);
     check_tables(&source, &args)?;
     let nets = args.eyes.nets()?;
     let sealing = SealingOptions {

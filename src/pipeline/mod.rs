@@ -14,6 +14,7 @@ use crate::frame::Limits;
 
 mod captures;
 mod consume;
+mod doubts;
 mod examine;
 mod eyes;
 mod ingest;

@@ -3,7 +3,6 @@
 //! Owns which files are images: those whose name says so, whatever they hold, and those whose first bytes say so. No other
 //! file is passed over in silence but text without pictures and what is known to show nobody. Opens nothing that is not a regular file.
 
-use std::collections::HashSet;
 use std::fs::{self, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -14,6 +13,7 @@ use walkdir::WalkDir;
 use zeroize::Zeroizing;
 
 use super::captures::{CAPTURES_FILE, CapturesError, Names};
+use super::doubts::{Doubts, is_closed_table};
 use super::tables::{Named, Tables};
 use super::texts;
 use super::unread::{self, Candidate, UnreadTable};
@@ -121,10 +121,8 @@ pub struct Source {
     given: Option<PathBuf>,
     /// Tables that are not read, where they were looked for.
     unread: Option<Vec<UnreadTable>>,
-    /// Whether rows name no file that is there, or a table was not read or has no row.
-    strays: bool,
-    /// Files' own names, in lower case, that stand in texts which are not read.
-    mentioned: HashSet<String>,
+    /// What may be about images that no row names, where it was looked for.
+    doubts: Doubts,
 }
 
 impl Source {
@@ -153,19 +151,19 @@ impl Source {
             ended: false,
             given: captures.and_then(|path| fs::canonicalize(path).ok()),
             unread: None,
-            strays: false,
-            mentioned: HashSet::new(),
+            doubts: Doubts::default(),
         })
     }
 
-    /// Looks for tables of captures that are not read, and names from now on those that it meets under another name.
-    pub fn look_for_tables(&mut self) {
+    /// Looks for tables of captures that are not read, and names from now on those that it meets under another name. Where images
+    /// are to be deleted, looks for all else, too, that may be about one which no row names.
+    pub fn look_for_tables(&mut self, deleted: bool) {
         let mut candidates = unread::above(&self.root);
-        for entry in self.files() {
-            if !is_named_like_an_image(entry.path()) && is_text(entry.path()) && self.is_unread_table(entry.path()) {
-                candidates.push(Candidate::below(&self.root, entry.into_path()));
-            }
-        }
+        let others = self.files().map(walkdir::DirEntry::into_path).filter(|path| !is_named_like_an_image(path));
+        let others: Vec<PathBuf> = others.filter(|path| !self.known.contains(path) && !self.is_given(path)).collect();
+        let texts: Vec<&PathBuf> = others.iter().filter(|path| is_text(path)).collect();
+        let below: Vec<&PathBuf> = texts.iter().copied().filter(|path| unread::looks_like_table(path)).collect();
+        candidates.extend(below.iter().map(|path| Candidate::below(&self.root, path.to_path_buf())));
         let names: Vec<_> = candidates.iter().map(Candidate::names).collect();
         let mut named = vec![0; candidates.len()];
         if names.iter().flatten().any(|names| !names.is_empty()) {
@@ -182,72 +180,31 @@ impl Source {
                 }
             }
         }
-        let below =
-            candidates.iter().map(|candidate| candidate.path.clone()).filter(|path| path.starts_with(&self.root));
-        let below: Vec<PathBuf> = below.collect();
         let tables = candidates
             .into_iter()
             .zip(names)
             .zip(named)
             .map(|((candidate, names), named)| UnreadTable { path: candidate.path, files: names.map(|_| named) });
         self.unread = Some(tables.filter(|table| table.files != Some(0)).collect());
-        let fit = self.tables.is_empty() || {
+        if deleted {
+            self.doubts = self.doubts(&others, &texts, &below);
+        }
+    }
+
+    /// `others` are files below that are no images by their names and no tables that are read, `texts` and tables `below` some of
+    /// them.
+    fn doubts(&mut self, others: &[PathBuf], texts: &[&PathBuf], below: &[&PathBuf]) -> Doubts {
+        let mut doubts = Doubts::default();
+        let replaced = |path: &Path| self.is_replaced(path);
+        doubts.any = below.iter().any(|path| !replaced(path))
+            || others.iter().any(|path| is_closed_table(path) && !replaced(path))
+            || self.tables.has_empty();
+        texts.iter().filter(|path| !replaced(path)).for_each(|text| doubts.read(text, &self.root));
+        if !self.tables.is_empty() {
             let names: Vec<PathBuf> = self.files().map(|entry| self.name(entry.path())).collect();
-            self.tables.strays(names.into_iter()) == 0
-        };
-        // A table in a workbook, or packed.
-        let closed = |path: &Path| {
-            let named =
-                path.file_name().is_some_and(|name| name.to_string_lossy().to_lowercase().starts_with("captures."));
-            let read = || self.known.iter().any(|known| known == path) || self.is_given(path) || self.is_replaced(path);
-            named && !is_named_like_an_image(path) && !read()
-        };
-        let unread = below.iter().any(|path| !self.is_replaced(path)) || self.files().any(|entry| closed(entry.path()));
-        self.strays = !fit || self.tables.has_empty() || unread;
-        self.mentioned = self.mentioned();
-    }
-
-    /// The names of images that stand in texts below the root which are no tables: lists under other headers, notes, files beside a
-    /// photograph. What they say of one is not understood.
-    fn mentioned(&self) -> HashSet<String> {
-        /// Of a text, how much is looked at.
-        const MOST: u64 = 1 << 20;
-        let own = |path: &Path| Some(path.file_name()?.to_str()?.to_lowercase());
-        let texts: Vec<PathBuf> = self
-            .files()
-            .map(walkdir::DirEntry::into_path)
-            .filter(|path| !is_named_like_an_image(path) && !self.known.contains(path) && is_text(path))
-            .filter(|path| !self.is_given(path) && !self.is_replaced(path))
-            .collect();
-        if texts.is_empty() {
-            return HashSet::new();
+            doubts.any |= self.tables.strays(names.into_iter()) > 0;
         }
-        let images: HashSet<String> = self
-            .files()
-            .filter(|entry| is_named_like_an_image(entry.path()))
-            .filter_map(|entry| own(entry.path()))
-            .collect();
-        let mut mentioned = HashSet::new();
-        for path in texts {
-            let Ok(text) = files::begin(&path, MOST).map(Zeroizing::new) else { continue };
-            if path.parent() == Some(&*self.root) && is_of_simulation(&path, &text) {
-                continue;
-            }
-            let ends = |byte: &u8| byte.is_ascii_whitespace() || b",;:|/\\\"'<>=()[]{}".contains(byte);
-            for word in text.split(ends).filter(|word| word.contains(&b'.')) {
-                let word = Zeroizing::new(String::from_utf8_lossy(word).to_lowercase());
-                if images.contains(&*word) {
-                    mentioned.insert(String::clone(&word));
-                }
-            }
-        }
-        mentioned
-    }
-
-    /// Whether somebody may have said something of an image that no row names.
-    fn is_meant(&self, name: &Path) -> bool {
-        let own = || name.file_name().and_then(|own| own.to_str()).map(str::to_lowercase);
-        self.strays || (!self.mentioned.is_empty() && own().is_some_and(|own| self.mentioned.contains(&own)))
+        doubts
     }
 
     fn is_given(&self, path: &Path) -> bool {
@@ -372,7 +329,7 @@ impl Source {
             let path = entry.into_path();
             let name = self.name(&path);
             let differing = self.tables.differing().count;
-            let unlisted = self.is_meant(&name) && !self.tables.names(&name);
+            let unlisted = self.doubts.are_about(&name) && !self.tables.names(&name);
             let circumstances = self.tables.of(&name);
             let unlisted = unlisted || self.tables.differing().count > differing;
             return Some(Found::Image(SourceImage { path, name, circumstances, length, unlisted }));
@@ -380,7 +337,7 @@ impl Source {
     }
 }
 
-fn is_named_like_an_image(path: &Path) -> bool {
+pub(super) fn is_named_like_an_image(path: &Path) -> bool {
     path.extension().and_then(|extension| extension.to_str()).is_some_and(Format::claims)
 }
 
@@ -439,7 +396,7 @@ fn is_of_a_mac(path: &Path, head: &[u8]) -> bool {
 }
 
 /// Whether a text is what `simulate` writes under its name: lines of JSON, with its fields.
-fn is_of_simulation(path: &Path, head: &[u8]) -> bool {
+pub(super) fn is_of_simulation(path: &Path, head: &[u8]) -> bool {
     let says = |what: &[u8]| memchr::memmem::find(head, what).is_some();
     (is_called(path, &["simulation.json"]) && head.starts_with(b"{") && says(b"\"simulation\":1"))
         || (is_called(path, &["truth.jsonl"]) && head.starts_with(b"{\"path\":\"") && says(b"\"regions\":["))
