@@ -186,12 +186,8 @@ pub struct ExportPlan<'a> {
     request: &'a Request<'a>,
     keys: OpeningKeys,
     found: Vec<Hit>,
-    expired: u64,
-    damaged: u64,
-    closed: u64,
-    without_regions: u64,
-    without_time: u64,
-    expired_segments: u64,
+    /// What is left out of the copy; nothing is in it yet.
+    left_out: ExportTotals,
     gaps: Gaps,
     /// How many of these there were.
     faults: usize,
@@ -238,22 +234,16 @@ impl<'a> ExportPlan<'a> {
         let mut fates = fates.iter();
         found.retain(|_| fates.next() == Some(&Fate::Given));
         let faults = gaps.faults().count();
-        Ok(Self {
-            vault,
-            keyring,
-            request,
-            keys,
-            found,
+        let left_out = ExportTotals {
             expired,
             damaged,
-            without_time,
-            expired_segments,
             closed,
             without_regions,
-            gaps,
-            faults,
-            lacks_site,
-        })
+            without_time,
+            expired_segments,
+            ..ExportTotals::default()
+        };
+        Ok(Self { vault, keyring, request, keys, found, left_out, gaps, faults, lacks_site })
     }
 
     /// What is missing from the vault, damaged in it, or not opened because its keys are elsewhere, and therefore not in the copy.
@@ -297,38 +287,21 @@ impl<'a> ExportPlan<'a> {
     /// See [`ExportError`]; that there is nothing to give is told here and not before.
     pub fn write(self, permit: Permit, folder: &Path) -> Result<ExportTotals, ExportError> {
         self.check(&permit)?;
-        let Self {
-            vault,
-            keyring,
-            request,
-            keys,
-            found,
-            expired,
-            damaged,
-            closed,
-            without_regions,
-            without_time,
-            expired_segments,
-            faults,
-            lacks_site,
-            ..
-        } = self;
+        let Self { vault, keyring, request, keys, found, left_out, faults, lacks_site, .. } = self;
         if found.is_empty() {
             return Err(match &request.query.site {
-                _ if faults > 0 => ExportError::NothingWhole { damaged, gaps: faults },
+                _ if faults > 0 => ExportError::NothingWhole { damaged: left_out.damaged, gaps: faults },
                 Some(name) if lacks_site && !keyring.has_site(name) => {
                     let known = keyring.sites().map(|(_, known)| format!("{known:?}")).collect();
                     ExportError::UnknownSite { name: name.clone(), known }
                 }
-                _ => ExportError::Nothing { without_time },
+                _ => ExportError::Nothing { without_time: left_out.without_time },
             });
         }
         let mut parts: Vec<Part<'_>> = found.iter().flat_map(|hit| Part::of(hit, request)).collect();
         // The order of sealing tells neighbours in time apart, and would join two copies of the same hour.
         parts.shuffle(&mut rand::rng());
-        let totals = make(vault, keyring, request, &keys, &parts, folder)?;
-        let left = totals.expired + expired;
-        Ok(ExportTotals { expired: left, damaged, closed, without_regions, without_time, expired_segments, ..totals })
+        make(vault, keyring, request, &keys, &parts, left_out, folder)
     }
 }
 
@@ -408,12 +381,12 @@ fn make(
     request: &Request<'_>,
     keys: &OpeningKeys,
     parts: &[Part<'_>],
+    mut totals: ExportTotals,
     folder: &Path,
 ) -> Result<ExportTotals, ExportError> {
     let mut domain = ExportDomain::default();
     let mut bundle = Bundle::create(folder, keyring, sealing_keys(request))?;
     let mut draft = SegmentDraft::default();
-    let mut totals = ExportTotals::default();
     let (canaries, number) = (keyring.canaries(), crate::seal::random());
     for part in parts {
         let canary = Canary::new(request.to.id(), number, CaptureId(part.hit.record.id));
@@ -430,7 +403,7 @@ fn make(
         }
     }
     if totals.captures == 0 {
-        return Err(ExportError::Nothing { without_time: 0 });
+        return Err(ExportError::Nothing { without_time: totals.without_time });
     }
     if !draft.is_empty() {
         bundle.write(&draft)?;

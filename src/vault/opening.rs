@@ -373,7 +373,7 @@ impl OpeningVault {
         id: CaptureId,
         keys: &OpeningKeys,
     ) -> Result<SceneRecord, OpenError> {
-        self.record_in(segment, id, Capability::Scene, keys)
+        self.segment(segment)?.record(id, Capability::Scene, keys)
     }
 
     /// [`Self::identity_in`] for what has a permit of its own. Not for `cli`.
@@ -383,7 +383,7 @@ impl OpeningVault {
         id: CaptureId,
         keys: &OpeningKeys,
     ) -> Result<IdentityRecord, OpenError> {
-        self.record_in(segment, id, Capability::Identity, keys)
+        self.segment(segment)?.record(id, Capability::Identity, keys)
     }
 
     /// The captures of a segment, in the order in which they were sealed, by its catalogue's index.
@@ -425,18 +425,6 @@ impl OpeningVault {
         Tombstones::read(&self.layout, &self.card)
     }
 
-    fn record_in<T: for<'b> Decode<'b, ()> + HasId>(
-        &self,
-        segment: SegmentId,
-        id: CaptureId,
-        capability: Capability,
-        keys: &OpeningKeys,
-    ) -> Result<T, OpenError> {
-        let mut section = self.segment(segment)?.section(capability, keys)?;
-        let at = section.reader.ids().position(|found| found == id);
-        section.decode(at.ok_or(OpenError::NoRecord { id, capability })?, id)
-    }
-
     fn find<T: for<'b> Decode<'b, ()> + HasId>(
         &self,
         id: CaptureId,
@@ -445,7 +433,7 @@ impl OpeningVault {
     ) -> Result<T, OpenError> {
         let mut damage = None;
         for segment in self.segments()? {
-            match self.record_in(segment, id, capability, keys) {
+            match self.segment(segment).and_then(|segment| segment.record(id, capability, keys)) {
                 Ok(found) => return Ok(found),
                 // Not here, or in what these keys do not open: it may be in another segment.
                 Err(OpenError::NoRecord { .. } | OpenError::NoSection { .. } | OpenError::NoKey { .. }) => {}
@@ -496,6 +484,18 @@ impl SegmentFile {
             return Err(OpenError::Length { segment, expected, found });
         }
         Ok(Self { path: path.to_owned(), file, header, header_bytes })
+    }
+
+    /// One record of a section.
+    pub fn record<T: for<'b> Decode<'b, ()> + HasId>(
+        &self,
+        id: CaptureId,
+        capability: Capability,
+        keys: &OpeningKeys,
+    ) -> Result<T, OpenError> {
+        let mut section = self.section(capability, keys)?;
+        let at = section.reader.ids().position(|found| found == id);
+        section.decode(at.ok_or(OpenError::NoRecord { id, capability })?, id)
     }
 
     /// Opens one section.

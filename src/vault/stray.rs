@@ -151,7 +151,7 @@ impl StraySegment {
     ///
     /// See [`OpenError`].
     pub(crate) fn scene(&self, keys: &OpeningKeys, id: CaptureId) -> Result<SceneRecord, OpenError> {
-        self.record(Capability::Scene, keys, id)
+        self.file.record(id, Capability::Scene, keys)
     }
 
     /// One identity.
@@ -160,18 +160,7 @@ impl StraySegment {
     ///
     /// See [`OpenError`].
     pub(crate) fn identity(&self, keys: &OpeningKeys, id: CaptureId) -> Result<IdentityRecord, OpenError> {
-        self.record(Capability::Identity, keys, id)
-    }
-
-    fn record<T: for<'b> Decode<'b, ()> + HasId>(
-        &self,
-        capability: Capability,
-        keys: &OpeningKeys,
-        id: CaptureId,
-    ) -> Result<T, OpenError> {
-        let mut section = self.file.section(capability, keys)?;
-        let at = section.reader.ids().position(|found| found == id);
-        section.decode(at.ok_or(OpenError::NoRecord { id, capability })?, id)
+        self.file.record(id, Capability::Identity, keys)
     }
 
     fn records<T: for<'b> Decode<'b, ()> + HasId>(
