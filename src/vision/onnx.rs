@@ -180,6 +180,12 @@ pub enum OnnxError {
     /// A confidence or a box is infinite or not a number.
     #[error("the net's output holds confidences or boxes that are not finite")]
     NotFinite,
+    /// More than can be compared with each other.
+    #[error("the net's output holds {found} candidates, more than any picture shows: a threshold may be too low")]
+    TooMany {
+        /// How many.
+        found: usize,
+    },
 }
 
 /// A net, loaded and tried.
@@ -246,14 +252,20 @@ impl OnnxModel {
         let names = self.outputs.iter().map(|(name, _)| name.as_str()).collect();
         let values = values.into_iter().map(Some).collect();
         let mut outputs = Outputs { format: self.options.format.name(), names, values };
-        let mut found = self.options.format.decode(&mut outputs, sides, self.threshold())?;
+        let found = self.options.format.decode(&mut outputs, sides, self.threshold())?;
         if found.iter().any(|candidate| !candidate.is_finite()) {
             return Err(OnnxError::NotFinite);
         }
-        found.sort_by(|a, b| b.score.total_cmp(&a.score));
+        // Suppression compares all pairs. What a picture shows beyond so many would stay visible, so that none of it is shown.
+        if found.len() > MAX_CANDIDATES {
+            return Err(OnnxError::TooMany { found: found.len() });
+        }
         Ok(found)
     }
 }
+
+/// Some dozens for each of hundreds of people.
+const MAX_CANDIDATES: usize = 1 << 14;
 
 fn check(options: &OnnxOptions) -> Result<(), OnnxError> {
     let share = |value: f32| value > 0.0 && value < 1.0;

@@ -143,6 +143,17 @@ fn confidences_that_are_no_numbers_are_an_error_and_no_empty_picture() {
     assert!(matches!(Arc::new(model).detector().look(&white), Err(OnnxError::NotFinite)));
 }
 
+/// What suppression would take too long for is refused, and not cut to its best: the rest would stay visible.
+#[test]
+fn more_candidates_than_can_be_compared_are_an_error_and_not_cut() {
+    let white = Frame::decode(&spot(640, 640, 0, 0, 640), &Limits::default()).expect("a picture");
+    let options = OnnxOptions::new(OnnxFormat::CenterFace);
+    let model = Arc::new(OnnxModel::parse(models::centerface(), options).expect("a model"));
+    assert!(matches!(model.detector().look(&white), Err(OnnxError::TooMany { found: 25_600 })));
+    let some = Frame::decode(&spot(640, 640, 0, 0, 480), &Limits::default()).expect("a picture");
+    assert!(model.detector().look(&some).expect("looked").len() > 1_000);
+}
+
 /// Writes `model` among the site's files and runs `inspect` with it.
 fn inspect(site: &Site, model: &[u8], more: &[&str]) -> Ended {
     let file = site.temporary.path().join("own.onnx");
