@@ -29,7 +29,7 @@ use crate::seal;
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  safelight redact photos -o out              a folder: the same tree and names, blanked
+  safelight redact photos -o out              a folder: same tree and names
   safelight redact car.jpg -o car-blank.jpg   one photograph
   safelight redact - -o - < in.jpg > out.jpg  from stdin to stdout
 
