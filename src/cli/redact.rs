@@ -14,15 +14,15 @@ use super::remedies::stdout_failed;
 use super::target::{self, apart, unwritable};
 use super::terminal::{Voice, chain, count, grouped, json, say, shown, to_stdout};
 use super::{Context, Failure, Outcome, Stop, interrupt};
-use crate::capture::{PlateText, Region, RegionKind};
+use crate::capture::{PlateText, RegionKind};
 use crate::files;
-use crate::frame::{Format, Kind, LumaSource};
+use crate::frame::{Format, Kind};
 use crate::geometry::Rect;
 use crate::pipeline::{
-    Examined, Inspected, Look, Note, Options, Progress, Source, SourceError, SourceImage, TrainedEyes, inspect,
-    inspect_one,
+    Choice, Copied, Examined, Inspected, Look, Note, Options, Progress, Source, SourceError, SourceImage, TrainedEyes,
+    inspect, inspect_one,
 };
-use crate::redact::{self, RedactError, redaction_area};
+use crate::redact::RedactError;
 use crate::seal;
 
 /// Arguments of `redact`.
@@ -88,20 +88,6 @@ fn color(text: &str) -> Result<[u8; 3], String> {
     Ok(rgb)
 }
 
-/// What is blanked, and how.
-struct Choice {
-    only: Option<RegionKind>,
-    legible: Vec<PlateText>,
-    mask: Vec<Rect>,
-    fill: [u8; 3],
-}
-
-/// A copy, and what was blanked on it.
-struct Copy {
-    bytes: Vec<u8>,
-    counts: Counts,
-}
-
 #[derive(Clone, Copy, Default)]
 struct Counts {
     images: u64,
@@ -112,6 +98,11 @@ struct Counts {
 }
 
 impl Counts {
+    fn of(copy: &Copied) -> Self {
+        let of = |kind| copy.blanked.iter().filter(|region| region.kind == kind).count() as u64;
+        Self { images: 1, plates: of(RegionKind::Plate), faces: of(RegionKind::Face), legible: copy.legible }
+    }
+
     fn add(&mut self, other: Self) {
         self.images += other.images;
         self.plates += other.plates;
@@ -120,55 +111,22 @@ impl Counts {
     }
 }
 
-impl Choice {
-    fn read(args: &Args) -> Result<Self, Failure> {
-        let legible = args.except_plate.iter().map(|text| {
-            PlateText::canonical(text).ok_or_else(|| {
-                Failure::usage(
-                    "a text given with --except-plate is no plate's",
-                    "give its letters and digits as they are read",
-                )
-            })
-        });
-        let mask = args.mask.as_deref().map(read_mask).transpose()?.unwrap_or_default();
-        let only = args.only.map(|only| match only {
-            Only::Plates => RegionKind::Plate,
-            Only::Faces => RegionKind::Face,
-        });
-        Ok(Self { only, legible: legible.collect::<Result<_, _>>()?, mask, fill: args.fill })
-    }
-
-    /// Whether a plate is one of those that stay. One that might be read otherwise does not.
-    fn spares(&self, region: &Region) -> bool {
-        let best = region.reading.as_ref().and_then(|reading| reading.candidates.first());
-        best.is_some_and(|best| self.legible.iter().any(|text| text.expose() == best.text.expose()))
-    }
-
-    fn copy(&self, examined: Examined<'_>) -> Result<Copy, RedactError> {
-        let Examined { file, frame, regions, areas } = examined;
-        let mut counts = Counts { images: 1, ..Counts::default() };
-        let mut blanked = Vec::with_capacity(areas.len() + self.mask.len());
-        for (region, area) in regions.iter().zip(areas) {
-            if self.only.is_some_and(|only| only != region.kind) {
-                continue;
-            }
-            if self.spares(region) {
-                let masked = self.mask.iter().any(|mask| mask.iou(region.bounds) > 0.0);
-                counts.legible += u64::from(!masked);
-                continue;
-            }
-            match region.kind {
-                RegionKind::Plate => counts.plates += 1,
-                RegionKind::Face => counts.faces += 1,
-            }
-            blanked.push(area);
-        }
-        for &area in &self.mask {
-            let outside = RedactError::Outside { area, size: frame.size() };
-            blanked.push(redaction_area(area, &frame).ok_or(outside)?);
-        }
-        Ok(Copy { bytes: redact::copy(frame, file, &blanked, self.fill)?, counts })
-    }
+/// What the command line says of it.
+fn choice(args: &Args) -> Result<Choice, Failure> {
+    let legible = args.except_plate.iter().map(|text| {
+        PlateText::canonical(text).ok_or_else(|| {
+            Failure::usage(
+                "a text given with --except-plate is no plate's",
+                "give its letters and digits as they are read",
+            )
+        })
+    });
+    let mask = args.mask.as_deref().map(read_mask).transpose()?.unwrap_or_default();
+    let only = args.only.map(|only| match only {
+        Only::Plates => RegionKind::Plate,
+        Only::Faces => RegionKind::Face,
+    });
+    Ok(Choice { only, legible: legible.collect::<Result<_, _>>()?, mask, fill: args.fill })
 }
 
 fn read_mask(path: &Path) -> Result<Vec<Rect>, Failure> {
@@ -207,7 +165,7 @@ fn fault_of([x, y, w, h]: [f32; 4]) -> Option<&'static str> {
 /// Runs `redact`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let stop = interrupt::stop_flag()?;
-    let choice = Choice::read(&args)?;
+    let choice = choice(&args)?;
     let standard = Path::new("-");
     if args.paths.iter().any(|path| path == standard) || args.out == standard {
         return one(&args, &choice, context);
@@ -284,7 +242,7 @@ fn one(args: &Args, choice: &Choice, context: &Context) -> Result<Outcome, Failu
         to_stdout(&copy.bytes).map_err(stdout_failed)?;
     } else {
         write_new(&args.out, &copy.bytes).map_err(|error| unwritable(&args.out, &error))?;
-        Tally { counts: copy.counts, ..Tally::default() }.report(args, context)?;
+        Tally { counts: Counts::of(&copy), ..Tally::default() }.report(args, context)?;
     }
     Ok(Outcome::Done)
 }
@@ -368,7 +326,7 @@ impl Target {
             };
         }
         match write_new(&path, &copy.bytes) {
-            Ok(()) => Made::Copy(copy.counts),
+            Ok(()) => Made::Copy(Counts::of(&copy)),
             Err(error) => Made::Unwritten(path, error),
         }
     }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::frame::Limits;
 
 mod captures;
+mod choice;
 mod consume;
 mod doubts;
 mod examine;
@@ -30,6 +31,7 @@ mod texts;
 mod unread;
 
 pub use captures::{CAPTURES_FILE, COLUMNS, Captures, CapturesError};
+pub use choice::{Choice, Copied};
 pub use consume::{Consume, ConsumeError};
 pub use examine::{Examined, EyesFactory, Look, Unreadable};
 pub use eyes::TrainedEyes;
