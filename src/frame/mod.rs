@@ -36,6 +36,7 @@ pub(crate) use jpeg::{JpegCoding, Sampling};
 pub(crate) use picture::{Picture, Pixels};
 pub(crate) use raster::Profiled;
 pub use told::Told;
+pub(crate) use told::{exif, xmp};
 pub use upright::{Orientation, Upright};
 
 /// 8-bit luma, rows top down without gaps.
@@ -336,6 +337,16 @@ impl Header {
         }
         Ok(frame)
     }
+}
+
+/// All samples of a JPEG that this crate wrote.
+pub(crate) fn jpeg_picture(file: &[u8]) -> Result<Picture, DecodeError> {
+    jpeg::decode(file)
+}
+
+/// The size of a JPEG that this crate wrote.
+pub(crate) fn jpeg_size(file: &[u8]) -> Result<Size, DecodeError> {
+    jpeg::claims(file).map(|(size, _)| size)
 }
 
 /// A decoded image: 8 bits a sample, no alpha, no metadata but the way up.

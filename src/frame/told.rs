@@ -42,6 +42,11 @@ impl Told {
         heard.concluded(decoder)
     }
 
+    /// What a JPEG says in its segments.
+    pub(crate) fn of_jpeg(file: &[u8]) -> Self {
+        Self::by(jpeg_part(file), Format::Jpeg, Orientation::Upright)
+    }
+
     /// Which way up viewers most likely show it.
     pub fn orientation(&self) -> Orientation {
         self.ways.first().copied().unwrap_or_default()
@@ -198,8 +203,59 @@ pub(super) fn profile(file: &[u8]) -> Option<Vec<u8>> {
     (whole && !parts.is_empty()).then(|| parts.into_iter().flat_map(|(.., part)| part).copied().collect())
 }
 
+/// What precedes an XMP packet in a JPEG's segment.
+const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
+
+/// The first EXIF block of `file`: a TIFF structure, which a TIFF file is itself.
+pub(crate) fn exif(file: &[u8], format: Format) -> Option<&[u8]> {
+    let mut found = None;
+    let bare = |body: &'_ [u8]| body.strip_prefix(EXIF).map_or(0, |_| EXIF.len());
+    match format {
+        Format::Jpeg => jpeg_segments(jpeg_part(file), |segment| found = found.or(segment.strip_prefix(EXIF))),
+        Format::Png => png_chunks(file, |name, body| {
+            if name == b"eXIf" {
+                found = found.or(Some(&body[bare(body)..]));
+            }
+        }),
+        Format::WebP => riff_chunks(file, |name, body| {
+            if name == b"EXIF" {
+                found = found.or(Some(&body[bare(body)..]));
+            }
+        }),
+        Format::Tiff => found = Some(file),
+        Format::Bmp => {}
+    }
+    found
+}
+
+/// The first XMP packet of `file`, where the format has a place of its own for it.
+pub(crate) fn xmp(file: &[u8], format: Format) -> Option<&[u8]> {
+    let mut found = None;
+    match format {
+        Format::Jpeg => jpeg_segments(jpeg_part(file), |segment| found = found.or(segment.strip_prefix(XMP))),
+        // keyword ‖ NUL ‖ whether compressed ‖ how ‖ language ‖ NUL ‖ keyword ‖ NUL ‖ packet
+        Format::Png => png_chunks(file, |name, body| {
+            if name == b"iTXt" && found.is_none() {
+                found = body.strip_prefix(b"XML:com.adobe.xmp\0\0\0\0\0");
+            }
+        }),
+        Format::WebP => riff_chunks(file, |name, body| {
+            if name == b"XMP " {
+                found = found.or(Some(body));
+            }
+        }),
+        Format::Tiff | Format::Bmp => {}
+    }
+    found
+}
+
+/// A JPEG from its own first byte on.
+fn jpeg_part(file: &[u8]) -> &[u8] {
+    &file[super::format::jpeg_start(file).unwrap_or(0)..]
+}
+
 /// length ‖ name ‖ body ‖ CRC
-fn png_chunks(file: &[u8], mut each: impl FnMut(&[u8; 4], &[u8])) {
+fn png_chunks<'f>(file: &'f [u8], mut each: impl FnMut(&'f [u8; 4], &'f [u8])) {
     let mut rest = file.get(8..).unwrap_or_default();
     while let Some((&length, after)) = rest.split_first_chunk::<4>() {
         let Some((name, after)) = after.split_first_chunk::<4>() else { return };
@@ -210,7 +266,7 @@ fn png_chunks(file: &[u8], mut each: impl FnMut(&[u8; 4], &[u8])) {
 }
 
 /// name ‖ length ‖ body, to an even length
-fn riff_chunks(file: &[u8], mut each: impl FnMut(&[u8; 4], &[u8])) {
+fn riff_chunks<'f>(file: &'f [u8], mut each: impl FnMut(&'f [u8; 4], &'f [u8])) {
     let mut rest = file.get(12..).unwrap_or_default();
     while let Some((name, after)) = rest.split_first_chunk::<4>() {
         let Some((&length, after)) = after.split_first_chunk::<4>() else { return };

@@ -43,7 +43,7 @@ impl Orientation {
     ];
 
     /// The one with EXIF's number, 1 to 8.
-    pub(super) fn from_number(number: u32) -> Option<Self> {
+    pub(crate) fn from_number(number: u32) -> Option<Self> {
         Self::ALL.get((number as usize).checked_sub(1)?).copied()
     }
 
@@ -66,7 +66,7 @@ impl Orientation {
     }
 
     /// Whether width and height change places.
-    fn swaps_sides(self) -> bool {
+    pub(crate) fn swaps_sides(self) -> bool {
         matches!(self, Self::Transposed | Self::QuarterRight | Self::Transversed | Self::QuarterLeft)
     }
 
@@ -87,30 +87,36 @@ impl Orientation {
         if self == Self::Upright {
             return stored;
         }
-        let size = self.seen_size(stored.size);
-        let extent = (stored.size.width as f32, stored.size.height as f32);
+        GrayPlane { size: self.seen_size(stored.size), data: self.turned_samples::<1>(&stored.data, stored.size) }
+    }
+
+    /// Pixels of `N` samples, a picture of `stored` size, as they were seen.
+    pub(crate) fn turned_samples<const N: usize>(self, samples: &[u8], stored: Size) -> Vec<u8> {
+        let size = self.seen_size(stored);
+        let extent = (stored.width as f32, stored.height as f32);
         // The way is affine: the first pixel and the steps along a row and down a column say all. Middles of pixels, so
         // that turning is exact; sides are at most 65,535, which `f32` holds exactly with a half.
         let place = |x: f32, y: f32| {
             let (sx, sy) = self.to_stored((x + 0.5, y + 0.5), extent);
-            sy.floor() as isize * stored.size.width as isize + sx.floor() as isize
+            sy.floor() as isize * stored.width as isize + sx.floor() as isize
         };
         let origin = place(0.0, 0.0);
         let across = place(1.0, 0.0) - origin;
         let down = place(0.0, 1.0) - origin;
-        let mut data = Vec::with_capacity(stored.data.len());
+        let (pixels, _) = samples.as_chunks::<N>();
+        let mut turned: Vec<[u8; N]> = Vec::with_capacity(pixels.len());
         let width = size.width as usize;
         for y in 0..size.height as isize {
             let row = origin + y * down;
             let first = row.min(row + (width as isize - 1) * across) as usize;
-            let cells = stored.data[first..].iter().step_by(across.unsigned_abs()).take(width);
+            let cells = pixels[first..].iter().step_by(across.unsigned_abs()).take(width);
             if across > 0 {
-                data.extend(cells);
+                turned.extend(cells);
             } else {
-                data.extend(cells.rev());
+                turned.extend(cells.rev());
             }
         }
-        GrayPlane { size, data }
+        turned.into_flattened()
     }
 
     /// Where the point (`x`, `y`) of the upright picture lies in the stored one of `stored` width and height.

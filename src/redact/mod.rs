@@ -23,9 +23,13 @@ use crate::geometry::{PixelRect, Rect, Size};
 use crate::jpeg::{self, Fill, Jpeg, Segment, Spliced};
 
 mod copy;
+pub mod exif;
+mod metadata;
+pub mod panorama;
 mod profile;
 
 pub use copy::copy;
+pub use metadata::{Words, published};
 
 /// What takes the place of blanked pixels: middle grey, whose blocks are all zero in every JPEG table, and which is
 /// told apart from both night and glare.
