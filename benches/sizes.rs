@@ -14,7 +14,7 @@ use safelight::capture::RegionKind;
 use safelight::frame::{Frame, Limits};
 use safelight::geometry::{Rect, Size};
 use safelight::pipeline::{Look, Stages, TrainedEyes};
-use safelight::redact::redaction_area;
+use safelight::redact::{Area, Figure};
 use safelight::simulate::picture;
 use safelight::simulate::world::{Scenario, World};
 use safelight::vision::Nets;
@@ -116,11 +116,15 @@ fn main() {
             let start = Instant::now();
             let found = eyes.look(&frame, &mut Stages::default());
             spent = (spent.0 + start.elapsed(), spent.1 + 1);
-            let areas: Vec<Rect> =
-                found.iter().filter_map(|found| redaction_area(found.wide, &frame)).map(|area| area.rect()).collect();
+            let figure = |oval| if oval { Figure::Oval } else { Figure::Box };
+            let areas: Vec<Area> =
+                found.iter().filter_map(|found| Area::new(figure(found.oval), found.wide, &frame)).collect();
+            let hides = |area: &Area, bounds: Rect| {
+                area.pieces().iter().map(|piece| piece.rect().overlap(bounds)).sum::<f32>() >= 0.9 * bounds.area()
+            };
             for ((kind, height), bounds) in places {
                 let count = hidden.entry((kind.name(), *height)).or_default();
-                count.0 += usize::from(areas.iter().any(|area| area.overlap(bounds) >= 0.9 * bounds.area()));
+                count.0 += usize::from(areas.iter().any(|area| hides(area, bounds)));
                 count.1 += 1;
             }
         }

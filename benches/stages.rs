@@ -18,7 +18,7 @@ use safelight::frame::{Frame, Limits};
 use safelight::geometry::{Rect, Size};
 use safelight::nn::{Model, Session};
 use safelight::pipeline::face_crop;
-use safelight::redact::{redact, redaction_area};
+use safelight::redact::{Area, Figure, redact};
 use safelight::simulate::picture;
 use safelight::simulate::world::{Scenario, World};
 use safelight::vault::{SealingOptions, SealingVault};
@@ -165,9 +165,12 @@ fn redaction(c: &mut Criterion) {
         .into_iter()
         .map(|(_, file)| {
             let frame = decoded(&file);
-            let wide = |region: &Region| margins.widen(region.kind, region.bounds);
-            let areas: Vec<_> =
-                eyes.look(&frame).iter().filter_map(|region| redaction_area(wide(region), &frame)).collect();
+            let wide = |region: &Region| margins.widen(region.kind, region.bounds, region.score);
+            let areas: Vec<_> = eyes
+                .look(&frame)
+                .iter()
+                .filter_map(|region| Some(Area::new(Figure::Box, wide(region), &frame)?.bounds()))
+                .collect();
             (file, areas)
         })
         .collect();

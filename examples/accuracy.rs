@@ -20,6 +20,7 @@ use safelight::capture::{PlateText, Region, RegionKind};
 use safelight::frame::Frame;
 use safelight::geometry::Rect;
 use safelight::pipeline::{Examined, Look, Options, Source, SourceImage, Stages, TrainedEyes, inspect};
+use safelight::redact::pieces;
 use safelight::vision::{Found, NetFiles, Nets, PlateRegion};
 use serde::Deserialize;
 
@@ -252,8 +253,11 @@ fn look(file: &Path, nets: &Nets, spent: &Mutex<Stages>, tight: bool) -> Result<
     let eyes = || -> Box<dyn Look> { Box::new(Clocked { eyes: TrainedEyes::new(nets), spent }) };
     let options = Options { workers: NonZeroUsize::MIN, ..Options::default() };
     let show = |_: &SourceImage, Examined { regions, areas, .. }: Examined<'_>| {
-        let blanked =
-            if tight { regions.iter().map(|r| r.bounds).collect() } else { areas.iter().map(|a| a.rect()).collect() };
+        let blanked = if tight {
+            regions.iter().map(|r| r.bounds).collect()
+        } else {
+            pieces(&areas).iter().map(|a| a.rect()).collect()
+        };
         Seen { regions, blanked }
     };
     let mut seen = Seen::default();

@@ -222,7 +222,7 @@ impl Look for Staring {
     fn look(&mut self, _: &Frame, _: &mut Stages) -> Vec<safelight::vision::Found> {
         let bounds = Rect::new(16.0, 16.0, 32.0, 32.0);
         let region = Region { kind: RegionKind::Face, bounds, score: 0.9, reading: None };
-        vec![safelight::vision::Found { wide: bounds, region }]
+        vec![safelight::vision::Found { wide: bounds, region, oval: false }]
     }
 }
 

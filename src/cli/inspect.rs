@@ -16,8 +16,9 @@ use super::terminal::{Page, chain, count, ending, json_line, say, say_note, show
 use super::{Context, Failure, Outcome, Stop, interrupt, target};
 use crate::capture::{Region, RegionKind};
 use crate::frame::LumaSource;
-use crate::geometry::{PixelRect, Size};
+use crate::geometry::Size;
 use crate::pipeline::{Examined, Inspected, Look, Note, Options, Source, SourceImage, TrainedEyes, inspect};
+use crate::redact::{Area, covered, pieces};
 
 /// Arguments of `inspect`.
 #[derive(clap::Args)]
@@ -59,7 +60,7 @@ struct Shown {
     name: PathBuf,
     size: Size,
     regions: Vec<Region>,
-    areas: Vec<PixelRect>,
+    areas: Vec<Area>,
     /// How drawing went, where a copy was asked for.
     drawn: Result<(), OverlayError>,
 }
@@ -187,9 +188,7 @@ impl Tally<'_> {
 
 fn print_image(seen: &Shown) -> Result<(), Failure> {
     let Shown { name, size, regions, areas, .. } = seen;
-    let blanked: u64 = areas.iter().map(|area| u64::from(area.w) * u64::from(area.h)).sum();
-    // Areas may overlap: the sum may exceed the image.
-    let share = (blanked as f64 / size.pixels() as f64 * 100.0).min(100.0);
+    let share = covered(&pieces(areas)) as f64 / size.pixels() as f64 * 100.0;
     let faces = regions.iter().filter(|region| region.kind == RegionKind::Face).count();
     let plates: Vec<String> =
         regions.iter().filter(|region| region.kind == RegionKind::Plate).map(plate_words).collect();
@@ -260,7 +259,7 @@ fn print_line(seen: &Shown) -> Result<(), Failure> {
         width: size.width,
         height: size.height,
         regions,
-        redacted: areas.iter().map(|area| [area.x, area.y, area.w, area.h]).collect(),
+        redacted: pieces(areas).iter().map(|piece| [piece.x, piece.y, piece.w, piece.h]).collect(),
     };
     json_line(&line).map_err(stdout_failed)
 }

@@ -20,6 +20,7 @@ use crate::files;
 use crate::frame::{DecodeError, Frame, JpegCoding, Pixels, Sampling};
 use crate::geometry::{PixelRect, Size};
 use crate::jpeg;
+use crate::redact::Area;
 
 mod labels;
 
@@ -114,7 +115,7 @@ impl Overlay {
         file: &[u8],
         frame: Frame,
         regions: &[Region],
-        areas: &[PixelRect],
+        areas: &[Area],
     ) -> Result<(), OverlayError> {
         let copy = self.copy(frame.into_picture(file)?.into_rgb(), regions, areas);
         // A copy is no larger than an image may be. Thin lines in colour need all chroma.
@@ -129,16 +130,18 @@ impl Overlay {
         written.map_err(|source| OverlayError::Write { path, source })
     }
 
-    fn copy(&self, picture: RgbImage, regions: &[Region], areas: &[PixelRect]) -> RgbImage {
+    fn copy(&self, picture: RgbImage, regions: &[Region], areas: &[Area]) -> RgbImage {
         let size = Size::new(picture.width(), picture.height());
         let measures = Measures::of(size);
         let mut copy = match measures.enlargement {
             1 => picture,
             times => resize(&picture, size.width * times, size.height * times, FilterType::Triangle),
         };
-        let areas: Vec<PixelRect> = areas.iter().map(|area| measures.enlarged(*area)).collect();
-        for (at, region) in regions.iter().enumerate().take(areas.len()) {
-            shade(&mut copy, &areas[..=at], color(region.kind), measures.stripe);
+        let mut shaded = Vec::new();
+        for (region, area) in regions.iter().zip(areas) {
+            let area: Vec<PixelRect> = area.pieces().iter().map(|piece| measures.enlarged(*piece)).collect();
+            shade(&mut copy, &area, &shaded, color(region.kind), measures.stripe);
+            shaded.extend(area);
         }
         let tight: Vec<(&Region, PixelRect)> = regions
             .iter()
@@ -202,27 +205,29 @@ fn strips(copy: &mut RgbImage, bounds: PixelRect, thick: u32, color: Rgb<u8>) {
     }
 }
 
-/// Diagonal stripes over the last of `areas`, which will be blanked: they show how far the grey will reach, and what is
-/// under it. What an earlier area has striped stays as it is, so that a crowd is not painted over.
-fn shade(copy: &mut RgbImage, areas: &[PixelRect], color: Rgb<u8>, stripe: u32) {
-    let Some((area, earlier)) = areas.split_last() else { return };
-    let meets = |other: &&PixelRect| other.rect().overlap(area.rect()) > 0.0;
-    let earlier: Vec<&PixelRect> = earlier.iter().filter(meets).collect();
-    for y in area.y..area.bottom() {
-        for x in area.x..area.right() {
-            if earlier.iter().any(|other| other.contains(x, y)) {
-                continue;
-            }
-            let on_edge = x == area.x || y == area.y || x + 1 == area.right() || y + 1 == area.bottom();
-            let strength = match (x + y) / stripe % 2 {
-                _ if on_edge => 200,
-                0 => 96,
-                _ => 28,
-            };
-            let pixel = copy.get_pixel_mut(x, y);
-            for (sample, ink) in pixel.0.iter_mut().zip(color.0) {
-                let mixed = u32::from(*sample) * (256 - strength) + u32::from(ink) * strength;
-                *sample = (mixed >> 8) as u8;
+/// Diagonal stripes over the boxes of one `area`, which will be blanked: they show how far the grey will reach, and what is
+/// under it. What an `earlier` one has striped stays as it is, so that a crowd is not painted over.
+fn shade(copy: &mut RgbImage, area: &[PixelRect], earlier: &[PixelRect], color: Rgb<u8>, stripe: u32) {
+    for piece in area {
+        let meets = |other: &&PixelRect| other.rect().overlap(piece.rect()) > 0.0;
+        let earlier: Vec<&PixelRect> = earlier.iter().filter(meets).collect();
+        let is_in = |x: u32, y: u32| piece.contains(x, y) || area.iter().any(|other| other.contains(x, y));
+        for y in piece.y..piece.bottom() {
+            for x in piece.x..piece.right() {
+                if earlier.iter().any(|other| other.contains(x, y)) {
+                    continue;
+                }
+                let before = x > 0 && is_in(x - 1, y) && y > 0 && is_in(x, y - 1);
+                let strength = match (x + y) / stripe % 2 {
+                    _ if !(before && is_in(x + 1, y) && is_in(x, y + 1)) => 200,
+                    0 => 96,
+                    _ => 28,
+                };
+                let pixel = copy.get_pixel_mut(x, y);
+                for (sample, ink) in pixel.0.iter_mut().zip(color.0) {
+                    let mixed = u32::from(*sample) * (256 - strength) + u32::from(ink) * strength;
+                    *sample = (mixed >> 8) as u8;
+                }
             }
         }
     }
@@ -250,18 +255,23 @@ fn copy_name(name: &Path, source: &Path) -> PathBuf {
 mod tests {
     use super::*;
     use crate::geometry::Rect;
+    use crate::redact::Figure;
 
     fn region(kind: RegionKind, x: f32, y: f32, w: f32, h: f32) -> Region {
         Region { kind, bounds: Rect::new(x, y, w, h), score: 0.5, reading: None }
     }
 
     fn copy(size: Size, regions: &[Region]) -> RgbImage {
+        let picture = RgbImage::from_pixel(size.width, size.height, Rgb([90, 90, 90]));
+        let mut file = std::io::Cursor::new(Vec::new());
+        picture.write_to(&mut file, image::ImageFormat::Png).expect("encodes");
+        let frame = Frame::decode(file.get_ref(), &crate::frame::Limits::default()).expect("decodes");
         let area = |region: &Region| {
             let margin = region.bounds.w / 2.0;
-            region.bounds.grown(margin, margin).pixels(size).expect("inside")
+            let figure = if region.kind == RegionKind::Face { Figure::Oval } else { Figure::Box };
+            Area::new(figure, region.bounds.grown(margin, margin), &frame).expect("inside")
         };
-        let areas: Vec<PixelRect> = regions.iter().map(area).collect();
-        let picture = RgbImage::from_pixel(size.width, size.height, Rgb([90, 90, 90]));
+        let areas: Vec<Area> = regions.iter().map(area).collect();
         Overlay::new(Path::new("nowhere")).copy(picture, regions, &areas)
     }
 
@@ -296,7 +306,7 @@ mod tests {
     fn what_overlaps_is_striped_once() {
         let striped = |areas: &[PixelRect]| {
             let mut copy = RgbImage::from_pixel(100, 80, Rgb([90, 90, 90]));
-            (0..areas.len()).for_each(|at| shade(&mut copy, &areas[..=at], color(RegionKind::Face), 7));
+            (0..areas.len()).for_each(|at| shade(&mut copy, &areas[at..=at], &areas[..at], color(RegionKind::Face), 7));
             copy
         };
         let (area, beside) = (PixelRect::new(10, 10, 50, 40), PixelRect::new(30, 20, 50, 40));

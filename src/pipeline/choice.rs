@@ -4,7 +4,7 @@ use super::examine::Examined;
 use crate::capture::{PlateText, Region, RegionKind};
 use crate::frame::LumaSource;
 use crate::geometry::Rect;
-use crate::redact::{self, RedactError, redaction_area};
+use crate::redact::{self, Area, Figure, RedactError};
 
 /// What is blanked on copies, and how. By default everything, in the grey of scenes.
 #[derive(Clone)]
@@ -56,11 +56,11 @@ impl Choice {
                 continue;
             }
             blanked.push(region);
-            blank.push(area);
+            blank.extend_from_slice(area.pieces());
         }
         for &area in &self.mask {
             let outside = RedactError::Outside { area, size: frame.size() };
-            blank.push(redaction_area(area, &frame).ok_or(outside)?);
+            blank.extend_from_slice(Area::new(Figure::Box, area, &frame).ok_or(outside)?.pieces());
         }
         Ok(Copied { bytes: redact::copy(frame, file, &blank, self.fill)?, blanked, legible })
     }

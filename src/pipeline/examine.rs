@@ -8,8 +8,7 @@ use super::lanes::{Budget, Held};
 use super::summary::{Stages, timed};
 use crate::capture::Region;
 use crate::frame::{DecodeError, Frame, Header, Limits, LumaSource};
-use crate::geometry::PixelRect;
-use crate::redact::{RedactError, redaction_area};
+use crate::redact::{Area, Figure, RedactError};
 use crate::vision::Found;
 
 /// Eyes: find plates and faces, and read plates. One instance serves one thread.
@@ -31,7 +30,7 @@ pub struct Examined<'f> {
     /// What was found on it, inside the stored image.
     pub regions: Vec<Region>,
     /// What must be blanked, one area for each region, in their order.
-    pub areas: Vec<PixelRect>,
+    pub areas: Vec<Area>,
 }
 
 /// Why nothing of an image may be shown.
@@ -97,10 +96,10 @@ fn look<'f, 'b>(
     let frame = timed(&mut stages.decode, || header.decode(file, limits))?;
     let size = frame.size();
     let (mut regions, mut areas) = (Vec::new(), Vec::new());
-    for Found { mut region, wide } in eyes.look(&frame, stages) {
+    for Found { mut region, wide, oval } in eyes.look(&frame, stages) {
         region.bounds = region.bounds.clipped(size);
         // Eyes may guess at what lies outside. There is nothing to blank there, but what reaches inside is blanked.
-        if let Some(area) = redaction_area(wide, &frame) {
+        if let Some(area) = Area::new(if oval { Figure::Oval } else { Figure::Box }, wide, &frame) {
             regions.push(region);
             areas.push(area);
         }

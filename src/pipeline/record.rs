@@ -10,7 +10,7 @@ use crate::capture::{Region, RegionKind};
 use crate::frame::LumaSource;
 use crate::geometry::PixelRect;
 use crate::pseudonym::EpochKeys;
-use crate::redact::{Method, redact};
+use crate::redact::{Area, Method, pieces, redact};
 use crate::vault::record::{
     CaptureRecord, CatalogueRecord, IdentityRecord, PlateRecord, PseudonymRecord, RegionRecord, SceneRecord, Status,
     file_digest,
@@ -56,7 +56,7 @@ impl Clerk<'_> {
         let size = frame.size();
         let further = frame.further();
         let (records, plates) = timed(&mut stages.pseudonym, || self.regions(&frame, &regions, &areas));
-        let redaction = timed(&mut stages.redact, || redact(frame, file, &areas))?;
+        let redaction = timed(&mut stages.redact, || redact(frame, file, &pieces(&areas)))?;
         Ok(Sight {
             width: size.width,
             height: size.height,
@@ -78,12 +78,12 @@ impl Clerk<'_> {
         &self,
         image: &dyn LumaSource,
         regions: &[Region],
-        areas: &[PixelRect],
+        areas: &[Area],
     ) -> (Vec<RegionRecord>, Vec<PlateRecord>) {
         let mut plates = Vec::new();
         let records = (0u32..)
             .zip(regions.iter().zip(areas))
-            .map(|(index, (region, &area))| {
+            .map(|(index, (region, area))| {
                 let candidates = region.reading.iter().flat_map(|reading| &reading.candidates);
                 let pseudonyms = match region.kind {
                     RegionKind::Face => face_crop(image, region)
@@ -107,7 +107,7 @@ impl Clerk<'_> {
                     bounds: region.bounds.pixels(image.size()).map_or([0; 4], numbers),
                     score: percent(region.score),
                     pseudonyms,
-                    blank: Some(numbers(area)),
+                    blank: Some(numbers(area.bounds())),
                 }
             })
             .collect();

@@ -40,7 +40,7 @@ impl Look for FakeEyes {
             Region { kind: RegionKind::Face, bounds: Rect::new(500.0, 0.0, 9.0, 9.0), score: 0.1, reading: None },
             Region { kind: RegionKind::Face, bounds: Rect::new(f32::NAN, 0.0, 9.0, 9.0), score: 0.1, reading: None },
         ];
-        regions.map(|region| Found { wide: region.bounds.grown(2.0, 2.0), region }).into()
+        regions.map(|region| Found { wide: region.bounds.grown(2.0, 2.0), region, oval: false }).into()
     }
 }
 

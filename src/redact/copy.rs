@@ -24,7 +24,7 @@ use crate::jpeg::{Fill, Segment};
 const ICC_PROFILE: &[u8] = b"ICC_PROFILE\0";
 
 /// The copy of `frame`, which was decoded from `original`, with `areas` in the colour `fill` (RGB). Areas that
-/// [`super::redaction_area`] gave are filled to the pixel; others are widened to the original's coding units.
+/// [`super::Area::new`] gave are filled to the pixel; others are widened to the original's coding units.
 ///
 /// # Errors
 ///

@@ -18,16 +18,18 @@ use std::borrow::Cow;
 
 use thiserror::Error;
 
-use crate::frame::{Content, DecodeError, Frame, JpegCoding, Limits, LumaSource, Picture, Sampling};
+use crate::frame::{Content, DecodeError, Frame, JpegCoding, Limits, Picture, Sampling};
 use crate::geometry::{PixelRect, Rect, Size};
 use crate::jpeg::{self, Fill, Jpeg, Segment, Spliced};
 
+mod area;
 mod copy;
 pub mod exif;
 mod metadata;
 pub mod panorama;
 mod profile;
 
+pub use area::{Area, Figure, covered, pieces};
 pub use copy::copy;
 pub use metadata::{Words, published};
 
@@ -35,42 +37,12 @@ pub use metadata::{Words, published};
 /// told apart from both night and glare.
 pub const FILL: u8 = 128;
 
-/// Sides of blanked areas are multiples of this, or of the original's coding unit where that is larger. A block is then
-/// blank as a whole or not at all, and nothing of a region is left in the coefficients of a block it shares.
-pub const GRID: u32 = 16;
-
 /// Markers of application segments.
 const APP1: u8 = 0xE1;
 const APP2: u8 = 0xE2;
 
 /// Quality of scenes whose original was not a JPEG.
 const LOSSLESS_SOURCE_QUALITY: u8 = 95;
-
-/// The pixels to blank on `frame` for a box that reaches as far as must be hidden, margins included: widened to [`GRID`]
-/// or to the units in which the scene is coded. Just these pixels become blank. `None` when the box touches no pixel.
-pub fn redaction_area(wide: Rect, frame: &Frame) -> Option<PixelRect> {
-    widened(wide, frame.size(), grid(frame))
-}
-
-fn widened(wide: Rect, size: Size, (across, down): (u32, u32)) -> Option<PixelRect> {
-    let PixelRect { x, y, w, h } = wide.pixels(size)?;
-    let left = x / across * across;
-    let top = y / down * down;
-    let right = (x + w).next_multiple_of(across).min(size.width);
-    let bottom = (y + h).next_multiple_of(down).min(size.height);
-    Some(PixelRect::new(left, top, right - left, bottom - top))
-}
-
-/// The grid to which areas of `frame` keep, across and down.
-fn grid(frame: &Frame) -> (u32, u32) {
-    let (across, down) = match frame.content() {
-        Content::Coefficients(jpeg, _) => jpeg.mcu_pixels(),
-        Content::Pixels(picture) => picture.unit,
-    };
-    // Usual units are 8, 16 or 32 pixels wide and high.
-    let multiple = |unit: u32| if GRID.is_multiple_of(unit) { GRID } else { unit };
-    (multiple(across), multiple(down))
-}
 
 /// A redacted image and what was taken from it.
 pub struct Redaction<'o> {
@@ -140,7 +112,7 @@ pub enum RedactError {
 }
 
 /// Blanks `areas` of `frame` and encodes what is left. `original` is the file that `frame` was decoded from. Areas that
-/// [`redaction_area`] gave are blanked to the pixel; others are widened to the original's coding units.
+/// [`Area::new`] gave are blanked to the pixel; others are widened to the original's coding units.
 ///
 /// # Errors
 ///

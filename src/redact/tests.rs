@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::frame::tests::{jpeg, picture, png};
-use crate::frame::{GrayPlane, Limits};
+use crate::frame::{GrayPlane, Limits, LumaSource};
 use crate::jpeg::tests::TableKind;
 
 fn frame(file: &[u8]) -> Frame {
@@ -26,17 +26,85 @@ proptest! {
     ) {
         let size = Size::new(170, 113);
         let wide = Rect::new(x, y, w, h);
-        let area = widened(wide, size, (GRID, GRID));
+        let area = Area::of_units(Figure::Box, wide, size, (16, 8));
         prop_assert_eq!(area.is_some(), wide.pixels(size).is_some());
         if let (Some(area), Some(touched)) = (area, wide.pixels(size)) {
+            let &[area] = area.pieces() else { panic!("a box is one") };
             prop_assert!(area.rect().overlap(touched.rect()) == touched.rect().area());
-            prop_assert!(area.x % GRID == 0 && area.y % GRID == 0);
-            prop_assert!(area.right() % GRID == 0 || area.right() == size.width);
-            prop_assert!(area.bottom() % GRID == 0 || area.bottom() == size.height);
-            prop_assert!(area.right() <= size.width && area.bottom() <= size.height);
-            prop_assert!(area.w < touched.w + 2 * GRID && area.h < touched.h + 2 * GRID);
+            prop_assert!(keeps_to(area, size, (16, 8)));
+            prop_assert!(area.w < touched.w + 32 && area.h < touched.h + 16);
         }
     }
+
+    #[test]
+    fn an_oval_is_all_units_that_it_touches_and_no_other(
+        x in -20.0f32..200.0, y in -20.0f32..150.0, w in 0.5f32..120.0, h in 0.5f32..90.0, wide_units in any::<bool>(),
+    ) {
+        let (size, unit) = (Size::new(170, 113), if wide_units { (16, 16) } else { (8, 8) });
+        let wide = Rect::new(x, y, w, h);
+        let oval = Area::of_units(Figure::Oval, wide, size, unit);
+        let pieces = oval.as_ref().map_or(&[][..], Area::pieces);
+        let touches = |px: u32, py: u32| {
+            // The pixel's nearest point to the middle.
+            let near = |from: f32, middle: f32| middle.clamp(from, from + 1.0) - middle;
+            let (middle_x, middle_y) = wide.center();
+            let (dx, dy) = (near(px as f32, middle_x) / (w / 2.0), near(py as f32, middle_y) / (h / 2.0));
+            dx * dx + dy * dy
+        };
+        for py in 0..size.height {
+            for px in 0..size.width {
+                let blank = pieces.iter().filter(|piece| piece.contains(px, py)).count();
+                prop_assert!(blank <= 1, "pieces overlap");
+                // Short of the rim, where rounding decides.
+                prop_assert!(blank == 1 || touches(px, py) > 0.999, "{px}, {py} shows");
+            }
+        }
+        for piece in pieces {
+            prop_assert!(keeps_to(*piece, size, unit));
+            // Every unit of it has a pixel that the oval touches.
+            for top in (piece.y..piece.bottom()).step_by(unit.1 as usize) {
+                for left in (piece.x..piece.right()).step_by(unit.0 as usize) {
+                    let nearest = (top..(top + unit.1).min(size.height))
+                        .flat_map(|py| (left..(left + unit.0).min(size.width)).map(move |px| (px, py)))
+                        .map(|(px, py)| touches(px, py))
+                        .fold(f32::MAX, f32::min);
+                    prop_assert!(nearest < 1.001);
+                }
+            }
+        }
+        if let Some(oval) = &oval {
+            let all = Area::of_units(Figure::Box, wide, size, unit).unwrap().bounds();
+            prop_assert!(all.rect().overlap(oval.bounds().rect()) == oval.bounds().rect().area());
+            prop_assert_eq!(covered(pieces), pieces.iter().map(|piece| u64::from(piece.w) * u64::from(piece.h)).sum::<u64>());
+        }
+    }
+
+    #[test]
+    fn what_boxes_hide_is_counted_once(boxes in proptest::collection::vec((0u32..20, 0u32..20, 1u32..15, 1u32..15), 0..6)) {
+        let boxes: Vec<_> = boxes.into_iter().map(|(x, y, w, h)| PixelRect::new(x, y, w, h)).collect();
+        let one_by_one = (0..40u32)
+            .flat_map(|y| (0..40u32).map(move |x| (x, y)))
+            .filter(|&(x, y)| boxes.iter().any(|piece| piece.contains(x, y)))
+            .count();
+        prop_assert_eq!(covered(&boxes), one_by_one as u64);
+    }
+}
+
+/// Whether its sides are those of units, or the image's.
+fn keeps_to(area: PixelRect, size: Size, (across, down): (u32, u32)) -> bool {
+    area.x.is_multiple_of(across)
+        && area.y.is_multiple_of(down)
+        && (area.right().is_multiple_of(across) || area.right() == size.width)
+        && (area.bottom().is_multiple_of(down) || area.bottom() == size.height)
+        && area.right() <= size.width
+        && area.bottom() <= size.height
+}
+
+/// The one box that is blanked for another.
+fn area_of(wide: Rect, frame: &Frame) -> PixelRect {
+    let area = Area::new(Figure::Box, wide, frame).unwrap();
+    assert_eq!(area.pieces(), [area.bounds()]);
+    area.bounds()
 }
 
 #[test]
@@ -109,9 +177,9 @@ fn areas_keep_to_the_units_of_the_original() {
     let rgb = picture(200, 120);
     let wide = Rect::new(70.0, 50.0, 3.0, 3.0);
     for (factor, expected) in [
-        (F_1_1, PixelRect::new(64, 48, 16, 16)),
+        (F_1_1, PixelRect::new(64, 48, 16, 8)),
         (F_2_2, PixelRect::new(64, 48, 16, 16)),
-        (F_4_1, PixelRect::new(64, 48, 32, 16)),
+        (F_4_1, PixelRect::new(64, 48, 32, 8)),
     ] {
         for progressive in [false, true] {
             let file = jpeg(&rgb, |e| {
@@ -119,7 +187,7 @@ fn areas_keep_to_the_units_of_the_original() {
                 e.set_progressive(progressive);
             });
             assert!(matches!(frame(&file).content(), Content::Coefficients(..)));
-            let area = redaction_area(wide, &frame(&file)).unwrap();
+            let area = area_of(wide, &frame(&file));
             assert_eq!(area, expected, "{factor:?}");
             let shown = luma(&redacted(&file, &[area]).scene);
             for (i, &sample) in shown.data.iter().enumerate() {
@@ -131,7 +199,7 @@ fn areas_keep_to_the_units_of_the_original() {
     let wide_units = crate::jpeg::tests::drawn((200, 120), &[(4, 1), (1, 1), (1, 1)], 0, TableKind::All);
     let frame = frame(&wide_units);
     assert!(matches!(frame.content(), Content::Coefficients(..)));
-    assert_eq!(redaction_area(wide, &frame), Some(PixelRect::new(64, 48, 32, 16)));
+    assert_eq!(area_of(wide, &frame), PixelRect::new(64, 48, 32, 8));
 }
 
 #[test]
@@ -190,7 +258,7 @@ fn what_was_blanked_is_nowhere_in_a_scene_of_pixels() {
         let scenes = files.map(|file| {
             let frame = frame(&file);
             assert!(matches!(frame.content(), Content::Pixels(..)), "{sampling:?}");
-            let area = redaction_area(changed.rect(), &frame).unwrap();
+            let area = area_of(changed.rect(), &frame);
             redact(frame, &file, &[area]).unwrap().scene
         });
         assert!(scenes[0] == scenes[1], "{sampling:?} {adobe:?}");

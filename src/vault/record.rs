@@ -91,8 +91,8 @@ pub struct RegionRecord {
     /// Pseudonyms, most probable first: one for each candidate spelling of a plate, one token for a face.
     #[n(3)]
     pub pseudonyms: Vec<PseudonymRecord>,
-    /// The pixels that the scene does not show on account of this region, as x, y, width, height: its box with margins,
-    /// widened to the scene's coding units. Absent from the first vaults' records.
+    /// The smallest box around the pixels that the scene does not show on account of this region, as x, y, width, height: they are
+    /// whole coding units of the scene. Absent from the first vaults' records.
     #[n(4)]
     pub blank: Option<[i32; 4]>,
 }

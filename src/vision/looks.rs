@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
+use super::margins::is_oval;
 use super::pale::stretch;
 use super::shown::{Part, Shown, Tone, View};
 use super::{Detection, Eyes, Margins};
@@ -20,6 +21,8 @@ pub struct Found {
     pub region: Region,
     /// Its box, and whatever the eyes may have missed of it.
     pub wide: Rect,
+    /// Whether the oval that touches the sides of `wide` is enough.
+    pub oval: bool,
 }
 
 /// From this overlap on, two views show the same plate or face.
@@ -134,12 +137,12 @@ impl<'a> Looks<'a> {
     /// What was found, best first and each thing once, plates with what they say. What several views show is blanked as far as
     /// any of them shows it.
     pub fn read(self, eyes: &mut Eyes, margins: &Margins) -> Vec<Found> {
-        let Self { views, mut sightings, .. } = self;
+        let Self { image, views, mut sightings, .. } = self;
         sightings.sort_by(|a, b| b.detection.score.total_cmp(&a.detection.score));
         let mut kept: Vec<(Found, Rect, usize)> = Vec::new();
         for Sighting { view: at, detection, stored } in sightings {
             let view = &views[at];
-            let (wide, other) = view.to_stored(margins.widen(detection.kind, detection.bounds));
+            let (wide, other) = view.to_stored(margins.widen(detection.kind, detection.bounds, detection.score));
             // The half that this sighting is about.
             let wide = match other {
                 Some(other) if other.overlap(stored) > wide.overlap(stored) => other,
@@ -149,10 +152,16 @@ impl<'a> Looks<'a> {
                 *seen != at && found.region.kind == detection.kind && bounds.iou(stored) > SAME
             };
             match kept.iter_mut().find(same) {
-                Some((found, ..)) => found.wide = around(found.wide, wide),
+                Some((found, ..)) => {
+                    let both = around(found.wide, wide);
+                    // The oval in the box around two boxes may leave out what the oval in one of them hides.
+                    found.oval &= both == found.wide;
+                    found.wide = both;
+                }
                 None => {
                     let region = Region { bounds: stored, ..eyes.read(view, detection) };
-                    kept.push((Found { region, wide }, stored, at));
+                    let oval = is_oval(detection.kind, stored, image.size());
+                    kept.push((Found { region, wide, oval }, stored, at));
                 }
             }
         }

@@ -8,7 +8,7 @@ use jpeg_encoder::{ColorType, Encoder};
 use super::*;
 use crate::frame::{Frame, Limits};
 use crate::geometry::{Rect, Size};
-use crate::redact::redaction_area;
+use crate::redact::{Area, Figure};
 use crate::simulate::picture::draw;
 use crate::simulate::world::{Scenario, World};
 
@@ -70,7 +70,7 @@ impl Drawn {
             let spots = (0..400).map(|at| ((at % 20) as f32 + 0.5, (at / 20) as f32 + 0.5));
             let place = |(x, y): (f32, f32)| (inner.x + x / 20.0 * inner.w, inner.y + y / 20.0 * inner.h);
             let inside = |(x, y): (f32, f32)| {
-                areas.iter().any(|area| x >= area.x && x <= area.right() && y >= area.y && y <= area.bottom())
+                areas.iter().flat_map(Area::pieces).any(|piece| piece.contains(x as u32, y as u32))
             };
             spots.map(place).filter(|spot| inside(*spot)).count() >= 380
         };
@@ -94,12 +94,13 @@ impl Drawn {
     }
 }
 
-fn blanked(file: &[u8]) -> Vec<Rect> {
+fn blanked(file: &[u8]) -> Vec<Area> {
     static NETS: OnceLock<Nets> = OnceLock::new();
     let frame = Frame::decode(file, &Limits::default()).unwrap();
     let mut eyes = TrainedEyes::new(NETS.get_or_init(Nets::builtin));
     let found = eyes.look(&frame, &mut Stages::default());
-    found.iter().filter_map(|found| redaction_area(found.wide, &frame)).map(|area| area.rect()).collect()
+    let figure = |oval| if oval { Figure::Oval } else { Figure::Box };
+    found.iter().filter_map(|found| Area::new(figure(found.oval), found.wide, &frame)).collect()
 }
 
 /// How many faces there are in all of `pictures`, and how many of them are hidden when they are stored as `file` makes them.

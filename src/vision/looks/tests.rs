@@ -178,7 +178,7 @@ fn what_several_views_show_is_one_region_blanked_as_far_as_any_shows_it() {
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].region.bounds, FACE.bounds);
     for bounds in [FACE.bounds, moved] {
-        let wide = nets.margins().widen(RegionKind::Face, bounds);
+        let wide = nets.margins().widen(RegionKind::Face, bounds, 0.8);
         assert!(found[0].wide.overlap(wide) > 0.999 * wide.area());
     }
 }
