@@ -19,10 +19,10 @@ use crate::files;
 use crate::frame::{Format, Kind};
 use crate::geometry::Rect;
 use crate::pipeline::{
-    Choice, Copied, Examined, Inspected, Look, Note, Options, Progress, Source, SourceError, SourceImage, TrainedEyes,
-    inspect, inspect_one,
+    Boxes, Choice, Copied, Examined, Inspected, Look, Note, Options, Progress, Source, SourceError, SourceImage,
+    TrainedEyes, inspect, inspect_one,
 };
-use crate::redact::RedactError;
+use crate::redact::{Manner, RedactError};
 use crate::seal;
 
 /// Arguments of `redact`.
@@ -126,7 +126,13 @@ fn choice(args: &Args) -> Result<Choice, Failure> {
         Only::Plates => RegionKind::Plate,
         Only::Faces => RegionKind::Face,
     });
-    Ok(Choice { only, legible: legible.collect::<Result<_, _>>()?, mask, fill: args.fill })
+    Ok(Choice {
+        only,
+        legible: legible.collect::<Result<_, _>>()?,
+        mask: Boxes::Everywhere(mask),
+        manner: Manner { fill: args.fill, ..Manner::default() },
+        ..Choice::default()
+    })
 }
 
 fn read_mask(path: &Path) -> Result<Vec<Rect>, Failure> {
@@ -232,7 +238,7 @@ fn one(args: &Args, choice: &Choice, context: &Context) -> Result<Outcome, Failu
     }
     let nets = args.eyes.nets()?;
     let eyes = || -> Box<dyn Look> { Box::new(TrainedEyes::new(&nets)) };
-    let made = inspect_one(&file, &eyes, &options, |examined| choice.copy(examined));
+    let made = inspect_one(&file, &eyes, &options, |examined| choice.copy(path, examined));
     let copy = match made {
         Ok(Ok(copy)) => copy,
         Ok(Err(error)) => return refused(&name, &error),
@@ -312,7 +318,7 @@ impl Target {
 
     /// Makes and writes the copy of one image.
     fn write(&self, image: &SourceImage, choice: &Choice, examined: Examined<'_>) -> Made {
-        let copy = match choice.copy(examined) {
+        let copy = match choice.copy(&image.name, examined) {
             Ok(copy) => copy,
             Err(error) => return Made::Refused(error),
         };

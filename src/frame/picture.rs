@@ -17,7 +17,7 @@ pub(crate) enum Pixels {
 
 impl Pixels {
     /// Luma and chroma to colours: JPEG's inverse (BT.601, full range) in 1/65536.
-    pub(super) fn to_rgb(pixel: &mut [u8; 3]) {
+    pub(crate) fn to_rgb(pixel: &mut [u8; 3]) {
         let [y, cb, cr] = pixel.map(i32::from);
         let (cb, cr) = (cb - 128, cr - 128);
         let rgb = [91_881 * cr, -22_554 * cb - 46_802 * cr, 116_130 * cb];
@@ -62,6 +62,28 @@ impl Picture {
             }
         };
         RgbImage::from_raw(width, height, samples).expect("as many samples as pixels")
+    }
+
+    /// The mean colour of `area`.
+    pub(crate) fn mean(&self, area: PixelRect) -> Fill {
+        let width = self.size.width as usize;
+        let (samples, count) = match &self.pixels {
+            Pixels::Gray(samples) => (samples, 1),
+            Pixels::Ycbcr(samples) | Pixels::Rgb(samples) => (samples, 3),
+        };
+        let mut sums = [0u64; 3];
+        for row in samples.chunks_exact(width * count).take(area.bottom() as usize).skip(area.y as usize) {
+            for pixel in row[area.x as usize * count..area.right() as usize * count].chunks_exact(count) {
+                sums.iter_mut().zip(pixel).for_each(|(sum, sample)| *sum += u64::from(*sample));
+            }
+        }
+        let pixels = (u64::from(area.w) * u64::from(area.h)).max(1);
+        let [first, second, third] = sums.map(|sum| (sum / pixels) as u8);
+        match &self.pixels {
+            Pixels::Gray(_) => Fill { y: first, cb: 128, cr: 128 },
+            Pixels::Ycbcr(_) => Fill { y: first, cb: second, cr: third },
+            Pixels::Rgb(_) => Fill::from_rgb([first, second, third]),
+        }
     }
 
     /// Makes `area` one colour.

@@ -41,8 +41,8 @@ pub(crate) use planes::Planes;
 pub use removed::{RestoreError, restore};
 pub(crate) use sequential::{Coded, claims, extent, is_plain};
 pub use sequential::{Sequential, sequential};
-pub(crate) use splice::Segment;
 pub use splice::{Fill, SpliceError, Spliced};
+pub(crate) use splice::{Paint, Segment, Tiles};
 
 use thiserror::Error;
 

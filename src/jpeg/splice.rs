@@ -2,6 +2,7 @@
 //!
 //! Owns the choice of MCUs, the mended DC differences and the scene's file. Knows nothing of why an area must go.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use thiserror::Error;
@@ -36,6 +37,18 @@ impl Fill {
         let sample = |value: f32| value.round().clamp(0.0, 255.0) as u8;
         Self { y: sample(y), cb: sample(128.0 + (b - y) / 1.772), cr: sample(128.0 + (r - y) / 1.402) }
     }
+}
+
+/// Colours of blocks of 8 × 8 pixels, by their place across and down.
+pub(crate) type Tiles = HashMap<(u32, u32), Fill>;
+
+/// What takes the place of the original's MCUs.
+#[derive(Clone, Copy)]
+pub(crate) struct Paint<'p> {
+    /// One colour …
+    pub fill: Fill,
+    /// … but for blocks that have one of their own.
+    pub tiles: Option<&'p Tiles>,
 }
 
 /// A segment of a JPEG file: the second byte of its marker, and its body.
@@ -95,7 +108,7 @@ impl Jpeg {
             return Err(SpliceError::AnotherFile);
         }
         let mask = self.mask(areas);
-        let (scene, scan_start, listed) = self.scene_of(&mask, fill, segments)?;
+        let (scene, scan_start, listed) = self.scene_of(&mask, Paint { fill, tiles: None }, segments)?;
         let pieces = self.head_pieces(file, &scene);
         let tail = &file[self.header.scan_start + self.entropy.stuffed_len..];
         let removed = RemovedWriter::new(file.len(), scene.file.0.len(), scan_start, &pieces).finish(&listed, tail);
@@ -108,20 +121,44 @@ impl Jpeg {
     pub(crate) fn scene(
         &self,
         areas: &[PixelRect],
-        fill: Fill,
+        paint: Paint<'_>,
         segments: &[Segment<'_>],
     ) -> Result<Vec<u8>, SpliceError> {
-        Ok(self.scene_of(&self.mask(areas), fill, segments)?.0.file.0)
+        Ok(self.scene_of(&self.mask(areas), paint, segments)?.0.file.0)
+    }
+
+    /// The mean of each MCU that `area` touches, row by row: luma, and two of chroma, 128 where there is none.
+    pub(crate) fn means(&self, area: PixelRect) -> Result<Vec<Fill>, SpliceError> {
+        let writer = SceneWriter::new(self, Paint { fill: Fill::BLACK, tiles: None });
+        let mask = self.mask(&[area]);
+        let touched = mask.iter().enumerate().filter(|(_, touched)| **touched);
+        let mean = |(mcu, _): (usize, &bool)| {
+            let (mut values, mut sums, mut counts) = (writer.predictors(mcu), [0.0f32; 3], [0.0f32; 3]);
+            writer.blocks(mcu, |component, _, _, difference| {
+                values[component] += difference;
+                sums[component] += values[component] as f32;
+                counts[component] += 1.0;
+            })?;
+            let sample = |index: usize| {
+                if counts[index] == 0.0 {
+                    return 128;
+                }
+                let step = f32::from(self.header.steps(index)[0]);
+                (sums[index] / counts[index] * step / 8.0 + 128.0).round().clamp(0.0, 255.0) as u8
+            };
+            Ok(Fill { y: sample(0), cb: sample(1), cr: sample(2) })
+        };
+        touched.map(mean).collect()
     }
 
     /// The scene, where its scan begins, and what stands in place of the original's codes.
     fn scene_of(
         &self,
         mask: &[bool],
-        fill: Fill,
+        paint: Paint<'_>,
         segments: &[Segment<'_>],
     ) -> Result<(Scene, usize, Vec<ListedInterval<'_>>), SpliceError> {
-        let writer = SceneWriter::new(self, fill);
+        let writer = SceneWriter::new(self, paint);
         let needed = writer.needed_codes(mask)?;
         let codes = Codes::new(self, &needed)?;
         let mut scene = self.scene_head(&codes, segments);
@@ -294,23 +331,53 @@ impl TableCodes {
 }
 
 /// Writes the scene's scan.
-struct SceneWriter<'a> {
+struct SceneWriter<'a, 'p> {
     jpeg: &'a Jpeg,
     tables: Vec<Tables<'a>>,
     /// Each component's DC value of the fill.
     fill: [i32; 3],
+    tiles: Option<&'p Tiles>,
 }
 
-impl<'a> SceneWriter<'a> {
-    fn new(jpeg: &'a Jpeg, fill: Fill) -> Self {
+impl<'a, 'p> SceneWriter<'a, 'p> {
+    fn new(jpeg: &'a Jpeg, Paint { fill, tiles }: Paint<'p>) -> Self {
         let mut dc = [0; 3];
         for (index, slot) in dc.iter_mut().enumerate().take(jpeg.header.components.len()) {
-            let step = f32::from(jpeg.header.steps(index)[0]);
-            let sample = f32::from([fill.y, fill.cb, fill.cr][index]);
-            // A block's DC value is eight times its mean.
-            *slot = ((sample - 128.0) * 8.0 / step).round() as i32;
+            *slot = dc_of(jpeg, index, [fill.y, fill.cb, fill.cr][index].into());
         }
-        Self { jpeg, tables: jpeg.decoders.by_component(&jpeg.header), fill: dc }
+        Self { jpeg, tables: jpeg.decoders.by_component(&jpeg.header), fill: dc, tiles }
+    }
+
+    /// The DC value that block `block` of a component has in MCU `mcu`.
+    fn value(&self, component: usize, mcu: usize, block: u32) -> i32 {
+        let Some(tiles) = self.tiles else { return self.fill[component] };
+        let header = &self.jpeg.header;
+        let (most, own) = (header.components[0].blocks, header.components[component].blocks);
+        let (across, _) = header.mcus();
+        let (left, top) = ((mcu % across) as u32 * most.0, (mcu / across) as u32 * most.1);
+        // Blocks of luma that this one lies over.
+        let (wide, high) = ((most.0 / own.0).max(1), (most.1 / own.1).max(1));
+        let (left, top) = (left + block % own.0 * wide, top + block / own.0 * high);
+        let under = (top..top + high).flat_map(|y| (left..left + wide).map(move |x| (x, y)));
+        let (sum, count) = under.filter_map(|at| tiles.get(&at)).fold((0.0f32, 0.0f32), |(sum, count), tile| {
+            (sum + f32::from([tile.y, tile.cb, tile.cr][component]), count + 1.0)
+        });
+        if count > 0.0 { dc_of(self.jpeg, component, sum / count) } else { self.fill[component] }
+    }
+
+    /// Calls `each` with component and DC difference of each block of MCUs that become flat; returns the last values.
+    fn flat_differences(&self, mcus: &Range<usize>, mut each: impl FnMut(usize, i32)) -> [i32; 3] {
+        let mut before = self.predictors(mcus.start);
+        for mcu in mcus.clone() {
+            for (index, c) in self.jpeg.header.components.iter().enumerate() {
+                for block in 0..c.blocks.0 * c.blocks.1 {
+                    let value = self.value(index, mcu, block);
+                    each(index, value - before[index]);
+                    before[index] = value;
+                }
+            }
+        }
+        before
     }
 
     /// The MCUs of interval `number`.
@@ -372,14 +439,13 @@ impl<'a> SceneWriter<'a> {
         let components = &self.jpeg.header.components;
         for number in 0..self.jpeg.entropy.intervals.len() {
             for patch in self.patches(mask, number) {
-                let before = self.predictors(patch.flat.start);
+                let last = self.flat_differences(&patch.flat, |index, difference| {
+                    needed.dc[components[index].dc] |= 1 << category(difference);
+                });
                 let behind = if patch.seam { Some(self.first_values(patch.flat.end)?) } else { None };
                 for (index, c) in components.iter().enumerate() {
-                    let sizes = &mut needed.dc[c.dc];
-                    // The first flat block, all others, and the seam.
-                    *sizes |= 1 << category(self.fill[index] - before[index]) | 1;
                     if let Some(behind) = behind {
-                        *sizes |= 1 << category(behind[index] - self.fill[index]);
+                        needed.dc[c.dc] |= 1 << category(behind[index] - last[index]);
                     }
                     needed.end_of_block[c.ac] = true;
                 }
@@ -407,8 +473,8 @@ impl<'a> SceneWriter<'a> {
                 let from = self.jpeg.index.mcus[patch.flat.start].bit as usize;
                 bits.copy(&entropy.bytes, copied, from);
                 let scene_from = bits.position();
-                self.flat(&patch.flat, codes, &mut bits)?;
-                copied = if patch.seam { self.seam(patch.flat.end, codes, &mut bits)? } else { end };
+                let last = self.flat(&patch.flat, codes, &mut bits)?;
+                copied = if patch.seam { self.seam(patch.flat.end, last, codes, &mut bits)? } else { end };
                 edits.push(Edit { scene: (scene_from, bits.position()), original: (from - start, copied - start) });
             }
             bits.copy(&entropy.bytes, copied, end);
@@ -443,32 +509,33 @@ impl<'a> SceneWriter<'a> {
         Ok(())
     }
 
-    /// Writes flat MCUs.
-    fn flat(&self, mcus: &Range<usize>, codes: &Codes, bits: &mut BitWriter) -> Result<(), SpliceError> {
-        let mut before = self.predictors(mcus.start);
-        for _ in mcus.clone() {
-            for (index, c) in self.jpeg.header.components.iter().enumerate() {
-                let table = codes.ac[c.ac].as_ref();
-                let (end, length) = table.and_then(|table| table.encoder.code(0)).ok_or(SpliceError::NoCode)?;
-                for _ in 0..c.blocks.0 * c.blocks.1 {
-                    self.difference(index, self.fill[index] - before[index], codes, bits)?;
-                    before[index] = self.fill[index];
-                    bits.put(end, length);
-                }
-            }
+    /// Writes flat MCUs; returns their last DC values.
+    fn flat(&self, mcus: &Range<usize>, codes: &Codes, bits: &mut BitWriter) -> Result<[i32; 3], SpliceError> {
+        let mut ends = [(0, 0); 3];
+        for (c, end) in self.jpeg.header.components.iter().zip(&mut ends) {
+            let table = codes.ac[c.ac].as_ref();
+            *end = table.and_then(|table| table.encoder.code(0)).ok_or(SpliceError::NoCode)?;
         }
-        Ok(())
+        let mut written = Ok(());
+        let last = self.flat_differences(mcus, |index, difference| {
+            if written.is_ok() {
+                written = self.difference(index, difference, codes, bits);
+                let (end, length) = ends[index];
+                bits.put(end, length);
+            }
+        });
+        written.map(|()| last)
     }
 
-    /// Writes the MCU behind flat ones: each component's first DC difference is now one to the fill. Returns where the
+    /// Writes the MCU behind flat ones: each component's first DC difference is now one to the `last` of these. Returns where the
     /// original's bits go on unchanged.
-    fn seam(&self, mcu: usize, codes: &Codes, bits: &mut BitWriter) -> Result<usize, SpliceError> {
+    fn seam(&self, mcu: usize, last: [i32; 3], codes: &Codes, bits: &mut BitWriter) -> Result<usize, SpliceError> {
         let predictors = self.predictors(mcu);
         let mut end = self.jpeg.index.mcus[mcu].bit as usize;
         let mut written = Ok(());
         self.blocks(mcu, |component, first, [begin, ac, block_end], difference| {
             if first {
-                let value = predictors[component] + difference - self.fill[component];
+                let value = predictors[component] + difference - last[component];
                 if written.is_ok() {
                     written = self.difference(component, value, codes, bits);
                 }
@@ -478,4 +545,10 @@ impl<'a> SceneWriter<'a> {
         })?;
         written.map(|()| end)
     }
+}
+
+/// The DC value of a block whose samples have this mean: eight times it.
+fn dc_of(jpeg: &Jpeg, component: usize, mean: f32) -> i32 {
+    let step = f32::from(jpeg.header.steps(component)[0]);
+    ((mean - 128.0) * 8.0 / step).round() as i32
 }

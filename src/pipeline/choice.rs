@@ -1,27 +1,55 @@
 //! An examined image becomes a blanked copy: what of it is blanked, and how.
 
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
 use super::examine::Examined;
 use crate::capture::{PlateText, Region, RegionKind};
-use crate::frame::LumaSource;
-use crate::geometry::Rect;
-use crate::redact::{self, Area, Figure, RedactError};
+use crate::frame::{LumaSource, Orientation};
+use crate::geometry::{Rect, Size};
+use crate::redact::{self, Area, Blank, CELLS, Figure, Manner, RedactError, Style, covered};
 
 /// What is blanked on copies, and how. By default everything, in the grey of scenes.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Choice {
     /// This kind only.
     pub only: Option<RegionKind>,
     /// Plates that stay legible where they are read as one of these.
     pub legible: Vec<PlateText>,
-    /// Blank on every image, too, in pixels of the stored image.
-    pub mask: Vec<Rect>,
-    /// Colour of what is blank, RGB.
-    pub fill: [u8; 3],
+    /// Regions that are less sure than this stay as they are.
+    pub threshold: f32,
+    /// Blank too, in one colour.
+    pub mask: Boxes,
+    /// What lies in these for the most part stays as it is.
+    pub except: Boxes,
+    /// How faces look where they are blank. Plates, of which a few means may be telling, show one at most.
+    pub style: Style,
+    /// The rest of a copy's looks, and what it keeps beside the picture.
+    pub manner: Manner,
 }
 
-impl Default for Choice {
+/// Boxes in pixels of the stored image.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Boxes {
+    /// On every image.
+    Everywhere(Vec<Rect>),
+    /// On images of these names, which are paths below what the source is made of.
+    ByName(HashMap<PathBuf, Vec<Rect>>),
+}
+
+impl Default for Boxes {
     fn default() -> Self {
-        Self { only: None, legible: Vec::new(), mask: Vec::new(), fill: [redact::FILL; 3] }
+        Self::Everywhere(Vec::new())
+    }
+}
+
+impl Boxes {
+    /// Those on the image `name`.
+    pub fn of(&self, name: &Path) -> &[Rect] {
+        match self {
+            Self::Everywhere(boxes) => boxes,
+            Self::ByName(boxes) => boxes.get(name).map_or(&[], Vec::as_slice),
+        }
     }
 }
 
@@ -29,40 +57,53 @@ impl Default for Choice {
 pub struct Copied {
     /// The file, in the original's format.
     pub bytes: Vec<u8>,
-    /// What was found and is blanked.
+    /// The image's size, as it is stored.
+    pub size: Size,
+    /// Which way up the original is. Copies of JPEGs are stored as the original, with a tag; others are turned.
+    pub orientation: Orientation,
+    /// What was found and is blanked, in pixels of the original as it is stored.
     pub blanked: Vec<Region>,
-    /// Plates that were left legible, as was asked for.
+    /// Pixels that are blank.
+    pub pixels: u64,
+    /// Regions that were left legible, as was asked for.
     pub legible: u64,
 }
 
 impl Choice {
-    /// Makes the copy of an examined image.
+    /// Makes the copy of the examined image `name`.
     ///
     /// # Errors
     ///
     /// When it cannot be encoded, or a mask touches no pixel of it; then nothing of it may be shown.
-    pub fn copy(&self, examined: Examined<'_>) -> Result<Copied, RedactError> {
+    pub fn copy(&self, name: &Path, examined: Examined<'_>) -> Result<Copied, RedactError> {
+        let (mask, except) = (self.mask.of(name), self.except.of(name));
         let Examined { file, frame, regions, areas } = examined;
         let mut legible = 0;
         let mut blanked = Vec::with_capacity(regions.len());
-        let mut blank = Vec::with_capacity(areas.len() + self.mask.len());
+        let mut blanks = Vec::with_capacity(areas.len() + mask.len());
         for (region, area) in regions.into_iter().zip(areas) {
-            if self.only.is_some_and(|only| only != region.kind) {
+            if self.only.is_some_and(|only| only != region.kind) || region.score < self.threshold {
                 continue;
             }
-            if self.spares(&region) {
-                let masked = self.mask.iter().any(|mask| mask.iou(region.bounds) > 0.0);
+            let excepted = except.iter().any(|within| within.overlap(region.bounds) > 0.5 * region.bounds.area());
+            if excepted || self.spares(&region) {
+                let masked = mask.iter().any(|mask| mask.overlap(region.bounds) > 0.0);
                 legible += u64::from(!masked);
                 continue;
             }
+            let cells = if region.kind == RegionKind::Face { CELLS } else { 1 };
             blanked.push(region);
-            blank.extend_from_slice(area.pieces());
+            blanks.push(Blank { area, style: self.style, cells });
         }
-        for &area in &self.mask {
+        for &area in mask {
             let outside = RedactError::Outside { area, size: frame.size() };
-            blank.extend_from_slice(Area::new(Figure::Box, area, &frame).ok_or(outside)?.pieces());
+            let area = Area::new(Figure::Box, area, &frame).ok_or(outside)?;
+            blanks.push(Blank { area, style: Style::Solid, cells: 0 });
         }
-        Ok(Copied { bytes: redact::copy(frame, file, &blank, self.fill)?, blanked, legible })
+        let pieces: Vec<_> = blanks.iter().flat_map(|blank| blank.area.pieces()).copied().collect();
+        let (size, orientation, pixels) = (frame.size(), frame.orientation(), covered(&pieces));
+        let bytes = redact::copy(frame, file, &blanks, &self.manner)?;
+        Ok(Copied { bytes, size, orientation, blanked, pixels, legible })
     }
 
     /// Whether a plate is one of those that stay. One that might be read otherwise does not.

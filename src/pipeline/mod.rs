@@ -31,7 +31,7 @@ mod texts;
 mod unread;
 
 pub use captures::{CAPTURES_FILE, COLUMNS, Captures, CapturesError};
-pub use choice::{Choice, Copied};
+pub use choice::{Boxes, Choice, Copied};
 pub use consume::{Consume, ConsumeError};
 pub use examine::{Examined, EyesFactory, Look, Unreadable};
 pub use eyes::TrainedEyes;

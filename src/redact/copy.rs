@@ -7,6 +7,7 @@
 //! - PNG, TIFF and BMP keep every sample outside the areas, in all their bits, and stand upright. So does WebP, whose copy is
 //!   always a lossless one.
 
+use std::convert::Infallible;
 use std::io::Cursor;
 
 use image::codecs::bmp::BmpEncoder;
@@ -15,75 +16,155 @@ use image::codecs::tiff::TiffEncoder;
 use image::codecs::webp::WebPEncoder;
 use image::{DynamicImage, ImageBuffer, ImageEncoder, Pixel, Primitive};
 
-use super::{APP1, APP2, RedactError, encode, profile};
-use crate::frame::{Content, Format, Frame, Orientation, Profiled};
-use crate::geometry::PixelRect;
-use crate::jpeg::{Fill, Segment};
+use super::exif::{self, Stand};
+use super::metadata::LONGEST;
+use super::style::{self, TILE};
+use super::{APP1, APP2, Blank, RedactError, Words, encode, panorama, profile};
+use crate::frame::{self, Content, Format, Frame, LumaSource, Orientation, Pixels, Profiled};
+use crate::geometry::{PixelRect, Size};
+use crate::jpeg::{Fill, Paint, Segment};
 
 /// What precedes a part of a colour profile in a JPEG's segment, its number and how many there are.
 const ICC_PROFILE: &[u8] = b"ICC_PROFILE\0";
 
-/// The copy of `frame`, which was decoded from `original`, with `areas` in the colour `fill` (RGB). Areas that
-/// [`super::Area::new`] gave are filled to the pixel; others are widened to the original's coding units.
+/// What a copy looks like where it is blank, and what it keeps beside the picture.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// Colour of what is of one colour, RGB.
+    pub fill: [u8; 3],
+    /// What is kept of the original's EXIF and XMP, beside which way up it is.
+    pub words: Words,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Self { fill: [super::FILL; 3], words: Words::default() }
+    }
+}
+
+/// The copy of `frame`, which was decoded from `original`, without what is under `blanks`: just their pixels change.
 ///
 /// # Errors
 ///
 /// When the copy cannot be encoded; then nothing may be shown of the image.
-pub fn copy(frame: Frame, original: &[u8], areas: &[PixelRect], fill: [u8; 3]) -> Result<Vec<u8>, RedactError> {
+pub fn copy(frame: Frame, original: &[u8], blanks: &[Blank], manner: &Manner) -> Result<Vec<u8>, RedactError> {
     match frame.format() {
-        Format::Jpeg => jpeg(frame, original, areas, Fill::from_rgb(fill)),
+        Format::Jpeg => jpeg(frame, original, blanks, manner),
         format => {
             let orientation = frame.orientation();
             let Profiled { mut image, profile } = frame.into_image(original)?;
-            blank(&mut image, areas, fill);
+            let means = |area| Ok::<_, Infallible>(mean_of(&image, area));
+            let tiles = style::tiles(blanks, (TILE, TILE), means).unwrap_or_default();
+            blank(&mut image, &boxes(blanks), manner.fill);
+            let size = Size::new(image.width(), image.height());
+            for ((x, y), Fill { y: luma, cb, cr }) in tiles {
+                let mut rgb = [luma, cb, cr];
+                Pixels::to_rgb(&mut rgb);
+                blank(&mut image, &[tile(x, y, size)], rgb);
+            }
             image.apply_orientation(orientation.into());
-            raster(image, profile.as_deref().and_then(profile::anew), format)
+            let stand = Stand {
+                orientation: Orientation::Upright.number(),
+                size: Size::new(image.width(), image.height()),
+                turned: orientation != Orientation::Upright,
+            };
+            let exif = kept(original, format, manner.words, stand);
+            raster(image, profile.as_deref().and_then(profile::anew), exif, format)
         }
     }
 }
 
-fn jpeg(frame: Frame, original: &[u8], areas: &[PixelRect], fill: Fill) -> Result<Vec<u8>, RedactError> {
-    let exif = frame.orientation().exif();
+fn jpeg(frame: Frame, original: &[u8], blanks: &[Blank], manner: &Manner) -> Result<Vec<u8>, RedactError> {
+    let fill = Fill::from_rgb(manner.fill);
+    let stand = Stand { orientation: frame.orientation().number(), size: frame.size(), turned: false };
+    let exif = kept(original, Format::Jpeg, manner.words, stand).map(|block| [exif::SIGNATURE, &block].concat());
+    let exif = exif.filter(|body| body.len() <= LONGEST).or_else(|| frame.orientation().exif().map(Into::into));
+    let packet = manner.words.panorama.then(|| frame::xmp(original, Format::Jpeg).and_then(panorama::anew)).flatten();
+    let packet = packet.map(|packet| [panorama::SIGNATURE, &packet].concat()).filter(|body| body.len() <= LONGEST);
     let profile = frame.profile(original).as_deref().and_then(profile::anew);
     // In one part: what is kept is short.
     let profile = profile.map(|profile| [ICC_PROFILE, &[1, 1], &profile].concat());
-    let segments: Vec<Segment<'_>> = exif
-        .iter()
-        .map(|exif| (APP1, exif.as_slice()))
-        .chain(profile.iter().map(|part| (APP2, part.as_slice())))
-        .collect();
-    if let Content::Coefficients(jpeg, _) = frame.content()
-        && let Ok(scene) = jpeg.scene(areas, fill, &segments)
-    {
-        return Ok(scene);
+    let words = [(APP1, exif), (APP1, packet), (APP2, profile)];
+    let segments: Vec<Segment<'_>> =
+        words.iter().filter_map(|(marker, body)| Some((*marker, body.as_deref()?))).collect();
+    let boxes = boxes(blanks);
+    if let Content::Coefficients(jpeg, _) = frame.content() {
+        let means = |area| jpeg.means(area).map(|means| mean(&means));
+        let scene = style::tiles(blanks, jpeg.mcu_pixels(), means).and_then(|tiles| {
+            jpeg.scene(&boxes, Paint { fill, tiles: Some(&tiles).filter(|tiles| !tiles.is_empty()) }, &segments)
+        });
+        if let Ok(scene) = scene {
+            return Ok(scene);
+        }
     }
     let mut picture = frame.into_picture(original)?;
-    for &area in areas {
+    let tiles = style::tiles(blanks, picture.unit, |area| Ok::<_, Infallible>(picture.mean(area)));
+    for &area in &boxes {
         picture.fill(area, fill);
+    }
+    for ((x, y), fill) in tiles.unwrap_or_default() {
+        picture.fill(tile(x, y, picture.size), fill);
     }
     encode(&picture, &segments)
 }
 
-fn raster(image: DynamicImage, profile: Option<Vec<u8>>, format: Format) -> Result<Vec<u8>, RedactError> {
+fn boxes(blanks: &[Blank]) -> Vec<PixelRect> {
+    blanks.iter().flat_map(|blank| blank.area.pieces()).copied().collect()
+}
+
+/// The words of the original's EXIF that are kept.
+fn kept(original: &[u8], format: Format, words: Words, stand: Stand) -> Option<Vec<u8>> {
+    frame::exif(original, format).and_then(|block| exif::anew(block, words.exif, stand))
+}
+
+/// The pixels of a tile.
+fn tile(x: u32, y: u32, size: Size) -> PixelRect {
+    let (x, y) = (x * TILE, y * TILE);
+    PixelRect::new(x, y, TILE.min(size.width - x), TILE.min(size.height - y))
+}
+
+/// The mean colour of a part of an image, as it is stored.
+fn mean_of(image: &DynamicImage, area: PixelRect) -> Fill {
+    let part = image.crop_imm(area.x, area.y, area.w, area.h).into_rgb8();
+    let count = u64::from(area.w) * u64::from(area.h);
+    let sums = part.pixels().fold([0u64; 3], |sums, pixel| std::array::from_fn(|at| sums[at] + u64::from(pixel.0[at])));
+    Fill::from_rgb(sums.map(|sum| (sum / count) as u8))
+}
+
+/// The mean colour of several.
+fn mean(colors: &[Fill]) -> Fill {
+    let count = colors.len().max(1) as u64;
+    let mean = |sample: fn(&Fill) -> u8| {
+        ((colors.iter().map(|color| u64::from(sample(color))).sum::<u64>() + count / 2) / count) as u8
+    };
+    Fill { y: mean(|color| color.y), cb: mean(|color| color.cb), cr: mean(|color| color.cr) }
+}
+
+fn raster(
+    image: DynamicImage,
+    profile: Option<Vec<u8>>,
+    exif: Option<Vec<u8>>,
+    format: Format,
+) -> Result<Vec<u8>, RedactError> {
     use image::ColorType::{L8, L16, La8, Rgb8, Rgb16, Rgb32F, Rgba8, Rgba16, Rgba32F};
     let mut file = Vec::with_capacity(image.as_bytes().len() / 2 + 1024);
     let written = match format {
         Format::Png => {
             // A photograph's PNG is as small by the fast way as by the slow ones, within some per cent.
             let encoder = PngEncoder::new_with_quality(&mut file, CompressionType::Fast, FilterType::Adaptive);
-            write(&image, encoder, profile)
+            write(&image, encoder, profile, exif)
         }
         Format::WebP => {
             let image = within(image, &[L8, La8, Rgb8, Rgba8]);
-            write(&image, WebPEncoder::new_lossless(&mut file), profile)
+            write(&image, WebPEncoder::new_lossless(&mut file), profile, exif)
         }
         Format::Tiff => {
             let image = within(image, &[L8, Rgb8, Rgba8, L16, Rgb16, Rgba16, Rgb32F, Rgba32F]);
-            write(&image, TiffEncoder::new(Cursor::new(&mut file)), profile)
+            write(&image, TiffEncoder::new(Cursor::new(&mut file)), profile, exif)
         }
         Format::Bmp => {
             let image = within(image, &[L8, Rgb8, Rgba8]);
-            write(&image, BmpEncoder::new(&mut file), None)
+            write(&image, BmpEncoder::new(&mut file), None, None)
         }
         _ => return Err(RedactError::NoCopy(format)),
     };
@@ -91,10 +172,18 @@ fn raster(image: DynamicImage, profile: Option<Vec<u8>>, format: Format) -> Resu
     Ok(file)
 }
 
-fn write(image: &DynamicImage, mut encoder: impl ImageEncoder, profile: Option<Vec<u8>>) -> image::ImageResult<()> {
-    // An encoder that has no place for a profile says so; the picture is then what it can write.
+fn write(
+    image: &DynamicImage,
+    mut encoder: impl ImageEncoder,
+    profile: Option<Vec<u8>>,
+    exif: Option<Vec<u8>>,
+) -> image::ImageResult<()> {
+    // An encoder that has no place for a profile or for EXIF says so; the picture is then what it can write.
     if let Some(profile) = profile {
         let _ = encoder.set_icc_profile(profile);
+    }
+    if let Some(exif) = exif {
+        let _ = encoder.set_exif_metadata(exif);
     }
     encoder.write_image(image.as_bytes(), image.width(), image.height(), image.color().into())
 }

@@ -18,7 +18,7 @@ pub struct Words {
 }
 
 /// Longest body of a segment: its length is told in two bytes, which it includes.
-const LONGEST: usize = 65_533;
+pub(super) const LONGEST: usize = 65_533;
 
 /// The JPEG `copy`, blanked, of the JPEG `original`: with its pixels upright and the original's `words`. One that stands upright keeps
 /// its coefficients; another is decoded, turned, and coded with its own tables.

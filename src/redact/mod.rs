@@ -28,10 +28,12 @@ pub mod exif;
 mod metadata;
 pub mod panorama;
 mod profile;
+mod style;
 
 pub use area::{Area, Figure, covered, pieces};
-pub use copy::copy;
+pub use copy::{Manner, copy};
 pub use metadata::{Words, published};
+pub use style::{Blank, CELLS, LEAST, STEP, Style};
 
 /// What takes the place of blanked pixels: middle grey, whose blocks are all zero in every JPEG table, and which is
 /// told apart from both night and glare.
