@@ -33,6 +33,7 @@ impl RegionKind {
 }
 
 /// Something that identifies a person or a vehicle, found on an image.
+#[derive(Clone)]
 pub struct Region {
     /// What it is.
     pub kind: RegionKind,
@@ -45,12 +46,14 @@ pub struct Region {
 }
 
 /// What a plate may say: candidates, most probable first, never empty.
+#[derive(Clone)]
 pub struct Reading {
     /// Spellings with their probabilities, most probable first.
     pub candidates: Vec<Candidate>,
 }
 
 /// One spelling of a plate and its probability.
+#[derive(Clone)]
 pub struct Candidate {
     /// The spelling.
     pub text: PlateText,

@@ -9,16 +9,17 @@ use serde_json::json;
 
 use super::eyes::EyesArgs;
 use super::remedies::{confirm, stdout_failed};
+use super::site::AtSite;
 use super::terminal::{Voice, bytes, chain, count, grouped, json_line, say, shown};
-use super::trust::{self, PinArgs};
+use super::trust::PinArgs;
 use super::{Context, Failure, Outcome, Stop, interrupt};
-use crate::custody::{ClassPolicy, KnownCustodians, KnownSite, SitePack};
+use crate::custody::{ClassPolicy, SitePack};
 use crate::pipeline::{
     CapturesError, Consume, Ingest, IngestError, Named, Options, Source, SourceError, Summary, TrainedEyes,
     peak_rss_bytes,
 };
 use crate::seal::Capability;
-use crate::vault::{ClockBehind, Damage, Make, SealTotals, SealingOptions, SealingVault, SiteState};
+use crate::vault::{ClockBehind, Damage, Make, SealTotals, SealingOptions, SiteState};
 
 /// Arguments of `ingest`.
 #[derive(clap::Args)]
@@ -90,16 +91,9 @@ pub struct Args {
 /// Runs `ingest`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let stop = interrupt::stop_flag()?;
-    let pack = SitePack::read(&args.pack)?;
-    pack.check_usable(jiff::Timestamp::now())?;
-    args.pin.trust(None, Some(&pack))?;
-    let mut known = KnownCustodians::beside_pack(&args.pack)?;
-    let site = KnownSite::of(&pack);
-    if args.pin.custodian.is_none() {
-        trust::check_known(pack.custody(), &known.of_site(&site), "this site's packs so far were")?;
-    }
+    let mut site = AtSite::read(&args.pack, &args.pin)?;
     let mut source = Source::open(&args.folder, args.captures.as_deref()).map_err(source_failure)?;
-    check_classes(&source, &pack)?;
+    check_classes(&source, &site.pack)?;
     source.look_for_tables(args.consume);
     check_tables(&source, &args)?;
     let nets = args.eyes.nets()?;
@@ -118,15 +112,8 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         state: Some(args.state.clone().unwrap_or_else(|| SiteState::beside(&args.pack))),
         confirmed: args.confirm_date,
     };
-    let mut vault = SealingVault::open(&args.vault, &pack, sealing)?;
-    trust::remember(pack.custody(), &mut known, Some(&site), context);
-    if !context.quiet {
-        say(&format!("sealing for custodian {}", pack.custody()));
-        if vault.is_new() {
-            say(&format!("{} is a new vault", shown(&args.vault)));
-        }
-    }
-
+    let mut vault = site.open(&args.vault, sealing, context)?;
+    let pack = site.pack;
     let behind = vault.clock_behind();
     if let Some(ClockBehind { clock, latest }) = behind {
         let deleted = if args.consume { "; nothing is deleted until it is right" } else { "" };
@@ -219,7 +206,7 @@ fn check_tables(source: &Source, args: &Args) -> Result<(), Failure> {
 }
 
 /// A class that the custodian does not know would have no key to be sealed for: better known before the first image.
-fn check_classes(source: &Source, pack: &SitePack) -> Result<(), Failure> {
+pub(super) fn check_classes(source: &Source, pack: &SitePack) -> Result<(), Failure> {
     let schedule = pack.schedule();
     let Some(unknown) = source.tables().classes().find(|class| schedule.class(Some(class)).is_none()) else {
         return Ok(());
@@ -240,7 +227,7 @@ struct Vaults<'v> {
     damages: &'v [Damage],
 }
 
-fn damage_words(damage: Damage) -> String {
+pub(super) fn damage_words(damage: Damage) -> String {
     match damage {
         Damage::Missing(segment) => format!("segment {segment} is missing from the vault"),
         Damage::Unreadable(segment) => {

@@ -4,26 +4,32 @@ use std::fs::{self, Permissions};
 use std::io::{self, Read, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde_json::json;
-
+use super::boxes;
 use super::eyes::EyesArgs;
 use super::ingest::source_failure;
+use super::labels::LabelFormat;
 use super::remedies::stdout_failed;
 use super::target::{self, apart, unwritable};
-use super::terminal::{Voice, chain, count, grouped, json, say, shown, to_stdout};
+use super::terminal::{Voice, chain, say, shown, to_stdout};
+use super::trust::PinArgs;
 use super::{Context, Failure, Outcome, Stop, interrupt};
 use crate::capture::{PlateText, RegionKind};
 use crate::files;
 use crate::frame::{Format, Kind};
-use crate::geometry::Rect;
 use crate::pipeline::{
-    Boxes, Choice, Copied, Examined, Inspected, Look, Note, Options, Progress, Source, SourceError, SourceImage,
-    TrainedEyes, inspect, inspect_one,
+    Choice, Examined, EyesFactory, Look, Options, Progress, Source, SourceError, SourceImage, TrainedEyes, inspect,
+    inspect_one,
 };
-use crate::redact::{Manner, RedactError};
+use crate::redact::exif::Keep;
+use crate::redact::{Manner, Style, Words};
 use crate::seal;
+use sealing::Sealing;
+use tally::{Made, Tally, Wanted};
+
+mod sealing;
+mod tally;
 
 /// Arguments of `redact`.
 #[derive(clap::Args)]
@@ -59,18 +65,49 @@ pub struct Args {
     /// Leave a plate legible that is read as this, and no other; may be given again
     #[arg(long, value_name = "TEXT")]
     except_plate: Vec<String>,
-    /// Blank these areas in every photograph, too: a JSON file [[x, y, width, height], …] in pixels of the stored picture
-    #[arg(long, value_name = "FILE")]
-    mask: Option<PathBuf>,
+    /// Leave what lies for the most part in this box: X,Y,WIDTH,HEIGHT in pixels of the stored picture, or a JSON file
+    /// [[x, y, width, height], …] for all photographs or {"folder/name.jpg": [[x, y, width, height], …], …} for some
+    #[arg(long, value_name = "BOX|FILE", allow_hyphen_values = true)]
+    except_box: Vec<String>,
+    /// Blank these areas too, given in the same forms
+    #[arg(long, value_name = "BOX|FILE", allow_hyphen_values = true)]
+    mask: Vec<String>,
+    /// Leave what is less sure than this, 0 to 1 [default: blank all that is found, from 0.08 on]
+    #[arg(long, value_name = "SCORE", value_parser = score)]
+    threshold: Option<f32>,
     /// Colour of blanked areas
     #[arg(long, value_name = "RRGGBB", default_value = "808080", value_parser = color)]
     fill: [u8; 3],
+    /// What faces become: one colour, or a mosaic or a blur of at most 4 x 4 means (and plates of one); SECURITY.md says what
+    /// these tell
+    #[arg(long, value_enum, value_name = "STYLE", default_value_t = Appearance::Solid)]
+    style: Appearance,
+    /// Keep of EXIF and XMP what says this, parted by commas; no copy has a thumbnail, a maker note or a serial number
+    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
+    keep: Vec<Kept>,
     /// Give files and folders other names, drawn at random: theirs may carry plates or names
     #[arg(long)]
     rename: bool,
+    /// Write beside the copies where what was blanked lies, and never what a plate says
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    labels: Option<LabelFormat>,
+    /// Write a page with every copy small, the least sure first
+    #[arg(long, value_name = "FILE.html")]
+    contact_sheet: Option<PathBuf>,
+    /// Seal the originals for the custodian in this vault, in the same pass
+    #[arg(long, value_name = "DIR", requires = "pack")]
+    vault: Option<PathBuf>,
+    /// Site pack from the custodian, for --vault
+    #[arg(long, value_name = "FILE", requires = "vault")]
+    pack: Option<PathBuf>,
+    /// The vault may be a new one, although this site has sealed into another one
+    #[arg(long, requires = "vault")]
+    new: bool,
     /// Threads that look at photographs [default: one for each processor]
     #[arg(long, short, value_name = "N")]
     jobs: Option<NonZeroUsize>,
+    #[command(flatten)]
+    pin: PinArgs,
     #[command(flatten)]
     eyes: EyesArgs,
 }
@@ -81,34 +118,35 @@ enum Only {
     Faces,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Appearance {
+    Solid,
+    Pixelate,
+    Blur,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Kept {
+    /// When it was taken
+    Time,
+    /// Where
+    Gps,
+    /// With what: make, model, lens, exposure
+    Camera,
+    /// How a panorama lies on the sphere, for viewers of JPEGs
+    Panorama,
+}
+
+fn score(text: &str) -> Result<f32, String> {
+    let score: Option<f32> = text.parse().ok();
+    score.filter(|score| (0.0..=1.0).contains(score)).ok_or_else(|| "a number from 0 to 1 is wanted".to_owned())
+}
+
 fn color(text: &str) -> Result<[u8; 3], String> {
     let digits = text.strip_prefix('#').unwrap_or(text);
     let number = if digits.len() == 6 { u32::from_str_radix(digits, 16).ok() } else { None };
     let [_, rgb @ ..] = number.ok_or("six hexadecimal digits are wanted, as in 808080")?.to_be_bytes();
     Ok(rgb)
-}
-
-#[derive(Clone, Copy, Default)]
-struct Counts {
-    images: u64,
-    plates: u64,
-    faces: u64,
-    /// Plates that were left legible.
-    legible: u64,
-}
-
-impl Counts {
-    fn of(copy: &Copied) -> Self {
-        let of = |kind| copy.blanked.iter().filter(|region| region.kind == kind).count() as u64;
-        Self { images: 1, plates: of(RegionKind::Plate), faces: of(RegionKind::Face), legible: copy.legible }
-    }
-
-    fn add(&mut self, other: Self) {
-        self.images += other.images;
-        self.plates += other.plates;
-        self.faces += other.faces;
-        self.legible += other.legible;
-    }
 }
 
 /// What the command line says of it.
@@ -121,51 +159,27 @@ fn choice(args: &Args) -> Result<Choice, Failure> {
             )
         })
     });
-    let mask = args.mask.as_deref().map(read_mask).transpose()?.unwrap_or_default();
     let only = args.only.map(|only| match only {
         Only::Plates => RegionKind::Plate,
         Only::Faces => RegionKind::Face,
     });
+    let style = match args.style {
+        Appearance::Solid => Style::Solid,
+        Appearance::Pixelate => Style::Pixelate,
+        Appearance::Blur => Style::Blur,
+    };
+    let keeps = |what| args.keep.contains(&what);
+    let exif = Keep { time: keeps(Kept::Time), gps: keeps(Kept::Gps), camera: keeps(Kept::Camera), everything: false };
+    let words = Words { exif, panorama: keeps(Kept::Panorama) };
     Ok(Choice {
         only,
         legible: legible.collect::<Result<_, _>>()?,
-        mask: Boxes::Everywhere(mask),
-        manner: Manner { fill: args.fill, ..Manner::default() },
-        ..Choice::default()
+        threshold: args.threshold.unwrap_or(0.0),
+        mask: boxes::read(&args.mask, "--mask")?,
+        except: boxes::read(&args.except_box, "--except-box")?,
+        style,
+        manner: Manner { fill: args.fill, words },
     })
-}
-
-fn read_mask(path: &Path) -> Result<Vec<Rect>, Failure> {
-    let text = files::read_text(path, files::MAX_SETTINGS).map_err(|error| {
-        Failure::usage(format!("{} cannot be read: {error}", shown(path)), "give a file that you may read with --mask")
-    })?;
-    let wrong =
-        |why: String| Failure::usage(format!("{}: {why}", shown(path)), "write it as [[x, y, width, height], …]");
-    let boxes: Vec<[f32; 4]> = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    if boxes.is_empty() {
-        return Err(wrong("it names no area".to_owned()));
-    }
-    let rects = boxes.into_iter().map(|[x, y, w, h]| match fault_of([x, y, w, h]) {
-        None => Ok(Rect::new(x, y, w, h)),
-        Some(fault) => Err(wrong(format!("[{x}, {y}, {w}, {h}] {fault}"))),
-    });
-    rects.collect()
-}
-
-/// Why an area hides nothing on any picture.
-fn fault_of([x, y, w, h]: [f32; 4]) -> Option<&'static str> {
-    let sides = [x, y, w, h];
-    if sides.iter().any(|side| !side.is_finite()) || w <= 0.0 || h <= 0.0 {
-        Some("is an area without width or height")
-    } else if sides.iter().all(|side| (0.0..=1.0).contains(side)) {
-        Some("looks like fractions of a picture, and is taken in pixels")
-    } else if w < 1.0 || h < 1.0 {
-        Some("is less than a pixel")
-    } else if x + w <= 0.0 || y + h <= 0.0 {
-        Some("lies outside of every picture: x and y begin at the top left corner")
-    } else {
-        None
-    }
 }
 
 /// Runs `redact`.
@@ -176,28 +190,43 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     if args.paths.iter().any(|path| path == standard) || args.out == standard {
         return one(&args, &choice, context);
     }
+    args.contact_sheet.as_deref().map_or(Ok(()), target::must_be_new)?;
     let mut targets = targets(&args)?;
     let nets = args.eyes.nets()?;
     let defaults = Options::default();
     let options = Options { workers: args.jobs.unwrap_or(defaults.workers), ..defaults };
     let eyes = || -> Box<dyn Look> { Box::new(TrainedEyes::new(&nets)) };
-    let mut tally = Tally::default();
+    let wanted = Wanted::of(&args);
+    let mut tally = Tally::new(&args, &choice);
+    let mut sealing = Sealing::begin(&args, targets.iter().map(|(source, _)| source), context)?;
+    let job = Job { choice: &choice, wanted, eyes: &eyes, options: &options, stop: &stop, context };
+    let mut ended = Ok(());
     for (source, target) in &mut targets {
-        let voice = Voice::new(context, &target.given);
-        let make = |image: &SourceImage, examined: Examined<'_>| target.write(image, &choice, examined);
-        let received = inspect(source, &eyes, &options, &stop, make, |inspected| {
-            voice.image();
-            tally.receive(inspected, &voice)
-        });
-        voice.finish();
-        received?;
+        ended = match &mut sealing {
+            Some(sealing) => sealing.copy(source, target, &job, &mut tally),
+            None => copy(source, target, &job, &mut tally),
+        };
         tally.ignored += source.ignored();
+        if ended.is_err() {
+            break;
+        }
+    }
+    // What was handed to the vault is made durable, whatever befell a copy.
+    let sealed = sealing.map_or(Ok(()), |sealing| sealing.finish());
+    let interrupted = stop.load(Ordering::Relaxed);
+    if ended.is_ok() && sealed.is_ok() && !interrupted {
+        let folder = match &targets[..] {
+            [(_, Target { place: Place::File(path), .. })] => path.parent().unwrap_or(Path::new("")),
+            _ => args.out.as_path(),
+        };
+        tally.write(&args, folder)?;
     }
     tally.report(&args, context)?;
-    if stop.load(Ordering::Relaxed) {
+    ended.and(sealed)?;
+    if interrupted {
         return Err(Failure::new(
             Stop::Interrupted,
-            format!("interrupted; {} made", count(tally.counts.images, "copy")),
+            format!("interrupted; {} made", tally.copies()),
             if args.rename {
                 "run it again into a new folder"
             } else {
@@ -208,11 +237,39 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     Ok(if tally.failures == 0 { Outcome::Done } else { Outcome::SomeFailed })
 }
 
+/// What is done with each photograph of a run.
+struct Job<'j> {
+    choice: &'j Choice,
+    wanted: Wanted,
+    eyes: &'j EyesFactory<'j>,
+    options: &'j Options,
+    stop: &'j AtomicBool,
+    context: &'j Context,
+}
+
+/// Makes the copies of all photographs of one input.
+fn copy(source: &mut Source, target: &Target, job: &Job<'_>, tally: &mut Tally) -> Result<(), Failure> {
+    let voice = Voice::new(job.context, &target.given);
+    let make = |image: &SourceImage, examined: Examined<'_>| target.write(image, job.choice, job.wanted, examined);
+    let received = inspect(source, job.eyes, job.options, job.stop, make, |inspected| {
+        voice.image();
+        tally.receive(inspected, &voice)
+    });
+    voice.finish();
+    received
+}
+
 /// Stdin, or one file, to stdout or to one file.
 fn one(args: &Args, choice: &Choice, context: &Context) -> Result<Outcome, Failure> {
     let [path] = args.paths.as_slice() else {
         return Err(Failure::usage("- stands for one photograph", "give no other path with it"));
     };
+    if args.labels.is_some() || args.contact_sheet.is_some() || args.vault.is_some() {
+        return Err(Failure::usage(
+            "--labels, --contact-sheet and --vault want files, and - is none",
+            "name the photograph and its copy",
+        ));
+    }
     let (from_stdin, to_out) = (path == Path::new("-"), args.out == Path::new("-"));
     if !to_out {
         target::must_be_new(&args.out)?;
@@ -248,7 +305,9 @@ fn one(args: &Args, choice: &Choice, context: &Context) -> Result<Outcome, Failu
         to_stdout(&copy.bytes).map_err(stdout_failed)?;
     } else {
         write_new(&args.out, &copy.bytes).map_err(|error| unwritable(&args.out, &error))?;
-        Tally { counts: Counts::of(&copy), ..Tally::default() }.report(args, context)?;
+        let mut tally = Tally::new(args, choice);
+        tally.made(&copy);
+        tally.report(args, context)?;
     }
     Ok(Outcome::Done)
 }
@@ -277,6 +336,8 @@ fn refused(name: &str, error: &dyn std::error::Error) -> Result<Outcome, Failure
 struct Target {
     /// As given.
     given: PathBuf,
+    /// The folder of all copies.
+    out: PathBuf,
     place: Place,
     /// Random, for new names.
     key: Option<[u8; 32]>,
@@ -317,38 +378,28 @@ impl Target {
     }
 
     /// Makes and writes the copy of one image.
-    fn write(&self, image: &SourceImage, choice: &Choice, examined: Examined<'_>) -> Made {
+    fn write(&self, image: &SourceImage, choice: &Choice, wanted: Wanted, examined: Examined<'_>) -> Made {
         let copy = match choice.copy(&image.name, examined) {
             Ok(copy) => copy,
             Err(error) => return Made::Refused(error),
         };
         let path = self.of(&image.name);
+        let below = path.strip_prefix(&self.out).ok().filter(|below| !below.as_os_str().is_empty());
+        let below = below.or(path.file_name().map(Path::new)).unwrap_or(&path);
+        let done = || Box::new(wanted.done(&copy, &image.name, below));
         if self.may_exist && path.symlink_metadata().is_ok() {
             // Which options and which nets made what is there, or whether it was made at all, its bytes alone tell.
             return match files::read_own(&path, copy.bytes.len() as u64) {
-                Ok(there) if there == copy.bytes => Made::There,
+                Ok(there) if there == copy.bytes => Made::There(done()),
                 _ if is_same(&path, &image.path) => Made::Original(path),
                 _ => Made::Another(path),
             };
         }
         match write_new(&path, &copy.bytes) {
-            Ok(()) => Made::Copy(Counts::of(&copy)),
+            Ok(()) => Made::Copy(done()),
             Err(error) => Made::Unwritten(path, error),
         }
     }
-}
-
-/// What became of one image.
-enum Made {
-    Copy(Counts),
-    /// It was there.
-    There,
-    /// There is the photograph itself in its place, and stays.
-    Original(PathBuf),
-    /// There is something else in its place, and stays.
-    Another(PathBuf),
-    Refused(RedactError),
-    Unwritten(PathBuf, io::Error),
 }
 
 /// Whether two files hold the same bytes. What cannot be read is not the same.
@@ -402,73 +453,8 @@ fn targets(args: &Args) -> Result<Vec<(Source, Target)>, Failure> {
             (None, Some(below)) if path.is_dir() => Place::Folder(args.out.join(below), None),
             (None, own) => Place::Folder(args.out.clone(), own),
         };
-        Ok((source, Target { given: path.clone(), place, key, may_exist: args.skip_existing }))
+        let (given, out) = (path.clone(), args.out.clone());
+        Ok((source, Target { given, out, place, key, may_exist: args.skip_existing }))
     });
     places.collect()
-}
-
-/// The receiving end: counts and says.
-#[derive(Default)]
-struct Tally {
-    counts: Counts,
-    failures: u64,
-    ignored: u64,
-    existing: u64,
-}
-
-impl Tally {
-    fn receive(&mut self, inspected: Inspected<Made>, voice: &Voice<'_>) -> Result<(), Failure> {
-        let Inspected { path, result } = inspected;
-        match result {
-            Ok(Made::Copy(counts)) => self.counts.add(counts),
-            Ok(Made::There) => self.existing += 1,
-            Ok(Made::Original(copy)) => {
-                self.failures += 1;
-                voice.say(&path, &format!("no copy: {} is the photograph itself, not blanked", shown(&copy)));
-            }
-            Ok(Made::Another(copy)) => {
-                self.failures += 1;
-                voice.say(&path, &format!("no copy: {} is not what this run makes of it, and stays", shown(&copy)));
-            }
-            Ok(Made::Refused(error)) => {
-                self.failures += 1;
-                voice.say(&path, &format!("no copy: {}", chain(&error)));
-            }
-            Ok(Made::Unwritten(path, error)) => return Err(unwritable(&path, &error)),
-            Err(note) => {
-                self.failures += u64::from(!matches!(&note, Note::Skipped(fault) if !fault.is_loss()));
-                voice.note(&path, &note);
-            }
-        }
-        Ok(())
-    }
-
-    fn report(&self, args: &Args, context: &Context) -> Result<(), Failure> {
-        let Self { counts: Counts { images, plates, faces, legible }, failures, ignored, existing } = *self;
-        if context.json {
-            let object = json!({
-                "copies": images, "plates": plates, "faces": faces, "legible": legible,
-                "failed": failures, "existing": existing, "ignored": ignored,
-            });
-            return json(&object).map_err(stdout_failed);
-        }
-        if context.quiet {
-            return Ok(());
-        }
-        let mut words = vec![
-            format!("{} in {}", count(images, "copy"), shown(&args.out)),
-            format!("{} and {} blanked", count(plates, "plate"), count(faces, "face")),
-        ];
-        let more = [
-            (legible, "left legible"),
-            (existing, "there already"),
-            (failures, "without a copy"),
-            (ignored, if ignored == 1 { "other file not copied" } else { "other files not copied" }),
-        ];
-        words.extend(
-            more.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{} {what}", grouped(*number))),
-        );
-        say(&words.join(" · "));
-        Ok(())
-    }
 }

@@ -1,5 +1,7 @@
 //! JPEG held as coefficients: which files are, and how their refusals are told.
 
+use std::sync::Arc;
+
 use super::{Content, DecodeError, Format, Orientation};
 use crate::geometry::Size;
 use crate::jpeg::{Coded, Jpeg, JpegError, Limits, Reduction, Sequential};
@@ -61,7 +63,7 @@ pub(super) fn several_scans(file: &[u8]) -> Result<(Orientation, Content, usize)
         Ok((Jpeg::decode(header, &sequential, reduction)?, sequential))
     });
     match made {
-        Ok((jpeg, sequential)) => Ok((orientation, Content::Coefficients(Box::new(jpeg), Some(sequential)), end)),
+        Ok((jpeg, sequential)) => Ok((orientation, Content::Coefficients(Arc::new(jpeg), Some(sequential)), end)),
         Err(JpegError::Unsupported(_) | JpegError::TooLarge) => {
             Ok((orientation, Content::Pixels(Box::new(super::jpeg::picture(coded)?)), end))
         }

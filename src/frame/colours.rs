@@ -33,12 +33,12 @@ impl Range {
 
 /// Whether luma shows nothing of `frame`, and colours do. `colours` decodes them, where that is yet to be done.
 pub(super) fn hold_the_picture(frame: &Frame, colours: impl FnOnce() -> Option<Picture>) -> bool {
-    if matches!(&frame.content, Content::Pixels(picture) if matches!(picture.pixels, Pixels::Gray(_)))
+    if matches!(frame.content(), Content::Pixels(picture) if matches!(picture.pixels, Pixels::Gray(_)))
         || !is_flat(frame)
     {
         return false;
     }
-    match &frame.content {
+    match frame.content() {
         Content::Pixels(picture) => is_coloured(&picture.pixels),
         Content::Coefficients(..) => colours().is_some_and(|picture| is_coloured(&picture.pixels)),
     }

@@ -10,6 +10,7 @@
 //! colour never. All others are held as pixels.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -311,7 +312,7 @@ impl Header {
                     // What stands before the picture, its scene does not give back: it is spliced from the picture alone.
                     let alone = (start > 0).then(|| file.to_vec());
                     let apart = behind(jpeg.scan_end());
-                    (orientation, Content::Coefficients(Box::new(jpeg), alone), apart)
+                    (orientation, Content::Coefficients(Arc::new(jpeg), alone), apart)
                 }
                 // The header did not tell: what it takes is asked again.
                 (_, None) => {
@@ -331,7 +332,7 @@ impl Header {
         };
         let further = trailing::further(file, &apart, format, size)?;
         let told = Told::by(file, format, orientation);
-        let frame = Frame { size, format, told, content, further };
+        let frame = Frame { size, format, told, content: Arc::new(content), further };
         if colours::hold_the_picture(&frame, || jpeg::decode(file).ok()) {
             return Err(DecodeError::Unsupported { format, feature: "a picture in colours of one brightness" });
         }
@@ -349,20 +350,22 @@ pub(crate) fn jpeg_size(file: &[u8]) -> Result<Size, DecodeError> {
     jpeg::claims(file).map(|(size, _)| size)
 }
 
-/// A decoded image: 8 bits a sample, no alpha, no metadata but the way up.
+/// A decoded image: 8 bits a sample, no alpha, no metadata but the way up. Its clones share the samples.
+#[derive(Clone)]
 pub struct Frame {
     size: Size,
     format: Format,
     told: Told,
-    content: Content,
+    content: Arc<Content>,
     further: u32,
 }
 
 /// How an image is held.
+#[derive(Clone)]
 pub(crate) enum Content {
     /// As it was coded; luma is decoded where it is asked for, colour never. Where the file is not one sequential scan and
     /// nothing before it, beside the file that is.
-    Coefficients(Box<Jpeg>, Option<Vec<u8>>),
+    Coefficients(Arc<Jpeg>, Option<Vec<u8>>),
     /// As pixels.
     Pixels(Box<Picture>),
 }
@@ -409,7 +412,7 @@ impl Frame {
     ///
     /// When `file` is another one.
     pub(crate) fn into_picture(self, file: &[u8]) -> Result<Picture, DecodeError> {
-        match self.content {
+        match Arc::unwrap_or_clone(self.content) {
             Content::Coefficients(..) => jpeg::decode(&file[format::jpeg_start(file).unwrap_or(0)..]),
             Content::Pixels(picture) => Ok(*picture),
         }
@@ -444,28 +447,28 @@ impl LumaSource for Frame {
     }
 
     fn reduced(&self, denominator: u32) -> Cow<'_, GrayPlane> {
-        match &self.content {
+        match &*self.content {
             Content::Coefficients(jpeg, _) => jpeg.reduced(denominator),
             Content::Pixels(picture) => picture.reduced(denominator),
         }
     }
 
     fn at_hand(&self) -> u32 {
-        match &self.content {
+        match &*self.content {
             Content::Coefficients(jpeg, _) => jpeg.at_hand(),
             Content::Pixels(_) => 1,
         }
     }
 
     fn crop(&self, area: PixelRect) -> GrayPlane {
-        match &self.content {
+        match &*self.content {
             Content::Coefficients(jpeg, _) => jpeg.crop(area),
             Content::Pixels(picture) => picture.crop(area),
         }
     }
 
     fn layer(&self, number: usize) -> Option<&dyn LumaSource> {
-        match &self.content {
+        match &*self.content {
             Content::Coefficients(..) => None,
             Content::Pixels(picture) => picture.layer(number),
         }

@@ -9,6 +9,7 @@ use crate::geometry::{PixelRect, Size};
 use crate::jpeg::Fill;
 
 /// Samples, rows top down without gaps.
+#[derive(Clone)]
 pub(crate) enum Pixels {
     Gray(Vec<u8>),
     Ycbcr(Vec<u8>),
@@ -26,6 +27,7 @@ impl Pixels {
 }
 
 /// All pixels of an image.
+#[derive(Clone)]
 pub(crate) struct Picture {
     pub(crate) size: Size,
     /// Pixels across and down whose samples are their own: what a unit shows does not depend on its neighbours.

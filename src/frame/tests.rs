@@ -354,6 +354,7 @@ fn the_upright_view_is_what_a_viewer_shows() {
         let back = upright.to_stored(area.rect());
         assert_eq!(back.area(), 77.0);
         assert!(back.right() <= 48.0 && back.bottom() <= 32.0);
+        assert_eq!(orientation.box_to_seen(back, Size::new(48, 32)), area.rect());
     }
 }
 

@@ -82,6 +82,16 @@ impl Orientation {
         Rect::around(corners.map(|corner| self.to_stored(corner, stored)))
     }
 
+    /// The box of the upright picture that shows what `stored` shows of the stored one, of size `size`.
+    pub(crate) fn box_to_seen(self, stored: Rect, size: Size) -> Rect {
+        let back = match self {
+            Self::QuarterRight => Self::QuarterLeft,
+            Self::QuarterLeft => Self::QuarterRight,
+            same => same,
+        };
+        back.box_to_stored(stored, self.seen_size(size))
+    }
+
     /// The stored plane as it was seen.
     pub(crate) fn turned(self, stored: GrayPlane) -> GrayPlane {
         if self == Self::Upright {

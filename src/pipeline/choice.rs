@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::examine::Examined;
 use crate::capture::{PlateText, Region, RegionKind};
-use crate::frame::{LumaSource, Orientation};
+use crate::frame::{Format, LumaSource, Orientation};
 use crate::geometry::{Rect, Size};
 use crate::redact::{self, Area, Blank, CELLS, Figure, Manner, RedactError, Style, covered};
 
@@ -44,6 +44,15 @@ impl Default for Boxes {
 }
 
 impl Boxes {
+    /// The images that they name.
+    pub fn names(&self) -> impl Iterator<Item = &Path> {
+        let named = match self {
+            Self::Everywhere(_) => None,
+            Self::ByName(boxes) => Some(boxes.keys().map(PathBuf::as_path)),
+        };
+        named.into_iter().flatten()
+    }
+
     /// Those on the image `name`.
     pub fn of(&self, name: &Path) -> &[Rect] {
         match self {
@@ -59,14 +68,28 @@ pub struct Copied {
     pub bytes: Vec<u8>,
     /// The image's size, as it is stored.
     pub size: Size,
-    /// Which way up the original is. Copies of JPEGs are stored as the original, with a tag; others are turned.
+    /// Which way up the original is. A copy of a JPEG is stored as it is, with a tag.
     pub orientation: Orientation,
+    /// Whether the copy is stored upright, whatever the original is.
+    pub turned: bool,
     /// What was found and is blanked, in pixels of the original as it is stored.
     pub blanked: Vec<Region>,
     /// Pixels that are blank.
     pub pixels: u64,
     /// Regions that were left legible, as was asked for.
     pub legible: u64,
+}
+
+impl Copied {
+    /// The copy's size as it is stored.
+    pub fn copy_size(&self) -> Size {
+        if self.turned { self.orientation.seen_size(self.size) } else { self.size }
+    }
+
+    /// A box of the original, as it is stored, on the copy as that is stored.
+    pub fn on_copy(&self, stored: Rect) -> Rect {
+        if self.turned { self.orientation.box_to_seen(stored, self.size) } else { stored }
+    }
 }
 
 impl Choice {
@@ -102,8 +125,9 @@ impl Choice {
         }
         let pieces: Vec<_> = blanks.iter().flat_map(|blank| blank.area.pieces()).copied().collect();
         let (size, orientation, pixels) = (frame.size(), frame.orientation(), covered(&pieces));
+        let turned = frame.format() != Format::Jpeg && orientation != Orientation::Upright;
         let bytes = redact::copy(frame, file, &blanks, &self.manner)?;
-        Ok(Copied { bytes, size, orientation, blanked, pixels, legible })
+        Ok(Copied { bytes, size, orientation, turned, blanked, pixels, legible })
     }
 
     /// Whether a plate is one of those that stay. One that might be read otherwise does not.

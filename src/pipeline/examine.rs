@@ -22,6 +22,7 @@ pub trait Look {
 pub type EyesFactory<'e> = dyn Fn() -> Box<dyn Look + 'e> + Sync + 'e;
 
 /// An image that was looked at.
+#[derive(Clone)]
 pub struct Examined<'f> {
     /// The file that holds it.
     pub file: &'f [u8],

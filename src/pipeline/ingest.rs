@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::Options;
 use super::consume::ConsumeError;
-use super::examine::{EyesFactory, Observer, Unreadable};
+use super::examine::{Examined, EyesFactory, Observer, Unreadable};
 use super::lanes::{self, Arrival, Bounds, Budget, lock};
 use super::record::Clerk;
 use super::sink::{Known, RecordSink};
@@ -73,6 +73,10 @@ pub enum IngestError<E: std::error::Error + 'static> {
     },
 }
 
+/// Makes something else of each image in the same pass: it is handed what was seen, on the worker that saw it. Images that cannot be
+/// examined it never hears of.
+pub type Beside<'b> = dyn Fn(&SourceImage, Examined<'_>) + Sync + 'b;
+
 /// All that a run needs beside its source and its sink.
 pub struct Ingest<'i> {
     /// The epoch's pseudonym keys.
@@ -119,6 +123,8 @@ enum End {
     Duplicate {
         origin: Origin,
         stamp: Stamp,
+        /// Why nothing could be made of it beside.
+        fault: Option<Unreadable>,
     },
     NotLoaded(LoadError),
 }
@@ -176,6 +182,20 @@ impl Ingest<'_> {
     ///
     /// When the sink fails. Images that cannot be read or examined are no errors: they are counted and noted.
     pub fn run<S: RecordSink>(&self, source: &mut Source, sink: &mut S) -> Result<Summary, IngestError<S::Error>> {
+        self.run_beside(source, sink, None)
+    }
+
+    /// The same, and `beside` hears of every image that can be examined, those that the sink has already too.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ingest::run`].
+    pub fn run_beside<S: RecordSink>(
+        &self,
+        source: &mut Source,
+        sink: &mut S,
+        beside: Option<&Beside<'_>>,
+    ) -> Result<Summary, IngestError<S::Error>> {
         let start = Instant::now();
         let (known, before) = (sink.known(), sink.committed());
         let claims = Claims::default();
@@ -188,7 +208,7 @@ impl Ingest<'_> {
             &bounds,
             self.stop,
             || Worker { observer: Observer::new(self.eyes), free_since: Instant::now() },
-            |worker, turn, image| self.process(worker, turn, image, &known, &claims, &budget),
+            |worker, turn, image| self.process(worker, turn, image, (&known, &claims), &budget, beside),
             Done::weight,
             |arrival| sealing.receive(arrival),
         )
@@ -211,9 +231,9 @@ impl Ingest<'_> {
         worker: &mut Worker,
         turn: u64,
         image: SourceImage,
-        known: &impl Known,
-        claims: &Claims,
+        (known, claims): (&impl Known, &Claims),
         budget: &Budget,
+        beside: Option<&Beside<'_>>,
     ) -> Done {
         let mut stages = Stages { hand_over: worker.free_since.elapsed(), ..Stages::default() };
         let (path, name, unlisted) = (image.path.clone(), image.name.clone(), image.unlisted);
@@ -232,9 +252,16 @@ impl Ingest<'_> {
                     || if self.options.consume.is_some() { known.proves(&origin) } else { known.knows(&origin) };
                 let wanted = self.options.allow_duplicates || (!is_in() && claims.claim(origin.capture(), turn));
                 let end = if wanted {
-                    self.capture(worker, turn, image, (bytes, digest, origin), stamp, budget, &mut stages)
+                    self.capture(worker, turn, image, (bytes, digest, origin), stamp, budget, &mut stages, beside)
                 } else {
-                    End::Duplicate { origin, stamp }
+                    let fault = beside.and_then(|beside| {
+                        let heard = |examined: Examined<'_>, _: &mut Stages| {
+                            beside(&image, examined);
+                            Ok(())
+                        };
+                        worker.observer.examine(&bytes, &self.options.limits, budget, &mut stages, heard).err()
+                    });
+                    End::Duplicate { origin, stamp, fault }
                 };
                 (end, length)
             }
@@ -253,11 +280,16 @@ impl Ingest<'_> {
         stamp: Stamp,
         budget: &Budget,
         stages: &mut Stages,
+        beside: Option<&Beside<'_>>,
     ) -> End {
         let clerk = Clerk { keys: self.keys, site: self.site };
-        let sight = worker
-            .observer
-            .examine(&bytes, &self.options.limits, budget, stages, |examined, stages| clerk.sight(examined, stages));
+        let sight = worker.observer.examine(&bytes, &self.options.limits, budget, stages, |examined, stages| {
+            if let Some(beside) = beside {
+                // First, so that the samples are the record's alone when it is made.
+                beside(&image, examined.clone());
+            }
+            clerk.sight(examined, stages)
+        });
         let (sight, fault) = match sight {
             Ok(sight) => (Some(sight), None),
             Err(unreadable) => (None, Some(unreadable)),
@@ -349,7 +381,11 @@ impl<'s, S: RecordSink> Sealing<'s, S> {
                 self.progress.note(&path, &Note::NotLoaded(error));
                 return Ok(());
             }
-            End::Duplicate { origin, stamp } => {
+            End::Duplicate { origin, stamp, fault } => {
+                if let Some(fault) = fault.filter(|_| !self.known.is_unreadable(&origin)) {
+                    self.summary.failed += 1;
+                    self.progress.note(&path, &Note::Unreadable(fault));
+                }
                 self.skip(&path, &origin);
                 (origin, stamp)
             }

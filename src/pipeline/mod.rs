@@ -35,7 +35,7 @@ pub use choice::{Boxes, Choice, Copied};
 pub use consume::{Consume, ConsumeError};
 pub use examine::{Examined, EyesFactory, Look, Unreadable};
 pub use eyes::TrainedEyes;
-pub use ingest::{Ingest, IngestError, Note, Progress};
+pub use ingest::{Beside, Ingest, IngestError, Note, Progress};
 pub use inspect::{Inspected, inspect, inspect_one};
 pub use record::face_crop;
 pub use sink::{Known, RecordSink};

@@ -4,12 +4,14 @@
 //! The page needs no script, no other file and no network, reads on a telephone, in print and in the dark.
 
 mod cells;
+mod contact_sheet;
 mod folder;
 mod html;
 mod impact;
 mod page;
 mod pictures;
 
+pub use contact_sheet::{ContactSheet, MOST as MOST_PRINTS, Print};
 pub use folder::of_folders;
 pub use impact::of_impact;
 pub use page::{Figure, Illustration, Limit, Measure, Store, Story, limits};

@@ -16,6 +16,9 @@ const PHOTOGRAPH_WIDTH: u32 = 880;
 /// Width and height of a detail.
 const CLOSEUP: (u32, u32) = (440, 270);
 
+/// Longest sides of a print on a contact sheet.
+const PRINT: (u32, u32) = (400, 400);
+
 /// Bytes drawn across and down; each is one grey pixel.
 const BYTES: (u32, u32) = (176, 99);
 
@@ -34,6 +37,16 @@ pub fn photograph(file: &[u8]) -> Option<Illustration> {
     let width = picture.width().min(PHOTOGRAPH_WIDTH);
     let height = (u64::from(picture.height()) * u64::from(width) / u64::from(picture.width().max(1))).max(1) as u32;
     jpeg(&picture.resize_exact(width, height, FilterType::CatmullRom))
+}
+
+/// A picture as it is seen, made small for a contact sheet; `None` when it does not decode.
+pub(super) fn small(file: &[u8], way: image::metadata::Orientation) -> Option<Illustration> {
+    let picture = image::load_from_memory(file).ok()?;
+    let (width, height) = PRINT;
+    let mut picture =
+        if picture.width() > width || picture.height() > height { picture.thumbnail(width, height) } else { picture };
+    picture.apply_orientation(way);
+    jpeg(&picture)
 }
 
 /// The surroundings of `region` (in pixels of `blurred`) in a blurred picture and in its thumbnail.

@@ -1,0 +1,269 @@
+//! What became of each photograph, counted, said and written down beside the copies.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde_json::json;
+
+use super::{Args, write_new};
+use crate::capture::RegionKind;
+use crate::cli::labels::{Label, Labels};
+use crate::cli::remedies::stdout_failed;
+use crate::cli::target::unwritable;
+use crate::cli::terminal::{Voice, chain, count, grouped, json, say, shown};
+use crate::cli::{Context, Failure};
+use crate::files;
+use crate::frame::Orientation;
+use crate::pipeline::{Choice, Copied, Inspected, Note, Progress};
+use crate::redact::RedactError;
+use crate::report::{ContactSheet, Print};
+
+#[derive(Clone, Copy, Default)]
+pub(super) struct Counts {
+    pub images: u64,
+    plates: u64,
+    faces: u64,
+    /// What was left legible.
+    legible: u64,
+    /// Pixels of all copies, and how many of them are blank.
+    pixels: u64,
+    blank: u64,
+}
+
+impl Counts {
+    fn of(copy: &Copied) -> Self {
+        let of = |kind| copy.blanked.iter().filter(|region| region.kind == kind).count() as u64;
+        Self {
+            images: 1,
+            plates: of(RegionKind::Plate),
+            faces: of(RegionKind::Face),
+            legible: copy.legible,
+            pixels: copy.size.pixels(),
+            blank: copy.pixels,
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.images += other.images;
+        self.plates += other.plates;
+        self.faces += other.faces;
+        self.legible += other.legible;
+        self.pixels += other.pixels;
+        self.blank += other.blank;
+    }
+}
+
+/// A copy that is there, and what is said of it elsewhere.
+pub(super) struct Done {
+    /// The photograph's name below what was given.
+    source: PathBuf,
+    counts: Counts,
+    label: Option<Label>,
+    print: Option<Print>,
+}
+
+/// What is wanted beside copies.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Wanted {
+    labels: bool,
+    prints: bool,
+}
+
+impl Wanted {
+    pub(super) fn of(args: &Args) -> Self {
+        Self { labels: args.labels.is_some(), prints: args.contact_sheet.is_some() }
+    }
+
+    /// What there is to say of the `copy` of the photograph `source`, which has the name `name` below the folder of all copies.
+    pub(super) fn done(self, copy: &Copied, source: &Path, name: &Path) -> Done {
+        let label = self.labels.then(|| Label {
+            name: name.to_owned(),
+            size: copy.copy_size(),
+            regions: copy.blanked.iter().map(|of| (of.kind, copy.on_copy(of.bounds), of.score)).collect(),
+        });
+        let way = if copy.turned { Orientation::Upright } else { copy.orientation };
+        let print = self.prints.then(|| {
+            let seen = |bounds| copy.orientation.box_to_seen(bounds, copy.size);
+            Some(Print {
+                name: shown(name),
+                small: Print::small(&copy.bytes, way.into())?,
+                size: copy.orientation.seen_size(copy.size),
+                blanked: copy.blanked.iter().map(|of| (of.kind, seen(of.bounds), of.score)).collect(),
+            })
+        });
+        Done { source: source.to_owned(), counts: Counts::of(copy), label, print: print.flatten() }
+    }
+}
+
+/// What became of one image.
+pub(super) enum Made {
+    Copy(Box<Done>),
+    /// It was there.
+    There(Box<Done>),
+    /// There is the photograph itself in its place, and stays.
+    Original(PathBuf),
+    /// There is something else in its place, and stays.
+    Another(PathBuf),
+    Refused(RedactError),
+    Unwritten(PathBuf, io::Error),
+}
+
+/// The receiving end: counts and says.
+pub(super) struct Tally {
+    since: Instant,
+    pub counts: Counts,
+    pub failures: u64,
+    pub ignored: u64,
+    existing: u64,
+    /// Captures that the vault took.
+    pub sealed: Option<u64>,
+    /// Photographs for which boxes were given and which were not met.
+    unmet: BTreeSet<PathBuf>,
+    labels: Option<Labels>,
+    sheet: Option<ContactSheet>,
+}
+
+impl Tally {
+    pub(super) fn new(args: &Args, choice: &Choice) -> Self {
+        Self {
+            since: Instant::now(),
+            counts: Counts::default(),
+            failures: 0,
+            ignored: 0,
+            existing: 0,
+            sealed: None,
+            unmet: choice.mask.names().chain(choice.except.names()).map(Path::to_owned).collect(),
+            labels: args.labels.map(Labels::new),
+            sheet: args.contact_sheet.is_some().then(ContactSheet::default),
+        }
+    }
+
+    pub(super) fn receive(&mut self, inspected: Inspected<Made>, voice: &Voice<'_>) -> Result<(), Failure> {
+        let Inspected { path, result } = inspected;
+        match result {
+            Ok(Made::Copy(done)) => {
+                self.counts.add(done.counts);
+                self.keep(*done);
+            }
+            Ok(Made::There(done)) => {
+                self.existing += 1;
+                self.keep(*done);
+            }
+            Ok(Made::Original(copy)) => {
+                self.failures += 1;
+                voice.say(&path, &format!("no copy: {} is the photograph itself, not blanked", shown(&copy)));
+            }
+            Ok(Made::Another(copy)) => {
+                self.failures += 1;
+                voice.say(&path, &format!("no copy: {} is not what this run makes of it, and stays", shown(&copy)));
+            }
+            Ok(Made::Refused(error)) => {
+                self.failures += 1;
+                voice.say(&path, &format!("no copy: {}", chain(&error)));
+            }
+            Ok(Made::Unwritten(path, error)) => return Err(unwritable(&path, &error)),
+            Err(note) => {
+                self.failures += u64::from(!matches!(&note, Note::Skipped(fault) if !fault.is_loss()));
+                voice.note(&path, &note);
+            }
+        }
+        Ok(())
+    }
+
+    /// A copy by itself.
+    pub(super) fn made(&mut self, copy: &Copied) {
+        self.counts.add(Counts::of(copy));
+    }
+
+    fn keep(&mut self, done: Done) {
+        let Done { source, label, print, .. } = done;
+        self.unmet.remove(&source);
+        if let (Some(labels), Some(label)) = (&mut self.labels, label) {
+            labels.add(label);
+        }
+        if let (Some(sheet), Some(print)) = (&mut self.sheet, print) {
+            sheet.add(print);
+        }
+    }
+
+    /// Writes labels and contact sheet, and says what was not met. Labels go below `folder`.
+    pub(super) fn write(&mut self, args: &Args, folder: &Path) -> Result<(), Failure> {
+        for name in &self.unmet {
+            self.failures += 1;
+            say(&format!("{}: no such photograph was copied, and boxes were given for it", shown(name)));
+        }
+        if let Some(labels) = self.labels.take() {
+            let files = labels.files().map_err(|error| unwritable(folder, &error))?;
+            for (name, bytes) in files {
+                let path = folder.join(name);
+                match write_new(&path, &bytes) {
+                    Ok(()) => {}
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                        if files::read_own(&path, bytes.len() as u64).ok() != Some(bytes) {
+                            self.failures += 1;
+                            say(&format!("{} is there already with other labels, and stays", shown(&path)));
+                        }
+                    }
+                    Err(error) => return Err(unwritable(&path, &error)),
+                }
+            }
+        }
+        if let (Some(sheet), Some(path)) = (self.sheet.take(), &args.contact_sheet) {
+            write_new(path, sheet.html().as_bytes()).map_err(|error| unwritable(path, &error))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn report(&self, args: &Args, context: &Context) -> Result<(), Failure> {
+        let Self {
+            counts: Counts { images, plates, faces, legible, pixels, blank }, failures, ignored, existing, ..
+        } = *self;
+        if context.json {
+            let object = json!({
+                "copies": images, "plates": plates, "faces": faces, "legible": legible,
+                "failed": failures, "existing": existing, "ignored": ignored, "sealed": self.sealed,
+                "pixels": pixels, "blank_pixels": blank,
+            });
+            return json(&object).map_err(stdout_failed);
+        }
+        if context.quiet {
+            return Ok(());
+        }
+        let number = grouped;
+        let mut rows = vec![("copies", number(images), format!("in {}", shown(&args.out)))];
+        if let (Some(sealed), Some(vault)) = (self.sealed, &args.vault) {
+            rows.push(("originals sealed", number(sealed), format!("in {}", shown(vault))));
+        }
+        rows.push(("plates blanked", number(plates), String::new()));
+        rows.push(("faces blanked", number(faces), String::new()));
+        let more = [
+            ("left legible", legible),
+            ("there already", existing),
+            ("without a copy", failures),
+            ("other files", ignored),
+        ];
+        rows.extend(more.into_iter().filter(|(_, many)| *many > 0).map(|(what, many)| {
+            let note = if what == "other files" { "not copied" } else { "" };
+            (what, number(many), note.to_owned())
+        }));
+        if pixels > 0 {
+            rows.push(("pixels blanked", format!("{:.1} %", 100.0 * blank as f64 / pixels as f64), String::new()));
+        }
+        let seconds = self.since.elapsed().as_secs_f64();
+        let looked = images + existing + failures;
+        let rate = if seconds > 0.0 { looked as f64 / seconds } else { 0.0 };
+        rows.push(("time", format!("{seconds:.1} s"), format!("{rate:.0} images/s")));
+        let wide = rows.iter().map(|(_, many, _)| many.chars().count()).max().unwrap_or(0);
+        for (what, many, note) in rows {
+            say(format!("{what:<16}  {many:>wide$}  {note}").trim_end());
+        }
+        Ok(())
+    }
+
+    /// Copies that were made, in words.
+    pub(super) fn copies(&self) -> String {
+        count(self.counts.images, "copy")
+    }
+}
