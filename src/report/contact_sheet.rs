@@ -82,13 +82,16 @@ impl ContactSheet {
 
     fn write(&self, page: &mut String) -> fmt::Result {
         open(page, "Contact sheet", "Safelight contact sheet")?;
+        let without = match self.without {
+            0 => String::new(),
+            1 => " 1 has nothing blanked, and comes last.".to_owned(),
+            many => format!(" {} have nothing blanked, and come last.", grouped(many)),
+        };
         writeln!(
             page,
             "<h1>{}</h1>\n<p class=\"lead\">The least sure first: there a blank may be where nothing is to hide, and something beside \
-             it may have been missed. {} nothing blanked, and {} last.</p>",
+             it may have been missed.{without}</p>",
             Escaped(&count(self.all, "copy")),
-            if self.without == 1 { "1 has".to_owned() } else { format!("{} have", grouped(self.without)) },
-            if self.without == 1 { "comes" } else { "come" },
         )?;
         if self.all > self.prints.len() as u64 {
             writeln!(page, "<p class=\"note\">the {} least sure are shown</p>", grouped(self.prints.len() as u64))?;
@@ -105,7 +108,7 @@ impl Print {
         let Illustration { media_type, file, width, height } = &self.small;
         write!(
             page,
-            "<figure class=\"print\"><div><img loading=\"lazy\" src=\"{}\" width=\"{width}\" height=\"{height}\" alt=\"{}\">\
+            "<figure class=\"print\"><div><div><img loading=\"lazy\" src=\"{}\" width=\"{width}\" height=\"{height}\" alt=\"{}\">\
              <svg viewBox=\"0 0 {} {}\" preserveAspectRatio=\"none\" aria-hidden=\"true\">",
             data_uri(media_type, file),
             Escaped(&self.name),
@@ -122,7 +125,7 @@ impl Print {
         }
         write!(
             page,
-            "</svg></div><figcaption><b>{}</b><span>{}</span></figcaption></figure>\n",
+            "</svg></div></div><figcaption><b>{}</b><span>{}</span></figcaption></figure>\n",
             Escaped(&self.name),
             self.words()
         )

@@ -1,6 +1,10 @@
 //! `safelight redact`, as anybody runs it.
 
+mod beside;
+#[path = "../common/mod.rs"]
 mod common;
+mod looks;
+mod sealed;
 
 use std::collections::BTreeMap;
 use std::fs;
