@@ -171,7 +171,7 @@ fn init(args: &CustodyArgs, policy: Option<&Path>, context: &Context) -> Result<
 
 /// A keyring beside what it opens is stolen together with it, and a log is one custodian's: both are better known before
 /// anything is written.
-fn check_place(folder: &Path) -> Result<(), Failure> {
+pub(super) fn check_place(folder: &Path) -> Result<(), Failure> {
     if let Some(vault) = Enclosure::vault_around(folder) {
         return Err(Failure::usage(
             format!(

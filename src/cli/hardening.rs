@@ -17,6 +17,7 @@ pub(super) fn harden(verb: &Verb) {
     let opens_keys = matches!(
         verb,
         Verb::Custody(_)
+            | Verb::Init(_)
             | Verb::Search(_)
             | Verb::Open(_)
             | Verb::Export(_)

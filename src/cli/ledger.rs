@@ -37,7 +37,7 @@ impl EgressArgs {
 }
 
 /// Arguments of verbs that write dates: of packs, epochs, slots.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub(super) struct DateArgs {
     /// Say that today is this date, UTC, where the clock is ahead of what the audit log knows; with the second holder,
     /// where there is one

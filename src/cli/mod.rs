@@ -25,6 +25,7 @@ mod hardening;
 mod holder;
 mod impact;
 mod ingest;
+mod init;
 mod inspect;
 mod interrupt;
 mod labels;
@@ -43,6 +44,7 @@ mod target;
 mod terminal;
 mod trust;
 mod unlock;
+mod unpack;
 
 /// Finds plates and faces in photographs, replaces them by keyed pseudonyms, blanks the pixels, and seals every byte
 /// before it touches a disk.
@@ -65,6 +67,8 @@ enum Verb {
     Demo(demo::Args),
     /// Make blanked copies of photographs: no key, no vault
     Redact(redact::Args),
+    /// Set up a keyring, a policy and a first site's pack by five questions
+    Init(init::Args),
     /// Draw photographs of vehicles and travellers, with truth
     Simulate(simulate::Args),
     /// Make and show the custodian's keyring, and site packs
@@ -211,6 +215,7 @@ fn run() -> Result<Outcome, Failure> {
     match verb {
         Verb::Demo(args) => demo::run(args, &context),
         Verb::Redact(args) => redact::run(args, &context),
+        Verb::Init(args) => init::run(args, &context),
         Verb::Simulate(args) => simulate::run(args, &context),
         Verb::Custody(args) => custody::run(args, &context),
         Verb::Ingest(args) => ingest::run(args, &context),

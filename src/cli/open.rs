@@ -8,6 +8,7 @@ use super::holder::{Holder, HolderArgs, open_vault};
 use super::ledger::{EgressArgs, purpose};
 use super::remedies::stdout_failed;
 use super::terminal::{self, count, json, stdout_is_terminal, tell};
+use super::unpack::Unpack;
 use super::{Context, Failure, Outcome, Stop, gaps, target};
 use crate::audit::{Details, Look, Records, Verb};
 use crate::capture::CaptureId;
@@ -24,11 +25,16 @@ restored byte for byte, which is verified by its BLAKE3; of a JPEG that takes th
 The look is put on record in the custodian's audit log first, and counts towards the policy's egress budget of its purpose \
 and of the day; beyond the budget nothing is opened (exit code 3).
 
-Example: safelight open 3CQ9… --vault V --custody C -o scene.jpg")]
+Examples:
+  safelight open 3CQ9… --vault V --custody C -o scene.jpg
+  safelight open --all --vault copy --key partner.key -o pictures")]
 pub struct Args {
     /// The record, as `search` shows it
-    #[arg(value_name = "RECORD")]
-    record: String,
+    #[arg(value_name = "RECORD", required_unless_present = "all", conflicts_with = "all")]
+    record: Option<String>,
+    /// Every record of an export, into a folder: blanked pictures by time and place, originals by their names
+    #[arg(long, conflicts_with = "purpose")]
+    all: bool,
     /// The vault, or an export
     #[arg(long, value_name = "DIR")]
     vault: PathBuf,
@@ -42,7 +48,7 @@ pub struct Args {
     purpose: Option<String>,
     #[command(flatten)]
     egress: EgressArgs,
-    /// Write the picture to FILE, which must not exist; - for stdout
+    /// Write the picture to FILE, which must not exist, - for stdout; with --all, to a new folder
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
 }
@@ -67,7 +73,11 @@ struct Opened {
 
 /// Runs `open`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    let id = CaptureId::parse(&args.record)
+    let Some(record) = &args.record else {
+        let Args { vault, holder, egress, identity, output, .. } = &args;
+        return Unpack { vault, holder, egress, identity: *identity, out: output }.run(context);
+    };
+    let id = CaptureId::parse(record)
         .ok_or_else(|| Failure::usage("this is no record's id", "copy all 26 characters that `search` shows"))?;
     if args.purpose.is_some() && !args.holder.has_keyring() {
         return Err(Failure::usage(

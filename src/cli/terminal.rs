@@ -279,6 +279,13 @@ pub fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{}", escaped(line));
 }
 
+/// A question on stderr, whose answer is typed behind it.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub fn ask(question: &str) {
+    let mut stderr = io::stderr();
+    let _ = write!(stderr, "{}", escaped(question)).and_then(|()| stderr.flush());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

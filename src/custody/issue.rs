@@ -36,6 +36,22 @@ impl PackDraft {
     }
 }
 
+/// Whether any site may be called so; the name folded as purposes are.
+///
+/// # Errors
+///
+/// When it is empty or too long, or holds what nobody sees or what can be taken for two letters.
+pub fn check_site_name(name: &str) -> Result<String, KeyringError> {
+    if name.chars().count() > 100 {
+        return Err(KeyringError::SiteName);
+    }
+    let folded = fold_purpose(name).map_err(|error| match error {
+        PurposeError::Invisible { character } => KeyringError::SiteInvisible { character },
+        PurposeError::Ambiguous { character } => KeyringError::SiteAmbiguous { character },
+    })?;
+    if folded.is_empty() { Err(KeyringError::SiteName) } else { Ok(folded) }
+}
+
 impl Keyring {
     /// Issues a site pack, with the buckets that the site will need until the pack expires, and writes it to `to`.
     ///
@@ -65,16 +81,7 @@ impl Keyring {
         if self.has_site(name) {
             return Ok(());
         }
-        if name.chars().count() > 100 {
-            return Err(KeyringError::SiteName);
-        }
-        let folded = fold_purpose(name).map_err(|error| match error {
-            PurposeError::Invisible { character } => KeyringError::SiteInvisible { character },
-            PurposeError::Ambiguous { character } => KeyringError::SiteAmbiguous { character },
-        })?;
-        if folded.is_empty() {
-            return Err(KeyringError::SiteName);
-        }
+        let folded = check_site_name(name)?;
         let alike = |known: &&SiteBody| fold_purpose(&known.name).is_ok_and(|known| known == folded);
         match self.body.sites.iter().find(alike) {
             Some(known) => Err(KeyringError::SiteAlike { name: name.to_owned(), known: known.name.clone() }),

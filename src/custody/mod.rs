@@ -36,7 +36,7 @@ pub use epoch::{Epoch, Rotation};
 pub use expiry::{Destroyed, DueKey};
 pub use file::{FileError, Remains};
 pub(crate) use file::{put_private, remove_unfinished};
-pub use issue::{PackDraft, PackRequest};
+pub use issue::{PackDraft, PackRequest, check_site_name};
 pub(crate) use keyring::AuditKey;
 pub use keyring::{Keyring, KeyringError};
 pub use known::{KnownCustodians, KnownSite};
