@@ -28,6 +28,7 @@ mod ingest;
 mod init;
 mod inspect;
 mod interrupt;
+mod keeper;
 mod labels;
 mod ledger;
 mod open;
@@ -36,6 +37,7 @@ mod redact;
 mod rehearse;
 mod remedies;
 mod search;
+mod serve;
 mod share_page;
 mod simulate;
 mod site;
@@ -67,6 +69,8 @@ enum Verb {
     Demo(demo::Args),
     /// Make blanked copies of photographs: no key, no vault
     Redact(redact::Args),
+    /// Blank pictures for other software, over HTTP
+    Serve(serve::Args),
     /// Set up a keyring, a policy and a first site's pack by five questions
     Init(init::Args),
     /// Draw photographs of vehicles and travellers, with truth
@@ -215,6 +219,7 @@ fn run() -> Result<Outcome, Failure> {
     match verb {
         Verb::Demo(args) => demo::run(args, &context),
         Verb::Redact(args) => redact::run(args, &context),
+        Verb::Serve(args) => serve::run(args, &context),
         Verb::Init(args) => init::run(args, &context),
         Verb::Simulate(args) => simulate::run(args, &context),
         Verb::Custody(args) => custody::run(args, &context),

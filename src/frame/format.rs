@@ -39,6 +39,17 @@ pub enum Kind {
 }
 
 impl Format {
+    /// As mail and the web call it.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Jpeg => "image/jpeg",
+            Self::Png => "image/png",
+            Self::WebP => "image/webp",
+            Self::Tiff => "image/tiff",
+            Self::Bmp => "image/bmp",
+        }
+    }
+
     /// Recognises a file by its first bytes, [`Kind::SNIFFED_BYTES`] of them or more.
     pub fn sniff(file: &[u8]) -> Option<Self> {
         match Kind::sniff(file) {

@@ -71,7 +71,7 @@ impl Orientation {
     }
 
     /// The size of the upright picture where the stored one's is `stored`.
-    pub(crate) fn seen_size(self, stored: Size) -> Size {
+    pub fn seen_size(self, stored: Size) -> Size {
         if self.swaps_sides() { Size::new(stored.height, stored.width) } else { stored }
     }
 

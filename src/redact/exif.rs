@@ -259,7 +259,7 @@ impl Tag {
                 let text = plain_text(raw)?;
                 let mut bytes = text.into_bytes();
                 bytes.push(0);
-                (bytes.len() <= most + 1).then(|| Value { code: ASCII, count: bytes.len() as u32, bytes })
+                (bytes.len() <= most + 1).then_some(Value { code: ASCII, count: bytes.len() as u32, bytes })
             }
             Kind::Coded(most) if code == UNDEFINED && raw.len() <= most => coded_text(raw),
             Kind::Wide(most) if matches!(code, BYTE | UNDEFINED) && raw.len() <= most => wide_text(raw),

@@ -87,6 +87,33 @@ fn containers() -> impl Strategy<Value = Vec<u8>> {
     prop::sample::select(files)
 }
 
+/// Blocks of EXIF in either order of bytes, with two directories, and a panorama's packet.
+fn spoken() -> impl Strategy<Value = Vec<u8>> {
+    let block = |big: bool| {
+        let short = |n: u16| if big { n.to_be_bytes() } else { n.to_le_bytes() };
+        let long = |n: u32| if big { n.to_be_bytes() } else { n.to_le_bytes() };
+        let mut block = [if big { b"MM" } else { b"II" }, &short(42)[..], &long(8)].concat();
+        let entries: [&[(u16, u16, u32, u32)]; 2] = [
+            &[(0x010F, 2, 9, 200), (0x0112, 3, 1, 6), (0x8769, 4, 1, 80), (0x8825, 4, 1, 8), (0x9C9B, 1, 8, 220)],
+            &[(0x829A, 5, 1, 230), (0x9003, 2, 20, 200), (0x9214, 3, 2, 7), (0x927C, 7, 40, 200), (0x9286, 7, 12, 210)],
+        ];
+        for (at, entries) in [8, 80].into_iter().zip(entries) {
+            block.resize(at, 0);
+            block.extend(short(entries.len() as u16));
+            for (tag, kind, count, value) in entries {
+                block.extend([short(*tag), short(*kind)].as_flattened());
+                block.extend([long(*count), long(*value)].as_flattened());
+            }
+        }
+        block.resize(200, 0);
+        block.extend(b"Acme Cam\0\0ASCII\0\0\0good a\0b\0c\0\0\0\0\0\0\x01\0\0\0\xfa".iter().chain(&[7; 40]));
+        block
+    };
+    let packet = b"<x xmlns:GPano='http://ns.google.com/photos/1.0/panorama/' GPano:ProjectionType='cylindrical' \
+        GPano:PosePitchDegrees='-0.0000001'><GPano:FullPanoWidthPixels> 12 </GPano:FullPanoWidthPixels></x>";
+    prop::sample::select(vec![block(true), block(false), packet.to_vec()])
+}
+
 fn seeds() -> impl Strategy<Value = Vec<u8>> {
     use SamplingFactor::{F_1_1, F_1_2, F_2_1, F_2_2, F_4_1};
     let factors = prop::sample::select(vec![F_1_1, F_1_2, F_2_1, F_2_2, F_4_1]);
@@ -163,6 +190,11 @@ proptest! {
     }
 
     #[test]
+    fn words(data in damaged(spoken())) {
+        properties::words(&data);
+    }
+
+    #[test]
     fn luma(head in any::<[u8; 5]>(), samples in prop::collection::vec(any::<u8>(), 1..400)) {
         properties::luma(&[&head, &samples[..]].concat());
     }
@@ -183,6 +215,7 @@ fn regressions() {
         ("jpeg_splice", properties::splice_and_restore),
         ("frame", properties::frame),
         ("jpeg_luma", properties::luma),
+        ("words", properties::words),
     ] {
         // None yet is none.
         let Ok(inputs) = std::fs::read_dir(folder.join(name)) else { continue };

@@ -1,10 +1,12 @@
-//! What must hold of the coefficient path for any bytes at all. Shared by the fuzz targets in `fuzz/` and the test beside
+//! What must hold of the coefficient path, and of what else reads files, for any bytes at all. Shared by the fuzz targets in `fuzz/` and the test beside
 //! this file.
 
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use safelight::frame::{Frame, LumaSource};
-use safelight::geometry::PixelRect;
+use safelight::geometry::{PixelRect, Size};
 use safelight::jpeg::{Fill, Jpeg, Limits, Reduction, SpliceError, restore, sequential};
+use safelight::redact::exif::{self, Keep, Stand};
+use safelight::redact::panorama;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
@@ -71,6 +73,18 @@ pub fn frame(file: &[u8]) {
     if let Ok(frame) = Frame::decode(file, &limits) {
         let luma = frame.reduced(1);
         assert!(luma.size == frame.size() && luma.data.len() as u64 == frame.size().pixels());
+    }
+}
+
+/// What is kept of words, EXIF's or a panorama's, is short, and read again it is the same.
+pub fn words(data: &[u8]) {
+    let stand = Stand { orientation: 1, size: Size::new(640, 480), turned: false };
+    let again = |words: &[u8]| exif::anew(words, Keep::EVERYTHING, stand);
+    if let Some(once) = again(data) {
+        assert!(once.len() < 60_000 && again(&once).as_ref() == Some(&once));
+    }
+    if let Some(once) = panorama::anew(data) {
+        assert!(once.len() < 2048 && panorama::anew(&once).as_ref() == Some(&once));
     }
 }
 

@@ -2,10 +2,13 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// Tag, type, count and value.
+type Field = (u16, u16, u32, Vec<u8>);
+
 /// A block in which every kind of thing is: kept tags, a thumbnail, a maker note, unknown tags.
 struct Block {
     big: bool,
-    directories: Vec<Vec<(u16, u16, u32, Vec<u8>)>>,
+    directories: Vec<Vec<Field>>,
 }
 
 impl Block {
