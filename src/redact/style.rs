@@ -152,7 +152,7 @@ mod tests {
             for (cells, style) in [(1, Style::Pixelate), (4, Style::Blur), (99, Style::Pixelate)] {
                 let asked = RefCell::new(Vec::new());
                 let blank = blank(3.0, 5.0, w, h, style, cells);
-                let tiles = tiles::<Infallible>(&[blank.clone()], (16, 16), |area| {
+                let tiles = tiles::<Infallible>(std::slice::from_ref(&blank), (16, 16), |area| {
                     asked.borrow_mut().push(area);
                     Ok(Fill { y: 77, cb: 130, cr: 120 })
                 });
