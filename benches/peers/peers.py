@@ -124,6 +124,17 @@ def measure_safelight(job: dict) -> dict:
     return {"images": summary["sealed"], "seconds": seconds, "peak": summary["peak_rss_bytes"], "spliced": summary["spliced"]}
 
 
+def measure_redact(job: dict) -> dict:
+    """The whole process, with all copies written."""
+    with tempfile.TemporaryDirectory(dir=job["scratch"]) as folder:
+        command = [job["program"], "redact", job["folder"], "-o", f"{folder}/out", "--json", "--quiet", "--jobs", str(len(job["cores"]))]
+        seconds, said = timed(command, job["cores"])
+    summary = json.loads(said)
+    if summary["copies"] != len(job["files"]):
+        sys.exit(f"{summary['copies']} of {len(job['files'])} pictures have copies")
+    return {"images": summary["copies"], "seconds": seconds}
+
+
 def measure_deface(job: dict) -> dict:
     """Its own command with its own defaults. What two pictures take is taken off: start and loading of the net."""
     seconds = []
@@ -137,7 +148,12 @@ def measure_deface(job: dict) -> dict:
     return {"images": len(job["files"]) - 2, "seconds": seconds[1] - seconds[0]}
 
 
-MEASURES = {"safelight": measure_safelight, "libjpeg-turbo": measure_libjpeg_turbo, "deface": measure_deface}
+MEASURES = {
+    "safelight": measure_safelight,
+    "redact": measure_redact,
+    "libjpeg-turbo": measure_libjpeg_turbo,
+    "deface": measure_deface,
+}
 
 
 def measured(peer: str, job: dict, under: list[str]) -> dict:
@@ -183,6 +199,8 @@ def table(files: list[Path], core_counts: list[int], results: dict) -> str:
     lines.append("| `safelight ingest`: find, read, pseudonymise, blank, encrypt, commit | " + " | ".join(ours) + " |")
     days = [f"{rate('safelight', count) * 0.0864:.1f} million" for count in core_counts]
     lines.append("| … a day | " + " | ".join(days) + " |")
+    copies = [number(rate("redact", count)) for count in core_counts]
+    lines.append("| `safelight redact`: find, read, blank, and write a folder of copies | " + " | ".join(copies) + " |")
     rows = {
         "libjpeg-turbo": f"libjpeg-turbo {version_of_libjpeg_turbo()}: decode and encode, and nothing else",
         "deface": f"deface {importlib.metadata.version('deface')}: find and blur faces, and nothing else",
@@ -245,7 +263,7 @@ def main() -> None:
         for cores in core_counts:
             job["cores"] = available[:cores]
             for _ in range(arguments.rounds):
-                for peer in ("safelight", "libjpeg-turbo"):
+                for peer in ("safelight", "redact", "libjpeg-turbo"):
                     results.setdefault((peer, cores), []).append(measured(peer, job, under))
         if arguments.deface_images:
             # On all cores only: the runtime of its net chooses its threads' cores itself.
