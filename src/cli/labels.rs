@@ -49,7 +49,9 @@ impl Labels {
     }
 
     /// The files to write: their names below the folder of all copies, and what is in them.
-    pub(super) fn files(&self) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
+    pub(super) fn files(&mut self) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
+        // Workers overtake each other.
+        self.labels.sort_by(|a, b| a.name.cmp(&b.name));
         match self.format {
             LabelFormat::Coco => Ok(vec![(PathBuf::from("labels.json"), self.coco()?)]),
             LabelFormat::Jsonl => Ok(vec![(PathBuf::from("labels.jsonl"), self.jsonl()?)]),

@@ -57,7 +57,7 @@ fn copies_are_the_same_and_originals_come_back_from_the_vault() {
     let run = redact(&site, &again, &["--labels", "jsonl", "-j", "1"]);
     assert_eq!(run.code, Some(1), "{run:?}");
     assert_eq!((run.number("copies"), run.number("sealed")), (4, 0), "{run:?}");
-    assert_eq!(fs::read_to_string(again.join("labels.jsonl")).expect("labels"), labels);
+    assert!(fs::read_to_string(again.join("labels.jsonl")).expect("labels") == labels);
     fs::remove_file(again.join("labels.jsonl")).expect("removed");
     assert!(contents(&plain) == contents(&again));
 }

@@ -194,7 +194,7 @@ impl Tally {
             self.failures += 1;
             say(&format!("{}: no such photograph was copied, and boxes were given for it", shown(name)));
         }
-        if let Some(labels) = self.labels.take() {
+        if let Some(mut labels) = self.labels.take() {
             let files = labels.files().map_err(|error| unwritable(folder, &error))?;
             for (name, bytes) in files {
                 let path = folder.join(name);
