@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | image bytes | pixels within limits, or a clear refusal | [`frame`] |
 //! | pixels | plates and faces | [`vision`] |
+//! | moving pictures | frames, and what is in them between those in which it was found | [`video`] |
 //! | plate text | a pseudonym | [`pseudonym`] |
 //! | regions | a scene that shows none of them | [`redact`] |
 //! | bytes and a public key | bytes that only the private key opens | [`seal`] |
@@ -36,6 +37,8 @@ pub mod jpeg;
 pub mod frame;
 pub mod nn;
 pub mod vision;
+
+pub mod video;
 
 pub mod pseudonym;
 pub mod redact;

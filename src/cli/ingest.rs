@@ -26,7 +26,9 @@ use crate::vault::{ClockBehind, Damage, Make, SealTotals, SealingOptions, SiteSt
 #[command(after_help = "\
 Every image is looked at in memory, its plates and faces are replaced by keyed pseudonyms and blanked, and all of it is \
 sealed for the custodian before it touches the vault's disk. What cannot be decoded is sealed whole and has no scene; \
-videos, and files that are neither picture nor text, are named and stay where they are. An image that the vault holds already is skipped: an interrupted run is resumed by running it again. \
+files that are neither picture nor text are named and stay where they are, and so are videos but for Motion JPEG in AVI: of those, \
+a frame for each second (--every) is a capture named like clip.avi#0025, at the time of the video's row in the table and so much later \
+as it is shown, and the video itself stays as it is, with --consume, too. An image that the vault holds already is skipped: an interrupted run is resumed by running it again. \
 A file with a row of its own in the table is a capture of its own; without a row, a copy under another name is skipped and \
 named.
 
@@ -65,6 +67,9 @@ pub struct Args {
     /// With --consume: delete what could not be examined, too; it is sealed whole
     #[arg(long, requires = "consume")]
     consume_unreadable: bool,
+    /// Of a video (Motion JPEG in AVI) take a frame for each so many seconds as a capture; 0 takes all
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = seconds)]
+    every: f64,
     /// Seal photographs that the vault holds already once more
     #[arg(long)]
     allow_duplicates: bool,
@@ -88,6 +93,13 @@ pub struct Args {
     eyes: EyesArgs,
 }
 
+fn seconds(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|seconds| (0.0..=86_400.0).contains(seconds))
+        .ok_or_else(|| "give seconds from 0 to 86400".to_owned())
+}
+
 /// Runs `ingest`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let stop = interrupt::stop_flag()?;
@@ -95,6 +107,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let mut source = Source::open(&args.folder, args.captures.as_deref()).map_err(source_failure)?;
     check_classes(&source, &site.pack)?;
     source.look_for_tables(args.consume);
+    source.take_films(args.every);
     check_tables(&source, &args)?;
     let nets = args.eyes.nets()?;
     let sealing = SealingOptions {

@@ -47,6 +47,7 @@ mod terminal;
 mod trust;
 mod unlock;
 mod unpack;
+mod video;
 
 /// Finds plates and faces in photographs, replaces them by keyed pseudonyms, blanks the pixels, and seals every byte
 /// before it touches a disk.

@@ -1,6 +1,6 @@
 //! `safelight redact`.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::{self, Read, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,7 @@ use super::remedies::stdout_failed;
 use super::target::{self, apart, unwritable};
 use super::terminal::{Voice, chain, say, shown, to_stdout};
 use super::trust::PinArgs;
+use super::video;
 use super::{Context, Failure, Outcome, Stop, interrupt};
 use crate::capture::{PlateText, RegionKind};
 use crate::files;
@@ -38,6 +39,8 @@ Examples:
   safelight redact photos -o out              a folder: same tree and names
   safelight redact car.jpg -o car-blank.jpg   one photograph
   safelight redact - -o - < in.jpg > out.jpg  from stdin to stdout
+  safelight redact ride.avi -o ride-blank.avi a video (Motion JPEG in AVI), with its sound
+  safelight redact clips -o out --via ffmpeg  MP4 and other videos, where ffmpeg is installed
 
 No key is needed, nothing is sealed, and originals stay as they are. Copies keep the format, which way up they are and the \
 colours of the profile, and nothing else: no EXIF, no XMP, no thumbnail, no comment. A profile by tables, as of printers, is left \
@@ -45,12 +48,16 @@ out. A JPEG's copy has the original's own \
 coefficients outside the blanked areas, but for CMYK, RGB and a few odd ones, which are coded anew; PNG, TIFF and BMP keep every sample there, and WebP is written lossless. Of a file \
 with several pages or pictures the copy has the one that was examined.
 
+Of a video every frame is examined. What is found in some frames is blanked in those between, too, and for 0.4 seconds before and \
+after. A frame that cannot be examined becomes one colour, and is counted. Sound goes through as it is: voices, too. Names, dates, \
+places and subtitles are left out. With --via ffmpeg the pictures are coded anew, as H.264. With --vault, videos are not copied.
+
 What cannot be examined has no copy and is named; other files are not copied. A copy gets its name when it is whole.
 
 Exit codes: 0 all photographs have copies; 1 some could not be examined, read or treated, and are named; 2 the command line, \
 a file or a folder is wrong; 130 interrupted.")]
 pub struct Args {
-    /// Photographs, or folders of them; - for stdin
+    /// Photographs and videos, or folders of them; - for a photograph from stdin
     #[arg(required = true, value_name = "IN")]
     paths: Vec<PathBuf>,
     /// Folder for the copies, new or empty; for one photograph its copy's name; - for stdout
@@ -103,6 +110,9 @@ pub struct Args {
     /// The vault may be a new one, although this site has sealed into another one
     #[arg(long, requires = "vault")]
     new: bool,
+    /// What reads and writes videos that are no AVI files of Motion JPEG, which need nothing
+    #[arg(long, value_enum, value_name = "PROGRAM")]
+    via: Option<video::Via>,
     /// Threads that look at photographs [default: one for each processor]
     #[arg(long, short, value_name = "N")]
     jobs: Option<NonZeroUsize>,
@@ -192,6 +202,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     }
     args.contact_sheet.as_deref().map_or(Ok(()), target::must_be_new)?;
     let mut targets = targets(&args)?;
+    let ffmpeg = args.via.map(video::Via::find).transpose()?;
     let nets = args.eyes.nets()?;
     let defaults = Options::default();
     let options = Options { workers: args.jobs.unwrap_or(defaults.workers), ..defaults };
@@ -200,11 +211,14 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let mut tally = Tally::new(&args, &choice);
     let mut sealing = Sealing::begin(&args, targets.iter().map(|(source, _)| source), context)?;
     let job = Job { choice: &choice, wanted, eyes: &eyes, options: &options, stop: &stop, context };
+    let desk = video::Desk { choice: &choice, eyes: &eyes, options: &options, stop: &stop, ffmpeg, context };
     let mut ended = Ok(());
     for (source, target) in &mut targets {
         ended = match &mut sealing {
             Some(sealing) => sealing.copy(source, target, &job, &mut tally),
-            None => copy(source, target, &job, &mut tally),
+            None => copy(source, target, &job, &mut tally).and_then(|()| {
+                tally.films.copy(&desk, |path| source.name(path), |name| target.of(name), target.may_exist)
+            }),
         };
         tally.ignored += source.ignored();
         if ended.is_err() {
@@ -234,7 +248,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             },
         ));
     }
-    Ok(if tally.failures == 0 { Outcome::Done } else { Outcome::SomeFailed })
+    Ok(if tally.failures + tally.films.failures == 0 { Outcome::Done } else { Outcome::SomeFailed })
 }
 
 /// What is done with each photograph of a run.
@@ -411,14 +425,7 @@ fn is_same(a: &Path, b: &Path) -> bool {
 
 /// Writes a file that is not there, which has its name only when it is whole.
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let mut file = tempfile::Builder::new();
-    file.prefix(".safelight-").suffix(".part");
-    // For everybody whom the user's own mask lets: a copy is made to be shown.
-    #[cfg(unix)]
-    file.permissions(<Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
-    let mut file = file.tempfile_in(folder)?;
+    let mut file = target::stage(path)?;
     file.write_all(bytes)?;
     file.persist_noclobber(path).map(drop).map_err(|error| error.error)
 }
@@ -439,7 +446,9 @@ fn targets(args: &Args) -> Result<Vec<(Source, Target)>, Failure> {
             target::must_be_new(&args.out)?;
         }
         // What cannot be read is named later on.
-        must_fit(&args.out, &files::begin(path, Kind::SNIFFED_BYTES as u64).unwrap_or_default())?;
+        let head = files::begin(path, Kind::SNIFFED_BYTES as u64).unwrap_or_default();
+        must_fit(&args.out, &head)?;
+        video::must_fit(&args.out, path, &head)?;
     } else if alone.is_none() {
         target::must_be_empty(&args.out, args.skip_existing)?;
         if args.skip_existing {

@@ -61,7 +61,19 @@ pub(super) fn must_be_new(path: &Path) -> Result<(), Failure> {
     there.and_then(|()| tempfile::tempfile_in(parent).map(drop)).map_err(|error| unwritable(path, &error))
 }
 
-/// The same of several files: each could be made, and no two are one.
+/// Begins a file that is not there, in a folder that is made if need be; it gets its name when it is whole.
+pub(super) fn stage(path: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mut file = tempfile::Builder::new();
+    file.prefix(".safelight-").suffix(".part");
+    // For everybody whom the user's own mask lets: a copy is made to be shown.
+    #[cfg(unix)]
+    file.permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
+    file.tempfile_in(folder)
+}
+
+/// The same as [`must_be_new`] of several files: each could be made, and no two are one.
 pub(super) fn must_all_be_new<'p>(paths: impl IntoIterator<Item = &'p PathBuf>) -> Result<(), Failure> {
     let mut places = HashSet::new();
     for path in paths {

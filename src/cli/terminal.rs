@@ -202,6 +202,16 @@ impl<'c> Voice<'c> {
         Self { context, start, done: AtomicU64::new(0), bar: OnceLock::new(), length: Mutex::new(length) }
     }
 
+    /// Speaks of the frames of a film, of which nobody knows how many there are.
+    pub fn of_frames(context: &'c Context) -> Self {
+        let (start, bar) = (Instant::now(), OnceLock::new());
+        if context.shows_progress() {
+            let style = style("{spinner} {human_pos} frames  {per_sec}");
+            let _ = bar.set(ProgressBar::no_length().with_style(style));
+        }
+        Self { context, start, done: AtomicU64::new(0), bar, length: Mutex::new(None) }
+    }
+
     /// Takes the bar away.
     pub fn finish(&self) {
         if let Some(bar) = self.bar.get() {

@@ -43,6 +43,7 @@ pub(crate) use sequential::{Coded, claims, extent, is_plain};
 pub use sequential::{Sequential, sequential};
 pub use splice::{Fill, SpliceError, Spliced};
 pub(crate) use splice::{Paint, Segment, Tiles};
+pub(crate) use write::standard_tables;
 
 use thiserror::Error;
 

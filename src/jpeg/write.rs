@@ -123,6 +123,18 @@ pub(super) fn specs(chroma: usize) -> [TableSpec; 2] {
     ]
 }
 
+/// The segments that define the standard's tables, for luma as number 0 and for chroma as number 1: what is meant by files
+/// that leave theirs out.
+pub(crate) fn standard_tables() -> Vec<u8> {
+    let mut segments = Segments(Vec::with_capacity(432));
+    for (number, chroma) in [(0, 0), (1, 1)] {
+        for (class, spec) in (0u8..).zip(specs(chroma)) {
+            segments.huffman(class, number, &spec);
+        }
+    }
+    segments.0
+}
+
 impl Coefficients<'_> {
     /// The file; `None` when a coefficient is greater than 8-bit samples make it, and has no code.
     pub fn write(&self) -> Option<Vec<u8>> {

@@ -99,17 +99,16 @@ impl Choice {
     ///
     /// When it cannot be encoded, or a mask touches no pixel of it; then nothing of it may be shown.
     pub fn copy(&self, name: &Path, examined: Examined<'_>) -> Result<Copied, RedactError> {
-        let (mask, except) = (self.mask.of(name), self.except.of(name));
+        let mask = self.mask.of(name);
         let Examined { file, frame, regions, areas } = examined;
         let mut legible = 0;
         let mut blanked = Vec::with_capacity(regions.len());
         let mut blanks = Vec::with_capacity(areas.len() + mask.len());
         for (region, area) in regions.into_iter().zip(areas) {
-            if self.only.is_some_and(|only| only != region.kind) || region.score < self.threshold {
+            if self.passes_over(&region) {
                 continue;
             }
-            let excepted = except.iter().any(|within| within.overlap(region.bounds) > 0.5 * region.bounds.area());
-            if excepted || self.spares(&region) {
+            if self.leaves(name, &region) {
                 let masked = mask.iter().any(|mask| mask.overlap(region.bounds) > 0.0);
                 legible += u64::from(!masked);
                 continue;
@@ -128,6 +127,17 @@ impl Choice {
         let turned = frame.format() != Format::Jpeg && orientation != Orientation::Upright;
         let bytes = redact::copy(frame, file, &blanks, &self.manner)?;
         Ok(Copied { bytes, size, orientation, turned, blanked, pixels, legible })
+    }
+
+    /// Whether a region is none of those that are asked for.
+    pub(super) fn passes_over(&self, region: &Region) -> bool {
+        self.only.is_some_and(|only| only != region.kind) || region.score < self.threshold
+    }
+
+    /// Whether a region of the image `name` stays legible.
+    pub(super) fn leaves(&self, name: &Path, region: &Region) -> bool {
+        let within = |except: &Rect| except.overlap(region.bounds) > 0.5 * region.bounds.area();
+        self.except.of(name).iter().any(within) || self.spares(region)
     }
 
     /// Whether a plate is one of those that stay. One that might be read otherwise does not.

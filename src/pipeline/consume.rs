@@ -65,6 +65,9 @@ pub enum ConsumeError {
          held as it was sealed"
     )]
     NotHeld,
+    /// Frames of it are sealed.
+    #[error("a video: frames of it are sealed, and it stays as it is")]
+    Film,
     /// The system refused.
     #[error("it cannot be deleted")]
     Io(#[from] io::Error),

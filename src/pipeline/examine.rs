@@ -71,14 +71,26 @@ impl<'e> Observer<'e> {
         then: impl FnOnce(Examined<'f>, &mut Stages) -> Result<T, Unreadable>,
     ) -> Result<T, Unreadable> {
         // Nothing that the closure borrows is looked at after a panic, but `stages`, which is only numbers.
-        let examined = catch_unwind(AssertUnwindSafe(|| {
-            let eyes = self.eyes.get_or_insert_with(self.factory);
-            let (examined, held) = look(file, eyes.as_mut(), limits, budget, stages)?;
+        self.guarded(|eyes| {
+            let (examined, held) = look(file, eyes, limits, budget, stages)?;
             let result = then(examined, stages);
             drop(held);
             result
-        }));
-        examined.unwrap_or_else(|_panic| {
+        })
+    }
+
+    /// Decodes and looks at `file`: everything that must be blanked on it.
+    pub(super) fn find(&mut self, file: &[u8], limits: &Limits, budget: &Budget) -> Result<Vec<Found>, Unreadable> {
+        let mut stages = Stages::default();
+        self.guarded(|eyes| {
+            let (frame, _held) = decode(file, limits, budget, &mut stages)?;
+            Ok(eyes.look(&frame, &mut stages))
+        })
+    }
+
+    fn guarded<T>(&mut self, work: impl FnOnce(&mut dyn Look) -> Result<T, Unreadable>) -> Result<T, Unreadable> {
+        let done = catch_unwind(AssertUnwindSafe(|| work(self.eyes.get_or_insert_with(self.factory).as_mut())));
+        done.unwrap_or_else(|_panic| {
             self.eyes = None;
             Err(Unreadable::Fault)
         })
@@ -92,12 +104,28 @@ fn look<'f, 'b>(
     budget: &'b Budget,
     stages: &mut Stages,
 ) -> Result<(Examined<'f>, Held<'b>), Unreadable> {
+    let (frame, held) = decode(file, limits, budget, stages)?;
+    let found = eyes.look(&frame, stages);
+    Ok((placed(file, frame, found), held))
+}
+
+fn decode<'b>(
+    file: &[u8],
+    limits: &Limits,
+    budget: &'b Budget,
+    stages: &mut Stages,
+) -> Result<(Frame, Held<'b>), Unreadable> {
     let header = timed(&mut stages.decode, || Header::read(file, limits))?;
     let held = timed(&mut stages.hand_over, || budget.hold(header.decoded_bytes()));
     let frame = timed(&mut stages.decode, || header.decode(file, limits))?;
+    Ok((frame, held))
+}
+
+/// The image with what was found on it.
+fn placed(file: &[u8], frame: Frame, found: Vec<Found>) -> Examined<'_> {
     let size = frame.size();
     let (mut regions, mut areas) = (Vec::new(), Vec::new());
-    for Found { mut region, wide, oval } in eyes.look(&frame, stages) {
+    for Found { mut region, wide, oval } in found {
         region.bounds = region.bounds.clipped(size);
         // Eyes may guess at what lies outside. There is nothing to blank there, but what reaches inside is blanked.
         if let Some(area) = Area::new(if oval { Figure::Oval } else { Figure::Box }, wide, &frame) {
@@ -105,5 +133,22 @@ fn look<'f, 'b>(
             areas.push(area);
         }
     }
-    Ok((Examined { file, frame, regions, areas }, held))
+    Examined { file, frame, regions, areas }
+}
+
+/// Decodes `file` and lets `then` make something of it and of what was `found` on it before.
+pub(super) fn recall<'f, T>(
+    file: &'f [u8],
+    found: Vec<Found>,
+    limits: &Limits,
+    budget: &Budget,
+    then: impl FnOnce(Examined<'f>) -> Result<T, Unreadable>,
+) -> Result<T, Unreadable> {
+    let recalled = catch_unwind(AssertUnwindSafe(|| {
+        let (frame, held) = decode(file, limits, budget, &mut Stages::default())?;
+        let result = then(placed(file, frame, found));
+        drop(held);
+        result
+    }));
+    recalled.unwrap_or(Err(Unreadable::Fault))
 }

@@ -15,7 +15,7 @@ use super::examine::{Examined, EyesFactory, Observer, Unreadable};
 use super::lanes::{self, Arrival, Bounds, Budget, lock};
 use super::record::Clerk;
 use super::sink::{Known, RecordSink};
-use super::source::{LoadError, Loaded, Source, SourceFault, SourceImage, Stamp, load};
+use super::source::{LoadError, Loaded, Source, SourceFault, SourceImage, Stamp};
 use super::summary::{Awaited, Counted, Stages, Summary, timed};
 use crate::pseudonym::EpochKeys;
 use crate::vault::Origin;
@@ -105,6 +105,8 @@ struct Done {
     path: PathBuf,
     name: PathBuf,
     unlisted: bool,
+    /// Whether it is the last one, of a film's frame.
+    film: Option<bool>,
     end: End,
     stages: Stages,
     bytes_in: u64,
@@ -236,9 +238,10 @@ impl Ingest<'_> {
         beside: Option<&Beside<'_>>,
     ) -> Done {
         let mut stages = Stages { hand_over: worker.free_since.elapsed(), ..Stages::default() };
-        let (path, name, unlisted) = (image.path.clone(), image.name.clone(), image.unlisted);
+        let (path, name, unlisted) = (image.place(), image.name.clone(), image.unlisted);
+        let film = image.frame.map(|frame| frame.is_last);
         let loaded = timed(&mut stages.read, || {
-            let loaded = load(&image.path, self.options.max_file_bytes)?;
+            let loaded = image.load(self.options.max_file_bytes)?;
             let digest = *blake3::hash(&loaded.bytes).as_bytes();
             Ok((loaded, digest))
         });
@@ -267,7 +270,7 @@ impl Ingest<'_> {
             }
         };
         worker.free_since = Instant::now();
-        Done { path, name, unlisted, end, stages, bytes_in }
+        Done { path, name, unlisted, film, end, stages, bytes_in }
     }
 
     #[expect(clippy::too_many_arguments, reason = "one image's belongings on their way, used once")]
@@ -371,7 +374,7 @@ impl<'s, S: RecordSink> Sealing<'s, S> {
 
     fn image(&mut self, done: Done) -> Result<(), S::Error> {
         let weight = done.weight();
-        let Done { path, name, unlisted, end, stages, bytes_in } = done;
+        let Done { path, name, unlisted, film, end, stages, bytes_in } = done;
         self.summary.images += 1;
         self.summary.bytes_in += bytes_in;
         self.summary.stages.add(&stages);
@@ -420,7 +423,11 @@ impl<'s, S: RecordSink> Sealing<'s, S> {
                 (origin, stamp)
             }
         };
-        if self.options.consume.is_some() {
+        if self.options.consume.is_some() && film == Some(true) {
+            // Between its frames there is more, and its sound.
+            self.summary.not_consumed += 1;
+            self.progress.note(&path, &Note::NotConsumed(ConsumeError::Film));
+        } else if self.options.consume.is_some() && film.is_none() {
             self.files.push(Sealed { path, name, stamp, origin, unlisted });
         }
         self.since.get_or_insert_with(Instant::now);

@@ -7,7 +7,7 @@ use super::Options;
 use super::examine::{Examined, EyesFactory, Observer, Unreadable};
 use super::ingest::Note;
 use super::lanes::{self, Arrival, Bounds, Budget};
-use super::source::{Source, SourceImage, load};
+use super::source::{Source, SourceImage};
 use super::summary::Stages;
 
 /// One image of the source, or something else that the walk met.
@@ -35,13 +35,13 @@ pub fn inspect<'e, T: Send, E>(
     let budget = Budget::new(options.decoded_bytes);
     let bounds = Bounds { workers: options.workers, window: options.window_bytes };
     let work = |observer: &mut Observer<'e>, _turn, image: SourceImage| {
-        let result = load(&image.path, options.max_file_bytes).map_err(Note::NotLoaded).and_then(|loaded| {
+        let result = image.load(options.max_file_bytes).map_err(Note::NotLoaded).and_then(|loaded| {
             let mut stages = Stages::default();
             observer
                 .examine(&loaded.bytes, &options.limits, &budget, &mut stages, |examined, _| Ok(show(&image, examined)))
                 .map_err(Note::Unreadable)
         });
-        Inspected { path: image.path, result }
+        Inspected { path: image.place(), result }
     };
     // A result is small: what it took is given back when it is made.
     let weigh = |_: &Inspected<T>| 0;

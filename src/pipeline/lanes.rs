@@ -19,6 +19,29 @@ use std::time::Duration;
 
 use super::source::{Found, Source, SourceFault, SourceImage};
 
+/// What is worked on, one after the other.
+pub(super) trait Supply: Send {
+    type Item: Send;
+
+    /// The next one.
+    fn next(&mut self) -> Option<Found<Self::Item>>;
+
+    /// Bytes that one takes in memory.
+    fn length(item: &Self::Item) -> u64;
+}
+
+impl Supply for Source {
+    type Item = SourceImage;
+
+    fn next(&mut self) -> Option<Found> {
+        self.step()
+    }
+
+    fn length(image: &SourceImage) -> u64 {
+        image.length
+    }
+}
+
 /// What arrives in the source's order.
 pub(super) enum Arrival<T> {
     /// An image and what the work made of it.
@@ -46,12 +69,12 @@ const IDLE: Duration = Duration::from_millis(500);
 /// # Errors
 ///
 /// The first error of `receive`; then everything under way is dropped.
-pub(super) fn run<W, T: Send, E>(
-    source: &mut Source,
+pub(super) fn run<S: Supply, W, T: Send, E>(
+    source: &mut S,
     bounds: &Bounds,
     stop: &AtomicBool,
     worker: impl Fn() -> W + Sync,
-    work: impl Fn(&mut W, u64, SourceImage) -> T + Sync,
+    work: impl Fn(&mut W, u64, S::Item) -> T + Sync,
     weigh: impl Fn(&T) -> u64 + Sync,
     mut receive: impl FnMut(Arrival<T>) -> Result<(), E>,
 ) -> Result<(), E> {
@@ -66,7 +89,7 @@ pub(super) fn run<W, T: Send, E>(
                     match found {
                         Found::Fault(path, fault) => window.deliver(turn, Arrival::Fault(path, fault), 0),
                         Found::Image(image) => {
-                            let taken = image.length;
+                            let taken = S::length(&image);
                             let result = work(state.get_or_insert_with(&worker), turn, image);
                             let weight = weigh(&result);
                             window.reweigh(taken, weight);
@@ -86,7 +109,11 @@ pub(super) fn run<W, T: Send, E>(
 }
 
 /// The next of the source and its turn, when there is room for it.
-fn take(entrance: &Mutex<(&mut Source, u64)>, window: &Window<impl Send>, stop: &AtomicBool) -> Option<(u64, Found)> {
+fn take<S: Supply>(
+    entrance: &Mutex<(&mut S, u64)>,
+    window: &Window<impl Send>,
+    stop: &AtomicBool,
+) -> Option<(u64, Found<S::Item>)> {
     let mut entrance = lock(entrance);
     if stop.load(Ordering::Relaxed) {
         return None;
@@ -94,7 +121,7 @@ fn take(entrance: &Mutex<(&mut Source, u64)>, window: &Window<impl Send>, stop: 
     let (source, next_turn) = &mut *entrance;
     let found = source.next()?;
     if let Found::Image(image) = &found
-        && !window.admit(image.length)
+        && !window.admit(S::length(image))
     {
         return None;
     }

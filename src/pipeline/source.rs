@@ -14,12 +14,15 @@ use zeroize::Zeroizing;
 
 use super::captures::{CAPTURES_FILE, CapturesError, Names};
 use super::doubts::{Doubts, is_closed_table};
+use super::film;
 use super::tables::{Named, Tables};
 use super::texts;
 use super::unread::{self, Candidate, UnreadTable};
 use crate::capture::Circumstances;
 use crate::files;
 use crate::frame::{Format, Kind};
+use crate::video::avi::{AviError, Chunk, MAX_FRAME};
+use crate::video::mjpeg;
 use crate::words::count;
 
 /// An image file that was found.
@@ -35,6 +38,43 @@ pub struct SourceImage {
     /// Whether no row names it though there are rows that name nothing here, or a text that is no table names it, or two tables
     /// differ: what is said of it was not all understood.
     pub unlisted: bool,
+    /// Which frame of the film at `path` it is, where it is one.
+    pub(super) frame: Option<Frame>,
+}
+
+/// A frame of a film, as a capture.
+#[derive(Clone, Copy)]
+pub(super) struct Frame {
+    pub(super) number: usize,
+    pub(super) chunk: Chunk,
+    /// Whether no frame of the film follows.
+    pub(super) is_last: bool,
+}
+
+impl SourceImage {
+    /// Where it is, for whoever is told of it.
+    pub(super) fn place(&self) -> PathBuf {
+        self.frame.map_or_else(|| self.path.clone(), |frame| film::numbered(&self.path, frame.number))
+    }
+
+    /// Reads it, up to `limit` bytes.
+    pub(super) fn load(&self, limit: u64) -> Result<Loaded, LoadError> {
+        let Some(Frame { chunk, .. }) = self.frame else { return load(&self.path, limit) };
+        let (mut file, _) = files::open(&self.path)?;
+        let length = u64::from(chunk.length());
+        let limit = limit.min(MAX_FRAME.into());
+        if length > limit {
+            return Err(LoadError::TooLong { length, limit });
+        }
+        let stamp = Stamp::of(&file.metadata()?);
+        let chunk = chunk.read(&mut file)?;
+        // Two fields are no picture, and are kept as they are.
+        let bytes = match mjpeg::fields(&chunk).as_deref() {
+            Ok([field]) => field.file(&chunk),
+            _ => chunk,
+        };
+        Ok(Loaded { bytes, stamp })
+    }
 }
 
 /// What a walk meets that is no image and that the operator should hear of.
@@ -53,6 +93,9 @@ pub enum SourceFault {
     /// Moving pictures, which are not treated: the file stays where it is, unsealed.
     #[error("a video ({0}): videos are not treated, it stays as it is")]
     Video(&'static str),
+    /// A film that ought to be Motion JPEG in AVI, and cannot be read.
+    #[error("a video (AVI) that cannot be read: it stays as it is")]
+    Film(#[source] AviError),
     /// A letter, a page or a drawing that holds a picture.
     #[error("text that holds {0}: not treated, it stays as it is")]
     PictureInText(&'static str),
@@ -81,8 +124,8 @@ impl SourceFault {
 }
 
 /// One step of the walk.
-pub(super) enum Found {
-    Image(SourceImage),
+pub(super) enum Found<I = SourceImage> {
+    Image(I),
     Fault(PathBuf, SourceFault),
 }
 
@@ -123,6 +166,10 @@ pub struct Source {
     unread: Option<Vec<UnreadTable>>,
     /// What may be about images that no row names, where it was looked for.
     doubts: Doubts,
+    /// Of films, a frame for each so many seconds is an image; `None` where films are none of it.
+    every: Option<f64>,
+    /// Frames of the film that is being walked through.
+    film: Option<film::Captures>,
 }
 
 impl Source {
@@ -152,7 +199,14 @@ impl Source {
             given: captures.and_then(|path| fs::canonicalize(path).ok()),
             unread: None,
             doubts: Doubts::default(),
+            every: None,
+            film: None,
         })
+    }
+
+    /// Takes frames of films for images: one for each so many seconds, or all of them for 0. Motion JPEG in AVI only.
+    pub fn take_films(&mut self, every: f64) {
+        self.every = Some(every);
     }
 
     /// Looks for tables of captures that are not read, and names from now on those that it meets under another name. Where images
@@ -233,7 +287,7 @@ impl Source {
     }
 
     /// By what an image at `path` is called here.
-    fn name(&self, path: &Path) -> PathBuf {
+    pub fn name(&self, path: &Path) -> PathBuf {
         match path.strip_prefix(&self.root) {
             Ok(relative) if relative.components().next().is_some() => relative.to_owned(),
             // The root is the image.
@@ -268,8 +322,12 @@ impl Source {
         walk.filter(|entry| entry.file_type().is_file() && is_named_like_an_image(entry.path())).count() as u64
     }
 
-    pub(super) fn next(&mut self) -> Option<Found> {
+    /// One step of the walk.
+    pub(super) fn step(&mut self) -> Option<Found> {
         loop {
+            if let Some(frame) = self.film.as_mut().and_then(Iterator::next) {
+                return Some(Found::Image(frame));
+            }
             let Some(entry) = self.walk.next() else {
                 self.ended = true;
                 return None;
@@ -311,6 +369,18 @@ impl Source {
                         self.ignored += 1;
                         continue;
                     }
+                    Ok(Judged::Fault(SourceFault::Video("AVI"))) if self.every.is_some() => {
+                        match film::Captures::open(entry.path(), self.every.unwrap_or(0.0)) {
+                            Ok(Some(film)) => {
+                                let name = self.name(entry.path());
+                                let (circumstances, unlisted) = self.known(&name);
+                                self.film = Some(film.known(name, circumstances, unlisted));
+                                continue;
+                            }
+                            Ok(None) => return Some(Found::Fault(entry.into_path(), SourceFault::Video("AVI"))),
+                            Err(error) => return Some(Found::Fault(entry.into_path(), SourceFault::Film(error))),
+                        }
+                    }
                     Ok(Judged::Fault(fault)) => return Some(Found::Fault(entry.into_path(), fault)),
                     Err(error) => return Some(Found::Fault(entry.into_path(), SourceFault::Io(error))),
                 }
@@ -328,12 +398,17 @@ impl Source {
             };
             let path = entry.into_path();
             let name = self.name(&path);
-            let differing = self.tables.differing().count;
-            let unlisted = self.doubts.are_about(&name) && !self.tables.names(&name);
-            let circumstances = self.tables.of(&name);
-            let unlisted = unlisted || self.tables.differing().count > differing;
-            return Some(Found::Image(SourceImage { path, name, circumstances, length, unlisted }));
+            let (circumstances, unlisted) = self.known(&name);
+            return Some(Found::Image(SourceImage { path, name, circumstances, length, unlisted, frame: None }));
         }
+    }
+
+    /// What tables say of what is called so, and whether not all of it was understood.
+    fn known(&mut self, name: &Path) -> (Circumstances, bool) {
+        let differing = self.tables.differing().count;
+        let unlisted = self.doubts.are_about(name) && !self.tables.names(name);
+        let circumstances = self.tables.of(name);
+        (circumstances, unlisted || self.tables.differing().count > differing)
     }
 }
 

@@ -18,7 +18,7 @@ use std::borrow::Cow;
 
 use thiserror::Error;
 
-use crate::frame::{Content, DecodeError, Frame, JpegCoding, Limits, Picture, Sampling};
+use crate::frame::{Content, DecodeError, Frame, JpegCoding, Limits, Picture, Pixels, Sampling};
 use crate::geometry::{PixelRect, Rect, Size};
 use crate::jpeg::{self, Fill, Jpeg, Segment, Spliced};
 
@@ -154,6 +154,18 @@ fn spliced(
 ) -> Option<(Vec<u8>, Vec<u8>)> {
     let Spliced { scene, removed, .. } = jpeg.splice_with(original, areas, fill, segments).ok()?;
     Some((scene, removed?))
+}
+
+/// A JPEG of one colour: what stands for a picture of a film of which nothing may be shown.
+///
+/// # Errors
+///
+/// When a side is longer than a JPEG can have.
+pub fn flat(size: Size, rgb: [u8; 3]) -> Result<Vec<u8>, RedactError> {
+    let Fill { y, cb, cr } = Fill::from_rgb(rgb);
+    let samples = [y, cb, cr].repeat(size.pixels() as usize);
+    let picture = Picture { pixels: Pixels::Ycbcr(samples), ..Picture::gray(size, Vec::new()) };
+    encode(&picture, &[])
 }
 
 fn encode(picture: &Picture, segments: &[Segment<'_>]) -> Result<Vec<u8>, RedactError> {

@@ -114,6 +114,31 @@ fn spoken() -> impl Strategy<Value = Vec<u8>> {
     prop::sample::select(vec![block(true), block(false), packet.to_vec()])
 }
 
+/// A film of three frames, one of them of two fields and one of no bytes, with sound or without.
+fn clip(sound: bool, fields: bool) -> Vec<u8> {
+    use safelight::video::avi::{FourCc, Kind, Stream, Writer};
+    let size = safelight::geometry::Size::new(9, 7);
+    let video = Kind::Video { codec: FourCc(*b"MJPG"), size };
+    let audio = Kind::Audio { format: vec![1, 0, 1, 0, 0x40, 0x1F, 0, 0, 0x40, 0x1F, 0, 0, 1, 0, 8, 0] };
+    let stream = |kind, rate, sample_size| Stream { kind, rate, scale: 1, start: 0, sample_size };
+    let mut streams = vec![stream(video, 10, 0)];
+    streams.extend(sound.then(|| stream(audio, 8000, 1)));
+    let mut writer = Writer::begin(std::io::Cursor::new(Vec::new()), &streams).expect("begun");
+    let picture = coded((9, 7), SamplingFactor::F_2_2, Scans::One(0), false);
+    let both = [picture.as_slice(), &picture].concat();
+    for frame in [&picture[..], if fields { &both } else { &picture }, b""] {
+        writer.chunk(0, frame).expect("written");
+        if sound {
+            writer.chunk(1, &[7; 11]).expect("written");
+        }
+    }
+    writer.finish().expect("finished").into_inner()
+}
+
+fn clips() -> impl Strategy<Value = Vec<u8>> {
+    (any::<bool>(), any::<bool>()).prop_map(|(sound, fields)| clip(sound, fields))
+}
+
 fn seeds() -> impl Strategy<Value = Vec<u8>> {
     use SamplingFactor::{F_1_1, F_1_2, F_2_1, F_2_2, F_4_1};
     let factors = prop::sample::select(vec![F_1_1, F_1_2, F_2_1, F_2_2, F_4_1]);
@@ -195,6 +220,11 @@ proptest! {
     }
 
     #[test]
+    fn avi(file in damaged(clips())) {
+        properties::avi(&file);
+    }
+
+    #[test]
     fn luma(head in any::<[u8; 5]>(), samples in prop::collection::vec(any::<u8>(), 1..400)) {
         properties::luma(&[&head, &samples[..]].concat());
     }
@@ -216,6 +246,7 @@ fn regressions() {
         ("frame", properties::frame),
         ("jpeg_luma", properties::luma),
         ("words", properties::words),
+        ("avi", properties::avi),
     ] {
         // None yet is none.
         let Ok(inputs) = std::fs::read_dir(folder.join(name)) else { continue };
@@ -237,6 +268,12 @@ fn corpus() {
             std::fs::write(folder.join(format!("seed-{number:03}")), parts.concat()).expect("written");
         }
     };
+    for (number, (sound, fields)) in
+        [(false, false), (true, false), (false, true), (true, true)].into_iter().enumerate()
+    {
+        properties::avi(&clip(sound, fields));
+        keep("avi", number, &[&clip(sound, fields)]);
+    }
     let mut number = 0;
     for (factor, size) in [(F_1_1, (9, 17)), (F_1_2, (16, 33)), (F_2_1, (40, 25)), (F_2_2, (1, 1)), (F_4_1, (65, 8))] {
         use Scans::{Each, One, Progressive};

@@ -1,12 +1,16 @@
 //! What must hold of the coefficient path, and of what else reads files, for any bytes at all. Shared by the fuzz targets in `fuzz/` and the test beside
 //! this file.
 
+use std::io::Cursor;
+
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use safelight::frame::{Frame, LumaSource};
 use safelight::geometry::{PixelRect, Size};
 use safelight::jpeg::{Fill, Jpeg, Limits, Reduction, SpliceError, restore, sequential};
 use safelight::redact::exif::{self, Keep, Stand};
 use safelight::redact::panorama;
+use safelight::video::avi::{Kind, Reader, Stream, Writer};
+use safelight::video::mjpeg;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
@@ -86,6 +90,41 @@ pub fn words(data: &[u8]) {
     if let Some(once) = panorama::anew(data) {
         assert!(once.len() < 2048 && panorama::anew(&once).as_ref() == Some(&once));
     }
+}
+
+/// Whatever a film is, walking through it ends without a panic, every chunk lies in it, and what is carried over is the same in a
+/// film that is written of it. Pictures of a chunk lie in it, one behind the other.
+pub fn avi(file: &[u8]) {
+    let Ok(reader) = Reader::open(Cursor::new(file)) else { return };
+    let mut whole = reader.file().clone();
+    let streams = reader.streams();
+    let kept = |stream: &Stream| !matches!(stream.kind, Kind::Other(_));
+    let mut carried = Vec::new();
+    for chunk in reader.chunks() {
+        let bytes = chunk.read(&mut whole).expect("it lies in the file");
+        assert_eq!(bytes.len(), chunk.length() as usize);
+        if let Ok(fields) = mjpeg::fields(&bytes) {
+            assert!(fields.len() <= 2 && fields.is_sorted_by_key(|field| field.range.start));
+            let pictures: Vec<Vec<u8>> = fields.iter().map(|field| field.file(&bytes)).collect();
+            let again = mjpeg::chunk(pictures.clone(), &fields);
+            assert_eq!(mjpeg::fields(&again).expect("as many pictures").len(), pictures.len());
+        }
+        carried.push((chunk.stream(), bytes));
+    }
+    if !streams.iter().all(kept) || !streams.iter().any(|stream| matches!(stream.kind, Kind::Video { .. })) {
+        return;
+    }
+    let mut writer = Writer::begin(Cursor::new(Vec::new()), streams).expect("begun");
+    for (stream, bytes) in &carried {
+        writer.chunk(*stream, bytes).expect("written");
+    }
+    let copy = writer.finish().expect("finished").into_inner();
+    let again = Reader::open(Cursor::new(copy.as_slice())).expect("an AVI file");
+    assert!(!again.ends_early() && again.streams().len() == streams.len());
+    let mut whole = again.file().clone();
+    let read: Vec<_> =
+        again.chunks().iter().map(|chunk| (chunk.stream(), chunk.read(&mut whole).expect("there"))).collect();
+    assert!(read == carried);
 }
 
 /// Luma is the pixel decoder's, and its reductions are near the means of that. The bytes become pixels and the way in

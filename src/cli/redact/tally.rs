@@ -13,6 +13,7 @@ use crate::cli::labels::{Label, Labels};
 use crate::cli::remedies::stdout_failed;
 use crate::cli::target::unwritable;
 use crate::cli::terminal::{Voice, chain, count, grouped, json, say, shown};
+use crate::cli::video::{self, Films};
 use crate::cli::{Context, Failure};
 use crate::files;
 use crate::frame::Orientation;
@@ -117,6 +118,7 @@ pub(super) struct Tally {
     pub failures: u64,
     pub ignored: u64,
     existing: u64,
+    pub films: Films,
     /// Captures that the vault took.
     pub sealed: Option<u64>,
     /// Photographs for which boxes were given and which were not met.
@@ -133,6 +135,7 @@ impl Tally {
             failures: 0,
             ignored: 0,
             existing: 0,
+            films: Films::default(),
             sealed: None,
             unmet: choice.mask.names().chain(choice.except.names()).map(Path::to_owned).collect(),
             labels: args.labels.map(Labels::new),
@@ -142,6 +145,10 @@ impl Tally {
 
     pub(super) fn receive(&mut self, inspected: Inspected<Made>, voice: &Voice<'_>) -> Result<(), Failure> {
         let Inspected { path, result } = inspected;
+        if let Some(kind) = video::kind(&result) {
+            self.films.meet(path, kind);
+            return Ok(());
+        }
         match result {
             Ok(Made::Copy(done)) => {
                 self.counts.add(done.counts);
@@ -217,14 +224,14 @@ impl Tally {
     }
 
     pub(super) fn report(&self, args: &Args, context: &Context) -> Result<(), Failure> {
-        let Self {
-            counts: Counts { images, plates, faces, legible, pixels, blank }, failures, ignored, existing, ..
-        } = *self;
+        let Self { counts: Counts { images, plates, faces, legible, pixels, blank }, ignored, ref films, .. } = *self;
+        let (copies, failures, existing) =
+            (images + films.copies, self.failures + films.failures, self.existing + films.existing);
         if context.json {
             let object = json!({
-                "copies": images, "plates": plates, "faces": faces, "legible": legible,
+                "copies": copies, "plates": plates, "faces": faces, "legible": legible,
                 "failed": failures, "existing": existing, "ignored": ignored, "sealed": self.sealed,
-                "pixels": pixels, "blank_pixels": blank,
+                "pixels": pixels, "blank_pixels": blank, "videos": films.json(),
             });
             return json(&object).map_err(stdout_failed);
         }
@@ -232,12 +239,13 @@ impl Tally {
             return Ok(());
         }
         let number = grouped;
-        let mut rows = vec![("copies", number(images), format!("in {}", shown(&args.out)))];
+        let mut rows = vec![("copies", number(copies), format!("in {}", shown(&args.out)))];
         if let (Some(sealed), Some(vault)) = (self.sealed, &args.vault) {
             rows.push(("originals sealed", number(sealed), format!("in {}", shown(vault))));
         }
         rows.push(("plates blanked", number(plates), String::new()));
         rows.push(("faces blanked", number(faces), String::new()));
+        rows.extend(films.rows());
         let more = [
             ("left legible", legible),
             ("there already", existing),
@@ -252,7 +260,7 @@ impl Tally {
             rows.push(("pixels blanked", format!("{:.1} %", 100.0 * blank as f64 / pixels as f64), String::new()));
         }
         let seconds = self.since.elapsed().as_secs_f64();
-        let looked = images + existing + failures;
+        let looked = images + films.frames() + existing + failures;
         let rate = if seconds > 0.0 { looked as f64 / seconds } else { 0.0 };
         rows.push(("time", format!("{seconds:.1} s"), format!("{rate:.0} images/s")));
         let wide = rows.iter().map(|(_, many, _)| many.chars().count()).max().unwrap_or(0);
@@ -264,6 +272,6 @@ impl Tally {
 
     /// Copies that were made, in words.
     pub(super) fn copies(&self) -> String {
-        count(self.counts.images, "copy")
+        count(self.counts.images + self.films.copies, "copy")
     }
 }
