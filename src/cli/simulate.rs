@@ -22,6 +22,10 @@ pub struct Args {
     /// How many pictures
     #[arg(short = 'n', long, value_name = "N", default_value_t = 200)]
     count: u64,
+    /// Draw one film of N frames instead, clip.avi, with sound: vehicles drive, people walk, and truth.jsonl has a line for each
+    /// frame
+    #[arg(long, value_name = "N", conflicts_with_all = ["count", "plates_only", "scenario"])]
+    video: Option<u64>,
     /// Decides everything: the same seed draws the same pictures on any machine
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
@@ -62,9 +66,10 @@ fn parse_size(text: &str) -> Result<Size, String> {
 /// Runs `simulate`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let order = Order {
-        count: args.count,
+        count: args.video.unwrap_or(args.count),
         seed: args.seed,
         content: match (args.plates_only, args.scenario) {
+            _ if args.video.is_some() => Content::Film,
             (true, _) => Content::Plates,
             (false, ScenarioName::SixWeeks) => Content::Pictures(Scenario::SixWeeks),
             (false, ScenarioName::Mixed) => Content::Pictures(Scenario::Mixed),

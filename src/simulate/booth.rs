@@ -46,11 +46,11 @@ struct Lens {
 }
 
 /// Beyond this turn of the head no face is left to be seen.
-const TURNED_AWAY: f32 = 1.80;
+pub(super) const TURNED_AWAY: f32 = 1.80;
 /// A face of which less than this is visible is not a face.
 const LEAST_VISIBLE: f32 = 0.3;
 /// Metres from crown to chin.
-const HEAD: f32 = 0.228;
+pub(super) const HEAD: f32 = 0.228;
 
 /// Draws a whole picture of `people` with its surroundings. Returns, for each of them, the tight box of the face (or of
 /// what is visible of it), or `None` where no face is to be seen: from behind, hidden by others, outside the picture.

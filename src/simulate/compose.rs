@@ -126,11 +126,11 @@ impl Scene {
 }
 
 /// A vehicle to be drawn.
-struct Placed {
-    vehicle: Vehicle,
-    id: u64,
-    place: Place,
-    facing: Facing,
+pub(super) struct Placed {
+    pub(super) vehicle: Vehicle,
+    pub(super) id: u64,
+    pub(super) place: Place,
+    pub(super) facing: Facing,
 }
 
 /// Draws vehicles where `plan` says.
@@ -284,7 +284,8 @@ fn opposite(facing: Facing) -> Facing {
     }
 }
 
-fn draw_one(
+/// Draws a vehicle with who sits in it, and notes what shows.
+pub(super) fn draw_one(
     world: &World,
     plan: &Plan,
     one: &Placed,
@@ -305,6 +306,7 @@ fn draw_one(
                 continue;
             }
             let person = Person::from_seed(world.person_seed(id));
+            let person = if plan.is_film { person.in_mood(0) } else { person };
             let mut pose = dice(world.person_seed(id), "pose", plan.index);
             let view = HeadView {
                 center: seat.center,

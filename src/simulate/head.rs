@@ -91,8 +91,9 @@ pub(super) fn noise(x: f32, y: f32, seed: u32) -> f32 {
 impl Mood {
     /// What `person` looks like in this view: the same each time for the same view.
     fn of(person: &Person, view: &HeadView) -> Self {
-        let moment =
+        let place =
             view.center.0.to_bits() ^ view.center.1.to_bits().rotate_left(9) ^ view.yaw.to_bits().rotate_left(17);
+        let moment = person.moment.unwrap_or(place);
         let chance = |i: u32| hash(person.seed as u32, i, moment);
         let smile = chance(1) * 1.5 - 0.5;
         Self {
@@ -113,7 +114,8 @@ impl Mood {
 
 /// The usual daylight: from above, to one side.
 pub(super) fn daylight(person: &Person, view: &HeadView) -> Light {
-    let side = hash(person.seed as u32, view.center.1.to_bits(), view.center.0.to_bits()) * 2.0 - 1.0;
+    let (y, x) = person.moment.map_or((view.center.1.to_bits(), view.center.0.to_bits()), |moment| (moment, 0));
+    let side = hash(person.seed as u32, y, x) * 2.0 - 1.0;
     Light { towards: v3(0.75 * side, 0.62, 0.75).unit(), key: 0.62, fill: 0.46 }
 }
 

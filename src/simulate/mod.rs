@@ -11,12 +11,14 @@
 //! | light, glass, sensor, file | [`camera`] |
 //! | one picture with its truth | [`picture`], [`truth`] |
 //! | a folder of them | [`produce`] |
+//! | one camera for some seconds, frame by frame | [`film`] |
 
 pub mod brush;
 pub mod camera;
 pub mod chance;
 pub mod compose;
 pub mod crops;
+pub mod film;
 pub mod grain;
 pub mod picture;
 pub mod plate;

@@ -13,6 +13,8 @@ pub(super) type Rgb = [u8; 3];
 #[derive(Clone)]
 pub struct Person {
     pub(super) seed: u64,
+    /// What decides the expression and the light on the face; where it is not told, the place on the picture does.
+    pub(super) moment: Option<u32>,
     tone: u8,
     pub(super) skin: Rgb,
     /// Years, 4 to 88.
@@ -236,7 +238,13 @@ impl Person {
         let mask = r.random_bool(if child { 0.06 } else { 0.13 }).then(|| pick_mask(r));
         let make_up = if !masculine && age > 15.0 && r.random_bool(0.55) { r.random_range(0.2..1.0) } else { 0.0 };
         let outfit = pick_outfit(masculine, &headgear, r);
-        Self { seed, tone, skin, age, build, features, hair, beard, headgear, glasses, mask, make_up, outfit }
+        let moment = None;
+        Self { seed, moment, tone, skin, age, build, features, hair, beard, headgear, glasses, mask, make_up, outfit }
+    }
+
+    /// The person in a mood that does not change with where they are on the picture: from frame to frame of a film.
+    pub(super) fn in_mood(self, moment: u32) -> Self {
+        Self { moment: Some(moment), ..self }
     }
 
     /// Skin tone on the Monk scale, 1 to 10; uniform over persons.

@@ -86,7 +86,7 @@ fn position(plan: &Plan) -> super::camera::Position {
 }
 
 /// Sorts what was drawn into what is asked for and what is not, by what the exposed picture shows.
-fn judge(scene: &Scene, exposure: &Exposure, settings: &Settings, plan: &Plan, path: String) -> Truth {
+pub(super) fn judge(scene: &Scene, exposure: &Exposure, settings: &Settings, plan: &Plan, path: String) -> Truth {
     let (w, h) = (exposure.width as f32, exposure.height as f32);
     let size = Size::new(exposure.width as u32, exposure.height as u32);
     let (mut regions, mut ignore) = (Vec::new(), Vec::new());

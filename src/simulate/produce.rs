@@ -3,7 +3,7 @@
 //! Owns the folder's layout, the order of its lines and the threads that draw. Knows nothing of what is drawn.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -11,10 +11,12 @@ use serde::Serialize;
 
 use super::camera::encode::EncodeError;
 use super::crops;
+use super::film::{self, Film, Frame};
 use super::picture::{self, Picture};
 use super::truth::tenths;
 use super::world::{Scenario, World};
 use crate::geometry::Size;
+use crate::video::avi::Writer;
 use crate::written::{Earlier, Taken, Written};
 
 /// What to draw.
@@ -39,6 +41,8 @@ pub enum Content {
     Pictures(Scenario),
     /// Plates alone with their texts, to train a reader with.
     Plates,
+    /// One film of one camera.
+    Film,
 }
 
 /// What was drawn.
@@ -105,11 +109,12 @@ pub fn prepare(folder: &Path) -> Result<(), SimulateError> {
 /// Draws `order` into `folder`, which [`prepare`] has readied, on rayon's current pool. `progress` is told after each
 /// picture, from any thread.
 pub fn produce(order: &Order, folder: &Path, progress: &(dyn Fn() + Sync)) -> Result<Produced, SimulateError> {
-    let mut out = Output::begin(order, folder)?;
     let world = match order.content {
         Content::Pictures(scenario) => Some((World::new(order.seed, order.count, scenario, order.start), scenario)),
         Content::Plates => None,
+        Content::Film => return film(order, folder, progress),
     };
+    let mut out = Output::begin(order, folder)?;
     let mut from = 0;
     while from < order.count {
         let to = (from + BATCH).min(order.count);
@@ -131,6 +136,48 @@ pub fn produce(order: &Order, folder: &Path, progress: &(dyn Fn() + Sync)) -> Re
             out.add(lines?)?;
         }
         from = to;
+    }
+    out.finish()
+}
+
+/// A film with its sound, in one file; its truth has a line for each frame.
+fn film(order: &Order, folder: &Path, progress: &(dyn Fn() + Sync)) -> Result<Produced, SimulateError> {
+    let failed = |source| SimulateError::Write { path: folder.join(film::FILE), source };
+    let film = Film::new(order.seed, order.count, order.size, order.start)?;
+    let mut out = Output::begin(order, folder)?;
+    let staged = out.written.stage(film::FILE).map_err(failed)?;
+    let mut writer = Writer::begin(staged, &film.streams()).map_err(failed)?;
+    let mut from = 0;
+    while from < order.count {
+        let to = (from + BATCH / 4).min(order.count);
+        let drawn: Vec<_> = (from..to)
+            .into_par_iter()
+            .map(|number| {
+                let frame = film.frame(number);
+                progress();
+                frame
+            })
+            .collect();
+        for (number, frame) in (from..to).zip(drawn) {
+            let Frame { file, truth } = frame?;
+            let sound = film.sound(number);
+            writer.chunk(0, &file).and_then(|()| writer.chunk(1, &sound)).map_err(failed)?;
+            let count = |kind| truth.regions.iter().filter(|region| region.kind == kind).count() as u64;
+            out.produced.images += 1;
+            out.produced.plates += count("plate");
+            out.produced.faces += count("face");
+            let line = serde_json::to_string(&truth).map_err(|error| json_failed(folder, error))?;
+            writeln!(out.truth, "{line}").map_err(failed)?;
+        }
+        from = to;
+    }
+    let mut staged = writer.finish().map_err(failed)?;
+    out.produced.bytes = staged.stream_position().map_err(failed)?;
+    staged.flush().map_err(failed)?;
+    drop(staged);
+    out.written.settle(film::FILE).map_err(failed)?;
+    if let Some(captures) = &mut out.captures {
+        captures.serialize(film.row()).map_err(|error| failed(error.into()))?;
     }
     out.finish()
 }
@@ -225,12 +272,15 @@ impl Output {
         let folders: Vec<String> = match order.content {
             Content::Pictures(_) => (1..=6).flat_map(|i| [format!("lane-{i:02}"), format!("walk-{i:02}")]).collect(),
             Content::Plates => (0..=order.count / 1000).map(|i| format!("plates-{i:03}")).collect(),
+            Content::Film => Vec::new(),
         };
         for name in &folders {
             written.folder(name).map_err(failed(name))?;
         }
         let captures = match order.content {
-            Content::Pictures(_) => Some(csv::Writer::from_writer(written.stage(CAPTURES).map_err(failed(CAPTURES))?)),
+            Content::Pictures(_) | Content::Film => {
+                Some(csv::Writer::from_writer(written.stage(CAPTURES).map_err(failed(CAPTURES))?))
+            }
             Content::Plates => None,
         };
         let truth = written.stage(TRUTH).map_err(failed(TRUTH))?;

@@ -51,6 +51,8 @@ pub struct Plan {
     pub household: u64,
     /// Where its plates come from.
     pub region: Region,
+    /// Whether it is a film, in which nobody changes from frame to frame.
+    pub is_film: bool,
 }
 
 /// One lane with its camera.
@@ -168,6 +170,7 @@ impl World {
             conditions,
             household,
             region: if self.scenario == Scenario::SixWeeks { Region::Border } else { Region::World },
+            is_film: false,
         }
     }
 

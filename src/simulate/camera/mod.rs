@@ -77,11 +77,22 @@ impl Settings {
     /// Exposes the canvas, which serves as scratch and is left in no useful state.
     pub fn expose(&self, canvas: &mut Canvas, glows: &[Glow], reflectors: &[Reflector]) -> Exposure {
         let mut rng = super::chance::dice(self.seed, "expose", 0);
-        light::grade(canvas, self.conditions, reflectors, &mut rng);
+        self.light(canvas, glows, reflectors, &mut rng);
+        sensor::develop(canvas, &self.tone, &mut rng)
+    }
+
+    /// Exposes frame `number` of a film: light, weather and glass are those of all its frames, noise is its own.
+    pub fn expose_frame(&self, canvas: &mut Canvas, glows: &[Glow], reflectors: &[Reflector], number: u64) -> Exposure {
+        self.light(canvas, glows, reflectors, &mut super::chance::dice(self.seed, "expose", 0));
+        sensor::develop(canvas, &self.tone, &mut super::chance::dice(self.seed, "noise", number))
+    }
+
+    fn light(&self, canvas: &mut Canvas, glows: &[Glow], reflectors: &[Reflector], rng: &mut Rng) {
+        light::grade(canvas, self.conditions, reflectors, rng);
         light::glow(canvas, self.conditions, glows);
         match self.conditions.weather {
-            Weather::Rain => light::rain(canvas, &mut rng),
-            Weather::Glare => light::glare(canvas, self.conditions, &mut rng),
+            Weather::Rain => light::rain(canvas, rng),
+            Weather::Glare => light::glare(canvas, self.conditions, rng),
             Weather::Clear => {}
         }
         if let Some(lens) = self.lens {
@@ -93,6 +104,5 @@ impl Settings {
         if self.motion.0.hypot(self.motion.1) > 1.0 {
             optics::smear(canvas, self.motion);
         }
-        sensor::develop(canvas, &self.tone, &mut rng)
     }
 }
