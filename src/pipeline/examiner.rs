@@ -77,6 +77,7 @@ impl Examiner<'_, '_> {
             circumstances: Circumstances::default(),
             length: file.len() as u64,
             unlisted: false,
+            frame: None,
         };
         let digest = *blake3::hash(file).as_bytes();
         Ok((shown, clerk.record(image, file.to_vec(), digest, Some(sight))))
