@@ -208,7 +208,7 @@ impl Ffmpeg {
         command.arg("-itsoffset").arg(format!("{first:.6}")).args(["-i", "pipe:0"]);
         Self::input(&mut command, container, path)?;
         command.args([
-            "-map", "0:v:0", "-map", "1:a?", "-c:a", "copy", "-c:v", "libx264", "-preset", "medium", "-crf", "18",
+            "-map", "0:v:0", "-map", "1:a?", "-c:a", "copy", "-c:v", "libx264", "-preset", "veryfast", "-crf", "18",
         ]);
         command.args(["-pix_fmt", "yuv420p", "-fps_mode", "passthrough", "-enc_time_base"]);
         command.arg(format!("{numerator}:{denominator}"));
