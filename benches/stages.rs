@@ -13,12 +13,13 @@ use aes_gcm::aead::AeadInOut;
 use aes_gcm::{Aes256Gcm, KeyInit};
 use common::{Site, capture_record, pictures};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use safelight::capture::{PlateText, Region, RegionKind};
 use safelight::frame::{Frame, Limits};
 use safelight::geometry::{Rect, Size};
 use safelight::nn::{Model, Session};
 use safelight::pipeline::face_crop;
-use safelight::redact::{Area, Figure, redact};
+use safelight::redact::{Area, Figure, Manner, copy, redact};
 use safelight::simulate::picture;
 use safelight::simulate::world::{Scenario, World};
 use safelight::vault::{SealingOptions, SealingVault};
@@ -220,6 +221,18 @@ fn pixels(c: &mut Criterion) {
     });
     group.bench_function("scene of its pixels", |b| {
         b.iter_batched(|| decoded(&png), |frame| black_box(scene(frame)), BatchSize::PerIteration);
+    });
+    group.bench_function("copy of a PNG, decoded and coded", |b| {
+        b.iter(|| copy(decoded(black_box(&png)), &png, &[], &Manner::default()).expect("copied"));
+    });
+    group.bench_function("floor: the image crate, of a PNG and as one", |b| {
+        b.iter(|| {
+            let image = image::load_from_memory(black_box(&png)).expect("decoded");
+            let mut file = Vec::with_capacity(1 << 20);
+            let (fast, adaptive) = (CompressionType::Fast, FilterType::Adaptive);
+            image.write_with_encoder(PngEncoder::new_with_quality(&mut file, fast, adaptive)).expect("encoded");
+            file
+        });
     });
     group.bench_function("floor: jpeg-encoder, of its pixels", |b| b.iter(|| black_box(peer())));
     group.finish();

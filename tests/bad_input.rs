@@ -148,8 +148,8 @@ fn every_file_is_accounted_for() {
     for (name, why) in [
         ("a.heic", "a HEIC file"),
         ("b.avif", "an AVIF file"),
-        ("c.jxl", "a JPEG XL file"),
-        ("d.gif", "a GIF file"),
+        ("c.jxl", "the JPEG XL file ends early"),
+        ("d.gif", "the GIF file ends early"),
         ("e.CR2", "a Canon raw (CR2) file"),
         ("/f:", "a HEIC file"),
         ("dashcam.mp4", "a video (MP4 or QuickTime)"),

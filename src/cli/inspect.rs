@@ -1,6 +1,7 @@
 //! `safelight inspect`.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use super::{Context, Failure, Outcome, Stop, interrupt, target};
 use crate::capture::{Region, RegionKind};
 use crate::frame::LumaSource;
 use crate::geometry::Size;
-use crate::pipeline::{Examined, Inspected, Look, Note, Options, Source, SourceImage, TrainedEyes, inspect};
+use crate::pipeline::{Examined, Inspected, Look, Looked, Note, Options, Source, SourceImage, TrainedEyes, inspect};
 use crate::redact::{Area, covered, pieces};
 
 /// Arguments of `inspect`.
@@ -26,6 +27,9 @@ use crate::redact::{Area, covered, pieces};
 Nothing is sealed and nothing is kept, but what you ask for: the table and the JSON lines show plates in clear, and the \
 overlay format writes copies of the photographs that show people and plates. They are for your eyes only; delete them \
 when you have looked.
+
+Of an animation, and of a TIFF file of several pages, every picture is looked at: the table adds them up, and the JSON lines have \
+those behind the first under \"further\". An overlay shows the first.
 
 Exit codes: 0 all images could be examined; 1 some could not, and are named; 2 the command line is wrong; 130 interrupted.")]
 pub struct Args {
@@ -61,6 +65,8 @@ struct Shown {
     size: Size,
     regions: Vec<Region>,
     areas: Vec<Area>,
+    /// The pictures behind the first, of a file that holds several.
+    further: Vec<Looked>,
     /// How drawing went, where a copy was asked for.
     drawn: Result<(), OverlayError>,
 }
@@ -136,7 +142,7 @@ fn show(
     copies: Option<&Path>,
     overlay: Option<&Overlay>,
 ) -> Shown {
-    let Examined { file, frame, regions, areas } = examined;
+    let Examined { file, frame, regions, areas, further } = examined;
     // As it was given; and so that each of several folders' images can be told from another's.
     let name = match copies {
         _ if image.path == given => given.to_owned(),
@@ -152,7 +158,7 @@ fn show(
         };
         overlay.draw(&copy, &image.path, file, frame, &regions, &areas)
     });
-    Shown { name, size, regions, areas, drawn }
+    Shown { name, size, regions, areas, further, drawn }
 }
 
 /// The receiving end: prints and counts.
@@ -187,12 +193,22 @@ impl Tally<'_> {
 }
 
 fn print_image(seen: &Shown) -> Result<(), Failure> {
-    let Shown { name, size, regions, areas, .. } = seen;
-    let share = covered(&pieces(areas)) as f64 / size.pixels() as f64 * 100.0;
+    let Shown { name, size, regions, areas, further, .. } = seen;
+    let hidden = |areas: &[Area]| covered(&pieces(areas));
+    let all = further.iter().map(|looked| (hidden(&looked.areas), looked.size.pixels()));
+    let (blank, whole) = all.fold((hidden(areas), size.pixels()), |sums, next| (sums.0 + next.0, sums.1 + next.1));
+    let share = blank as f64 / whole as f64 * 100.0;
+    let regions: Vec<&Region> = regions.iter().chain(further.iter().flat_map(|looked| &looked.regions)).collect();
     let faces = regions.iter().filter(|region| region.kind == RegionKind::Face).count();
-    let plates: Vec<String> =
-        regions.iter().filter(|region| region.kind == RegionKind::Plate).map(plate_words).collect();
-    let pixels = format!("{}x{}", size.width, size.height);
+    let mut plates: Vec<String> =
+        regions.iter().filter(|region| region.kind == RegionKind::Plate).map(|region| plate_words(region)).collect();
+    // The same on many pictures is said once.
+    let mut said = HashSet::new();
+    plates.retain(|plate| further.is_empty() || said.insert(plate.clone()));
+    let pixels = match further.len() {
+        0 => format!("{}x{}", size.width, size.height),
+        more => format!("{}x{} x{}", size.width, size.height, more + 1),
+    };
     let plates = if plates.is_empty() { "-".to_owned() } else { plates.join(", ") };
     print_row([&ending(&shown(name), PATH_WIDTH), &pixels, &format!("{share:.1} %"), &faces.to_string(), &plates])
 }
@@ -218,6 +234,16 @@ pub fn plate_words(region: &Region) -> String {
 #[derive(Serialize)]
 struct ImageLine<'s> {
     path: Cow<'s, str>,
+    #[serde(flatten)]
+    picture: PictureLine<'s>,
+    /// The pictures behind the first, of a file that holds several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    further: Vec<PictureLine<'s>>,
+}
+
+/// One picture of it.
+#[derive(Serialize)]
+struct PictureLine<'s> {
     width: u32,
     height: u32,
     regions: Vec<RegionLine<'s>>,
@@ -237,7 +263,16 @@ struct RegionLine<'s> {
 }
 
 fn print_line(seen: &Shown) -> Result<(), Failure> {
-    let Shown { name, size, regions, areas, .. } = seen;
+    let Shown { name, size, regions, areas, further, .. } = seen;
+    let line = ImageLine {
+        path: name.to_string_lossy(),
+        picture: picture_line(*size, regions, areas),
+        further: further.iter().map(|looked| picture_line(looked.size, &looked.regions, &looked.areas)).collect(),
+    };
+    json_line(&line).map_err(stdout_failed)
+}
+
+fn picture_line<'s>(size: Size, regions: &'s [Region], areas: &[Area]) -> PictureLine<'s> {
     // Two decimals of a pixel, four of a share: all that there is in them.
     let rounded = |value: f32, unit: f64| (f64::from(value) * unit).round() / unit;
     let regions = regions
@@ -254,12 +289,10 @@ fn print_line(seen: &Shown) -> Result<(), Failure> {
             }
         })
         .collect();
-    let line = ImageLine {
-        path: name.to_string_lossy(),
+    PictureLine {
         width: size.width,
         height: size.height,
         regions,
         redacted: pieces(areas).iter().map(|piece| [piece.x, piece.y, piece.w, piece.h]).collect(),
-    };
-    json_line(&line).map_err(stdout_failed)
+    }
 }

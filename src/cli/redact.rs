@@ -45,8 +45,9 @@ Examples:
 No key is needed, nothing is sealed, and originals stay as they are. Copies keep the format, which way up they are and the \
 colours of the profile, and nothing else: no EXIF, no XMP, no thumbnail, no comment. A profile by tables, as of printers, is left \
 out. A JPEG's copy has the original's own \
-coefficients outside the blanked areas, but for CMYK, RGB and a few odd ones, which are coded anew; PNG, TIFF and BMP keep every sample there, and WebP is written lossless. Of a file \
-with several pages or pictures the copy has the one that was examined.
+coefficients outside the blanked areas, but for CMYK, RGB and a few odd ones, which are coded anew; PNG, TIFF, BMP and JPEG XL keep every sample there, and WebP is written lossless. An \
+animation's copy has all pictures, and a TIFF file's all pages, each examined; what is found on one picture of an animation is \
+blanked on the five before and behind it, too. Gain maps, previews and other variants of a picture are left out.
 
 Of a video every frame is examined. What is found in some frames is blanked in those between, too, and for 0.4 seconds before and \
 after. A frame that cannot be examined becomes one colour, and is counted. Sound goes through as it is: voices, too. Names, dates, \
@@ -330,12 +331,16 @@ fn one(args: &Args, choice: &Choice, context: &Context) -> Result<Outcome, Failu
 fn must_fit(out: &Path, head: &[u8]) -> Result<(), Failure> {
     let named = out.extension().and_then(|extension| extension.to_str()).filter(|named| Format::claims(named));
     let (Some(format), Some(named)) = (Format::sniff(head), named) else { return Ok(()) };
+    let format = format.of_copy();
     let fitting = format.extensions();
     if fitting.iter().any(|extension| extension.eq_ignore_ascii_case(named)) {
         return Ok(());
     }
     Err(Failure::usage(
-        format!("{} would be a {format} file: a copy keeps the format of its original", shown(out)),
+        format!(
+            "{} would be a {format} file: copies keep the format of their original, but for HEIC and AVIF",
+            shown(out)
+        ),
         format!("name it {}", shown(&out.with_extension(fitting[0]))),
     ))
 }
@@ -393,11 +398,16 @@ impl Target {
 
     /// Makes and writes the copy of one image.
     fn write(&self, image: &SourceImage, choice: &Choice, wanted: Wanted, examined: Examined<'_>) -> Made {
+        let format = examined.frame.format();
         let copy = match choice.copy(&image.name, examined) {
             Ok(copy) => copy,
             Err(error) => return Made::Refused(error),
         };
-        let path = self.of(&image.name);
+        let mut path = self.of(&image.name);
+        if format.of_copy() != format && matches!(self.place, Place::Folder(..)) {
+            // Behind its own name, so that what was IMG_1.HEIC is found, and does not meet an IMG_1.jpg.
+            path.as_mut_os_string().push(format!(".{}", format.of_copy().extensions()[0]));
+        }
         let below = path.strip_prefix(&self.out).ok().filter(|below| !below.as_os_str().is_empty());
         let below = below.or(path.file_name().map(Path::new)).unwrap_or(&path);
         let done = || Box::new(wanted.done(&copy, &image.name, below));

@@ -263,7 +263,7 @@ impl http::Worker for Clerk<'_, '_> {
         }
         let look = |examined: Examined<'_>| {
             let (stored, way) = (examined.frame.size(), examined.frame.orientation());
-            let media_type = examined.frame.format().media_type();
+            let media_type = examined.frame.format().of_copy().media_type();
             let done = |regions: &[Region], scene, legible| http::Done {
                 scene,
                 size: [way.seen_size(stored).width, way.seen_size(stored).height],
@@ -271,7 +271,12 @@ impl http::Worker for Clerk<'_, '_> {
                 legible,
                 sealed: None,
             };
-            let Some(scene) = order.scene else { return Ok(done(&examined.regions, None, 0)) };
+            let Some(scene) = order.scene else {
+                // Of all pictures of an animation, and of all pages.
+                let further = examined.further.into_iter().flat_map(|looked| looked.regions);
+                let regions: Vec<Region> = examined.regions.into_iter().chain(further).collect();
+                return Ok(done(&regions, None, 0));
+            };
             let copied = choice.copy(Path::new(""), examined)?;
             let bytes = match scene {
                 http::Scene::Copy => copied.bytes,

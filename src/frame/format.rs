@@ -8,14 +8,22 @@ use std::fmt;
 pub enum Format {
     /// JPEG: baseline and progressive, grey, colour, CMYK.
     Jpeg,
-    /// PNG, 8 and 16 bits, with palette or alpha.
+    /// PNG, 8 and 16 bits, with palette or alpha; animated (APNG) with 8.
     Png,
-    /// WebP, lossy and lossless.
+    /// WebP, lossy and lossless, still and animated.
     WebP,
-    /// TIFF of one picture; copies of it in reduced size are left out.
+    /// TIFF of one picture, whose copies in reduced size are left out, or of several.
     Tiff,
     /// Windows bitmap.
     Bmp,
+    /// GIF, still and animated.
+    Gif,
+    /// JPEG XL, still.
+    JpegXl,
+    /// HEIC of one picture, where the build has the feature `heif`.
+    Heic,
+    /// AVIF of one picture, likewise.
+    Avif,
 }
 
 /// What a file is.
@@ -47,6 +55,10 @@ impl Format {
             Self::WebP => "image/webp",
             Self::Tiff => "image/tiff",
             Self::Bmp => "image/bmp",
+            Self::Gif => "image/gif",
+            Self::JpegXl => "image/jxl",
+            Self::Heic => "image/heic",
+            Self::Avif => "image/avif",
         }
     }
 
@@ -66,14 +78,27 @@ impl Format {
             Self::WebP => &["webp"],
             Self::Tiff => &["tif", "tiff"],
             Self::Bmp => &["bmp", "dib"],
+            Self::Gif => &["gif"],
+            Self::JpegXl => &["jxl"],
+            Self::Heic => &["heic", "heif", "hif"],
+            Self::Avif => &["avif"],
+        }
+    }
+
+    /// The format of a copy: the same, where there is an encoder.
+    pub const fn of_copy(self) -> Self {
+        match self {
+            Self::Heic | Self::Avif => Self::Jpeg,
+            other => other,
         }
     }
 
     /// Whether a file of this extension (any case, without the dot) is meant to be an image, whatever it holds.
     pub fn claims(extension: &str) -> bool {
         const EXTENSIONS: [&str; 31] = [
-            "jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "bmp", "dib", // what is decoded
-            "heic", "heif", "hif", "avif", "jxl", "gif", "jp2", "j2k", "apng", "psd", // what is not
+            "jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "bmp", "dib", "gif",
+            "jxl", // what is decoded
+            "heic", "heif", "hif", "avif", "jp2", "j2k", "apng", "psd", // what is not
             "dng", "nef", "cr2", "cr3", "arw", "raf", "orf", "rw2", "pef", "srw", "x3f", // raw
         ];
         EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension))
@@ -122,10 +147,10 @@ impl Kind {
 
     fn by_signature(head: &[u8]) -> Self {
         const SIGNATURES: [(&[u8], Kind); 24] = [
-            (b"GIF87a", Kind::Foreign("GIF")),
-            (b"GIF89a", Kind::Foreign("GIF")),
-            (b"\0\0\0\x0CJXL \r\n\x87\n", Kind::Foreign("JPEG XL")),
-            (b"\xFF\x0A", Kind::Foreign("JPEG XL")),
+            (b"GIF87a", Kind::Image(Format::Gif)),
+            (b"GIF89a", Kind::Image(Format::Gif)),
+            (b"\0\0\0\x0CJXL \r\n\x87\n", Kind::Image(Format::JpegXl)),
+            (b"\xFF\x0A", Kind::Image(Format::JpegXl)),
             (b"\0\0\0\x0CjP  \r\n\x87\n", Kind::Foreign("JPEG 2000")),
             (b"\xFF\x4F\xFF\x51", Kind::Foreign("JPEG 2000")),
             (b"FUJIFILMCCD-RAW", Kind::Foreign("Fujifilm raw (RAF)")),
@@ -179,11 +204,11 @@ fn iso_media(brands: &[u8]) -> Kind {
     let all = || std::iter::once(first).chain(brands.chunks_exact(4).skip(2).take(8));
     let is = |known: &[&[u8; 4]]| all().any(|brand| known.iter().any(|known| brand == known.as_slice()));
     if is(&[b"avif", b"avis"]) {
-        Kind::Foreign("AVIF")
+        if cfg!(feature = "heif") { Kind::Image(Format::Avif) } else { Kind::Foreign("AVIF") }
     } else if first == b"crx " {
         Kind::Foreign("Canon raw (CR3)")
     } else if is(&[b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"]) {
-        Kind::Foreign("HEIC")
+        if cfg!(feature = "heif") { Kind::Image(Format::Heic) } else { Kind::Foreign("HEIC") }
     } else if first == b"jp2 " {
         Kind::Foreign("JPEG 2000")
     } else {
@@ -242,6 +267,10 @@ impl fmt::Display for Format {
             Self::WebP => "WebP",
             Self::Tiff => "TIFF",
             Self::Bmp => "BMP",
+            Self::Gif => "GIF",
+            Self::JpegXl => "JPEG XL",
+            Self::Heic => "HEIC",
+            Self::Avif => "AVIF",
         })
     }
 }

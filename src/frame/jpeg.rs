@@ -58,7 +58,7 @@ pub(super) fn picture(coded: Coded) -> Result<Picture, DecodeError> {
             on_paper(inks.map(|ink| 255 - ink), k)
         })),
     };
-    Ok(Picture { size: planes.size, unit: planes.unit, pixels, seen: None, layers: Vec::new(), coding })
+    Ok(Picture { size: planes.size, unit: planes.unit, pixels, seen: None, layers: Vec::new(), coding, stored: false })
 }
 
 /// Light from paper under three inks and black, stored inverted.

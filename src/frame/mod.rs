@@ -12,30 +12,40 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use image::DynamicImage;
 use thiserror::Error;
 
 use crate::geometry::{PixelRect, Size};
 use crate::jpeg::{Jpeg, JpegError};
 
+mod apng;
+mod canvas;
 mod coefficients;
 mod colours;
 mod deep;
 mod format;
+mod gif;
+#[cfg(feature = "heif")]
+mod heif;
 mod jpeg;
+mod jxl;
 mod luma;
 mod picture;
 pub(crate) mod range;
 mod raster;
+mod sequence;
 mod tiff;
 mod told;
 mod trailing;
 mod upright;
 mod veiled;
+mod webp;
 
 pub use format::{Format, Kind};
 pub(crate) use jpeg::{JpegCoding, Sampling};
 pub(crate) use picture::{Picture, Pixels};
 pub(crate) use raster::Profiled;
+pub(crate) use sequence::{Delay, Sequence, Shot};
 pub use told::Told;
 pub(crate) use told::{exif, xmp};
 pub use upright::{Orientation, Upright};
@@ -97,6 +107,12 @@ pub struct Limits {
 impl Limits {
     /// No side may be longer: it is the longest that a JPEG scene can have.
     pub const MAX_SIDE: u32 = 65_535;
+
+    /// Most pictures of one file: an animation of a minute and a half, a book.
+    pub const MAX_PICTURES: usize = 2_000;
+
+    /// Most pixels of all pictures of one file: half a minute of one core's work. A few bytes claim a million pictures.
+    pub const MAX_PIXELS_IN_ALL: u64 = 2_000_000_000;
 }
 
 impl Default for Limits {
@@ -118,11 +134,17 @@ pub enum DecodeError {
     #[error("the file is empty")]
     Empty,
     /// The first bytes are those of no supported format.
-    #[error("not a JPEG, PNG, WebP, TIFF or BMP image")]
+    #[error("not a JPEG, PNG, WebP, TIFF, BMP, GIF or JPEG XL image")]
     NotAnImage,
     /// A picture of a format that nobody here decodes.
     #[error("{} {} file: such pictures are not decoded", article(.0), .0)]
     Foreign(&'static str),
+    /// A picture of a format that other builds decode.
+    #[error(
+        "{} {} file: this build does not read such; one with the feature heif and libheif 1.17 or later does",
+        article(.0), .0
+    )]
+    NotBuiltIn(&'static str),
     /// Moving pictures, whatever the name says.
     #[error("a video ({0}): videos are not treated")]
     Video(&'static str),
@@ -151,6 +173,20 @@ pub enum DecodeError {
         needed: u64,
         /// [`Limits::max_decoded_bytes`].
         limit: u64,
+    },
+    /// More pictures than one file may hold, or more pixels on them.
+    #[error(
+        "the {format} file holds {pictures} pictures of {pixels} pixels in all; the limits are {} and {}",
+        Limits::MAX_PICTURES,
+        Limits::MAX_PIXELS_IN_ALL
+    )]
+    TooMany {
+        /// Format by content.
+        format: Format,
+        /// How many, at least.
+        pictures: usize,
+        /// Pixels on them.
+        pixels: u64,
     },
     /// A variant of the format that nobody here decodes.
     #[error("{feature} in a {format} file is not supported")]
@@ -236,6 +272,7 @@ impl Header {
         }
         let format = match Kind::sniff(file) {
             Kind::Image(format) => format,
+            Kind::Foreign(name @ ("HEIC" | "AVIF")) => return Err(DecodeError::NotBuiltIn(name)),
             Kind::Foreign(name) => return Err(DecodeError::Foreign(name)),
             Kind::Video(name) => return Err(DecodeError::Video(name)),
             Kind::Beside | Kind::Own | Kind::Text | Kind::Unknown => return Err(DecodeError::NotAnImage),
@@ -259,7 +296,7 @@ impl Header {
                     Self { format, size, decoded_bytes, start, way: Way::OtherJpeg }
                 }
             },
-            Format::Png | Format::WebP | Format::Tiff | Format::Bmp => {
+            _ => {
                 let (size, decoded_bytes) = raster::claims(file, format, limits)?;
                 Self { format, size, decoded_bytes, start, way: Way::Raster }
             }
@@ -331,12 +368,36 @@ impl Header {
             }
         };
         let further = trailing::further(file, &apart, format, size)?;
+        let further = further + raster::variants(file, format, size)?;
         let told = Told::by(file, format, orientation);
         let frame = Frame { size, format, told, content: Arc::new(content), further };
-        if colours::hold_the_picture(&frame, || jpeg::decode(file).ok()) {
-            return Err(DecodeError::Unsupported { format, feature: "a picture in colours of one brightness" });
+        frame.checked(|| jpeg::decode(file).ok())
+    }
+}
+
+impl Frame {
+    /// Refused where the eyes would not see what it shows. `colours` decodes them, where that is yet to be done.
+    fn checked(self, colours: impl FnOnce() -> Option<Picture>) -> Result<Self, DecodeError> {
+        if colours::hold_the_picture(&self, colours) {
+            let feature = "a picture in colours of one brightness";
+            return Err(DecodeError::Unsupported { format: self.format, feature });
         }
-        Ok(frame)
+        Ok(self)
+    }
+
+    /// One of several pictures of a file of this `format`.
+    fn of_image(image: DynamicImage, format: Format, told: Told, further: u32) -> Result<Self, DecodeError> {
+        let picture = raster::picture(image, format)?;
+        let frame =
+            Self { size: picture.size, format, told, content: Arc::new(Content::Pixels(Box::new(picture))), further };
+        frame.checked(|| None)
+    }
+
+    /// Pictures on one sheet, which has a scene and is no file's.
+    pub(crate) fn sheet(rgb: image::RgbImage, format: Format) -> Self {
+        let size = Size::new(rgb.width(), rgb.height());
+        let picture = Picture { pixels: Pixels::Rgb(rgb.into_raw()), ..Picture::gray(size, Vec::new()) };
+        Self { size, format, told: Told::default(), content: Arc::new(Content::Pixels(Box::new(picture))), further: 0 }
     }
 }
 
@@ -427,16 +488,23 @@ impl Frame {
     /// When `file` is another one.
     pub(crate) fn into_image(self, file: &[u8]) -> Result<Profiled, DecodeError> {
         let format = self.format;
+        if matches!(&*self.content, Content::Pixels(picture) if picture.stored) {
+            let profile = raster::profile(file, format)?;
+            if let Content::Pixels(picture) = Arc::unwrap_or_clone(self.content) {
+                return Ok(Profiled { image: picture.into_image(), profile });
+            }
+            return raster::image(file, format);
+        }
         // One at a time in memory.
         drop(self);
         raster::image(file, format)
     }
 
-    /// A JPEG's colour profile.
+    /// The colour profile of what becomes a JPEG.
     pub(crate) fn profile(&self, file: &[u8]) -> Option<Vec<u8>> {
         match self.format {
             Format::Jpeg => told::profile(&file[format::jpeg_start(file).unwrap_or(0)..]),
-            _ => None,
+            format => raster::profile(file, format).ok().flatten(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use image::RgbImage;
+use image::{DynamicImage, GrayImage, RgbImage};
 
 use super::{GrayPlane, JpegCoding, LumaSource, luma};
 use crate::geometry::{PixelRect, Size};
@@ -39,12 +39,26 @@ pub(crate) struct Picture {
     pub(crate) layers: Vec<Picture>,
     /// How it was coded where it was a JPEG, so that its scene can be coded alike.
     pub(crate) coding: Option<JpegCoding>,
+    /// Whether the samples are all that the file holds of its picture, so that a copy need not decode it again.
+    pub(crate) stored: bool,
 }
 
 impl Picture {
     /// A picture of luma alone.
     pub(crate) fn gray(size: Size, luma: Vec<u8>) -> Self {
-        Self { size, unit: (1, 1), pixels: Pixels::Gray(luma), seen: None, layers: Vec::new(), coding: None }
+        let pixels = Pixels::Gray(luma);
+        Self { size, unit: (1, 1), pixels, seen: None, layers: Vec::new(), coding: None, stored: false }
+    }
+
+    /// As an image of `image`'s.
+    pub(super) fn into_image(self) -> DynamicImage {
+        let Size { width, height } = self.size;
+        match self.pixels {
+            Pixels::Gray(samples) => {
+                GrayImage::from_raw(width, height, samples).expect("as many samples as pixels").into()
+            }
+            Pixels::Rgb(_) | Pixels::Ycbcr(_) => self.into_rgb().into(),
+        }
     }
 
     fn looked_at(&self) -> &Pixels {

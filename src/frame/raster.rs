@@ -1,4 +1,4 @@
-//! PNG, WebP, TIFF and BMP by way of the `image` crate, with the completeness checks that it does not make.
+//! PNG, WebP, TIFF, BMP, GIF, JPEG XL and, in some builds, HEIC and AVIF by way of their decoders, with the completeness checks that these do not make.
 
 use std::io::Cursor;
 use std::ops::Range;
@@ -9,6 +9,10 @@ use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, Imag
 use image_webp::{UpsamplingMethod, WebPDecoder};
 
 use super::deep::{self, Stretched};
+use super::gif;
+#[cfg(feature = "heif")]
+use super::heif;
+use super::jxl;
 use super::tiff::{self, JpegDecoder, Kind, Retold};
 use super::veiled::{self, Veiled};
 use super::{DecodeError, Format, Limits, Orientation, Picture, Pixels};
@@ -21,11 +25,37 @@ pub(super) fn claims(file: &[u8], format: Format, limits: &Limits) -> Result<(Si
         Format::WebP => drop(check_webp(file)?),
         // Their decoders fail when a row is missing: there is no end marker to look for.
         Format::Tiff | Format::Bmp | Format::Jpeg => {}
+        Format::Gif => {
+            let claims = gif::claims(file)?;
+            if claims.frames > 1 {
+                return Err(several_frames(format));
+            }
+            return Ok((claims.size, decoded_bytes(claims.size, ColorType::Rgba8)));
+        }
+        #[cfg(feature = "heif")]
+        Format::Heic | Format::Avif => {
+            let (size, color) = heif::claims(file, format)?;
+            return Ok((size, decoded_bytes(size, color).saturating_add(heif::bytes_beside(size, color))));
+        }
+        #[cfg(not(feature = "heif"))]
+        Format::Heic | Format::Avif => return Err(DecodeError::NotAnImage),
+        Format::JpegXl => {
+            let (size, color) = jxl::claims(file, limits)?;
+            return Ok((size, decoded_bytes(size, color).saturating_add(jxl::bytes_beside(size, color))));
+        }
     }
     let decoder = open(file, format, limits)?;
     let (width, height) = decoder.dimensions();
     let size = Size::new(width, height);
-    let color = decoder.color_type();
+    let beside = match format {
+        Format::Tiff => tiff::picture(file)?.bytes_beside(file),
+        _ => 0,
+    };
+    Ok((size, decoded_bytes(size, decoder.color_type()).saturating_add(beside)))
+}
+
+/// Most bytes held while a picture of these samples is decoded, and becomes what the eyes see.
+pub(super) fn decoded_bytes(size: Size, color: ColorType) -> u64 {
     // What the decoder fills, and what it is converted to where that is something else.
     let converted = match color {
         ColorType::L8 | ColorType::Rgb8 => 0,
@@ -35,22 +65,38 @@ pub(super) fn claims(file: &[u8], format: Format, limits: &Limits) -> Result<(Si
     // And what the eyes see of it, where its range is stretched for them, or transparency hides something.
     let deep = color.bytes_per_pixel() > 4 || color == ColorType::L16 || color == ColorType::La16;
     let converted = converted + u64::from(deep) + if color.has_alpha() { 2 } else { 0 };
-    let beside = match format {
-        Format::Tiff => tiff::picture(file)?.bytes_beside(file),
-        _ => 0,
-    };
-    Ok((size, size.pixels().saturating_mul(u64::from(color.bytes_per_pixel()) + converted).saturating_add(beside)))
+    size.pixels().saturating_mul(u64::from(color.bytes_per_pixel()) + converted)
 }
 
 pub(super) fn decode(file: &[u8], format: Format, limits: &Limits) -> Result<(Orientation, Picture), DecodeError> {
     let refused = |source| refusal(format, source);
+    if let Some(image) = by_others(file, format, limits)? {
+        return Ok((Orientation::Upright, picture(image, format)?));
+    }
     let mut decoder = open(file, format, limits)?;
     // An orientation that cannot be read is none: it only helps the eyes.
     let orientation = decoder.orientation().map_or(Orientation::Upright, Orientation::from);
-    let picture = DynamicImage::from_decoder(decoder).map_err(refused)?;
+    let image = DynamicImage::from_decoder(decoder).map_err(refused)?;
     if format == Format::Tiff {
-        holds_copies_only(file, &picture, limits)?;
+        holds_copies_only(file, &image, limits)?;
     }
+    Ok((orientation, picture(image, format)?))
+}
+
+/// An image of a format whose decoder is no part of `image`: without a profile, and upright.
+fn by_others(file: &[u8], format: Format, limits: &Limits) -> Result<Option<DynamicImage>, DecodeError> {
+    match format {
+        Format::Gif => Ok(Some(gif::still(file)?.into())),
+        Format::JpegXl => jxl::decode(file, limits).map(Some),
+        #[cfg(feature = "heif")]
+        Format::Heic | Format::Avif => heif::decode(file, format).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// What the eyes see of an image, and its samples in eight bits without transparency.
+pub(super) fn picture(picture: DynamicImage, format: Format) -> Result<Picture, DecodeError> {
+    let stored = matches!(picture, DynamicImage::ImageLuma8(_) | DynamicImage::ImageRgb8(_));
     let size = Size::new(picture.width(), picture.height());
     let stretched = deep::stretched(&picture);
     let mut veiled = None;
@@ -99,7 +145,7 @@ pub(super) fn decode(file: &[u8], format: Format, limits: &Limits) -> Result<(Or
     };
     // Lossy WebP has colours for two by two pixels.
     let unit = if format == Format::WebP { (2, 2) } else { (1, 1) };
-    Ok((orientation, Picture { size, unit, pixels, seen, layers, coding: None }))
+    Ok(Picture { size, unit, pixels, seen, layers, coding: None, stored })
 }
 
 /// All of an image that the decoder of its format gives, and its colour profile.
@@ -111,11 +157,24 @@ pub(crate) struct Profiled {
 /// The samples as they are stored, in all their bits and with what makes them transparent.
 pub(super) fn image(file: &[u8], format: Format) -> Result<Profiled, DecodeError> {
     let refused = |source| refusal(format, source);
+    if let Some(image) = by_others(file, format, &Limits::default())? {
+        return Ok(Profiled { image, profile: profile(file, format)? });
+    }
     // The same file was decoded within limits before.
     let mut decoder = open(file, format, &Limits::default())?;
     // A profile that cannot be read is none.
     let profile = decoder.icc_profile().ok().flatten();
     Ok(Profiled { image: DynamicImage::from_decoder(decoder).map_err(refused)?, profile })
+}
+
+/// The colour profile alone.
+pub(super) fn profile(file: &[u8], format: Format) -> Result<Option<Vec<u8>>, DecodeError> {
+    match format {
+        Format::Gif | Format::JpegXl => Ok(None),
+        #[cfg(feature = "heif")]
+        Format::Heic | Format::Avif => Ok(heif::profile(file, format)),
+        _ => Ok(open(file, format, &Limits::default())?.icc_profile().ok().flatten()),
+    }
 }
 
 /// Whether all pixels of `N` samples are opaque, as the last sample of each says. Most pictures that could be transparent are not.
@@ -150,15 +209,17 @@ fn open<'f>(file: &'f [u8], format: Format, limits: &Limits) -> Result<Box<dyn I
             Box::new(PngDecoder::with_limits(Cursor::new(file), allowed).map_err(refused)?)
         }
         Format::WebP => Box::new(WebP::new(file).map_err(refused)?),
-        Format::Tiff => page(file, tiff::picture(file)?, limits)?,
+        Format::Tiff => page(file, &tiff::picture(file)?, limits)?,
         Format::Bmp => Box::new(BmpDecoder::new(Cursor::new(file)).map_err(refused)?),
-        Format::Jpeg => return Err(DecodeError::NotAnImage),
+        Format::Jpeg | Format::Gif | Format::JpegXl | Format::Heic | Format::Avif => {
+            return Err(DecodeError::NotAnImage);
+        }
     })
 }
 
 /// Most bytes that a PNG's decoder may hold beside the picture: a row of it, the chunks as they lie in the file, and of what it
 /// unpacks on its way, a colour profile, a few megabytes: one that swells beyond is none.
-fn png_bytes(file: &[u8]) -> u64 {
+pub(super) fn png_bytes(file: &[u8]) -> u64 {
     /// Of the longest row of a picture that is taken, in its deepest colours.
     const ROW: u64 = Limits::MAX_SIDE as u64 * 8;
     /// The largest profiles, of printers, have three.
@@ -168,10 +229,14 @@ fn png_bytes(file: &[u8]) -> u64 {
 }
 
 /// The decoder of a page of a TIFF file.
-fn page<'f>(file: &'f [u8], page: tiff::Picture, limits: &Limits) -> Result<Box<dyn ImageDecoder + 'f>, DecodeError> {
+pub(super) fn page<'f>(
+    file: &'f [u8],
+    page: &tiff::Picture,
+    limits: &Limits,
+) -> Result<Box<dyn ImageDecoder + 'f>, DecodeError> {
     let refused = |source: image::ImageError| refusal(Format::Tiff, source);
-    if let Kind::Jpeg(pieces) = page.kind {
-        return Ok(Box::new(JpegDecoder { file, pieces }));
+    if let Kind::Jpeg(pieces) = &page.kind {
+        return Ok(Box::new(JpegDecoder { file, pieces: pieces.clone() }));
     }
     let mut decoder = TiffDecoder::new(Cursor::new(page.told(file))).map_err(refused)?;
     // Its limits are on buffers beside the picture; a picture above them is refused by its header's claims.
@@ -180,13 +245,13 @@ fn page<'f>(file: &'f [u8], page: tiff::Picture, limits: &Limits) -> Result<Box<
         allowed.max_alloc = Some(limits.max_decoded_bytes);
         decoder.set_limits(allowed).map_err(refused)?;
     }
-    Ok(Box::new(Retold { decoder, kind: page.kind }))
+    Ok(Box::new(Retold { decoder, kind: page.kind.clone() }))
 }
 
 /// Refuses a TIFF file of which a page that says that it is the `picture` in reduced size shows something else.
 fn holds_copies_only(file: &[u8], picture: &DynamicImage, limits: &Limits) -> Result<(), DecodeError> {
     for copy in tiff::picture(file)?.copies {
-        let small = DynamicImage::from_decoder(page(file, copy, limits)?);
+        let small = DynamicImage::from_decoder(page(file, &copy, limits)?);
         // As small as it is, so that the edges of parts lie where its lie.
         let own = |small: &DynamicImage| cells(&picture.thumbnail_exact(small.width(), small.height()));
         if !small.is_ok_and(|small| are_alike(&own(&small), &cells(&small))) {
@@ -212,10 +277,10 @@ fn are_alike(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// The decoder beneath `image`'s, which repeats chroma instead of smoothing it: what is blanked reaches no pixel beside it.
-struct WebP<'f>(WebPDecoder<Cursor<&'f [u8]>>);
+pub(super) struct WebP<'f>(WebPDecoder<Cursor<&'f [u8]>>);
 
 impl<'f> WebP<'f> {
-    fn new(file: &'f [u8]) -> ImageResult<Self> {
+    pub(super) fn new(file: &'f [u8]) -> ImageResult<Self> {
         let mut decoder = WebPDecoder::new(Cursor::new(file)).map_err(webp_error)?;
         decoder.set_lossy_upsampling(UpsamplingMethod::Simple);
         Ok(Self(decoder))
@@ -255,7 +320,7 @@ fn webp_error(error: image_webp::DecodingError) -> ImageError {
     }
 }
 
-fn refusal(format: Format, source: ImageError) -> DecodeError {
+pub(super) fn refusal(format: Format, source: ImageError) -> DecodeError {
     match source {
         ImageError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             DecodeError::Truncated { format }
@@ -272,7 +337,11 @@ pub(super) fn apart(file: &[u8], format: Format) -> Vec<Range<usize>> {
         Format::WebP => check_webp(file).unwrap_or_default(),
         Format::Bmp => bmp_apart(file).unwrap_or_default(),
         Format::Tiff => tiff::unreached(file),
-        Format::Jpeg => Vec::new(),
+        Format::Gif => gif::claims(file).map_or_else(|_| Vec::new(), |claims| claims.apart),
+        Format::JpegXl => jxl::apart(file),
+        #[cfg(feature = "heif")]
+        Format::Heic | Format::Avif => heif::apart(file),
+        _ => Vec::new(),
     }
 }
 
@@ -313,6 +382,14 @@ fn bmp_apart(file: &[u8]) -> Option<Vec<Range<usize>>> {
 
 /// What stands in chunks of which nothing is known, and behind the last one. The chunks must run to `IEND` and hold one picture.
 fn check_png(file: &[u8]) -> Result<Vec<Range<usize>>, DecodeError> {
+    match check_png_chunks(file)? {
+        (_, true) => Err(several_frames(Format::Png)),
+        (apart, false) => Ok(apart),
+    }
+}
+
+/// The same for one picture or several, and whether there are several.
+pub(super) fn check_png_chunks(file: &[u8]) -> Result<(Vec<Range<usize>>, bool), DecodeError> {
     /// Of the standard and its extensions, and those of frames, which are counted, and of a picture's history.
     const KNOWN: [&[u8; 4]; 31] = [
         b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB", b"cICP", b"mDCV",
@@ -336,7 +413,7 @@ fn check_png(file: &[u8]) -> Result<Vec<Range<usize>>, DecodeError> {
         }
         if name == *b"IEND" {
             apart.push(file.len() - rest.len()..file.len());
-            return if frames { Err(several_frames(format)) } else { Ok(apart) };
+            return Ok((apart, frames));
         }
     }
     Err(DecodeError::Truncated { format })
@@ -378,4 +455,14 @@ fn check_webp(file: &[u8]) -> Result<Vec<Range<usize>>, DecodeError> {
 
 const fn several_frames(format: Format) -> DecodeError {
     DecodeError::Unsupported { format, feature: "an animation" }
+}
+
+/// How many images of a file that was decoded belong to its picture and are not shown with it, by its own words.
+pub(super) fn variants(file: &[u8], format: Format, picture: Size) -> Result<u32, DecodeError> {
+    match format {
+        Format::JpegXl => jxl::variants(file, picture),
+        #[cfg(feature = "heif")]
+        Format::Heic | Format::Avif => heif::variants(file, format),
+        _ => Ok(0),
+    }
 }

@@ -1,8 +1,8 @@
-//! The pages of a TIFF file, and which of them is its picture.
+//! The pages of a TIFF file, and which of them is its picture, or that it holds several.
 //!
-//! A TIFF file may hold many pictures, and a camera's raw data in a TIFF's clothes holds a thumbnail first. Only a file whose
-//! one picture is decoded may count as examined: all other pages must say of themselves that they are the picture in reduced
-//! size, and are smaller than it and of its proportions. Whether they show it their pixels tell, of which this knows nothing.
+//! A TIFF file may hold many pictures, and a camera's raw data in a TIFF's clothes holds a thumbnail first. A file counts as one
+//! picture when all other pages say of themselves that they are the picture in reduced size, and are smaller than it and of its
+//! proportions; else each page is a picture of its own. Whether they show it their pixels tell, of which this knows nothing.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -378,15 +378,34 @@ pub(super) fn picture(file: &[u8]) -> Result<Picture, DecodeError> {
     if pages.iter().any(Page::is_raw) {
         return Err(unsupported("raw data of a camera"));
     }
-    // Of equal ones, the first.
-    let picture = pages.iter().rev().max_by_key(|page| page.pixels()).ok_or(TRUNCATED)?;
+    let picture = principal(&pages).ok_or(if pages.is_empty() { TRUNCATED } else { SEVERAL })?;
     let others = || pages.iter().filter(|page| page.at != picture.at);
-    if !others().all(|page| page.reduced && page.is_smaller_than(picture)) {
-        return Err(SEVERAL);
-    }
     // Of what nobody here reads nobody can tell what it shows.
     let copies = others().map(|page| reader.picture(page).map_err(|_| SEVERAL)).collect::<Result<_, _>>()?;
     Ok(Picture { copies, ..reader.picture(picture)? })
+}
+
+/// The page of which all others say that they are it in reduced size.
+fn principal(pages: &[Page]) -> Option<&Page> {
+    // Of equal ones, the first.
+    let picture = pages.iter().rev().max_by_key(|page| page.pixels())?;
+    let mut others = pages.iter().filter(|page| page.at != picture.at);
+    others.all(|page| page.reduced && page.is_smaller_than(picture)).then_some(picture)
+}
+
+/// Every page of `file`, each as a picture, in their order; `None` when it holds one picture and copies of it, which is
+/// [`picture`]'s to read or to refuse.
+///
+/// # Errors
+///
+/// When any of several is raw data or of a kind that nobody here reads, or when the file ends early.
+pub(super) fn pages(file: &[u8]) -> Result<Option<Vec<Picture>>, DecodeError> {
+    let reader = Reader { file, little: little(file), big: big(file) };
+    let pages = reader.pages()?;
+    if pages.iter().any(Page::is_raw) || pages.is_empty() || principal(&pages).is_some() {
+        return Ok(None);
+    }
+    pages.iter().map(|page| reader.picture(page)).collect::<Result<_, _>>().map(Some)
 }
 
 impl Reader<'_> {

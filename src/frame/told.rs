@@ -223,7 +223,8 @@ pub(crate) fn exif(file: &[u8], format: Format) -> Option<&[u8]> {
             }
         }),
         Format::Tiff => found = Some(file),
-        Format::Bmp => {}
+        // The last ones' pictures come upright.
+        Format::Bmp | Format::Gif | Format::JpegXl | Format::Heic | Format::Avif => {}
     }
     found
 }
@@ -244,7 +245,7 @@ pub(crate) fn xmp(file: &[u8], format: Format) -> Option<&[u8]> {
                 found = found.or(Some(body));
             }
         }),
-        Format::Tiff | Format::Bmp => {}
+        Format::Tiff | Format::Bmp | Format::Gif | Format::JpegXl | Format::Heic | Format::Avif => {}
     }
     found
 }
@@ -255,7 +256,7 @@ fn jpeg_part(file: &[u8]) -> &[u8] {
 }
 
 /// length ‖ name ‖ body ‖ CRC
-fn png_chunks<'f>(file: &'f [u8], mut each: impl FnMut(&'f [u8; 4], &'f [u8])) {
+pub(super) fn png_chunks<'f>(file: &'f [u8], mut each: impl FnMut(&'f [u8; 4], &'f [u8])) {
     let mut rest = file.get(8..).unwrap_or_default();
     while let Some((&length, after)) = rest.split_first_chunk::<4>() {
         let Some((name, after)) = after.split_first_chunk::<4>() else { return };

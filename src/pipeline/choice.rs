@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::examine::Examined;
+use super::several::{self, Looked};
 use crate::capture::{PlateText, Region, RegionKind};
 use crate::frame::{Format, LumaSource, Orientation};
 use crate::geometry::{Rect, Size};
@@ -72,9 +73,10 @@ pub struct Copied {
     pub orientation: Orientation,
     /// Whether the copy is stored upright, whatever the original is.
     pub turned: bool,
-    /// What was found and is blanked, in pixels of the original as it is stored.
+    /// What was found and is blanked, in pixels of the original as it is stored; of a file of several pictures, each plate and face
+    /// once, where it was seen first.
     pub blanked: Vec<Region>,
-    /// Pixels that are blank.
+    /// Pixels that are blank, on all pictures of the file.
     pub pixels: u64,
     /// Regions that were left legible, as was asked for.
     pub legible: u64,
@@ -92,6 +94,20 @@ impl Copied {
     }
 }
 
+/// What is blanked of one picture.
+struct Chosen {
+    /// Regions, whose blanks come first and in their order.
+    blanked: Vec<Region>,
+    blanks: Vec<Blank>,
+    legible: u64,
+}
+
+/// Pixels of one picture that are blank.
+fn hidden(blanks: &[Blank]) -> u64 {
+    let pieces: Vec<_> = blanks.iter().flat_map(|blank| blank.area.pieces()).copied().collect();
+    covered(&pieces)
+}
+
 impl Choice {
     /// Makes the copy of the examined image `name`.
     ///
@@ -99,34 +115,70 @@ impl Choice {
     ///
     /// When it cannot be encoded, or a mask touches no pixel of it; then nothing of it may be shown.
     pub fn copy(&self, name: &Path, examined: Examined<'_>) -> Result<Copied, RedactError> {
+        let Examined { file, frame, regions, areas, further } = examined;
+        let first = self.chosen(name, regions, areas, frame.size(), |mask| Area::new(Figure::Box, mask, &frame));
+        let Chosen { blanked, blanks, legible } = first?;
+        let (size, orientation) = (frame.size(), frame.orientation());
+        if further.is_empty() {
+            let turned = frame.format().of_copy() != Format::Jpeg && orientation != Orientation::Upright;
+            let pixels = hidden(&blanks);
+            let bytes = redact::copy(frame, file, &blanks, &self.manner)?;
+            return Ok(Copied { bytes, size, orientation, turned, blanked, pixels, legible });
+        }
+        let format = frame.format();
+        drop(frame);
+        // Pages are turned, and canvases are not.
+        let turned = !several::moves(format) && orientation != Orientation::Upright;
+        let (bytes, blanked_once) = (Vec::new(), Vec::new());
+        let mut copied = Copied { bytes, size, orientation, turned, blanked: blanked_once, pixels: 0, legible };
+        let area_of = |blank: &Blank| blank.area.clone();
+        let mut seen = vec![(blanked, blanks.iter().map(area_of).collect::<Vec<_>>())];
+        let mut pictures = vec![blanks];
+        for Looked { size, regions, areas } in further {
+            let on = |mask| Area::on_pixels(Figure::Box, mask, size);
+            let Chosen { blanked, blanks, legible } = self.chosen(name, regions, areas, size, on)?;
+            // Of an animation, one that stays is on many pictures.
+            copied.legible =
+                if several::moves(format) { copied.legible.max(legible) } else { copied.legible + legible };
+            seen.push((blanked, blanks.iter().map(area_of).collect()));
+            pictures.push(blanks);
+        }
+        let pictures = several::around(pictures, format);
+        copied.pixels = pictures.iter().map(|blanks| hidden(blanks)).sum();
+        copied.blanked = several::distinct(seen, format).into_iter().map(|sighting| sighting.region).collect();
+        copied.bytes = redact::copy_all(file, &pictures, &self.manner)?;
+        Ok(copied)
+    }
+
+    /// What is blanked of one picture of the image `name`, which has this `size` and whose masks' areas `on` gives.
+    fn chosen(
+        &self,
+        name: &Path,
+        regions: Vec<Region>,
+        areas: Vec<Area>,
+        size: Size,
+        on: impl Fn(Rect) -> Option<Area>,
+    ) -> Result<Chosen, RedactError> {
         let mask = self.mask.of(name);
-        let Examined { file, frame, regions, areas } = examined;
-        let mut legible = 0;
-        let mut blanked = Vec::with_capacity(regions.len());
-        let mut blanks = Vec::with_capacity(areas.len() + mask.len());
+        let mut chosen = Chosen { blanked: Vec::new(), blanks: Vec::new(), legible: 0 };
         for (region, area) in regions.into_iter().zip(areas) {
             if self.passes_over(&region) {
                 continue;
             }
             if self.leaves(name, &region) {
                 let masked = mask.iter().any(|mask| mask.overlap(region.bounds) > 0.0);
-                legible += u64::from(!masked);
+                chosen.legible += u64::from(!masked);
                 continue;
             }
             let cells = if region.kind == RegionKind::Face { CELLS } else { 1 };
-            blanked.push(region);
-            blanks.push(Blank { area, style: self.style, cells });
+            chosen.blanked.push(region);
+            chosen.blanks.push(Blank { area, style: self.style, cells });
         }
         for &area in mask {
-            let outside = RedactError::Outside { area, size: frame.size() };
-            let area = Area::new(Figure::Box, area, &frame).ok_or(outside)?;
-            blanks.push(Blank { area, style: Style::Solid, cells: 0 });
+            let area = on(area).ok_or(RedactError::Outside { area, size })?;
+            chosen.blanks.push(Blank { area, style: Style::Solid, cells: 0 });
         }
-        let pieces: Vec<_> = blanks.iter().flat_map(|blank| blank.area.pieces()).copied().collect();
-        let (size, orientation, pixels) = (frame.size(), frame.orientation(), covered(&pieces));
-        let turned = frame.format() != Format::Jpeg && orientation != Orientation::Upright;
-        let bytes = redact::copy(frame, file, &blanks, &self.manner)?;
-        Ok(Copied { bytes, size, orientation, turned, blanked, pixels, legible })
+        Ok(chosen)
     }
 
     /// Whether a region is none of those that are asked for.

@@ -5,9 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use thiserror::Error;
 
 use super::lanes::{Budget, Held};
+use super::several::{self, Looked};
 use super::summary::{Stages, timed};
 use crate::capture::Region;
-use crate::frame::{DecodeError, Frame, Header, Limits, LumaSource};
+use crate::frame::{DecodeError, Frame, Header, Limits, LumaSource, Sequence};
 use crate::redact::{Area, Figure, RedactError};
 use crate::vision::Found;
 
@@ -32,6 +33,9 @@ pub struct Examined<'f> {
     pub regions: Vec<Region>,
     /// What must be blanked, one area for each region, in their order.
     pub areas: Vec<Area>,
+    /// The pictures behind it, of a file that holds several. Its scene and what else is shown of it is that of the first alone, but
+    /// for [`super::Choice::copy`], which has all of them.
+    pub further: Vec<Looked>,
 }
 
 /// Why nothing of an image may be shown.
@@ -104,6 +108,9 @@ fn look<'f, 'b>(
     budget: &'b Budget,
     stages: &mut Stages,
 ) -> Result<(Examined<'f>, Held<'b>), Unreadable> {
+    if let Some(sequence) = timed(&mut stages.decode, || Sequence::open(file, limits))? {
+        return several::look(file, sequence, eyes, budget, stages);
+    }
     let (frame, held) = decode(file, limits, budget, stages)?;
     let found = eyes.look(&frame, stages);
     Ok((placed(file, frame, found), held))
@@ -123,17 +130,27 @@ fn decode<'b>(
 
 /// The image with what was found on it.
 fn placed(file: &[u8], frame: Frame, found: Vec<Found>) -> Examined<'_> {
+    let (regions, areas) = on_picture(&frame, found);
+    Examined { file, frame, regions, areas, further: Vec::new() }
+}
+
+/// What is on a picture, and what is blanked on it.
+pub(super) fn see(frame: &Frame, eyes: &mut dyn Look, stages: &mut Stages) -> (Vec<Region>, Vec<Area>) {
+    on_picture(frame, eyes.look(frame, stages))
+}
+
+fn on_picture(frame: &Frame, found: Vec<Found>) -> (Vec<Region>, Vec<Area>) {
     let size = frame.size();
     let (mut regions, mut areas) = (Vec::new(), Vec::new());
     for Found { mut region, wide, oval } in found {
         region.bounds = region.bounds.clipped(size);
         // Eyes may guess at what lies outside. There is nothing to blank there, but what reaches inside is blanked.
-        if let Some(area) = Area::new(if oval { Figure::Oval } else { Figure::Box }, wide, &frame) {
+        if let Some(area) = Area::new(if oval { Figure::Oval } else { Figure::Box }, wide, frame) {
             regions.push(region);
             areas.push(area);
         }
     }
-    Examined { file, frame, regions, areas }
+    (regions, areas)
 }
 
 /// Decodes `file` and lets `then` make something of it and of what was `found` on it before.

@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 
 use super::examine::{Examined, Unreadable};
+use super::several::{self, Sheet};
 use super::source::SourceImage;
 use super::summary::{Stages, timed};
 use super::taken::taken;
 use crate::capture::{Region, RegionKind};
 use crate::frame::LumaSource;
-use crate::geometry::PixelRect;
+use crate::geometry::{PixelRect, Size};
 use crate::pseudonym::EpochKeys;
 use crate::redact::{Area, Method, pieces, redact};
 use crate::vault::record::{
@@ -52,10 +53,21 @@ impl Sight {
 impl Clerk<'_> {
     /// Pseudonymises and redacts.
     pub(super) fn sight(&self, examined: Examined<'_>, stages: &mut Stages) -> Result<Sight, Unreadable> {
-        let Examined { file, frame, regions, areas } = examined;
+        let file = examined.file;
+        let further = examined.frame.further();
+        let (frame, regions, areas, crops) = if examined.further.is_empty() {
+            let Examined { frame, regions, areas, .. } = examined;
+            (frame, regions, areas, None)
+        } else {
+            let Sheet { frame, regions, areas, crops } = timed(&mut stages.decode, || several::sheet(examined))?;
+            (frame, regions, areas, Some(crops))
+        };
         let size = frame.size();
-        let further = frame.further();
-        let (records, plates) = timed(&mut stages.pseudonym, || self.regions(&frame, &regions, &areas));
+        let crop = |index: usize| match &crops {
+            Some(crops) => crops.get(index).cloned().flatten(),
+            None => regions.get(index).and_then(|region| face_crop(&frame, region)),
+        };
+        let (records, plates) = timed(&mut stages.pseudonym, || self.regions(size, &regions, &areas, crop));
         let redaction = timed(&mut stages.redact, || redact(frame, file, &pieces(&areas)))?;
         Ok(Sight {
             width: size.width,
@@ -73,12 +85,14 @@ impl Clerk<'_> {
         })
     }
 
-    /// The records of `regions`, of which each is blanked by one of `areas`.
+    /// The records of `regions` on an image of this `size`, of which each is blanked by one of `areas`. `crop` gives what the token of
+    /// a face is made of, by its number.
     fn regions(
         &self,
-        image: &dyn LumaSource,
+        size: Size,
         regions: &[Region],
         areas: &[Area],
+        crop: impl Fn(usize) -> Option<Vec<u8>>,
     ) -> (Vec<RegionRecord>, Vec<PlateRecord>) {
         let mut plates = Vec::new();
         let records = (0u32..)
@@ -86,7 +100,7 @@ impl Clerk<'_> {
             .map(|(index, (region, area))| {
                 let candidates = region.reading.iter().flat_map(|reading| &reading.candidates);
                 let pseudonyms = match region.kind {
-                    RegionKind::Face => face_crop(image, region)
+                    RegionKind::Face => crop(index as usize)
                         .map(|crop| PseudonymRecord { value: self.keys.face(&crop).0, probability: 100 })
                         .into_iter()
                         .collect(),
@@ -104,7 +118,7 @@ impl Clerk<'_> {
                 }
                 RegionRecord {
                     kind: kind_code(region.kind),
-                    bounds: region.bounds.pixels(image.size()).map_or([0; 4], numbers),
+                    bounds: region.bounds.pixels(size).map_or([0; 4], numbers),
                     score: percent(region.score),
                     pseudonyms,
                     blank: Some(numbers(area.bounds())),

@@ -27,6 +27,19 @@ impl Area {
         Self::of_units(figure, wide, frame.size(), unit(frame))
     }
 
+    /// The same on an image that is no JPEG, whose scenes are coded in units of 8 × 8 pixels.
+    pub fn on_pixels(figure: Figure, wide: Rect, size: Size) -> Option<Self> {
+        Self::of_units(figure, wide, size, (BLOCK, BLOCK))
+    }
+
+    /// The area on a larger image, of which its own begins at (`x`, `y`): a multiple of the coding unit.
+    pub(crate) fn moved(mut self, x: u32, y: u32) -> Self {
+        for piece in &mut self.0 {
+            (piece.x, piece.y) = (piece.x + x, piece.y + y);
+        }
+        self
+    }
+
     pub(super) fn of_units(figure: Figure, wide: Rect, size: Size, unit: (u32, u32)) -> Option<Self> {
         let all = widened(wide, size, unit)?;
         if figure == Figure::Box {

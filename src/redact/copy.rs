@@ -5,7 +5,8 @@
 //!
 //! - A JPEG's copy has the original's own coefficients but for flat areas, as far as its tables have codes for these.
 //! - PNG, TIFF and BMP keep every sample outside the areas, in all their bits, and stand upright. So does WebP, whose copy is
-//!   always a lossless one.
+//!   always a lossless one, and JPEG XL. HEIC and AVIF become JPEG: there is no encoder.
+//! - GIF keeps its colours, as [`several`] says.
 
 use std::convert::Infallible;
 use std::io::Cursor;
@@ -19,7 +20,7 @@ use image::{DynamicImage, ImageBuffer, ImageEncoder, Pixel, Primitive};
 use super::exif::{self, Stand};
 use super::metadata::LONGEST;
 use super::style::{self, TILE};
-use super::{APP1, APP2, Blank, RedactError, Words, encode, panorama, profile};
+use super::{APP1, APP2, Blank, RedactError, Words, encode, panorama, profile, several};
 use crate::frame::{self, Content, Format, Frame, LumaSource, Orientation, Pixels, Profiled};
 use crate::geometry::{PixelRect, Size};
 use crate::jpeg::{Fill, Paint, Segment};
@@ -49,19 +50,11 @@ impl Default for Manner {
 /// When the copy cannot be encoded; then nothing may be shown of the image.
 pub fn copy(frame: Frame, original: &[u8], blanks: &[Blank], manner: &Manner) -> Result<Vec<u8>, RedactError> {
     match frame.format() {
-        Format::Jpeg => jpeg(frame, original, blanks, manner),
+        format if format.of_copy() == Format::Jpeg => jpeg(frame, original, blanks, manner),
         format => {
             let orientation = frame.orientation();
             let Profiled { mut image, profile } = frame.into_image(original)?;
-            let means = |area| Ok::<_, Infallible>(mean_of(&image, area));
-            let tiles = style::tiles(blanks, (TILE, TILE), means).unwrap_or_default();
-            blank(&mut image, &boxes(blanks), manner.fill);
-            let size = Size::new(image.width(), image.height());
-            for ((x, y), Fill { y: luma, cb, cr }) in tiles {
-                let mut rgb = [luma, cb, cr];
-                Pixels::to_rgb(&mut rgb);
-                blank(&mut image, &[tile(x, y, size)], rgb);
-            }
+            paint(&mut image, blanks, manner);
             image.apply_orientation(orientation.into());
             let stand = Stand {
                 orientation: Orientation::Upright.number(),
@@ -74,12 +67,25 @@ pub fn copy(frame: Frame, original: &[u8], blanks: &[Blank], manner: &Manner) ->
     }
 }
 
+/// Makes `blanks` of an image as it is stored what `manner` says.
+pub(super) fn paint(image: &mut DynamicImage, blanks: &[Blank], manner: &Manner) {
+    let means = |area| Ok::<_, Infallible>(mean_of(image, area));
+    let tiles = style::tiles(blanks, (TILE, TILE), means).unwrap_or_default();
+    blank(image, &boxes(blanks), manner.fill);
+    let size = Size::new(image.width(), image.height());
+    for ((x, y), Fill { y: luma, cb, cr }) in tiles {
+        let mut rgb = [luma, cb, cr];
+        Pixels::to_rgb(&mut rgb);
+        blank(image, &[tile(x, y, size)], rgb);
+    }
+}
+
 fn jpeg(frame: Frame, original: &[u8], blanks: &[Blank], manner: &Manner) -> Result<Vec<u8>, RedactError> {
     let fill = Fill::from_rgb(manner.fill);
     let stand = Stand { orientation: frame.orientation().number(), size: frame.size(), turned: false };
-    let exif = kept(original, Format::Jpeg, manner.words, stand).map(|block| [exif::SIGNATURE, &block].concat());
+    let exif = kept(original, frame.format(), manner.words, stand).map(|block| [exif::SIGNATURE, &block].concat());
     let exif = exif.filter(|body| body.len() <= LONGEST).or_else(|| frame.orientation().exif().map(Into::into));
-    let packet = manner.words.panorama.then(|| frame::xmp(original, Format::Jpeg).and_then(panorama::anew)).flatten();
+    let packet = manner.words.panorama.then(|| frame::xmp(original, frame.format()).and_then(panorama::anew)).flatten();
     let packet = packet.map(|packet| [panorama::SIGNATURE, &packet].concat()).filter(|body| body.len() <= LONGEST);
     let profile = frame.profile(original).as_deref().and_then(profile::anew);
     // In one part: what is kept is short.
@@ -146,7 +152,7 @@ fn raster(
     exif: Option<Vec<u8>>,
     format: Format,
 ) -> Result<Vec<u8>, RedactError> {
-    use image::ColorType::{L8, L16, La8, Rgb8, Rgb16, Rgb32F, Rgba8, Rgba16, Rgba32F};
+    use image::ColorType::{L8, La8, Rgb8, Rgba8};
     let mut file = Vec::with_capacity(image.as_bytes().len() / 2 + 1024);
     let written = match format {
         Format::Png => {
@@ -159,16 +165,40 @@ fn raster(
             write(&image, WebPEncoder::new_lossless(&mut file), profile, exif)
         }
         Format::Tiff => {
-            let image = within(image, &[L8, Rgb8, Rgba8, L16, Rgb16, Rgba16, Rgb32F, Rgba32F]);
+            let image = within_tiff(image);
             write(&image, TiffEncoder::new(Cursor::new(&mut file)), profile, exif)
         }
         Format::Bmp => {
             let image = within(image, &[L8, Rgb8, Rgba8]);
             write(&image, BmpEncoder::new(&mut file), None, None)
         }
+        Format::Gif => return several::still_gif(image),
+        Format::JpegXl => return jpeg_xl(&image),
         _ => return Err(RedactError::NoCopy(format)),
     };
     written.map_err(RedactError::EncodeRaster)?;
+    Ok(file)
+}
+
+/// Lossless, in the colours of sRGB, in which it was decoded.
+fn jpeg_xl(image: &DynamicImage) -> Result<Vec<u8>, RedactError> {
+    use zune_core::bit_depth::BitDepth;
+    use zune_core::colorspace::ColorSpace;
+    let color = image.color();
+    let depth = if color.bytes_per_pixel() == color.channel_count() { BitDepth::Eight } else { BitDepth::Sixteen };
+    let space = match color.channel_count() {
+        1 => ColorSpace::Luma,
+        2 => ColorSpace::LumaA,
+        3 => ColorSpace::RGB,
+        _ => ColorSpace::RGBA,
+    };
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    let options = zune_core::options::EncoderOptions::new(width, height, space, depth).set_num_threads(1);
+    let mut file = Vec::new();
+    let encoder = zune_jpegxl::JxlSimpleEncoder::new(image.as_bytes(), options);
+    encoder
+        .encode(&mut file)
+        .map_err(|_| RedactError::EncodeJpegXl { width: image.width(), height: image.height() })?;
     Ok(file)
 }
 
@@ -186,6 +216,12 @@ fn write(
         let _ = encoder.set_exif_metadata(exif);
     }
     encoder.write_image(image.as_bytes(), image.width(), image.height(), image.color().into())
+}
+
+/// The image in a colour type that TIFF's encoder has.
+pub(super) fn within_tiff(image: DynamicImage) -> DynamicImage {
+    use image::ColorType::{L8, L16, Rgb8, Rgb16, Rgb32F, Rgba8, Rgba16, Rgba32F};
+    within(image, &[L8, Rgb8, Rgba8, L16, Rgb16, Rgba16, Rgb32F, Rgba32F])
 }
 
 /// The image in a colour type that an encoder has: as it is, or with as many samples of eight bits or sixteen.

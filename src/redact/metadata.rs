@@ -57,7 +57,7 @@ fn upright(picture: Picture, way: Orientation) -> Picture {
     };
     let size = way.seen_size(stored);
     let coding = coding.map(|coding| if way.swaps_sides() { transposed(&coding) } else { coding });
-    Picture { size, unit: (1, 1), pixels, seen: None, layers: Vec::new(), coding }
+    Picture { size, unit: (1, 1), pixels, seen: None, layers: Vec::new(), coding, stored: false }
 }
 
 /// The coding by which what lay across now stands.

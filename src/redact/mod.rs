@@ -28,11 +28,13 @@ pub mod exif;
 mod metadata;
 pub mod panorama;
 mod profile;
+mod several;
 mod style;
 
 pub use area::{Area, Figure, covered, pieces};
 pub use copy::{Manner, copy};
 pub use metadata::{Words, published};
+pub use several::copy_all;
 pub use style::{Blank, CELLS, LEAST, STEP, Style};
 
 /// What takes the place of blanked pixels: middle grey, whose blocks are all zero in every JPEG table, and which is
@@ -94,6 +96,26 @@ pub enum RedactError {
     /// The encoder of another format refused.
     #[error("the copy could not be encoded")]
     EncodeRaster(#[source] image::ImageError),
+    /// The encoder of JPEG XL refused, as it does where a side is one pixel.
+    #[error("the copy of {width}x{height} pixels could not be encoded")]
+    EncodeJpegXl {
+        /// Pixels across.
+        width: u32,
+        /// Pixels down.
+        height: u32,
+    },
+    /// The encoder of GIF refused.
+    #[error("the copy could not be encoded")]
+    EncodeGif(#[source] gif::EncodingError),
+    /// The encoder of animated PNG refused.
+    #[error("the copy could not be encoded")]
+    EncodePng(#[source] png::EncodingError),
+    /// The encoder of TIFF pages refused.
+    #[error("the copy could not be encoded")]
+    EncodeTiff(#[source] tiff::TiffError),
+    /// A copy of many pictures that swells beyond what memory is meant for.
+    #[error("the copy would be longer than {0} bytes")]
+    TooMuch(usize),
     /// A format of which no copy can be written.
     #[error("no copy can be written in the format {0}")]
     NoCopy(crate::frame::Format),
@@ -107,6 +129,17 @@ pub enum RedactError {
         area: Rect,
         /// The picture's.
         size: Size,
+    },
+    /// Pages that one scene cannot show.
+    #[error(
+        "its pages take a sheet of {width}x{height} pixels; a scene has {} a side and {} in all",
+        Limits::MAX_SIDE, Limits::default().max_pixels
+    )]
+    Sheet {
+        /// Pixels across.
+        width: u64,
+        /// Pixels down.
+        height: u64,
     },
     /// A side longer than a JPEG can have.
     #[error("an image of {}x{} pixels is too long for a JPEG", .0.width, .0.height)]

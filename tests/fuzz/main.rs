@@ -139,6 +139,78 @@ fn clips() -> impl Strategy<Value = Vec<u8>> {
     (any::<bool>(), any::<bool>()).prop_map(|(sound, fields)| clip(sound, fields))
 }
 
+/// Animations, pages, and a JPEG XL picture.
+fn several() -> impl Strategy<Value = Vec<u8>> {
+    prop::sample::select(of_several())
+}
+
+fn of_several() -> Vec<Vec<u8>> {
+    const SIDE: u32 = 24;
+    let pictures: Vec<image::RgbaImage> = (0..3u8)
+        .map(|number| {
+            image::RgbaImage::from_fn(SIDE, SIDE, |x, y| {
+                let clear = number == 1 && x > 17;
+                image::Rgba([10 * x as u8, 10 * y as u8, 70 * number, if clear { 0 } else { 255 }])
+            })
+        })
+        .collect();
+    let mut gif = Vec::new();
+    let mut encoder = gif::Encoder::new(&mut gif, SIDE as u16, SIDE as u16, &[0, 0, 0, 255, 255, 255]).expect("begun");
+    encoder.set_repeat(gif::Repeat::Infinite).expect("set");
+    for number in 0..4u16 {
+        use gif::DisposalMethod::{Any, Background, Keep, Previous};
+        encoder
+            .write_frame(&gif::Frame {
+                left: number,
+                top: 2 * number,
+                width: 11,
+                height: 9,
+                delay: number,
+                dispose: [Keep, Background, Previous, Any][usize::from(number)],
+                transparent: (number == 2).then_some(1),
+                interlaced: number == 1,
+                buffer: (0..99).map(|at| u8::from(at % 3 == 0)).collect::<Vec<u8>>().into(),
+                ..gif::Frame::default()
+            })
+            .expect("written");
+    }
+    drop(encoder);
+    let mut apng = Vec::new();
+    let mut encoder = png::Encoder::new(&mut apng, SIDE, SIDE);
+    encoder.set_color(png::ColorType::Rgba);
+    encoder.set_animated(3, 0).expect("set");
+    let mut writer = encoder.write_header().expect("begun");
+    pictures.iter().for_each(|picture| writer.write_image_data(picture.as_raw()).expect("written"));
+    writer.finish().expect("ended");
+    let chunk = |name: &[u8; 4], body: &[u8]| {
+        let mut chunk = [&name[..], &(body.len() as u32).to_le_bytes(), body].concat();
+        chunk.resize(chunk.len().next_multiple_of(2), 0);
+        chunk
+    };
+    let sides = [SIDE as u8 - 1, 0, 0, SIDE as u8 - 1, 0, 0];
+    let mut body = b"WEBP".to_vec();
+    body.extend(chunk(b"VP8X", &[&[0x12, 0, 0, 0][..], &sides].concat()));
+    body.extend(chunk(b"ANIM", &[0; 6]));
+    for picture in &pictures {
+        let mut still = Vec::new();
+        let encoder = image::codecs::webp::WebPEncoder::new_lossless(&mut still);
+        encoder.encode(picture, SIDE, SIDE, image::ExtendedColorType::Rgba8).expect("encoded");
+        body.extend(chunk(b"ANMF", &[&[0; 6][..], &sides, &[9, 0, 0, 1], &still[12..]].concat()));
+    }
+    let webp = [b"RIFF", &(body.len() as u32).to_le_bytes()[..], &body].concat();
+    let mut pages = std::io::Cursor::new(Vec::new());
+    let mut encoder = tiff::encoder::TiffEncoder::new(&mut pages).expect("begun");
+    for picture in &pictures {
+        encoder.write_image::<tiff::encoder::colortype::RGBA8>(SIDE, SIDE, picture).expect("written");
+    }
+    drop(encoder);
+    let mut jxl = Vec::new();
+    let (space, depth) = (zune_core::colorspace::ColorSpace::RGBA, zune_core::bit_depth::BitDepth::Eight);
+    let options = zune_core::options::EncoderOptions::new(SIDE as usize, SIDE as usize, space, depth);
+    assert!(zune_jpegxl::JxlSimpleEncoder::new(pictures[1].as_raw(), options).encode(&mut jxl).is_ok());
+    vec![gif, apng, webp, pages.into_inner(), jxl]
+}
+
 fn seeds() -> impl Strategy<Value = Vec<u8>> {
     use SamplingFactor::{F_1_1, F_1_2, F_2_1, F_2_2, F_4_1};
     let factors = prop::sample::select(vec![F_1_1, F_1_2, F_2_1, F_2_2, F_4_1]);
@@ -225,6 +297,11 @@ proptest! {
     }
 
     #[test]
+    fn copies(file in damaged(prop_oneof![3 => several(), 1 => containers()])) {
+        properties::copies(&file);
+    }
+
+    #[test]
     fn luma(head in any::<[u8; 5]>(), samples in prop::collection::vec(any::<u8>(), 1..400)) {
         properties::luma(&[&head, &samples[..]].concat());
     }
@@ -244,6 +321,7 @@ fn regressions() {
         ("jpeg_parse", properties::parse as fn(&[u8])),
         ("jpeg_splice", properties::splice_and_restore),
         ("frame", properties::frame),
+        ("copies", properties::copies),
         ("jpeg_luma", properties::luma),
         ("words", properties::words),
         ("avi", properties::avi),
@@ -273,6 +351,11 @@ fn corpus() {
     {
         properties::avi(&clip(sound, fields));
         keep("avi", number, &[&clip(sound, fields)]);
+    }
+    for (number, file) in of_several().into_iter().enumerate() {
+        properties::copies(&file);
+        keep("copies", number, &[&file]);
+        keep("frame", number, &[&file]);
     }
     let mut number = 0;
     for (factor, size) in [(F_1_1, (9, 17)), (F_1_2, (16, 33)), (F_2_1, (40, 25)), (F_2_2, (1, 1)), (F_4_1, (65, 8))] {

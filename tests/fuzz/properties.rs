@@ -158,3 +158,48 @@ pub fn luma(data: &[u8]) {
         assert_eq!(direct.reduced(denominator).size, jpeg.reduced(denominator).size);
     }
 }
+
+/// Whatever a file is, and however many pictures it holds: looking at them and making a copy ends without a panic, and a copy is a
+/// file of the same format that can be looked at again.
+pub fn copies(file: &[u8]) {
+    use safelight::capture::{Region, RegionKind};
+    use safelight::frame::{Format, Limits};
+    use safelight::geometry::Rect;
+    use safelight::pipeline::{Choice, Look, Options, Stages, Unreadable, inspect_one};
+    use safelight::vision::Found;
+
+    /// Sees a face in the middle of whatever it is shown.
+    struct Middle;
+    impl Look for Middle {
+        fn look(&mut self, frame: &Frame, _stages: &mut Stages) -> Vec<Found> {
+            let size = frame.size();
+            let bounds = Rect::new(size.width as f32 / 3.0, size.height as f32 / 3.0, 4.0, 5.0);
+            let region = Region { kind: RegionKind::Face, bounds, score: 0.5, reading: None };
+            vec![Found { region, wide: bounds.grown(2.0, 2.0), oval: true }]
+        }
+    }
+
+    let limits = Limits { max_pixels: 1 << 16, max_decoded_bytes: 1 << 22 };
+    let options = Options { limits, ..Options::default() };
+    let eyes = || -> Box<dyn Look> { Box::new(Middle) };
+    let look = |file: &[u8]| {
+        inspect_one(file, &eyes, &options, |examined| {
+            let pictures = 1 + examined.further.len();
+            (pictures, Choice::default().copy("name".as_ref(), examined))
+        })
+    };
+    match look(file) {
+        // What a decoder or an encoder breaks down on is a finding: the program goes on, and somebody should know.
+        Err(Unreadable::Fault) => panic!("a breakdown"),
+        Err(_) | Ok((_, Err(_))) => {}
+        Ok((pictures, Ok(copy))) => {
+            assert!(Format::sniff(&copy.bytes) == Format::sniff(file), "a copy keeps its format");
+            match look(&copy.bytes) {
+                Ok((again, _)) => assert_eq!(again, pictures, "as many pictures"),
+                // What was transparent may hide colours only where something is blank.
+                Err(Unreadable::Decode(_)) => {}
+                Err(_) => panic!("a copy that cannot be looked at"),
+            }
+        }
+    }
+}

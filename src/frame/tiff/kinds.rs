@@ -11,6 +11,7 @@ use super::{BITS, EXTRA, Entry, JPEG, PHOTOMETRIC, PREDICTOR, Page, Reader, SAMP
 use crate::frame::DecodeError;
 
 /// How a page's samples become a picture.
+#[derive(Clone)]
 pub(in crate::frame) enum Kind {
     /// As the decoder has them.
     Usual,

@@ -13,6 +13,7 @@ use crate::frame::{DecodeError, Pixels, jpeg, told};
 use crate::geometry::Size;
 
 /// Where the pieces lie, and what they are pieces of.
+#[derive(Clone)]
 pub(in crate::frame) struct Pieces {
     size: Size,
     /// Columns and rows of a piece; strips are as wide as the picture, and the last may have fewer rows.
