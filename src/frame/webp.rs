@@ -77,11 +77,18 @@ fn header(file: &[u8], body: Range<usize>) -> Result<Header, DecodeError> {
 /// What `file` claims to hold; `None` when it is a still picture.
 pub(super) fn claims(file: &[u8]) -> Result<Option<Claims>, DecodeError> {
     const KNOWN: [&[u8; 4]; 7] = [b"VP8X", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP ", b"C2PA"];
-    let within = body(file)?;
+    let Ok(within) = body(file) else { return Ok(None) };
     let mut claims = Claims { size: Size::new(0, 0), frames: 0, plays: None, apart: Vec::new() };
     let mut at = within.start;
     let mut stills = 0;
-    while let Some((name, body, next)) = chunk(file, at..within.end)? {
+    loop {
+        let (name, body, next) = match chunk(file, at..within.end) {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => break,
+            // Whether a still picture lacks something is its decoder's to say.
+            Err(_) if claims.frames == 0 && claims.plays.is_none() => return Ok(None),
+            Err(error) => return Err(error),
+        };
         match &name {
             b"VP8X" if body.len() >= 10 => {
                 claims.size = Size::new(three(file, body.start + 4)? + 1, three(file, body.start + 7)? + 1);
