@@ -125,7 +125,6 @@ fn tiff(pages: &[DynamicImage]) -> Vec<u8> {
         }
         .expect("written");
     }
-    drop(encoder);
     file.into_inner()
 }
 

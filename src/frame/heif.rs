@@ -36,7 +36,7 @@ fn open(file: &[u8], format: Format) -> Result<ImageHandle, DecodeError> {
     let mut context = HeifContext::read_from_bytes(file).map_err(|error| refused(error, format))?;
     // A worker is one thread.
     context.set_max_decoding_threads(0);
-    if context.number_of_top_level_images() != 1 {
+    if context.image_ids().len() != 1 {
         return Err(unsupported(format, "more than one picture"));
     }
     let handle = context.primary_image_handle().map_err(|error| refused(error, format))?;
@@ -148,8 +148,10 @@ fn boxes(file: &[u8]) -> Option<Vec<([u8; 4], Range<usize>)>> {
 }
 
 fn refused(error: HeifError, format: Format) -> DecodeError {
-    let missing = matches!(error.code, HeifErrorCode::UnsupportedFileType | HeifErrorCode::UnsupportedFeature(_))
-        || matches!(error.code, HeifErrorCode::PluginLoadingError(_));
+    let missing = matches!(
+        error.code,
+        HeifErrorCode::UnsupportedFileType | HeifErrorCode::UnsupportedFeature | HeifErrorCode::PluginLoadingError
+    );
     let hint = ImageFormatHint::Name(format.to_string());
     let source = ImageError::Decoding(DecodingError::new(hint, error));
     if missing { DecodeError::UnsupportedKind { format, source } } else { DecodeError::Raster { format, source } }

@@ -43,7 +43,7 @@ pub(crate) struct Sequence<'f> {
 }
 
 enum Pictures<'f> {
-    Gif(gif::Frames<'f>),
+    Gif(Box<gif::Frames<'f>>),
     Png(Box<apng::Frames<'f>>),
     WebP(webp::Frames<'f>),
     Tiff(std::vec::IntoIter<tiff::Picture>),
@@ -84,7 +84,7 @@ impl<'f> Sequence<'f> {
             raster::decoded_bytes(size, ColorType::Rgba8).saturating_add(size.pixels().saturating_mul(12));
         fits(format, std::iter::repeat_n(size, frames), decoded_bytes, limits)?;
         let pictures = match format {
-            Format::Gif => Pictures::Gif(gif::Frames::new(file, size)?),
+            Format::Gif => Pictures::Gif(Box::new(gif::Frames::new(file, size)?)),
             Format::Png => Pictures::Png(Box::new(apng::Frames::new(file, size)?)),
             _ => Pictures::WebP(webp::Frames::new(file, size)),
         };

@@ -20,8 +20,11 @@ const fn damaged(detail: &'static str) -> DecodeError {
     DecodeError::Damaged { format: FORMAT, detail }
 }
 
-/// Name, where the body lies, and what follows it, padded to an even length.
-fn chunk(file: &[u8], within: Range<usize>) -> Result<Option<([u8; 4], Range<usize>, usize)>, DecodeError> {
+/// Name, where the body lies, and where the next one begins, which is padded to an even length.
+type Chunk = ([u8; 4], Range<usize>, usize);
+
+/// The first chunk within a part of `file`.
+fn chunk(file: &[u8], within: Range<usize>) -> Result<Option<Chunk>, DecodeError> {
     let Some((&[a, b, c, d, l0, l1, l2, l3], _)) = file.get(within.clone()).ok_or(TRUNCATED)?.split_first_chunk::<8>()
     else {
         return Ok(None);

@@ -203,7 +203,6 @@ fn of_several() -> Vec<Vec<u8>> {
     for picture in &pictures {
         encoder.write_image::<tiff::encoder::colortype::RGBA8>(SIDE, SIDE, picture).expect("written");
     }
-    drop(encoder);
     let mut jxl = Vec::new();
     let (space, depth) = (zune_core::colorspace::ColorSpace::RGBA, zune_core::bit_depth::BitDepth::Eight);
     let options = zune_core::options::EncoderOptions::new(SIDE as usize, SIDE as usize, space, depth);
