@@ -116,7 +116,7 @@ def measure_safelight(job: dict) -> dict:
     """The whole process, from its start to its end: by then the vault is durable."""
     with tempfile.TemporaryDirectory(dir=job["scratch"]) as folder:
         command = [job["program"], "ingest", job["folder"], "--vault", f"{folder}/vault", "--pack", job["pack"], "--json", "--quiet"]
-        command += ["--allow-duplicates", "--jobs", str(len(job["cores"]))]
+        command += ["--new", "--allow-duplicates", "--jobs", str(len(job["cores"]))]
         seconds, said = timed(command, job["cores"])
     summary = json.loads(said)
     if summary["sealed"] != len(job["files"]):
