@@ -120,7 +120,7 @@ impl Counts {
         // Some chance of its own: a multiplicative generator.
         let mut state = 0x9E37_79B9_7F4A_7C15 ^ (seed << 20);
         let mut chance = || {
-            state = (state as u64).wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) as f64 / f64::from(1u32 << 31)
         };
         let found: Vec<Vec<Sighting>> =

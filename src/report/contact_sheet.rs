@@ -123,9 +123,9 @@ impl Print {
                  vector-effect=\"non-scaling-stroke\"/>"
             )?;
         }
-        write!(
+        writeln!(
             page,
-            "</svg></div></div><figcaption><b>{}</b><span>{}</span></figcaption></figure>\n",
+            "</svg></div></div><figcaption><b>{}</b><span>{}</span></figcaption></figure>",
             Escaped(&self.name),
             self.words()
         )
