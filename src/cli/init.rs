@@ -24,7 +24,7 @@ Examples:
     --scenes \"6 months\" --looks 50 --passphrase-file words.txt
 
 What is not given is asked for; where nobody can be asked, it is an error: how long something is kept is nobody's to guess. Makes \
-a keyring with a policy of one class, and a pack for the first site. `safelight custody` has all the rest: more sites and classes, \
+a keyring with a policy in which every class has the same terms, and a pack for the first site. `safelight custody` has all the rest: more sites and classes, \
 shares of the key, a second holder.")]
 pub struct Args {
     /// The folder to make for the keyring: best on another machine than the vault's
@@ -74,8 +74,9 @@ impl FromStr for Looks {
 /// Days that a pack is valid at most: its epoch ends sooner.
 const PACK_DAYS: u32 = 90;
 
-/// The one class of the policy.
-const CLASS: &str = "all";
+/// The policy's classes: the first is that of captures without one, the others are those that tables of captures usually name. All
+/// have the same terms, which are those that were said.
+const CLASSES: [&str; 4] = ["all", "citizen", "visitor", "transit"];
 
 /// What was decided.
 struct Plan {
@@ -140,6 +141,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             Looks::Any => writeln!(out, "  looks                        any number a day, each on record")?,
         }
         writeln!(out, "  pack                         until {pack_until:.0}; then `safelight custody pack`")?;
+        writeln!(out, "\nTerms are the least: what is due goes at the end of its month, by `safelight expire`.")?;
         writeln!(out, "\nNow:")?;
         writeln!(
             out,
@@ -147,7 +149,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         )?;
         writeln!(out, "  2. Take {pack} to the site, and {custody} away from it.")?;
         writeln!(out, "  3. There: safelight ingest PHOTOS --vault VAULT --pack {pack}")?;
-        writeln!(out, "  4. Here:  safelight search PLATE --vault VAULT --custody {custody} --purpose \"why\"")
+        writeln!(out, "  4. Here:  safelight search --vault VAULT --custody {custody} --plate \"ABC 123\"")
     })?;
     Ok(Outcome::Done)
 }
@@ -199,14 +201,20 @@ impl Plan {
 
     fn policy(&self) -> Result<Policy, Failure> {
         let Self { originals, scenes, looks, .. } = *self;
-        let class = ClassPolicy { name: CLASS.to_owned(), catalogue: scenes, scene: scenes, identity: originals };
+        let class =
+            |name: &str| ClassPolicy { name: name.to_owned(), catalogue: scenes, scene: scenes, identity: originals };
         let egress = match looks {
             Looks::Most(records_per_day) => {
                 Some(Egress { records_per_day: records_per_day.into(), purposes: Vec::new(), listed_per_day: None })
             }
             Looks::Any => None,
         };
-        let policy = Policy { classes: vec![class], default_class: CLASS.to_owned(), egress, ..Policy::default() };
+        let policy = Policy {
+            classes: CLASSES.map(class).into(),
+            default_class: CLASSES[0].to_owned(),
+            egress,
+            ..Policy::default()
+        };
         policy.check().map_err(|error| {
             Failure::usage(
                 format!("these terms do not fit each other: {error}"),

@@ -235,6 +235,10 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             _ => args.out.as_path(),
         };
         tally.write(&args, folder)?;
+        if args.skip_existing && args.out.is_dir() {
+            tally.known.extend(std::mem::take(&mut tally.films.places));
+            tally.name_strangers(&args.out);
+        }
     }
     tally.report(&args, context)?;
     ended.and(sealed)?;
@@ -249,7 +253,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             },
         ));
     }
-    Ok(if tally.failures + tally.films.failures == 0 { Outcome::Done } else { Outcome::SomeFailed })
+    Ok(if tally.failures + tally.complaints + tally.films.failures == 0 { Outcome::Done } else { Outcome::SomeFailed })
 }
 
 /// What is done with each photograph of a run.
@@ -396,10 +400,21 @@ impl Target {
         path
     }
 
+    /// What the image `name` is called in files of boxes: as its copy is below the folder of all copies, before new names.
+    fn listed(&self, name: &Path) -> PathBuf {
+        match &self.place {
+            Place::File(_) => name.to_owned(),
+            Place::Folder(folder, own) => {
+                folder.strip_prefix(&self.out).unwrap_or(Path::new("")).join(own.as_deref().unwrap_or(name))
+            }
+        }
+    }
+
     /// Makes and writes the copy of one image.
     fn write(&self, image: &SourceImage, choice: &Choice, wanted: Wanted, examined: Examined<'_>) -> Made {
         let format = examined.frame.format();
-        let copy = match choice.copy(&image.name, examined) {
+        let listed = self.listed(&image.name);
+        let copy = match choice.copy(&listed, examined) {
             Ok(copy) => copy,
             Err(error) => return Made::Refused(error),
         };
@@ -410,17 +425,20 @@ impl Target {
         }
         let below = path.strip_prefix(&self.out).ok().filter(|below| !below.as_os_str().is_empty());
         let below = below.or(path.file_name().map(Path::new)).unwrap_or(&path);
-        let done = || Box::new(wanted.done(&copy, &image.name, below));
+        let done = || Box::new(wanted.done(&copy, &listed, &path, below));
+        // Which options and which nets made what is there, or whether it was made at all, its bytes alone tell.
+        let compared = || match files::read_own(&path, copy.bytes.len() as u64) {
+            Ok(there) if there == copy.bytes => Made::There(done()),
+            _ if is_same(&path, &image.path) => Made::Original(path.clone()),
+            _ => Made::Another(path.clone()),
+        };
         if self.may_exist && path.symlink_metadata().is_ok() {
-            // Which options and which nets made what is there, or whether it was made at all, its bytes alone tell.
-            return match files::read_own(&path, copy.bytes.len() as u64) {
-                Ok(there) if there == copy.bytes => Made::There(done()),
-                _ if is_same(&path, &image.path) => Made::Original(path),
-                _ => Made::Another(path),
-            };
+            return compared();
         }
         match write_new(&path, &copy.bytes) {
             Ok(()) => Made::Copy(done()),
+            // Another run, or something else, came between.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_file() => compared(),
             Err(error) => Made::Unwritten(path, error),
         }
     }

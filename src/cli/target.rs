@@ -91,6 +91,16 @@ pub(super) fn must_all_be_new<'p>(paths: impl IntoIterator<Item = &'p PathBuf>) 
     Ok(())
 }
 
+/// Whether a path is in a folder or is the folder itself, links resolved; neither needs to be there.
+pub(super) fn lies_in(path: &Path, folder: &Path) -> bool {
+    let real = |path: &Path| -> Option<PathBuf> {
+        let path = std::path::absolute(path).ok()?;
+        let there = path.ancestors().find(|ancestor| ancestor.exists())?;
+        Some(fs::canonicalize(there).ok()?.join(path.strip_prefix(there).ok()?))
+    };
+    matches!((real(path), real(folder)), (Some(path), Some(folder)) if path.starts_with(&folder))
+}
+
 /// Whether a folder for copies would lie elsewhere than what is looked at, and in no vault.
 pub(super) fn must_be_elsewhere(out: &Path, sources: &[PathBuf]) -> Result<(), Failure> {
     // Nothing is made before it is known to be elsewhere; what does not exist yet lies where its nearest folder does.
@@ -130,11 +140,11 @@ pub(super) fn must_be_empty(out: &Path, may_hold: bool) -> Result<(), Failure> {
     match fs::read_dir(out).map(|mut entries| entries.next().is_none()) {
         Ok(false) if !may_hold => Err(Failure::usage(
             format!("{} is not empty", shown(out)),
-            "give a new or empty folder with --out: nothing is overwritten",
+            "give a new or empty folder: nothing is overwritten",
         )),
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::usage(
             format!("{} is no folder for copies: {error}", shown(out)),
-            "give a new or empty folder with --out: nothing is overwritten",
+            "give a new or empty folder: nothing is overwritten",
         )),
         _ => Ok(()),
     }
@@ -169,6 +179,7 @@ pub(super) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 pub(super) fn unwritable(path: &Path, error: &io::Error) -> Failure {
     let remedy = match error.kind() {
         io::ErrorKind::AlreadyExists => "choose another name: nothing is overwritten",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room there, and run it again",
         _ => "name a file in a folder that you may write to",
     };
     Failure::usage(format!("{} cannot be written: {error}", shown(path)), remedy)

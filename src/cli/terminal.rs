@@ -14,7 +14,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 
 use super::Context;
 use crate::pipeline::{ConsumeError, Note, Progress, Source};
@@ -234,21 +234,34 @@ impl<'c> Voice<'c> {
 
     fn bar(&self) -> &ProgressBar {
         let bar = self.bar.get_or_init(|| {
-            let style = style("{spinner} {human_pos} images  {per_sec}");
+            let style = style("{spinner} {human_pos} images  {rate}");
             ProgressBar::no_length().with_style(style).with_elapsed(self.start.elapsed())
         });
         let mut length = self.length.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = length.as_ref().and_then(|counting| counting.try_recv().ok()) {
             *length = None;
             bar.set_length(count);
-            bar.set_style(style("{bar:32} {human_pos} of {human_len} images  {per_sec}  {eta} left"));
+            bar.set_style(style("{wide_bar} {human_pos} of {human_len} images  {rate}  {rest} left"));
         }
         bar
     }
 }
 
+/// Rate and time left are those of the whole run: images come in bursts.
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("a constant template")
+    let rate = |state: &ProgressState, text: &mut dyn fmt::Write| {
+        let _ = write!(text, "{:.0}/s", per_second(state));
+    };
+    let rest = |state: &ProgressState, text: &mut dyn fmt::Write| {
+        let left = state.len().unwrap_or(0).saturating_sub(state.pos()) as f64;
+        let seconds = (left / per_second(state).max(1e-3)).min(1e7);
+        let _ = write!(text, "{:#}", HumanDuration(Duration::from_secs_f64(seconds.ceil())));
+    };
+    ProgressStyle::with_template(template).expect("a constant template").with_key("rate", rate).with_key("rest", rest)
+}
+
+fn per_second(state: &ProgressState) -> f64 {
+    state.pos() as f64 / state.elapsed().as_secs_f64().max(1e-3)
 }
 
 impl Progress for Voice<'_> {

@@ -62,6 +62,8 @@ pub(super) struct FilmFile<'f> {
 /// What has become of the films of a run.
 #[derive(Default)]
 pub(super) struct Films {
+    /// Where copies are, or what stands in their places.
+    pub places: Vec<PathBuf>,
     pub copies: u64,
     /// Without a copy, or with one of which something is to be said.
     pub failures: u64,
@@ -229,7 +231,9 @@ impl Films {
         for (path, kind) in std::mem::take(&mut self.waiting) {
             let name = name(&path);
             let film = FilmFile { path: &path, name: &name, kind };
-            self.add(desk.copy(&film, &place(&name), may_exist)?);
+            let place = place(&name);
+            self.places.push(place.clone());
+            self.add(desk.copy(&film, &place, may_exist)?);
         }
         Ok(())
     }

@@ -255,8 +255,13 @@ impl Tag {
     fn value(&self, code: u16, raw: &[u8], big: bool) -> Option<Value> {
         let (each, number) = sizes(code)?;
         match self.kind {
-            Kind::Text(most) if matches!(code, ASCII | UTF8 | BYTE | UNDEFINED) => {
+            Kind::Text(most) | Kind::Clock(most) if matches!(code, ASCII | UTF8 | BYTE | UNDEFINED) => {
                 let text = plain_text(raw)?;
+                if matches!(self.kind, Kind::Clock(_))
+                    && text.chars().any(|c| !c.is_ascii_digit() && !" :+-.".contains(c))
+                {
+                    return None;
+                }
                 let mut bytes = text.into_bytes();
                 bytes.push(0);
                 (bytes.len() <= most + 1).then_some(Value { code: ASCII, count: bytes.len() as u32, bytes })

@@ -155,3 +155,41 @@ fn words_come_through_that_were_asked_for_and_no_others() {
     let all = kept(&["--keep", "time,gps,camera,panorama"]);
     assert_eq!((all[0], all[1], all[2], all[3], all[4], all[5]), (true, true, true, true, false, false));
 }
+
+/// Photographs of one name in two inputs are told apart as their copies are; a box meant for one uncovers no other.
+#[test]
+fn a_box_is_of_one_photograph() {
+    let desk = Desk::new();
+    let (one, two) = (desk.put("p1/x.jpg", &photo(0)), desk.put("p2/x.jpg", &photo(1)));
+    let (one, two) = (one.parent().expect("a folder"), two.parent().expect("a folder"));
+    let hand = desk.folder.path().join("hand.json");
+    let out = desk.out();
+    let run = |boxes: &str| {
+        let _ = fs::remove_dir_all(&out);
+        fs::write(&hand, boxes).expect("written");
+        let [one, two, out, hand] = [one, two, &out, &hand].map(|path| path.to_str().expect("text"));
+        super::redact(&[one, two, "-o", out, "--except-box", hand, "--json"])
+    };
+    let all = "[[0, 0, 320, 192]]";
+    let ended = run(&format!("{{\"p1/x.jpg\": {all}}}"));
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let original = |name: &str| decoded(&fs::read(desk.photos().join(name)).expect("read")).into_rgb8();
+    let copy = |name: &str| decoded(&fs::read(desk.out().join(name)).expect("read")).into_rgb8();
+    assert!(copy("p1/x.jpg") == original("p1/x.jpg") && copy("p2/x.jpg") != original("p2/x.jpg"));
+    let ended = run(&format!("{{\"x.jpg\": {all}}}"));
+    assert!(ended.code == Some(1) && ended.stderr.contains("x.jpg: no such photograph"), "{ended:?}");
+}
+
+/// Who goes on in a folder in which originals lie would hand them on.
+#[test]
+fn what_lies_among_copies_is_named() {
+    let desk = Desk::new();
+    desk.put("a.jpg", &photo(0));
+    assert_eq!(desk.run(&[]).code, Some(0));
+    assert_eq!(desk.run(&["--skip-existing"]).code, Some(0));
+    fs::create_dir(desk.out().join("lane")).expect("made");
+    fs::write(desk.out().join("lane/raw.jpg"), photo(1)).expect("written");
+    let run = desk.run(&["--skip-existing"]);
+    assert!(run.code == Some(1) && run.stderr.contains("raw.jpg is no copy"), "{run:?}");
+    assert!(fs::read(desk.out().join("lane/raw.jpg")).expect("read") == photo(1));
+}

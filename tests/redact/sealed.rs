@@ -99,3 +99,16 @@ fn a_vault_wants_its_pack_and_files() {
     Ended::of(command.output().expect("the command runs")).failed(2, "--vault", "name the photograph");
     assert!(!out.path().join("v").exists());
 }
+
+/// What is shown and what is sealed lie apart.
+#[test]
+fn copies_and_a_vault_are_not_made_in_each_other() {
+    let site = Site::new();
+    site.put("a.jpg", &photo(0));
+    let vault = site.custodian.vault();
+    for out in [vault.clone(), vault.join("out"), vault.parent().expect("a folder").to_owned()] {
+        let run = redact(&site, &out, &["--new", "--skip-existing"]);
+        assert_eq!(run.code, Some(2), "{run:?}");
+        assert!(!vault.exists());
+    }
+}

@@ -1,5 +1,6 @@
 //! Originals go into a vault in the same pass in which their copies are made.
 
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -8,7 +9,8 @@ use super::tally::{Made, Tally};
 use super::{Args, Job, Target};
 use crate::cli::ingest::{self, damage_words};
 use crate::cli::site::AtSite;
-use crate::cli::terminal::{Voice, say};
+use crate::cli::target;
+use crate::cli::terminal::{Voice, say, shown};
 use crate::cli::{Context, Failure};
 use crate::pipeline::{Examined, Ingest, IngestError, Inspected, Look, Source, SourceImage};
 use crate::vault::{Make, SealingOptions, SealingVault, SiteState};
@@ -27,6 +29,15 @@ impl Sealing {
         context: &Context,
     ) -> Result<Option<Self>, Failure> {
         let (Some(vault), Some(pack)) = (&args.vault, &args.pack) else { return Ok(None) };
+        let inputs = args.paths.iter().map(PathBuf::as_path);
+        for folder in inputs.chain([args.out.as_path()]) {
+            if target::lies_in(vault, folder) || target::lies_in(folder, vault) {
+                return Err(Failure::usage(
+                    format!("the vault {} and {} lie in each other", shown(vault), shown(folder)),
+                    "name a vault apart from photographs and copies",
+                ));
+            }
+        }
         let mut site = AtSite::read(pack, &args.pin)?;
         for source in sources {
             ingest::check_classes(source, &site.pack)?;

@@ -1,11 +1,12 @@
 //! What became of each photograph, counted, said and written down beside the copies.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde_json::json;
+use walkdir::WalkDir;
 
 use super::{Args, write_new};
 use crate::capture::RegionKind;
@@ -58,8 +59,10 @@ impl Counts {
 
 /// A copy that is there, and what is said of it elsewhere.
 pub(super) struct Done {
-    /// The photograph's name below what was given.
+    /// What the photograph is called in files of boxes.
     source: PathBuf,
+    /// Where the copy is.
+    copy: PathBuf,
     counts: Counts,
     label: Option<Label>,
     print: Option<Print>,
@@ -78,7 +81,7 @@ impl Wanted {
     }
 
     /// What there is to say of the `copy` of the photograph `source`, which has the name `name` below the folder of all copies.
-    pub(super) fn done(self, copy: &Copied, source: &Path, name: &Path) -> Done {
+    pub(super) fn done(self, copy: &Copied, source: &Path, path: &Path, name: &Path) -> Done {
         let label = self.labels.then(|| Label {
             name: name.to_owned(),
             size: copy.copy_size(),
@@ -94,7 +97,13 @@ impl Wanted {
                 blanked: copy.blanked.iter().map(|of| (of.kind, seen(of.bounds), of.score)).collect(),
             })
         });
-        Done { source: source.to_owned(), counts: Counts::of(copy), label, print: print.flatten() }
+        Done {
+            source: source.to_owned(),
+            copy: path.to_owned(),
+            counts: Counts::of(copy),
+            label,
+            print: print.flatten(),
+        }
     }
 }
 
@@ -116,11 +125,15 @@ pub(super) struct Tally {
     since: Instant,
     pub counts: Counts,
     pub failures: u64,
+    /// What was wrong beside photographs: boxes of none, labels that are there already.
+    pub complaints: u64,
     pub ignored: u64,
     existing: u64,
     pub films: Films,
     /// Captures that the vault took.
     pub sealed: Option<u64>,
+    /// Where copies are, or what stands in their places.
+    pub known: HashSet<PathBuf>,
     /// Photographs for which boxes were given and which were not met.
     unmet: BTreeSet<PathBuf>,
     labels: Option<Labels>,
@@ -133,10 +146,12 @@ impl Tally {
             since: Instant::now(),
             counts: Counts::default(),
             failures: 0,
+            complaints: 0,
             ignored: 0,
             existing: 0,
             films: Films::default(),
             sealed: None,
+            known: HashSet::new(),
             unmet: choice.mask.names().chain(choice.except.names()).map(Path::to_owned).collect(),
             labels: args.labels.map(Labels::new),
             sheet: args.contact_sheet.is_some().then(ContactSheet::default),
@@ -161,16 +176,22 @@ impl Tally {
             Ok(Made::Original(copy)) => {
                 self.failures += 1;
                 voice.say(&path, &format!("no copy: {} is the photograph itself, not blanked", shown(&copy)));
+                self.known.insert(copy);
             }
             Ok(Made::Another(copy)) => {
                 self.failures += 1;
                 voice.say(&path, &format!("no copy: {} is not what this run makes of it, and stays", shown(&copy)));
+                self.known.insert(copy);
             }
             Ok(Made::Refused(error)) => {
                 self.failures += 1;
                 voice.say(&path, &format!("no copy: {}", chain(&error)));
             }
             Ok(Made::Unwritten(path, error)) => return Err(unwritable(&path, &error)),
+            Err(Note::NotLoaded(error)) => {
+                self.failures += 1;
+                voice.say(&path, &format!("no copy: {}", chain(&error)));
+            }
             Err(note) => {
                 self.failures += u64::from(!matches!(&note, Note::Skipped(fault) if !fault.is_loss()));
                 voice.note(&path, &note);
@@ -185,8 +206,9 @@ impl Tally {
     }
 
     fn keep(&mut self, done: Done) {
-        let Done { source, label, print, .. } = done;
+        let Done { source, copy, label, print, .. } = done;
         self.unmet.remove(&source);
+        self.known.insert(copy);
         if let (Some(labels), Some(label)) = (&mut self.labels, label) {
             labels.add(label);
         }
@@ -198,18 +220,19 @@ impl Tally {
     /// Writes labels and contact sheet, and says what was not met. Labels go below `folder`.
     pub(super) fn write(&mut self, args: &Args, folder: &Path) -> Result<(), Failure> {
         for name in &self.unmet {
-            self.failures += 1;
+            self.complaints += 1;
             say(&format!("{}: no such photograph was copied, and boxes were given for it", shown(name)));
         }
         if let Some(mut labels) = self.labels.take() {
             let files = labels.files().map_err(|error| unwritable(folder, &error))?;
             for (name, bytes) in files {
                 let path = folder.join(name);
+                self.known.insert(path.clone());
                 match write_new(&path, &bytes) {
                     Ok(()) => {}
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                         if files::read_own(&path, bytes.len() as u64).ok() != Some(bytes) {
-                            self.failures += 1;
+                            self.complaints += 1;
                             say(&format!("{} is there already with other labels, and stays", shown(&path)));
                         }
                     }
@@ -221,6 +244,24 @@ impl Tally {
             write_new(path, sheet.html().as_bytes()).map_err(|error| unwritable(path, &error))?;
         }
         Ok(())
+    }
+
+    /// Names what lies among the copies and is none of this run's: whoever hands the folder on would hand it on, too.
+    pub(super) fn name_strangers(&mut self, folder: &Path) {
+        /// So many are named.
+        const MOST: u64 = 20;
+        let mut strangers = 0;
+        let below = WalkDir::new(folder).sort_by_file_name().into_iter().filter_map(Result::ok);
+        for entry in below.filter(|entry| !entry.file_type().is_dir() && !self.known.contains(entry.path())) {
+            strangers += 1;
+            if strangers <= MOST {
+                say(&format!("{} is no copy that this run makes, and stays", shown(entry.path())));
+            }
+        }
+        if strangers > MOST {
+            say(&format!("and {} more", grouped(strangers - MOST)));
+        }
+        self.complaints += strangers;
     }
 
     pub(super) fn report(&self, args: &Args, context: &Context) -> Result<(), Failure> {

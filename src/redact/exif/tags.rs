@@ -12,6 +12,8 @@ use super::Group::{self, Camera, Coordinates, Other, Place, Time};
 pub(super) enum Kind {
     /// Text of at most so many bytes.
     Text(usize),
+    /// Digits and what parts them in dates, times and offsets: no letter.
+    Clock(usize),
     /// Text behind eight bytes that name its coding.
     Coded(usize),
     /// Text of Windows', in UTF-16.
@@ -22,7 +24,7 @@ pub(super) enum Kind {
     Undefined(usize),
 }
 
-use Kind::{Coded, Numbers, Text, Undefined, Wide};
+use Kind::{Clock, Coded, Numbers, Text, Undefined, Wide};
 
 pub(super) struct Tag {
     pub(super) directory: Directory,
@@ -36,7 +38,7 @@ const NAME: Kind = Text(256);
 /// Descriptions, of which some programs make a line of JSON. A thumbnail in letters is longer.
 const DESCRIPTION: Kind = Text(2048);
 /// `YYYY:MM:DD HH:MM:SS`, fractions of a second, offsets.
-const DATE: Kind = Text(32);
+const DATE: Kind = Clock(32);
 const ONE: Kind = Numbers(1);
 
 const fn image(number: u16, group: Group, kind: Kind) -> Tag {
@@ -179,7 +181,7 @@ pub(super) const TAGS: &[Tag] = &[
     gps(0x18, ONE),                           // GPSDestBearing
     gps(0x19, Text(2)),                       // GPSDestDistanceRef
     gps(0x1A, ONE),                           // GPSDestDistance
-    gps(0x1B, Coded(128)),                    // GPSProcessingMethod
+    Tag { directory: Directory::Gps, number: 0x1B, group: Other, kind: Coded(128) }, // GPSProcessingMethod: free text
     gps(0x1C, Coded(256)),                    // GPSAreaInformation
     gps(0x1D, DATE),                          // GPSDateStamp
     gps(0x1E, ONE),                           // GPSDifferential
