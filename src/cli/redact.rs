@@ -42,9 +42,9 @@ Examples:
   safelight redact ride.avi -o ride-blank.avi a video (Motion JPEG in AVI), with its sound
   safelight redact clips -o out --via ffmpeg  MP4 and other videos, where ffmpeg is installed
 
-No key is needed, nothing is sealed, and originals stay as they are. Copies keep the format, which way up they are and the \
-colours of the profile, and nothing else: no EXIF, no XMP, no thumbnail, no comment. A profile by tables, as of printers, is left \
-out. A JPEG's copy has the original's own \
+No key is needed, originals stay as they are, and without --vault nothing is sealed. Copies keep the format, which way up they are and \
+the colours of the profile, and nothing else but what --keep names (in JPEG, PNG and WebP): no EXIF, no XMP, no thumbnail, no \
+comment. A profile by tables, as of printers, is left out. A JPEG's copy has the original's own \
 coefficients outside the blanked areas, but for CMYK, RGB and a few odd ones, which are coded anew; PNG, TIFF, BMP and JPEG XL keep every sample there, and WebP is written lossless. An \
 animation's copy has all pictures, and a TIFF file's all pages, each examined; what is found on one picture of an animation is \
 blanked on the five before and behind it, too. Gain maps, previews and other variants of a picture are left out.
@@ -222,6 +222,10 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             }),
         };
         tally.ignored += source.ignored();
+        if source.ignored() > 0 && target.given.is_file() {
+            tally.complaints += 1;
+            say(&format!("{}: no copy: neither a picture nor a video by its content", shown(&target.given)));
+        }
         if ended.is_err() {
             break;
         }

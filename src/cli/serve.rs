@@ -70,18 +70,26 @@ pub struct Args {
     #[arg(long, requires = "vault")]
     new: bool,
     /// Most bytes of a request
-    #[arg(long, value_name = "BYTES", default_value_t = http::Limits::default().body_bytes)]
+    #[arg(long, value_name = "BYTES", default_value_t = http::Limits::default().body_bytes, value_parser = clap::value_parser!(u64).range(1024..))]
     max_bytes: u64,
     /// Most requests at once; further ones are told to come again (503)
     #[arg(long, value_name = "N", default_value_t = NonZeroUsize::new(http::Limits::default().requests).unwrap_or(NonZeroUsize::MIN))]
     max_requests: NonZeroUsize,
     /// Threads that look at pictures [default: one for each processor]
-    #[arg(long, short, value_name = "N")]
+    #[arg(long, short, value_name = "N", value_parser = threads)]
     jobs: Option<NonZeroUsize>,
     #[command(flatten)]
     pin: PinArgs,
     #[command(flatten)]
     eyes: EyesArgs,
+}
+
+/// All of them are there from the start, each with memory of its own.
+fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    /// More than any machine has processors for.
+    const MOST: usize = 1024;
+    let number: Option<NonZeroUsize> = text.parse().ok();
+    number.filter(|number| number.get() <= MOST).ok_or_else(|| format!("a whole number from 1 to {MOST} is wanted"))
 }
 
 /// Runs `serve`.

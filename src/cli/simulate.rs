@@ -24,7 +24,7 @@ pub struct Args {
     count: u64,
     /// Draw one film of N frames instead, clip.avi, with sound: vehicles drive, people walk, and truth.jsonl has a line for each
     /// frame
-    #[arg(long, value_name = "N", conflicts_with_all = ["count", "plates_only", "scenario"])]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000), conflicts_with_all = ["count", "plates_only", "scenario"])]
     video: Option<u64>,
     /// Decides everything: the same seed draws the same pictures on any machine
     #[arg(long, value_name = "S", default_value_t = 1)]

@@ -146,7 +146,7 @@ pub enum DecodeError {
     )]
     NotBuiltIn(&'static str),
     /// Moving pictures, whatever the name says.
-    #[error("a video ({0}): videos are not treated")]
+    #[error("a video ({0}), which is not looked at as a picture")]
     Video(&'static str),
     /// The structure ends before the image does.
     #[error("the {format} file ends early")]

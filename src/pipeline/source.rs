@@ -91,7 +91,7 @@ pub enum SourceFault {
     #[error("what a Mac keeps beside a photograph of that name (AppleDouble), and no photograph")]
     AppleDouble,
     /// Moving pictures, which are not treated: the file stays where it is, unsealed.
-    #[error("a video ({0}): videos are not treated, it stays as it is")]
+    #[error("a video ({0}), which is not treated here and stays as it is")]
     Video(&'static str),
     /// A film that ought to be Motion JPEG in AVI, and cannot be read.
     #[error("a video (AVI) that cannot be read: it stays as it is")]

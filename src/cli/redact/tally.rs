@@ -223,6 +223,9 @@ impl Tally {
             self.complaints += 1;
             say(&format!("{}: no such photograph was copied, and boxes were given for it", shown(name)));
         }
+        if self.films.copies > 0 && (self.labels.is_some() || self.sheet.is_some()) {
+            say("labels and contact sheets are of photographs: videos are not in them");
+        }
         if let Some(mut labels) = self.labels.take() {
             let files = labels.files().map_err(|error| unwritable(folder, &error))?;
             for (name, bytes) in files {
@@ -284,8 +287,10 @@ impl Tally {
         if let (Some(sealed), Some(vault)) = (self.sealed, &args.vault) {
             rows.push(("originals sealed", number(sealed), format!("in {}", shown(vault))));
         }
-        rows.push(("plates blanked", number(plates), String::new()));
-        rows.push(("faces blanked", number(faces), String::new()));
+        if images > 0 || films.copies == 0 {
+            rows.push(("plates blanked", number(plates), String::new()));
+            rows.push(("faces blanked", number(faces), String::new()));
+        }
         rows.extend(films.rows());
         let more = [
             ("left legible", legible),
