@@ -154,13 +154,27 @@ fn a_forged_expiry_is_believed_by_nobody_who_knows_the_custodian() {
     }
     scene.site.put("2.jpg", &photo(2));
     scene.site.ingest(&[]).failed(3, "belongs to custodian", "");
+    let photos = scene.site.photos.path().to_str().expect("text");
+    let sealing: [&[&str]; 2] = [
+        &["redact", photos, "-o", "copies", "--vault", "vault", "--pack", "site.pack"],
+        &["serve", "--listen", "127.0.0.1:0", "--vault", "vault", "--pack", "site.pack"],
+    ];
+    for args in sealing {
+        scene.run(args).failed(3, "belongs to custodian", "");
+    }
+    assert!(!scene.at("copies").exists());
     // These are all the verbs that take a vault. The breach lab takes one to keep score, and shows nothing of it.
     let help = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/help.md")).expect("the help");
     let mut verb = "";
     for line in help.lines() {
         verb = line.strip_prefix("$ safelight ").map_or(verb, |command| command.trim_end_matches(" --help"));
         let tried = by_keyring.iter().chain(&by_others).any(|args| args[0] == verb);
-        assert!(!line.trim_start().starts_with("--vault <") || tried || ["ingest", "breach"].contains(&verb), "{verb}");
+        assert!(
+            !line.trim_start().starts_with("--vault <")
+                || tried
+                || ["ingest", "redact", "serve", "breach"].contains(&verb),
+            "{verb}"
+        );
     }
     assert_eq!(scene.segments(), left, "nothing was removed");
     assert!(!scene.at("out.jpg").exists() && !scene.at("copy").exists());

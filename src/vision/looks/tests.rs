@@ -177,8 +177,8 @@ fn what_several_views_show_is_one_region_blanked_as_far_as_any_shows_it() {
     let found = looks.read(&mut nets.eyes(), &nets.margins());
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].region.bounds, FACE.bounds);
-    for bounds in [FACE.bounds, moved] {
-        let wide = nets.margins().widen(RegionKind::Face, bounds, 0.8);
+    for (bounds, score) in [(FACE.bounds, FACE.score), (moved, 0.9)] {
+        let wide = nets.margins().widen(RegionKind::Face, bounds, score);
         assert!(found[0].wide.overlap(wide) > 0.999 * wide.area());
     }
 }
