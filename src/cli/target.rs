@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
@@ -161,6 +161,31 @@ pub(super) fn apart(paths: &[PathBuf]) -> Vec<Option<PathBuf>> {
         free.map(PathBuf::from)
     };
     if paths.len() == 1 { vec![None] } else { paths.iter().map(&mut name).collect() }
+}
+
+/// Whether two files hold the same bytes. What cannot be read is not the same.
+pub(super) fn is_same(a: &Path, b: &Path) -> bool {
+    let same = || -> io::Result<bool> {
+        let ((a, length), (b, other)) = (files::open(a)?, files::open(b)?);
+        if length != other {
+            return Ok(false);
+        }
+        let (mut a, mut b) = (BufReader::new(a), BufReader::new(b));
+        loop {
+            let (here, there) = (a.fill_buf()?, b.fill_buf()?);
+            let both = here.len().min(there.len());
+            if both == 0 {
+                // The one that goes on was written to meanwhile.
+                return Ok(here.len() == there.len());
+            }
+            if here[..both] != there[..both] {
+                return Ok(false);
+            }
+            a.consume(both);
+            b.consume(both);
+        }
+    };
+    same().unwrap_or(false)
 }
 
 /// A new file that only its owner may read: it shows what the vault hides.

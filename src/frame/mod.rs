@@ -115,6 +115,25 @@ impl Limits {
     pub const MAX_PIXELS_IN_ALL: u64 = 2_000_000_000;
 }
 
+impl Limits {
+    fn admit_size(&self, format: Format, size: Size) -> Result<(), DecodeError> {
+        if size.width == 0 || size.height == 0 {
+            return Err(DecodeError::Damaged { format, detail: "a side of zero pixels" });
+        }
+        if size.pixels() > self.max_pixels || size.width.max(size.height) > Self::MAX_SIDE {
+            return Err(DecodeError::TooLarge { format, size, limit: self.max_pixels });
+        }
+        Ok(())
+    }
+
+    fn admit_bytes(&self, format: Format, needed: u64) -> Result<(), DecodeError> {
+        match needed > self.max_decoded_bytes {
+            true => Err(DecodeError::TooCostly { format, needed, limit: self.max_decoded_bytes }),
+            false => Ok(()),
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -305,16 +324,8 @@ impl Header {
     }
 
     fn within(self, limits: &Limits) -> Result<Self, DecodeError> {
-        let Self { format, size, decoded_bytes: needed, .. } = self;
-        if size.width == 0 || size.height == 0 {
-            return Err(DecodeError::Damaged { format, detail: "a side of zero pixels" });
-        }
-        if size.pixels() > limits.max_pixels || size.width.max(size.height) > Limits::MAX_SIDE {
-            return Err(DecodeError::TooLarge { format, size, limit: limits.max_pixels });
-        }
-        if needed > limits.max_decoded_bytes {
-            return Err(DecodeError::TooCostly { format, needed, limit: limits.max_decoded_bytes });
-        }
+        limits.admit_size(self.format, self.size)?;
+        limits.admit_bytes(self.format, self.decoded_bytes)?;
         Ok(self)
     }
 
@@ -490,10 +501,7 @@ impl Frame {
         let format = self.format;
         if matches!(&*self.content, Content::Pixels(picture) if picture.stored) {
             let profile = raster::profile(file, format)?;
-            if let Content::Pixels(picture) = Arc::unwrap_or_clone(self.content) {
-                return Ok(Profiled { image: picture.into_image(), profile });
-            }
-            return raster::image(file, format);
+            return Ok(Profiled { image: self.into_picture(file)?.into_image(), profile });
         }
         // One at a time in memory.
         drop(self);

@@ -36,6 +36,8 @@ pub(crate) struct Sequence<'f> {
     plays: Option<u32>,
     decoded_bytes: u64,
     further: u32,
+    /// How an animation's pictures are to be seen; pages say it themselves.
+    told: Told,
     profile: Option<Vec<u8>>,
     pictures: Pictures<'f>,
     taken: usize,
@@ -102,6 +104,7 @@ impl<'f> Sequence<'f> {
             plays,
             decoded_bytes,
             further,
+            told: Told::by(file, format, Orientation::Upright),
             profile,
             pictures,
             taken: 0,
@@ -134,6 +137,7 @@ impl<'f> Sequence<'f> {
             plays: None,
             decoded_bytes,
             further,
+            told: Told::default(),
             profile: None,
             pictures: Pictures::Tiff(pages.into_iter()),
             taken: 0,
@@ -203,8 +207,7 @@ impl<'f> Sequence<'f> {
         if self.taken > self.count {
             return Err(DecodeError::Damaged { format, detail: "more frames than were counted" });
         }
-        let told = Told::by(self.file, format, Orientation::Upright);
-        Ok(Some(Shot { image: image.into(), told, delay, profile: self.profile.clone() }))
+        Ok(Some(Shot { image: image.into(), told: self.told.clone(), delay, profile: self.profile.clone() }))
     }
 
     /// What the eyes see of a picture that was taken.
@@ -230,15 +233,7 @@ fn fits(
         return Err(DecodeError::TooMany { format, pictures, pixels });
     }
     for size in sizes {
-        if size.width == 0 || size.height == 0 {
-            return Err(DecodeError::Damaged { format, detail: "a side of zero pixels" });
-        }
-        if size.pixels() > limits.max_pixels || size.width.max(size.height) > Limits::MAX_SIDE {
-            return Err(DecodeError::TooLarge { format, size, limit: limits.max_pixels });
-        }
+        limits.admit_size(format, size)?;
     }
-    if needed > limits.max_decoded_bytes {
-        return Err(DecodeError::TooCostly { format, needed, limit: limits.max_decoded_bytes });
-    }
-    Ok(())
+    limits.admit_bytes(format, needed)
 }

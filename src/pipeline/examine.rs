@@ -74,7 +74,6 @@ impl<'e> Observer<'e> {
         stages: &mut Stages,
         then: impl FnOnce(Examined<'f>, &mut Stages) -> Result<T, Unreadable>,
     ) -> Result<T, Unreadable> {
-        // Nothing that the closure borrows is looked at after a panic, but `stages`, which is only numbers.
         self.guarded(|eyes| {
             let (examined, held) = look(file, eyes, limits, budget, stages)?;
             let result = then(examined, stages);
@@ -93,6 +92,7 @@ impl<'e> Observer<'e> {
     }
 
     fn guarded<T>(&mut self, work: impl FnOnce(&mut dyn Look) -> Result<T, Unreadable>) -> Result<T, Unreadable> {
+        // Nothing that the closure borrows is looked at after a panic, but `stages`, which is only numbers.
         let done = catch_unwind(AssertUnwindSafe(|| work(self.eyes.get_or_insert_with(self.factory).as_mut())));
         done.unwrap_or_else(|_panic| {
             self.eyes = None;

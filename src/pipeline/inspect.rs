@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::Options;
 use super::examine::{Examined, EyesFactory, Observer, Unreadable};
+use super::examiner::Examiners;
 use super::ingest::Note;
 use super::lanes::{self, Arrival, Bounds, Budget};
 use super::source::{Source, SourceImage};
@@ -68,10 +69,8 @@ pub fn inspect<'e, T: Send, E>(
 pub fn inspect_one<'e, T>(
     file: &[u8],
     eyes: &'e EyesFactory<'e>,
-    options: &Options,
+    options: &'e Options,
     show: impl FnOnce(Examined<'_>) -> T,
 ) -> Result<T, Unreadable> {
-    let budget = Budget::new(options.decoded_bytes);
-    let mut stages = Stages::default();
-    Observer::new(eyes).examine(file, &options.limits, &budget, &mut stages, |examined, _| Ok(show(examined)))
+    Examiners::new(eyes, options).examiner().examine(file, show)
 }

@@ -18,9 +18,8 @@ use image::codecs::webp::WebPEncoder;
 use image::{DynamicImage, ImageBuffer, ImageEncoder, Pixel, Primitive};
 
 use super::exif::{self, Stand};
-use super::metadata::LONGEST;
 use super::style::{self, TILE};
-use super::{APP1, APP2, Blank, RedactError, Words, encode, panorama, profile, several};
+use super::{APP1, APP2, Blank, RedactError, Words, encode, metadata, profile, several};
 use crate::frame::{self, Content, Format, Frame, LumaSource, Orientation, Pixels, Profiled};
 use crate::geometry::{PixelRect, Size};
 use crate::jpeg::{Fill, Paint, Segment};
@@ -61,7 +60,7 @@ pub fn copy(frame: Frame, original: &[u8], blanks: &[Blank], manner: &Manner) ->
                 size: Size::new(image.width(), image.height()),
                 turned: orientation != Orientation::Upright,
             };
-            let exif = kept(original, format, manner.words, stand);
+            let exif = frame::exif(original, format).and_then(|block| exif::anew(block, manner.words.exif, stand));
             raster(image, profile.as_deref().and_then(profile::anew), exif, format)
         }
     }
@@ -83,10 +82,8 @@ pub(super) fn paint(image: &mut DynamicImage, blanks: &[Blank], manner: &Manner)
 fn jpeg(frame: Frame, original: &[u8], blanks: &[Blank], manner: &Manner) -> Result<Vec<u8>, RedactError> {
     let fill = Fill::from_rgb(manner.fill);
     let stand = Stand { orientation: frame.orientation().number(), size: frame.size(), turned: false };
-    let exif = kept(original, frame.format(), manner.words, stand).map(|block| [exif::SIGNATURE, &block].concat());
-    let exif = exif.filter(|body| body.len() <= LONGEST).or_else(|| frame.orientation().exif().map(Into::into));
-    let packet = manner.words.panorama.then(|| frame::xmp(original, frame.format()).and_then(panorama::anew)).flatten();
-    let packet = packet.map(|packet| [panorama::SIGNATURE, &packet].concat()).filter(|body| body.len() <= LONGEST);
+    let [exif, packet] = metadata::bodies(original, frame.format(), manner.words, stand);
+    let exif = exif.or_else(|| frame.orientation().exif().map(Into::into));
     let profile = frame.profile(original).as_deref().and_then(profile::anew);
     // In one part: what is kept is short.
     let profile = profile.map(|profile| [ICC_PROFILE, &[1, 1], &profile].concat());
@@ -116,11 +113,6 @@ fn jpeg(frame: Frame, original: &[u8], blanks: &[Blank], manner: &Manner) -> Res
 
 fn boxes(blanks: &[Blank]) -> Vec<PixelRect> {
     blanks.iter().flat_map(|blank| blank.area.pieces()).copied().collect()
-}
-
-/// The words of the original's EXIF that are kept.
-fn kept(original: &[u8], format: Format, words: Words, stand: Stand) -> Option<Vec<u8>> {
-    frame::exif(original, format).and_then(|block| exif::anew(block, words.exif, stand))
 }
 
 /// The pixels of a tile.

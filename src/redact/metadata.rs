@@ -18,7 +18,7 @@ pub struct Words {
 }
 
 /// Longest body of a segment: its length is told in two bytes, which it includes.
-pub(super) const LONGEST: usize = 65_533;
+const LONGEST: usize = 65_533;
 
 /// The JPEG `copy`, blanked, of the JPEG `original`: with its pixels upright and the original's `words`. One that stands upright keeps
 /// its coefficients; another is decoded, turned, and coded with its own tables.
@@ -37,14 +37,20 @@ pub fn published(copy: &[u8], original: &[u8], words: Words) -> Result<Vec<u8>, 
         (frame::jpeg_size(copy)?, without_exif(copy))
     };
     let stand = Stand { orientation: Orientation::Upright.number(), size, turned };
-    let exif = frame::exif(original, Format::Jpeg).and_then(|block| exif::anew(block, words.exif, stand));
+    let new: Vec<Vec<u8>> = bodies(original, Format::Jpeg, words, stand).into_iter().flatten().collect();
+    Ok(with_segments(&bare, &new))
+}
+
+/// The `words` of an original that a JPEG carries which stands as `stand` says: bodies of APP1 segments, of EXIF and of a panorama's
+/// packet.
+pub(super) fn bodies(original: &[u8], format: Format, words: Words, stand: Stand) -> [Option<Vec<u8>>; 2] {
+    let exif = frame::exif(original, format).and_then(|block| exif::anew(block, words.exif, stand));
     let exif = exif.map(|block| [exif::SIGNATURE, &block].concat());
     // What a panorama says of its pixels is said of them as they were stored.
-    let wanted = words.panorama && !turned;
-    let packet = wanted.then(|| frame::xmp(original, Format::Jpeg).and_then(panorama::anew)).flatten();
+    let wanted = words.panorama && !stand.turned;
+    let packet = wanted.then(|| frame::xmp(original, format).and_then(panorama::anew)).flatten();
     let packet = packet.map(|packet| [panorama::SIGNATURE, &packet].concat());
-    let new: Vec<Vec<u8>> = [exif, packet].into_iter().flatten().filter(|body| body.len() <= LONGEST).collect();
-    Ok(with_segments(&bare, &new))
+    [exif, packet].map(|body| body.filter(|body| body.len() <= LONGEST))
 }
 
 /// Picture and pixels turned as they were seen.
