@@ -255,6 +255,20 @@ fn every_picture_of_an_animation_is_examined_and_those_around_are_blank_too() {
     }
 }
 
+/// Means of what is there would add up over the pictures.
+#[test]
+fn an_animation_has_one_colour_in_every_style() {
+    let copies = |args: &[&str]| {
+        let desk = Desk::with(&animations());
+        assert_eq!(desk.redact(args).code, Some(0));
+        animations().iter().map(|(name, _)| desk.copy(name)).collect::<Vec<_>>()
+    };
+    let solid = copies(&[]);
+    for style in ["pixelate", "blur"] {
+        assert!(copies(&["--style", style]) == solid, "{style}");
+    }
+}
+
 #[test]
 fn of_a_file_in_which_nothing_is_found_all_pictures_are_as_they_were() {
     let desk = Desk::with(&animations());

@@ -328,6 +328,38 @@ fn folders_may_hold_films_and_photographs() {
     assert_eq!(fs::read(out.join("lane/clip.AVI")).expect("read"), b"somebody's");
 }
 
+/// Means of what is there would add up over the frames to a picture of it.
+#[test]
+fn what_moves_has_one_colour_in_every_style() {
+    let desk = Desk::new();
+    let film = film(&frames(6));
+    let solid = desk.run(&film, &[]).1.expect("a copy");
+    for style in ["pixelate", "blur"] {
+        let (run, copy) = desk.run(&film, &["--style", style]);
+        assert_eq!(run.code, Some(0), "{run:?}");
+        assert!(copy.as_ref() == Some(&solid), "{style}");
+    }
+}
+
+/// Films of one name in two inputs are told apart as their copies are.
+#[test]
+fn a_box_is_of_one_film() {
+    let desk = Desk::new();
+    let original = film(&frames(3));
+    for name in ["p1/x.avi", "p2/x.avi"] {
+        desk.put(name, &original);
+    }
+    let hand = desk.put("hand.json", b"{\"p1/x.avi\": [[0, 0, 320, 192]]}");
+    let [one, two, out, hand] = [desk.path("p1"), desk.path("p2"), desk.path("out"), hand];
+    let [one, two, to, hand] = [&one, &two, &out, &hand].map(|path| path.to_str().expect("text"));
+    let run = redact(&[one, two, "-o", to, "--except-box", hand]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let frames_of = |name: &str| of(&fs::read(out.join(name)).expect("a copy"), b"00dc");
+    let (spared, blanked) = (frames_of("p1/x.avi"), frames_of("p2/x.avi"));
+    assert!(spared.iter().zip(of(&original, b"00dc")).all(|(copy, frame)| luma(copy) == luma(&frame)));
+    assert!(spared.iter().zip(&blanked).all(|(spared, blanked)| spared != blanked));
+}
+
 #[test]
 fn a_copy_keeps_its_originals_container() {
     let desk = Desk::new();

@@ -86,8 +86,8 @@ pub struct Args {
     /// Colour of blanked areas
     #[arg(long, value_name = "RRGGBB", default_value = "808080", value_parser = color)]
     fill: [u8; 3],
-    /// What faces become: one colour, or a mosaic or a blur of at most 4 x 4 means (and plates of one); SECURITY.md says what
-    /// these tell
+    /// What faces on pictures that do not move become: one colour, or a mosaic or a blur of at most 4 x 4 means (and plates of one);
+    /// SECURITY.md says what these tell
     #[arg(long, value_enum, value_name = "STYLE", default_value_t = Appearance::Solid)]
     style: Appearance,
     /// Keep of EXIF and XMP what says this, parted by commas; no copy has a thumbnail, a maker note or a serial number
@@ -218,7 +218,13 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         ended = match &mut sealing {
             Some(sealing) => sealing.copy(source, target, &job, &mut tally),
             None => copy(source, target, &job, &mut tally).and_then(|()| {
-                tally.films.copy(&desk, |path| source.name(path), |name| target.of(name), target.may_exist)
+                tally.films.copy(
+                    &desk,
+                    |path| source.name(path),
+                    |name| target.listed(name),
+                    |name| target.of(name),
+                    target.may_exist,
+                )
             }),
         };
         tally.ignored += source.ignored();
@@ -433,7 +439,7 @@ impl Target {
         // Which options and which nets made what is there, or whether it was made at all, its bytes alone tell.
         let compared = || match files::read_own(&path, copy.bytes.len() as u64) {
             Ok(there) if there == copy.bytes => Made::There(done()),
-            _ if is_same(&path, &image.path) => Made::Original(path.clone()),
+            _ if target::is_same(&path, &image.path) => Made::Original(path.clone()),
             _ => Made::Another(path.clone()),
         };
         if self.may_exist && path.symlink_metadata().is_ok() {
@@ -446,13 +452,6 @@ impl Target {
             Err(error) => Made::Unwritten(path, error),
         }
     }
-}
-
-/// Whether two files hold the same bytes. What cannot be read is not the same.
-fn is_same(a: &Path, b: &Path) -> bool {
-    let length = |path: &Path| fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|found| found.len());
-    let (Some(of_a), Some(of_b)) = (length(a), length(b)) else { return false };
-    of_a == of_b && matches!((files::read(a, of_a), files::read(b, of_b)), (Ok(a), Ok(b)) if a == b)
 }
 
 /// Writes a file that is not there, which has its name only when it is whole.

@@ -1,7 +1,6 @@
 //! Videos among what `redact` copies: which are, how a copy gets its name, and what is said of it.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -53,7 +52,7 @@ pub(super) struct Desk<'d, 'e> {
 /// A film that was found.
 pub(super) struct FilmFile<'f> {
     pub path: &'f Path,
-    /// Below what its source is made of.
+    /// As files of boxes call it.
     pub name: &'f Path,
     /// As [`Kind::sniff`] names it.
     pub kind: &'static str,
@@ -64,6 +63,8 @@ pub(super) struct FilmFile<'f> {
 pub(super) struct Films {
     /// Where copies are, or what stands in their places.
     pub places: Vec<PathBuf>,
+    /// What they are called in files of boxes.
+    pub met: Vec<PathBuf>,
     pub copies: u64,
     /// Without a copy, or with one of which something is to be said.
     pub failures: u64,
@@ -134,13 +135,13 @@ impl Desk<'_, '_> {
             }
         };
         if may_exist && out.symlink_metadata().is_ok() {
-            return Ok(match is_same(staged.path(), out) {
-                Ok(true) => Made::There,
-                _ if is_same(path, out).unwrap_or(false) => {
+            return Ok(match () {
+                () if target::is_same(staged.path(), out) => Made::There,
+                () if target::is_same(path, out) => {
                     voice.say(path, &format!("no copy: {} is the video itself, not blanked", shown(out)));
                     Made::None
                 }
-                _ => {
+                () => {
                     voice.say(path, &format!("no copy: {} is not what this run makes of it, and stays", shown(out)));
                     Made::None
                 }
@@ -190,33 +191,14 @@ fn remark(filmed: &Filmed, path: &Path, voice: &Voice<'_>) {
     }
 }
 
-/// Whether two files hold the same bytes.
-fn is_same(a: &Path, b: &Path) -> io::Result<bool> {
-    let mut files = [a, b].map(|path| fs::metadata(path).and_then(|_| File::open(path)).map(io::BufReader::new));
-    let [Ok(a), Ok(b)] = &mut files else { return Ok(false) };
-    if a.get_ref().metadata()?.len() != b.get_ref().metadata()?.len() {
-        return Ok(false);
-    }
-    let mut pieces = [vec![0; 1 << 16], vec![0; 1 << 16]];
-    loop {
-        let length = a.read(&mut pieces[0])?;
-        if length == 0 {
-            return Ok(true);
-        }
-        b.read_exact(&mut pieces[1][..length])?;
-        if pieces[0][..length] != pieces[1][..length] {
-            return Ok(false);
-        }
-    }
-}
-
 impl Films {
     /// Keeps a film in mind until the photographs of its input are done.
     pub(super) fn meet(&mut self, path: PathBuf, kind: &'static str) {
         self.waiting.push((path, kind));
     }
 
-    /// Copies those that were met. `name` says what a file is called in its source, `place` where the copy of what is called so goes.
+    /// Copies those that were met. `name` says what a file is called in its source, `listed` and `place` what that is called in files of
+    /// boxes, and where its copy goes.
     ///
     /// # Errors
     ///
@@ -225,15 +207,17 @@ impl Films {
         &mut self,
         desk: &Desk<'_, '_>,
         name: impl Fn(&Path) -> PathBuf,
+        listed: impl Fn(&Path) -> PathBuf,
         place: impl Fn(&Path) -> PathBuf,
         may_exist: bool,
     ) -> Result<(), Failure> {
         for (path, kind) in std::mem::take(&mut self.waiting) {
             let name = name(&path);
-            let film = FilmFile { path: &path, name: &name, kind };
-            let place = place(&name);
+            let (listed, place) = (listed(&name), place(&name));
+            let film = FilmFile { path: &path, name: &listed, kind };
             self.places.push(place.clone());
             self.add(desk.copy(&film, &place, may_exist)?);
+            self.met.push(listed);
         }
         Ok(())
     }

@@ -23,7 +23,7 @@ pub struct Choice {
     pub mask: Boxes,
     /// What lies in these for the most part stays as it is.
     pub except: Boxes,
-    /// How faces look where they are blank. Plates, of which a few means may be telling, show one at most.
+    /// How faces look where they are blank, on pictures that do not move. Plates, of which a few means may be telling, show one at most.
     pub style: Style,
     /// The rest of a copy's looks, and what it keeps beside the picture.
     pub manner: Manner,
@@ -115,8 +115,15 @@ impl Choice {
     ///
     /// When it cannot be encoded, or a mask touches no pixel of it; then nothing of it may be shown.
     pub fn copy(&self, name: &Path, examined: Examined<'_>) -> Result<Copied, RedactError> {
+        let moves = !examined.further.is_empty() && several::moves(examined.frame.format());
+        self.copy_in(if moves { Style::Solid } else { self.style }, name, examined)
+    }
+
+    /// The same in another style. What moves has one colour: means of what is there would add up over the pictures.
+    pub(super) fn copy_in(&self, style: Style, name: &Path, examined: Examined<'_>) -> Result<Copied, RedactError> {
         let Examined { file, frame, regions, areas, further } = examined;
-        let first = self.chosen(name, regions, areas, frame.size(), |mask| Area::new(Figure::Box, mask, &frame));
+        let on = |mask| Area::new(Figure::Box, mask, &frame);
+        let first = self.chosen((name, style), regions, areas, frame.size(), on);
         let Chosen { blanked, blanks, legible } = first?;
         let (size, orientation) = (frame.size(), frame.orientation());
         if further.is_empty() {
@@ -136,7 +143,7 @@ impl Choice {
         let mut pictures = vec![blanks];
         for Looked { size, regions, areas } in further {
             let on = |mask| Area::on_pixels(Figure::Box, mask, size);
-            let Chosen { blanked, blanks, legible } = self.chosen(name, regions, areas, size, on)?;
+            let Chosen { blanked, blanks, legible } = self.chosen((name, style), regions, areas, size, on)?;
             // Of an animation, one that stays is on many pictures.
             copied.legible =
                 if several::moves(format) { copied.legible.max(legible) } else { copied.legible + legible };
@@ -153,7 +160,7 @@ impl Choice {
     /// What is blanked of one picture of the image `name`, which has this `size` and whose masks' areas `on` gives.
     fn chosen(
         &self,
-        name: &Path,
+        (name, style): (&Path, Style),
         regions: Vec<Region>,
         areas: Vec<Area>,
         size: Size,
@@ -172,7 +179,7 @@ impl Choice {
             }
             let cells = if region.kind == RegionKind::Face { CELLS } else { 1 };
             chosen.blanked.push(region);
-            chosen.blanks.push(Blank { area, style: self.style, cells });
+            chosen.blanks.push(Blank { area, style, cells });
         }
         for &area in mask {
             let area = on(area).ok_or(RedactError::Outside { area, size })?;

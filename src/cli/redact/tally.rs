@@ -219,7 +219,7 @@ impl Tally {
 
     /// Writes labels and contact sheet, and says what was not met. Labels go below `folder`.
     pub(super) fn write(&mut self, args: &Args, folder: &Path) -> Result<(), Failure> {
-        for name in &self.unmet {
+        for name in self.unmet.iter().filter(|name| !self.films.met.contains(name)) {
             self.complaints += 1;
             say(&format!("{}: no such photograph was copied, and boxes were given for it", shown(name)));
         }

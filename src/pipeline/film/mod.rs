@@ -20,7 +20,7 @@ use super::lanes::{self, Arrival, Bounds, Budget, Supply};
 use super::source::Found as Step;
 use crate::capture::{Region, RegionKind};
 use crate::geometry::Size;
-use crate::redact::{self, RedactError};
+use crate::redact::{self, RedactError, Style};
 use crate::video::avi::{AviError, FourCc};
 use crate::video::mjpeg::{self, MjpegError};
 use crate::video::track::{Sighting, Tracker};
@@ -329,7 +329,7 @@ impl<'e> Film<'_, 'e> {
                 });
                 let file = field.file(chunk);
                 recall(&file, found.collect(), &self.options.limits, budget, |examined| {
-                    Ok(self.choice.copy(self.name, examined)?.bytes)
+                    Ok(self.choice.copy_in(Style::Solid, self.name, examined)?.bytes)
                 })
             })
             .collect();
