@@ -3,9 +3,9 @@
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use safelight_serve::{Refusal, Sealing};
+use safelight_serve::{Health, Refusal, Sealing};
 
-use super::terminal::chain;
+use super::terminal::{chain, say};
 use crate::capture::CaptureId;
 use crate::vault::record::CaptureRecord;
 use crate::vault::{SealError, SealTotals, SealingVault};
@@ -18,7 +18,22 @@ pub(super) type Kept = (CaptureRecord, Sealing);
 const GATHER: Duration = Duration::from_millis(500);
 
 /// Seals what arrives until nobody can send any more. An answer is given when its capture is durable, and not before.
-pub(super) fn keep(mut vault: SealingVault, arriving: &Receiver<Kept>) -> Result<SealTotals, SealError> {
+pub(super) fn keep(
+    mut vault: SealingVault,
+    arriving: &Receiver<Kept>,
+    health: &Health,
+) -> Result<SealTotals, SealError> {
+    // The first is what is wrong; those behind it say that there was one.
+    let mut first = true;
+    let mut unsealed = |error: &SealError| {
+        if std::mem::take(&mut first) {
+            say(&format!("originals cannot be sealed any more, and requests for it are refused: {}", chain(error)));
+            health.fail();
+        }
+        Refusal::Unavailable(
+            "the original could not be sealed; what is wrong, the service has said where it runs".to_owned(),
+        )
+    };
     while let Ok(first) = arriving.recv() {
         let since = Instant::now();
         let mut waiting = Vec::new();
@@ -34,12 +49,12 @@ pub(super) fn keep(mut vault: SealingVault, arriving: &Receiver<Kept>) -> Result
         }
         match vault.commit() {
             Ok(()) => waiting.into_iter().for_each(|(id, sealing)| sealing.ended(Ok(id.to_string()))),
-            Err(error) => waiting.into_iter().for_each(|(_, sealing)| sealing.ended(Err(unsealed(&error)))),
+            Err(error) => {
+                for (_, sealing) in waiting {
+                    sealing.ended(Err(unsealed(&error)));
+                }
+            }
         }
     }
     vault.finish()
-}
-
-fn unsealed(error: &SealError) -> Refusal {
-    Refusal::Unavailable(format!("the original could not be sealed: {}", chain(error)))
 }

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{self, SyncSender};
 use std::thread;
 use std::time::Duration;
@@ -33,10 +34,6 @@ use crate::vault::{Make, SealError, SealingOptions, SealingVault, SiteState};
 /// Arguments of `serve`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Examples:
-  safelight serve                                      for this machine alone, with a page at /
-  curl -F a=@in.jpg localhost:8080/redact -o out.jpg   one picture, blanked
-
   POST /redact            a picture, or many in a form, blanked in their own formats
   POST /blur/             Panoramax's blur API: API_BLUR_URL=http://127.0.0.1:8080
   POST /v1/plate-reader/  Plate Recognizer's Snapshot API, with pseudonyms for plates
@@ -48,12 +45,15 @@ pack. They begin as those of a vault, and are short enough for a label.
 Nothing is written but what --vault seals, and nothing is fetched or logged. What cannot be examined is answered by an error. There is no TLS: on another address than this \
 machine's own, put a proxy with TLS in front, and give --token-file.
 
-Exit codes: 0 it was told to end (Ctrl-C, SIGTERM) and has finished what was under way; 2 the command line, a file or the \
-address is wrong; 3 the site pack is damaged.")]
+Exit codes: 0 it was told to end (Ctrl-C, SIGTERM) and has finished what was under way; 1 after 20 \
+seconds, some of that was cut off; 2 the command line, a file or the address is wrong; 3 the site pack is damaged.")]
 pub struct Args {
     /// Where to listen; port 0 takes a free one, which is printed
-    #[arg(long, value_name = "ADDR:PORT", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)))]
+    #[arg(long, value_name = "ADDR:PORT", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), value_parser = listen)]
     listen: SocketAddr,
+    /// Answer to this name, too, as a proxy may call it; may be given again. Names with a dot need it where there is no token
+    #[arg(long, value_name = "NAME")]
+    allow_host: Vec<String>,
     /// File with a token of 20 letters or more: requests must show it, as Authorization: Token … or Bearer …
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
@@ -84,6 +84,12 @@ pub struct Args {
     eyes: EyesArgs,
 }
 
+fn listen(text: &str) -> Result<SocketAddr, String> {
+    let local = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    let address = local.as_deref().unwrap_or(text).parse();
+    address.map_err(|_| "an address and a port are wanted, as 127.0.0.1:8080 or [::1]:8080".to_owned())
+}
+
 /// All of them are there from the start, each with memory of its own.
 fn threads(text: &str) -> Result<NonZeroUsize, String> {
     /// More than any machine has processors for.
@@ -111,10 +117,13 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         requests: args.max_requests.get(),
         ..http::Limits::default()
     };
+    let health = Arc::new(http::Health::default());
     let unprotected = !args.listen.ip().is_loopback() && token.is_none();
     let settings = http::Settings {
         listen: args.listen,
         token,
+        names: args.allow_host.clone(),
+        health: Arc::clone(&health),
         version: env!("CARGO_PKG_VERSION"),
         keeps: args.vault.is_some(),
         limits,
@@ -148,11 +157,12 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     } else {
         to_stdout(format!("http://{address}/\n").as_bytes()).map_err(stdout_failed)?;
     }
+    let health = &*health;
     let (summary, kept) = thread::scope(|scope| {
         let (keeper, thread) = match pack.zip(vault) {
             Some((pack, vault)) => {
                 let (sender, arriving) = mpsc::sync_channel(limits.requests);
-                (Some((pack, sender)), Some(scope.spawn(move || keeper::keep(vault, &arriving))))
+                (Some((pack, sender)), Some(scope.spawn(move || keeper::keep(vault, &arriving, health))))
             }
             None => (None, None),
         };
@@ -162,16 +172,21 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         drop(desk);
         (summary, thread.map(|thread| thread.join().unwrap_or(Err(SealError::Halted))))
     });
-    let http::Summary { requests, pictures, failed } = summary;
+    let http::Summary { requests, pictures, failed, cut } = summary;
     let sealed = kept.transpose()?.map(|totals| totals.captures);
     if context.json {
-        json_line(&json!({ "requests": requests, "pictures": pictures, "failed": failed, "sealed": sealed }))
-            .map_err(stdout_failed)?;
+        json_line(
+            &json!({ "requests": requests, "pictures": pictures, "failed": failed, "cut_off": cut, "sealed": sealed }),
+        )
+        .map_err(stdout_failed)?;
     }
     if !context.quiet {
         say(&format!("{} answered; {}, {failed} not blanked", count(requests, "request"), count(pictures, "picture")));
     }
-    Ok(Outcome::Done)
+    if cut > 0 {
+        say(&format!("{} cut off: not done within 20 seconds", count(cut, "request")));
+    }
+    Ok(if cut == 0 { Outcome::Done } else { Outcome::SomeFailed })
 }
 
 /// The vault that originals are sealed into.

@@ -307,6 +307,30 @@ fn what_is_kept_is_in_the_vault_before_it_is_said_to_be() {
     assert_eq!((said.as_str(), code), ("", Some(0)));
 }
 
+/// Whoever runs it hears why, and whoever watches it sees that; whoever asks hears nothing of this machine.
+#[test]
+fn what_cannot_be_kept_is_said_where_it_runs_and_counted_as_it_is() {
+    let site = Site::new();
+    let (pack, vault) = (site.custodian.folder.path().join("site.pack"), site.custodian.vault());
+    let service = serve(&["--pack", pack.to_str().expect("text"), "--vault", vault.to_str().expect("text")]);
+    let keep = || service.form("/blur/?keep=1", "", &[("picture", Some("p.jpg"), &talkative(6))]);
+    assert_eq!((keep().status, service.get("/health").status), (200, 200));
+    fs::remove_dir_all(vault.join("incoming")).expect("removed");
+    fs::write(vault.join("incoming"), "no folder").expect("written");
+    for _ in 0..2 {
+        let answer = keep();
+        answer.refused(503, "could not be sealed");
+        assert!(!answer.text().contains("incoming") && !answer.text().contains("segment"), "{}", answer.text());
+    }
+    let health = service.get("/health");
+    assert_eq!((health.status, health.json()["status"].as_str()), (503, Some("originals cannot be sealed any more")));
+    assert!(service.get("/metrics").text().contains("safelight_sealed_total 1\n"));
+    assert_eq!(service.form("/blur/", "", &[("picture", Some("p.jpg"), &talkative(6))]).status, 200);
+    service.form("/blur/?keep=1&keep=0", "", &[("picture", Some("p.jpg"), &talkative(6))]).refused(400, "twice");
+    let (said, code) = service.end();
+    assert!(said.starts_with("originals cannot be sealed any more") && code != Some(0), "{said} {code:?}");
+}
+
 #[test]
 fn pages_of_other_sites_and_names_of_other_machines_may_not_ask() {
     let service = serve(&[]);
@@ -315,6 +339,12 @@ fn pages_of_other_sites_and_names_of_other_machines_may_not_ask() {
     assert_eq!(ask(&format!("Host: {address}\r\n")), 200);
     assert_eq!(ask(&format!("Host: localhost:{}\r\n", address.port())), 200);
     assert_eq!(ask("Host: attacker.example\r\n"), 421);
+    assert_eq!(ask(&format!("Host: localhost:{}@attacker.example\r\n", address.port())), 421);
+    let absolute = format!("GET http://attacker.example/metrics HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    assert_eq!(service.ask(absolute.as_bytes()).status, 421);
+    let known = serve(&["--allow-host", "blur.example"]);
+    let head = "GET /health HTTP/1.1\r\nHost: blur.example\r\n\r\n";
+    assert_eq!((known.ask(head.as_bytes()).status, service.ask(head.as_bytes()).status), (200, 421));
     assert_eq!(ask(&format!("Host: {address}\r\nOrigin: http://{address}\r\n")), 200);
     assert_eq!(ask(&format!("Host: {address}\r\nOrigin: http://attacker.example\r\n")), 403);
     let answer = service.get("/health");

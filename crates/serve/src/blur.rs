@@ -64,7 +64,10 @@ async fn work(service: &Arc<Service>, headers: &HeaderMap, uri: &Uri, received: 
 /// Whether the original is to be kept.
 fn seals(service: &Service, uri: &Uri) -> Result<bool, Problem> {
     let query = request::query(uri);
-    match query.iter().rev().find(|(name, _)| name == "keep").map(|(_, value)| value.as_str()) {
+    if query.iter().filter(|(name, _)| name == "keep").count() > 1 {
+        return Err(Problem::wrong("keep is given twice"));
+    }
+    match query.iter().find(|(name, _)| name == "keep").map(|(_, value)| value.as_str()) {
         None | Some("0" | "") => Ok(false),
         Some("1") if service.about.keeps => Ok(true),
         Some("1") => Err(Problem::wrong(

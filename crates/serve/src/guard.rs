@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use http::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN};
+use http::uri::Authority;
 use http::{StatusCode, Uri};
 
 use crate::answer::Problem;
@@ -32,11 +33,28 @@ pub(crate) struct Guard {
     token: Option<Token>,
     /// Whether it listens where this machine alone can connect.
     loopback: bool,
+    /// What it is called beside its addresses.
+    names: Vec<String>,
 }
 
 impl Guard {
-    pub(crate) fn new(token: Option<Token>, address: SocketAddr) -> Self {
-        Self { token, loopback: address.ip().is_loopback() }
+    pub(crate) fn new(token: Option<Token>, address: SocketAddr, names: Vec<String>) -> Self {
+        Self { token, loopback: address.ip().is_loopback(), names }
+    }
+
+    /// Whether requests may be for a host of this name. Any site can make a name of its own point here, and its pages then have the
+    /// same origin as this service; but neither an address, nor a name without a dot, nor the token.
+    fn answers_to(&self, host: &str) -> bool {
+        let Some(authority) = Authority::try_from(host).ok().filter(|authority| !authority.as_str().contains('@'))
+        else {
+            return false;
+        };
+        let name = authority.host().trim_matches(['[', ']']);
+        let is_address = name.parse::<IpAddr>().is_ok();
+        let is_local = is_address || !name.trim_end_matches('.').contains('.');
+        is_of_this_machine(name)
+            || self.names.iter().any(|known| known.eq_ignore_ascii_case(name))
+            || !self.loopback && (is_local && !name.is_empty() || self.token.is_some())
     }
 
     /// Whether whoever sent these headers may have what anybody may have.
@@ -44,12 +62,21 @@ impl Guard {
     /// A browser lets a page of any site send forms here, and, when that site's name is made to point here, read answers, too. Of
     /// both a browser tells: by the origin, and by the name in `Host`.
     pub(crate) fn admits(&self, headers: &HeaderMap, uri: &Uri) -> Result<(), Problem> {
+        // Of two names, a proxy before this may have gone by the other one.
+        if headers.get_all(HOST).iter().nth(1).is_some() {
+            return Err(Problem::wrong("a request has one Host"));
+        }
         let host =
             headers.get(HOST).and_then(|host| host.to_str().ok()).or(uri.authority().map(|named| named.as_str()));
-        if self.loopback && !host.is_some_and(|host| is_of_this_machine(name_of(host))) {
+        let both = host.into_iter().chain(uri.authority().map(|named| named.as_str()));
+        if host.is_none() || !both.into_iter().all(|host| self.answers_to(host)) {
             return Err(Problem::new(
                 StatusCode::MISDIRECTED_REQUEST,
-                "this service is for this machine: ask for it as localhost",
+                if self.loopback {
+                    "this service is for this machine: ask for it as localhost"
+                } else {
+                    "this service does not go by that name: ask for it by its address, or let it have the name by --allow-host"
+                },
             ));
         }
         if let Some(origin) = headers.get(ORIGIN) {
@@ -76,14 +103,6 @@ impl Guard {
     }
 }
 
-/// A host without its port.
-fn name_of(host: &str) -> &str {
-    match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    }
-}
-
 fn is_of_this_machine(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
@@ -98,7 +117,10 @@ mod tests {
     }
 
     fn admits(address: &str, of: &[(&'static str, &'static str)]) -> bool {
-        Guard::new(None, address.parse().expect("an address")).admits(&headers(of), &Uri::from_static("/")).is_ok()
+        let names = vec!["blur.example.com".to_owned()];
+        Guard::new(None, address.parse().expect("an address"), names)
+            .admits(&headers(of), &Uri::from_static("/"))
+            .is_ok()
     }
 
     #[test]
@@ -106,11 +128,39 @@ mod tests {
         for host in ["localhost:8080", "LOCALHOST", "localhost.", "127.0.0.1:1", "127.9.9.9", "[::1]:80"] {
             assert!(admits("127.0.0.1:0", &[("host", host)]), "{host}");
         }
-        for host in ["example.com", "127.0.0.1.example.com", "localhost.example.com", "10.0.0.1", "", "[::2]"] {
+        let others = [
+            "example.com",
+            "127.0.0.1.example.com",
+            "localhost.example.com",
+            "10.0.0.1",
+            "",
+            "[::2]",
+            "localhost:80@evil",
+        ];
+        for host in others {
             assert!(!admits("127.0.0.1:0", &[("host", host)]), "{host}");
         }
         assert!(!admits("127.0.0.1:0", &[]));
-        assert!(admits("0.0.0.0:0", &[("host", "blur.example.com")]));
+        assert!(admits("127.0.0.1:0", &[("host", "blur.example.com")]));
+    }
+
+    #[test]
+    fn elsewhere_a_name_must_be_one_that_no_other_site_can_have() {
+        for host in ["10.0.0.1:80", "[fe80::1]:80", "safelight:8080", "localhost", "Blur.Example.com:443"] {
+            assert!(admits("0.0.0.0:0", &[("host", host)]), "{host}");
+        }
+        for host in ["evil.example", "10.0.0.1.evil.example", "", "blur.example.com.evil.example", "a@10.0.0.1"] {
+            assert!(!admits("0.0.0.0:0", &[("host", host)]), "{host}");
+        }
+        let guard =
+            Guard::new(Token::new("0123456789abcdefghij"), "0.0.0.0:0".parse().expect("an address"), Vec::new());
+        assert!(guard.admits(&headers(&[("host", "anything.example")]), &Uri::from_static("/")).is_ok());
+        let other = Uri::from_static("http://evil.example/metrics");
+        assert!(
+            Guard::new(None, "127.0.0.1:0".parse().expect("an address"), Vec::new())
+                .admits(&headers(&[("host", "localhost")]), &other)
+                .is_err()
+        );
     }
 
     #[test]
@@ -125,7 +175,7 @@ mod tests {
     #[test]
     fn a_token_is_shown_in_either_form() {
         let token = Token::new("0123456789abcdefghij\n");
-        let guard = Guard::new(token, "127.0.0.1:0".parse().expect("an address"));
+        let guard = Guard::new(token, "127.0.0.1:0".parse().expect("an address"), Vec::new());
         for (shown, known) in [
             ("Token 0123456789abcdefghij", true),
             ("bearer 0123456789abcdefghij", true),

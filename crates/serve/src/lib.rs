@@ -31,4 +31,4 @@ mod server;
 
 pub use guard::Token;
 pub use redactor::{Candidate, Choice, Done, Kind, Order, Receipt, Redactor, Refusal, Region, Scene, Sealing, Worker};
-pub use server::{Limits, Server, Settings, Summary};
+pub use server::{Health, Limits, Server, Settings, Summary};

@@ -52,13 +52,17 @@ impl Metrics {
             let of = |kind| done.regions.iter().filter(|region| region.kind == kind).count() as u64;
             add(&self.regions[0], of(Kind::Plate));
             add(&self.regions[1], of(Kind::Face));
-            add(&self.sealed, u64::from(done.sealed.is_some()));
         }
         let seconds = took.as_secs_f64();
         if let Some(bucket) = BUCKETS.iter().position(|end| seconds <= *end) {
             add(&self.buckets[bucket], 1);
         }
         *self.seconds.lock().unwrap_or_else(PoisonError::into_inner) += seconds;
+    }
+
+    /// One original more is sealed for good.
+    pub(crate) fn sealed(&self) {
+        add(&self.sealed, 1);
     }
 
     /// Requests that were answered, in all.

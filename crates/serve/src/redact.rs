@@ -172,8 +172,11 @@ pub(crate) fn hundredths(score: f32) -> f64 {
 /// What the query says. One that is not understood is refused: what it was to hide would be shown.
 fn choice(uri: &Uri) -> Result<Choice, Problem> {
     let mut choice = Choice::default();
+    let twice = |name: &str| Problem::wrong(format!("{name} is given twice"));
     for (name, value) in request::query(uri) {
         match (name.as_str(), value.as_str()) {
+            ("only", _) if choice.only.is_some() => return Err(twice("only")),
+            ("fill", _) if choice.fill.is_some() => return Err(twice("fill")),
             ("only", "plates") => choice.only = Some(Kind::Plate),
             ("only", "faces") => choice.only = Some(Kind::Face),
             ("only", _) => return Err(Problem::wrong("only is plates or faces")),
@@ -205,7 +208,16 @@ mod tests {
         let all = asked("only=faces&fill=%23102030&except_plate=AB+1&except_plate=CD2").expect("understood");
         assert_eq!((all.only, all.fill), (Some(Kind::Face), Some([16, 32, 48])));
         assert_eq!(all.legible, ["AB 1", "CD2"]);
-        for wrong in ["only=plate", "only=", "fill=12345", "fill=%2B12345", "fill=red", "onyl=faces", "x"] {
+        for wrong in [
+            "only=plate",
+            "only=",
+            "fill=12345",
+            "fill=%2B12345",
+            "fill=red",
+            "onyl=faces",
+            "x",
+            "only=plates&only=faces",
+        ] {
             assert_eq!(asked(wrong).expect_err(wrong).status, StatusCode::BAD_REQUEST, "{wrong}");
         }
     }

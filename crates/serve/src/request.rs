@@ -1,16 +1,18 @@
 //! What comes in: bodies within limits, forms, queries.
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::future::{Either, select};
 use futures_util::stream;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderMap, TRANSFER_ENCODING};
 use http::{HeaderValue, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::timeout;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::answer::Problem;
 use crate::pool::Memory;
@@ -19,8 +21,36 @@ use crate::pool::Memory;
 const MOST_PARTS: usize = 256;
 /// Longest text of a form's field: texts are names and settings.
 const LONGEST_TEXT: usize = 64 << 10;
+/// Time for a request's body while others wait for a connection.
+const RECEIVE_AMONG_MANY: Duration = Duration::from_secs(10);
+/// How often it is looked whether others wait.
+const LOOK: Duration = Duration::from_secs(1);
 /// How long the rest of a request that was refused is listened to, so that its client hears why.
 const DRAIN: Duration = Duration::from_secs(5);
+/// How long it may be quiet.
+const QUIET: Duration = Duration::from_millis(500);
+
+/// Whether a body comes as it is: in which codings else, nobody here reads.
+pub(crate) fn must_be_plain(headers: &HeaderMap) -> Result<(), Problem> {
+    let others = |name, usual: &str| {
+        let all = headers.get_all(name).iter();
+        let mut codings = all.flat_map(|value| value.to_str().unwrap_or("?").split(',')).map(str::trim);
+        codings.any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(usual))
+    };
+    if others(TRANSFER_ENCODING, "chunked") {
+        return Err(Problem::new(
+            StatusCode::NOT_IMPLEMENTED,
+            "a body may be chunked, and in no other transfer coding",
+        ));
+    }
+    if others(CONTENT_ENCODING, "identity") {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "send the body as it is, without Content-Encoding",
+        ));
+    }
+    Ok(())
+}
 
 /// A body and the room that it takes.
 pub(crate) struct Received {
@@ -28,14 +58,35 @@ pub(crate) struct Received {
     pub(crate) room: Option<OwnedSemaphorePermit>,
 }
 
-/// Reads a body of at most `most` bytes within `time`, as long as there is room in `memory`.
-pub(crate) async fn body(
-    headers: &HeaderMap,
-    mut body: Incoming,
-    most: u64,
-    time: Duration,
-    memory: &Memory,
-) -> Result<Received, Problem> {
+/// What bodies are held to.
+pub(crate) struct Bounds<'b> {
+    /// Bytes of one.
+    pub(crate) most: u64,
+    /// For one to arrive, as long as there is a connection for others.
+    pub(crate) time: Duration,
+    /// For all that are held.
+    pub(crate) memory: &'b Memory,
+    /// That nobody has.
+    pub(crate) connections: &'b Semaphore,
+}
+
+impl Bounds<'_> {
+    /// Ends when a body that began now takes too long. Who sends slowly may, until all connections are taken: they would keep all
+    /// others out.
+    async fn too_long(&self) {
+        let begun = Instant::now();
+        while begun.elapsed() < self.time {
+            sleep(LOOK.min(self.time)).await;
+            if self.connections.available_permits() == 0 && begun.elapsed() >= RECEIVE_AMONG_MANY {
+                return;
+            }
+        }
+    }
+}
+
+/// Reads a body within `bounds`.
+pub(crate) async fn body(headers: &HeaderMap, mut body: Incoming, bounds: &Bounds<'_>) -> Result<Received, Problem> {
+    let Bounds { most, memory, .. } = *bounds;
     let too_large = || {
         Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -44,7 +95,7 @@ pub(crate) async fn body(
     };
     let claimed = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if claimed.is_some_and(|claimed| claimed > most) {
-        drain(body, most).await;
+        drain(headers, body, most).await;
         return Err(too_large());
     }
     // The room is taken as bytes come: who only claims to send much takes none.
@@ -69,23 +120,33 @@ pub(crate) async fn body(
         }
         Ok(Received { bytes: bytes.freeze(), room })
     };
-    let received = timeout(time, receive).await;
+    let received = {
+        let (receive, too_long) = (pin!(receive), pin!(bounds.too_long()));
+        match select(receive, too_long).await {
+            Either::Left((received, _)) => Some(received),
+            Either::Right(_) => None,
+        }
+    };
     match received {
-        Ok(Ok(received)) => Ok(received),
-        Ok(Err(problem)) => {
-            drain(body, most).await;
+        Some(Ok(received)) => Ok(received),
+        Some(Err(problem)) => {
+            drain(headers, body, most).await;
             Err(problem)
         }
-        Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the request took too long to arrive")),
+        None => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the request took too long to arrive")),
     }
 }
 
 /// Lets a refused request's body pass by, for a while: a client that is still sending would else see a broken connection, and not
-/// the answer.
-pub(crate) async fn drain(mut body: Incoming, most: u64) {
+/// the answer. One that waits to be told to send hears the answer instead.
+pub(crate) async fn drain(headers: &HeaderMap, mut body: Incoming, most: u64) {
+    if headers.contains_key(EXPECT) {
+        return;
+    }
     let pass = async {
         let mut passed = 0;
-        while let Some(Ok(frame)) = body.frame().await {
+        // Who waits for the answer before sending more has long to wait.
+        while let Ok(Some(Ok(frame))) = timeout(QUIET, body.frame()).await {
             passed += frame.data_ref().map_or(0, |data| data.len() as u64);
             if passed > most {
                 return;

@@ -16,13 +16,14 @@ use crate::metrics::{Metrics, Now};
 use crate::pool::{Made, Memory, Pool};
 use crate::redactor::{Order, Refusal};
 use crate::request::{self, drain};
-use crate::server::Limits;
+use crate::server::{Health, Limits};
 use crate::{blur, openapi, page, plates, redact};
 
 /// What does not change while a service runs.
 pub(crate) struct About {
     pub(crate) version: &'static str,
     pub(crate) keeps: bool,
+    pub(crate) health: Arc<Health>,
 }
 
 /// One service.
@@ -131,19 +132,24 @@ impl Service {
         let admitted = self
             .guard
             .admits(headers, uri)
+            .and_then(|()| request::must_be_plain(headers))
             .and(route)
             .and_then(|route| if route.is_open() { Ok(route) } else { self.guard.knows(headers).map(|()| route) });
         let route = match admitted {
             Ok(route) => route,
             Err(problem) => {
-                drain(body, self.limits.body_bytes).await;
+                drain(headers, body, self.limits.body_bytes).await;
                 return Err(problem);
             }
         };
         match route {
             Route::Page | Route::BlurForm => return Ok(page::response()),
             Route::Health => {
-                return Ok(json_answer(StatusCode::OK, &json!({ "status": "ok", "version": self.about.version })));
+                let (code, status) = match self.about.health.is_well() {
+                    true => (StatusCode::OK, "ok"),
+                    false => (StatusCode::SERVICE_UNAVAILABLE, "originals cannot be sealed any more"),
+                };
+                return Ok(json_answer(code, &json!({ "status": status, "version": self.about.version })));
             }
             Route::Metrics => {
                 return Ok(answer(
@@ -158,7 +164,13 @@ impl Service {
             Route::Info => return Ok(json_answer(StatusCode::OK, &plates::info(self))),
             Route::Redact | Route::Blur | Route::Plates => {}
         }
-        let received = request::body(headers, body, self.limits.body_bytes, self.limits.receive, &self.memory).await?;
+        let bounds = request::Bounds {
+            most: self.limits.body_bytes,
+            time: self.limits.receive,
+            memory: &self.memory,
+            connections: &self.connections,
+        };
+        let received = request::body(headers, body, &bounds).await?;
         // Only who has sent all of it takes a place: one who sends slowly keeps nobody out.
         let room = Arc::clone(&self.room).try_acquire_owned();
         let room = room.map_err(|_| Problem::busy("too many requests are under way; try again"))?;
@@ -177,6 +189,7 @@ impl Service {
             if seal {
                 let receipt = made.done.sealed.take().ok_or(Refusal::Fault)?;
                 made.sealed = Some(receipt.0.await.map_err(|_| Refusal::Fault)??);
+                self.metrics.sealed();
             }
             Ok::<_, Refusal>(made)
         };

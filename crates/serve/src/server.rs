@@ -33,6 +33,10 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// What clients must show, if anything.
     pub token: Option<Token>,
+    /// What it is called beside its addresses: a proxy's name for it, say.
+    pub names: Vec<String>,
+    /// Whether it can do what it is there for.
+    pub health: Arc<Health>,
     /// The program's version.
     pub version: &'static str,
     /// Whether originals can be sealed.
@@ -75,7 +79,8 @@ impl Default for Limits {
             // At ten pictures a second, as of 12 megapixels on two cores, the last of these waits six seconds.
             requests: 64,
             connections: 256,
-            head: Duration::from_secs(15),
+            // As long as a connection may be idle, too: where all are taken, others wait for one.
+            head: Duration::from_secs(5),
             // The longest body at ten megabits a second.
             receive: Duration::from_secs(60),
             // Two hundred megapixels take twenty seconds of one core.
@@ -88,6 +93,21 @@ impl Default for Limits {
     }
 }
 
+/// Whether a service can do what it is there for.
+#[derive(Default)]
+pub struct Health(AtomicBool);
+
+impl Health {
+    /// Says that something failed that it cannot do without, until it is begun anew.
+    pub fn fail(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_well(&self) -> bool {
+        !self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// What a service did while it ran.
 #[derive(Clone, Copy, Debug)]
 pub struct Summary {
@@ -97,6 +117,8 @@ pub struct Summary {
     pub pictures: u64,
     /// Of these, pictures that were not blanked.
     pub failed: u64,
+    /// Requests that had no answer yet when the time was over in which it may end.
+    pub cut: u64,
 }
 
 /// How often somebody's wish to stop is looked for.
@@ -136,15 +158,15 @@ impl Server {
     /// Serves until `stop` becomes true, then finishes what is under way.
     pub fn run(self, redactor: &dyn Redactor, stop: &AtomicBool) -> Summary {
         let Self { runtime, listener, address, settings } = self;
-        let Settings { token, version, keeps, limits, .. } = settings;
+        let Settings { token, names, health, version, keeps, limits, .. } = settings;
         let metrics = Arc::new(Metrics::default());
         // One order waits for each request; a batch has few more at a time.
         let (pool, jobs) = Pool::new(limits.requests);
         let answers = Memory::new(limits.held_bytes);
         let service = Arc::new(Service {
-            about: About { version, keeps },
+            about: About { version, keeps, health },
             metrics: Arc::clone(&metrics),
-            guard: Guard::new(token, address),
+            guard: Guard::new(token, address, names),
             limits,
             pool,
             memory: Memory::new(limits.held_bytes),
@@ -152,17 +174,20 @@ impl Server {
             connections: Arc::new(Semaphore::new(limits.connections)),
         });
         let handle = runtime.handle().clone();
+        let room = Arc::clone(&service.room);
+        let mut cut = 0;
         thread::scope(|scope| {
             for _ in 0..limits.jobs.get() {
                 scope.spawn(|| pool::work(&jobs, redactor, &answers, &metrics, &handle));
             }
             runtime.block_on(accept(listener, service, stop));
+            cut = limits.requests.saturating_sub(room.available_permits()) as u64;
             // Whoever is still not done is cut off: with the last connection goes the last who could send an order.
             answers.close();
             drop(runtime);
         });
         let (pictures, failed) = metrics.pictures();
-        Summary { requests: metrics.requests(), pictures, failed }
+        Summary { requests: metrics.requests(), pictures, failed, cut }
     }
 }
 
