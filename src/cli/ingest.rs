@@ -12,6 +12,7 @@ use super::remedies::{confirm, stdout_failed};
 use super::site::AtSite;
 use super::terminal::{Voice, bytes, chain, count, grouped, json_line, say, shown};
 use super::trust::PinArgs;
+use super::video::Via;
 use super::{Context, Failure, Outcome, Stop, interrupt};
 use crate::custody::{ClassPolicy, SitePack};
 use crate::pipeline::{
@@ -26,9 +27,9 @@ use crate::vault::{ClockBehind, Damage, Make, SealTotals, SealingOptions, SiteSt
 #[command(after_help = "\
 Every image is looked at in memory, its plates and faces are replaced by keyed pseudonyms and blanked, and all of it is \
 sealed for the custodian before it touches the vault's disk. What cannot be decoded is sealed whole and has no scene; \
-files that are neither picture nor text are named and stay where they are, and so are videos but for Motion JPEG in AVI: of those, \
-a frame for each second (--every) is a capture named like clip.avi#0025, at the time of the video's row in the table and so much later \
-as it is shown, and the video itself stays as it is, with --consume, too. An image that the vault holds already is skipped: an interrupted run is resumed by running it again. \
+files that are neither picture nor text are named and stay where they are. Of a video of Motion JPEG in AVI, and with --via ffmpeg of \
+others, a frame for each second (--every) is a capture, named like clip.avi#0025 by its number or clip.mp4#12.480s by its time. Its time is \
+that of the video's row in the table and so much later as it is shown; the video itself stays as it is, with --consume, too. An image that the vault holds already is skipped: an interrupted run is resumed by running it again. \
 A file with a row of its own in the table is a capture of its own; without a row, a copy under another name is skipped and \
 named.
 
@@ -67,9 +68,12 @@ pub struct Args {
     /// With --consume: delete what could not be examined, too; it is sealed whole
     #[arg(long, requires = "consume")]
     consume_unreadable: bool,
-    /// Of a video (Motion JPEG in AVI) take a frame for each so many seconds as a capture; 0 takes all
+    /// Of a video take a frame for each so many seconds as a capture; 0 takes all
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = seconds)]
     every: f64,
+    /// What reads videos that are no AVI files of Motion JPEG, which need nothing
+    #[arg(long, value_enum, value_name = "PROGRAM")]
+    via: Option<Via>,
     /// Seal photographs that the vault holds already once more
     #[arg(long)]
     allow_duplicates: bool,
@@ -107,7 +111,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let mut source = Source::open(&args.folder, args.captures.as_deref()).map_err(source_failure)?;
     check_classes(&source, &site.pack)?;
     source.look_for_tables(args.consume);
-    source.take_films(args.every);
+    source.take_films(args.every, args.via.map(|via| via.find(&stop)).transpose()?);
     check_tables(&source, &args)?;
     let nets = args.eyes.nets()?;
     let sealing = SealingOptions {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
@@ -13,9 +14,9 @@ use super::{Context, Failure};
 use crate::files;
 use crate::frame::Kind;
 use crate::pipeline::{Choice, EyesFactory, Film, FilmError, Filmed, Note, Options, SourceFault, copy_avi, copy_via};
-use crate::video::via::Ffmpeg;
+use crate::video::via::{Container, Ffmpeg};
 
-/// What copies videos that are no AVI files of Motion JPEG.
+/// What reads and writes videos that are no AVI files of Motion JPEG.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Via {
     /// The program of that name, which must be installed
@@ -28,9 +29,9 @@ impl Via {
     /// # Errors
     ///
     /// When it is not there.
-    pub(super) fn find(self) -> Result<Ffmpeg, Failure> {
+    pub(super) fn find(self, stop: &Arc<AtomicBool>) -> Result<Ffmpeg, Failure> {
         let Self::Ffmpeg = self;
-        Ffmpeg::find().map_err(|error| {
+        Ffmpeg::find(stop).map_err(|error| {
             Failure::usage(
                 error.to_string(),
                 "install it (apt install ffmpeg, brew install ffmpeg, winget install ffmpeg), or leave out --via",
@@ -66,8 +67,10 @@ pub(super) struct Films {
     /// What they are called in files of boxes.
     pub met: Vec<PathBuf>,
     pub copies: u64,
-    /// Without a copy, or with one of which something is to be said.
+    /// Without a copy.
     pub failures: u64,
+    /// With a copy of which something is to be said.
+    pub flawed: u64,
     pub existing: u64,
     frames: u64,
     plates: u64,
@@ -95,17 +98,33 @@ pub(super) fn kind<T>(result: &Result<T, Note>) -> Option<&'static str> {
     }
 }
 
-/// Whether a copy's name may be that of the video at `path`, which begins with `head`: it has the same container, and a player
-/// goes by the name.
+/// The name of a video's copy that would be called `out`: the same, but where no copy is written in such a file, one behind it.
+fn place_of(mut out: PathBuf, kind: &str) -> PathBuf {
+    if kind != AVI && !Container::takes(&out) {
+        out.as_mut_os_string().push(OTHERWISE);
+    }
+    out
+}
+
+/// What a copy's name ends in whose original's container takes no H.264.
+const OTHERWISE: &str = ".mkv";
+
+/// Whether a copy's name may be that of the video at `path`, which begins with `head`: a player goes by the name, and so does what
+/// writes it. Only Motion JPEG in AVI stays what it is.
 pub(super) fn must_fit(out: &Path, path: &Path, head: &[u8]) -> Result<(), Failure> {
     let Kind::Video(kind) = Kind::sniff(head) else { return Ok(()) };
-    let ending = if kind == AVI { Some("avi".as_ref()) } else { path.extension() };
+    let ending = match kind {
+        AVI => Some("avi".as_ref()),
+        _ if Container::takes(out) => return Ok(()),
+        _ if Container::takes(path) => path.extension(),
+        _ => Some(OTHERWISE[1..].as_ref()),
+    };
     let Some(ending) = ending.filter(|ending| !out.extension().is_some_and(|named| named.eq_ignore_ascii_case(ending)))
     else {
         return Ok(());
     };
     Err(Failure::usage(
-        format!("{} would be a video ({kind}): a copy keeps the container of its original", shown(out)),
+        format!("{} would be a video, and a copy of this one ({kind}) cannot have that name", shown(out)),
         format!("name it {}", shown(&out.with_extension(ending))),
     ))
 }
@@ -186,8 +205,11 @@ fn remark(filmed: &Filmed, path: &Path, voice: &Voice<'_>) {
     if filmed.ends_early {
         voice.say(path, &format!("breaks off: the copy ends with the last whole frame, number {}", filmed.frames));
     }
+    if let Some(complaint) = &filmed.complaint {
+        voice.say(path, &format!("frames may be missing in the copy, for ffmpeg says: {complaint}"));
+    }
     if filmed.left_out > 0 {
-        voice.say(path, "what is neither pictures nor sound in it, such as texts, is not in the copy");
+        voice.say(path, "what is neither its pictures nor sound, such as texts or a second film, is not in the copy");
     }
 }
 
@@ -213,7 +235,7 @@ impl Films {
     ) -> Result<(), Failure> {
         for (path, kind) in std::mem::take(&mut self.waiting) {
             let name = name(&path);
-            let (listed, place) = (listed(&name), place(&name));
+            let (listed, place) = (listed(&name), place_of(place(&name), kind));
             let film = FilmFile { path: &path, name: &listed, kind };
             self.places.push(place.clone());
             self.add(desk.copy(&film, &place, may_exist)?);
@@ -226,7 +248,7 @@ impl Films {
         match made {
             Made::Copy(filmed) => {
                 self.copies += 1;
-                self.failures += u64::from(filmed.dark > 0 || filmed.ends_early);
+                self.flawed += u64::from(filmed.dark > 0 || filmed.ends_early || filmed.complaint.is_some());
                 self.frames += filmed.frames;
                 self.plates += filmed.plates;
                 self.faces += filmed.faces;
@@ -249,6 +271,10 @@ impl Films {
 
     pub(super) fn frames(&self) -> u64 {
         self.frames
+    }
+
+    pub(super) fn legible(&self) -> u64 {
+        self.legible
     }
 
     /// Rows of what is said at the end, where there was any.

@@ -105,7 +105,7 @@ struct Done {
     path: PathBuf,
     name: PathBuf,
     unlisted: bool,
-    /// Whether it is the last one, of a film's frame.
+    /// Whether it is the first one, of a film's frame.
     film: Option<bool>,
     end: End,
     stages: Stages,
@@ -239,7 +239,7 @@ impl Ingest<'_> {
     ) -> Done {
         let mut stages = Stages { hand_over: worker.free_since.elapsed(), ..Stages::default() };
         let (path, name, unlisted) = (image.place(), image.name.clone(), image.unlisted);
-        let film = image.frame.map(|frame| frame.is_last);
+        let film = image.frame.as_ref().map(|frame| frame.begins);
         let loaded = timed(&mut stages.read, || {
             let loaded = image.load(self.options.max_file_bytes)?;
             let digest = *blake3::hash(&loaded.bytes).as_bytes();
@@ -389,7 +389,7 @@ impl<'s, S: RecordSink> Sealing<'s, S> {
                     self.summary.failed += 1;
                     self.progress.note(&path, &Note::Unreadable(fault));
                 }
-                self.skip(&path, &origin);
+                self.skip(&path, &origin, film != Some(false));
                 (origin, stamp)
             }
             End::Record { turn, origin, stamp, record, regions, further, fault } => {
@@ -417,7 +417,7 @@ impl<'s, S: RecordSink> Sealing<'s, S> {
                         self.progress.note(&path, &Note::Unreadable(fault));
                     }
                 } else {
-                    self.skip(&path, &origin);
+                    self.skip(&path, &origin, film != Some(false));
                 }
                 self.claims.release(&origin.capture(), turn);
                 (origin, stamp)
@@ -434,11 +434,11 @@ impl<'s, S: RecordSink> Sealing<'s, S> {
         Ok(())
     }
 
-    /// An image that the vault holds already.
-    fn skip(&mut self, path: &Path, origin: &Origin) {
+    /// An image that the vault holds already. Of a film's frames, one is named for all.
+    fn skip(&mut self, path: &Path, origin: &Origin, aloud: bool) {
         let (copy, unreadable) = (self.known.is_copy(origin), self.known.is_unreadable(origin));
         // Where it is to be deleted, it is said there why it is not.
-        if copy && self.options.consume.is_none() {
+        if aloud && copy && self.options.consume.is_none() {
             self.progress.note(path, &Note::Copy);
         }
         if unreadable {

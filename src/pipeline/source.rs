@@ -23,6 +23,7 @@ use crate::files;
 use crate::frame::{Format, Kind};
 use crate::video::avi::{AviError, Chunk, MAX_FRAME};
 use crate::video::mjpeg;
+use crate::video::via::{Ffmpeg, ViaError};
 use crate::words::count;
 
 /// An image file that was found.
@@ -43,31 +44,51 @@ pub struct SourceImage {
 }
 
 /// A frame of a film, as a capture.
-#[derive(Clone, Copy)]
 pub(super) struct Frame {
-    pub(super) number: usize,
-    pub(super) chunk: Chunk,
-    /// Whether no frame of the film follows.
-    pub(super) is_last: bool,
+    /// What tells it from the film's others.
+    pub(super) label: String,
+    pub(super) held: Held,
+    /// Whether it is the first that was taken of the film.
+    pub(super) begins: bool,
+}
+
+/// Where a frame's bytes are.
+pub(super) enum Held {
+    /// In the file.
+    Chunk(Chunk),
+    /// Here.
+    Bytes(Zeroizing<Vec<u8>>),
+}
+
+impl Held {
+    pub(super) fn length(&self) -> u64 {
+        match self {
+            Self::Chunk(chunk) => chunk.length().into(),
+            Self::Bytes(bytes) => bytes.len() as u64,
+        }
+    }
 }
 
 impl SourceImage {
     /// Where it is, for whoever is told of it.
     pub(super) fn place(&self) -> PathBuf {
-        self.frame.map_or_else(|| self.path.clone(), |frame| film::numbered(&self.path, frame.number))
+        self.frame.as_ref().map_or_else(|| self.path.clone(), |frame| film::labelled(&self.path, &frame.label))
     }
 
     /// Reads it, up to `limit` bytes.
     pub(super) fn load(&self, limit: u64) -> Result<Loaded, LoadError> {
-        let Some(Frame { chunk, .. }) = self.frame else { return load(&self.path, limit) };
+        let Some(Frame { held, .. }) = &self.frame else { return load(&self.path, limit) };
         let (mut file, _) = files::open(&self.path)?;
-        let length = u64::from(chunk.length());
+        let length = held.length();
         let limit = limit.min(MAX_FRAME.into());
         if length > limit {
             return Err(LoadError::TooLong { length, limit });
         }
         let stamp = Stamp::of(&file.metadata()?);
-        let chunk = chunk.read(&mut file)?;
+        let chunk = match held {
+            Held::Chunk(chunk) => chunk.read(&mut file)?,
+            Held::Bytes(bytes) => return Ok(Loaded { bytes: bytes.to_vec(), stamp }),
+        };
         // Two fields are no picture, and are kept as they are.
         let bytes = match mjpeg::fields(&chunk).as_deref() {
             Ok([field]) => field.file(&chunk),
@@ -93,9 +114,18 @@ pub enum SourceFault {
     /// Moving pictures, which are not treated: the file stays where it is, unsealed.
     #[error("a video ({0}), which is not treated here and stays as it is")]
     Video(&'static str),
+    /// Moving pictures whose frames could be taken, by a program that was not asked for.
+    #[error("a video ({0}), whose frames are captures with --via ffmpeg only: it stays as it is")]
+    WithoutFfmpeg(&'static str),
     /// A film that ought to be Motion JPEG in AVI, and cannot be read.
     #[error("a video (AVI) that cannot be read: it stays as it is")]
     Film(#[source] AviError),
+    /// A film of which all whole frames were taken, and that has more.
+    #[error("a video that breaks off: its whole frames were looked at, and it stays as it is")]
+    BreaksOff,
+    /// A film that `ffmpeg` does not read, or not to its end.
+    #[error("a video of which frames are missing: it stays as it is")]
+    Via(#[source] ViaError),
     /// A letter, a page or a drawing that holds a picture.
     #[error("text that holds {0}: not treated, it stays as it is")]
     PictureInText(&'static str),
@@ -168,6 +198,8 @@ pub struct Source {
     doubts: Doubts,
     /// Of films, a frame for each so many seconds is an image; `None` where films are none of it.
     every: Option<f64>,
+    /// What reads other films than Motion JPEG in AVI.
+    ffmpeg: Option<Ffmpeg>,
     /// Frames of the film that is being walked through.
     film: Option<film::Captures>,
 }
@@ -200,13 +232,27 @@ impl Source {
             unread: None,
             doubts: Doubts::default(),
             every: None,
+            ffmpeg: None,
             film: None,
         })
     }
 
-    /// Takes frames of films for images: one for each so many seconds, or all of them for 0. Motion JPEG in AVI only.
-    pub fn take_films(&mut self, every: f64) {
-        self.every = Some(every);
+    /// Takes frames of films for images: one for each so many seconds, or all of them for 0. Without `ffmpeg`, of Motion JPEG in
+    /// AVI only.
+    pub fn take_films(&mut self, every: f64, ffmpeg: Option<Ffmpeg>) {
+        (self.every, self.ffmpeg) = (Some(every), ffmpeg);
+    }
+
+    /// The frames of the film at `path`.
+    fn open_film(&self, path: &Path, kind: &'static str) -> Result<film::Captures, SourceFault> {
+        let Some(every) = self.every else { return Err(SourceFault::Video(kind)) };
+        if kind == "AVI"
+            && let Some(film) = film::Captures::open(path, every).map_err(SourceFault::Film)?
+        {
+            return Ok(film);
+        }
+        let ffmpeg = self.ffmpeg.as_ref().ok_or(SourceFault::WithoutFfmpeg(kind))?;
+        film::Captures::via(ffmpeg, kind, path, every).map_err(SourceFault::Via)
     }
 
     /// Looks for tables of captures that are not read, and names from now on those that it meets under another name. Where images
@@ -325,8 +371,10 @@ impl Source {
     /// One step of the walk.
     pub(super) fn step(&mut self) -> Option<Found> {
         loop {
-            if let Some(frame) = self.film.as_mut().and_then(Iterator::next) {
-                return Some(Found::Image(frame));
+            match self.film.as_mut().and_then(Iterator::next) {
+                Some(Ok(frame)) => return Some(Found::Image(frame)),
+                Some(Err((path, fault))) => return Some(Found::Fault(path, fault)),
+                None => {}
             }
             let Some(entry) = self.walk.next() else {
                 self.ended = true;
@@ -353,9 +401,14 @@ impl Source {
                 return Some(Found::Fault(entry.into_path(), SourceFault::NotAFile));
             }
             let named = is_named_like_an_image(entry.path());
-            if !named {
-                let of_simulation = entry.path().parent() == Some(&*self.root);
-                match judge(entry.path(), of_simulation) {
+            let of_simulation = entry.path().parent() == Some(&*self.root);
+            // Whatever is named like an image is one, or damaged; but for a film.
+            let judged = match named {
+                true => video(entry.path()).map(|kind| Ok(Judged::Fault(SourceFault::Video(kind)))),
+                false => Some(judge(entry.path(), of_simulation)),
+            };
+            if let Some(judged) = judged {
+                match judged {
                     Ok(Judged::Image) => {}
                     Ok(Judged::OfSimulation) => continue,
                     Ok(Judged::Ignored)
@@ -369,18 +422,15 @@ impl Source {
                         self.ignored += 1;
                         continue;
                     }
-                    Ok(Judged::Fault(SourceFault::Video("AVI"))) if self.every.is_some() => {
-                        match film::Captures::open(entry.path(), self.every.unwrap_or(0.0)) {
-                            Ok(Some(film)) => {
-                                let name = self.name(entry.path());
-                                let (circumstances, unlisted) = self.known(&name);
-                                self.film = Some(film.known(name, circumstances, unlisted));
-                                continue;
-                            }
-                            Ok(None) => return Some(Found::Fault(entry.into_path(), SourceFault::Video("AVI"))),
-                            Err(error) => return Some(Found::Fault(entry.into_path(), SourceFault::Film(error))),
+                    Ok(Judged::Fault(SourceFault::Video(kind))) => match self.open_film(entry.path(), kind) {
+                        Ok(film) => {
+                            let name = self.name(entry.path());
+                            let (circumstances, unlisted) = self.known(&name);
+                            self.film = Some(film.known(name, circumstances, unlisted));
+                            continue;
                         }
-                    }
+                        Err(fault) => return Some(Found::Fault(entry.into_path(), fault)),
+                    },
                     Ok(Judged::Fault(fault)) => return Some(Found::Fault(entry.into_path(), fault)),
                     Err(error) => return Some(Found::Fault(entry.into_path(), SourceFault::Io(error))),
                 }
@@ -425,6 +475,12 @@ enum Judged {
     /// The list or the truth of a simulation, which is no more than the folder's own table.
     OfSimulation,
     Fault(SourceFault),
+}
+
+/// What kind of film it is, if it is one. What cannot be read is none.
+fn video(path: &Path) -> Option<&'static str> {
+    let head = Zeroizing::new(files::begin(path, Kind::SNIFFED_BYTES as u64).ok()?);
+    if let Kind::Video(kind) = Kind::sniff(&head) { Some(kind) } else { None }
 }
 
 /// By what it holds: a name alone excuses no file.

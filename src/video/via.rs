@@ -10,12 +10,20 @@ use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use thiserror::Error;
 
+use self::fragments::{Fragment, Fragments, Head};
 use super::avi::MAX_FRAME;
 use crate::geometry::Size;
+
+mod matroska;
+
+mod fragments;
 
 /// Most frames of a video: three days of 30 a second. A file of a kilobyte can claim any number.
 const MAX_FRAMES: usize = 8_000_000;
@@ -36,6 +44,9 @@ pub enum ViaError {
     /// It ended with an error.
     #[error("ffmpeg says: {0}")]
     Refused(String),
+    /// Sound alone, say.
+    #[error("it holds no moving pictures")]
+    NoPictures,
     /// What it gave is not what was asked for.
     #[error("ffmpeg gave {0}")]
     Answer(&'static str),
@@ -58,6 +69,11 @@ pub struct Container {
 }
 
 impl Container {
+    /// Whether a copy may have this name.
+    pub fn takes(out: &Path) -> bool {
+        muxer(out).is_ok()
+    }
+
     /// What a copy's name may end in.
     const ENDINGS: &'static str = "mp4, m4v, mov, mkv, avi, ts, mts, m2ts, flv and 3gp";
 
@@ -67,51 +83,72 @@ impl Container {
     ///
     /// When it is not known to be read, or no copy be written, safely.
     pub fn of(kind: &str, out: &Path) -> Result<Self, ViaError> {
-        let demuxer = match kind {
-            "MP4 or QuickTime" | "QuickTime" => "mov",
-            "Matroska or WebM" => "matroska",
-            "AVI" => "avi",
-            "MPEG transport stream" => "mpegts",
-            "MPEG" => "mpeg",
-            "Windows Media" => "asf",
-            "Flash" => "flv",
-            _ => return Err(ViaError::Container(kind.to_owned())),
-        };
-        let ending = out.extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase).unwrap_or_default();
-        let muxer = match ending.as_str() {
-            "mp4" | "m4v" => "mp4",
-            "mov" | "qt" => "mov",
-            "mkv" => "matroska",
-            "avi" => "avi",
-            "ts" | "mts" | "m2ts" => "mpegts",
-            "flv" => "flv",
-            "3gp" => "3gp",
-            _ => return Err(ViaError::Ending),
-        };
+        let demuxer = demuxer(kind)?;
+        let muxer = muxer(out)?;
         Ok(Self { demuxer, muxer })
     }
+}
+
+/// What reads a video of this `kind`.
+fn demuxer(kind: &str) -> Result<&'static str, ViaError> {
+    Ok(match kind {
+        "MP4 or QuickTime" | "QuickTime" => "mov",
+        "Matroska or WebM" => "matroska",
+        "AVI" => "avi",
+        "MPEG transport stream" => "mpegts",
+        "MPEG" => "mpeg",
+        "Windows Media" => "asf",
+        "Flash" => "flv",
+        _ => return Err(ViaError::Container(kind.to_owned())),
+    })
+}
+
+/// What writes a copy of this name.
+fn muxer(out: &Path) -> Result<&'static str, ViaError> {
+    let ending = out.extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase).unwrap_or_default();
+    Ok(match ending.as_str() {
+        "mp4" | "m4v" => "mp4",
+        "mov" | "qt" => "mov",
+        "mkv" => "matroska",
+        "avi" => "avi",
+        "ts" | "mts" | "m2ts" => "mpegts",
+        "flv" => "flv",
+        "3gp" => "3gp",
+        _ => return Err(ViaError::Ending),
+    })
 }
 
 /// An installed `ffmpeg`.
 pub struct Ffmpeg {
     program: PathBuf,
+    stop: Arc<AtomicBool>,
 }
 
-/// A running process, which ends with this.
+/// A running process, which ends with this, or when somebody wishes to stop: one that hangs would hold up everything else.
 struct Running {
-    child: Child,
+    child: Arc<Mutex<Child>>,
     said: Option<JoinHandle<Said>>,
 }
 
-/// What a process said, and the times that stood among it.
+/// How often somebody's wish to stop is looked for, and an end that is near.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What a process said.
 #[derive(Default)]
 struct Said {
     errors: String,
-    times: Vec<i64>,
-    base: Option<(u32, u32)>,
-    size: Option<Size>,
-    aspect: Option<(u32, u32)>,
-    too_many: bool,
+    streams: Streams,
+}
+
+/// What a video holds, as `ffmpeg` lists it.
+#[derive(Default)]
+pub struct Streams {
+    pictures: u64,
+    /// What is neither the first stream of pictures nor sound: texts, covers, a second film.
+    pub others: u64,
+    sound: bool,
+    /// Of the pictures: matrix, primaries and transfer, where known ones are told.
+    colors: Option<[String; 3]>,
 }
 
 /// When each frame is shown, and how large they are.
@@ -119,37 +156,57 @@ struct Said {
 pub struct Timing {
     /// In ticks, from the beginning of the file, each later than the one before.
     times: Vec<i64>,
-    /// Seconds a tick, as a fraction.
-    base: (u32, u32),
-    /// Pixels of the first frame, upright.
-    pub size: Size,
-    /// Width over height of a pixel, where it is told.
-    aspect: Option<(u32, u32)>,
+    /// How long the last one is shown, in ticks.
+    lasts: u32,
+    head: Head,
+    /// What `ffmpeg` had to say all the same: frames may be missing.
+    pub complaint: Option<String>,
 }
 
 impl Timing {
-    /// Frames a second, over the whole.
+    /// Pixels of the first frame, upright.
+    pub fn size(&self) -> Size {
+        self.head.size
+    }
+
+    /// Frames a second, over the whole; of one frame, one.
     pub fn rate(&self) -> f64 {
-        let (first, last) = (self.times.first().copied().unwrap_or(0), self.times.last().copied().unwrap_or(0));
-        let seconds = (last - first) as f64 * f64::from(self.base.0) / f64::from(self.base.1);
-        (self.times.len() as f64 - 1.0) / seconds
+        let ticks = self.times[self.times.len() - 1] - self.times[0];
+        if ticks > 0 { (self.times.len() - 1) as f64 * f64::from(self.head.scale) / ticks as f64 } else { 1.0 }
     }
 
     /// Millionths of a second from the first frame to that one.
     fn micros(&self, frame: usize) -> u64 {
-        let ticks = i128::from(self.times[frame] - self.times[0]);
-        let (numerator, denominator) = (i128::from(self.base.0), i128::from(self.base.1));
-        ((ticks * numerator * 1_000_000 + denominator / 2) / denominator).max(0) as u64
+        let (ticks, scale) = (i128::from(self.times[frame] - self.times[0]), i128::from(self.head.scale));
+        ((ticks * 1_000_000 + scale / 2) / scale).max(0) as u64
+    }
+
+    /// Seconds a tick, as a fraction, of the longest ticks in which every frame has its time.
+    fn longest_ticks(&self) -> (u32, u32) {
+        let apart = self.times.windows(2).map(|pair| (pair[1] - pair[0]).unsigned_abs());
+        let ticks = apart.chain([u64::from(self.lasts)]).fold(u64::from(self.head.scale), greatest_common_divisor);
+        // A divisor of the scale.
+        (1, (u64::from(self.head.scale) / ticks) as u32)
     }
 }
 
+fn greatest_common_divisor(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+}
+
+/// Each frame in a fragment of its own; without the second, the first one would begin at zero.
+const FRAGMENTS: &str = "frag_every_frame+frag_discont+empty_moov+default_base_moof";
+
+/// An output that is none.
+const NOWHERE: [&str; 3] = ["-f", "null", "-"];
+
 impl Ffmpeg {
-    /// Looks for it.
+    /// Looks for it. What it does ends when `stop` becomes true.
     ///
     /// # Errors
     ///
     /// When it is not installed.
-    pub fn find() -> Result<Self, ViaError> {
+    pub fn find(stop: &Arc<AtomicBool>) -> Result<Self, ViaError> {
         let program = PathBuf::from("ffmpeg");
         let asked = Command::new(&program)
             .arg("-version")
@@ -158,8 +215,10 @@ impl Ffmpeg {
             .stderr(Stdio::null())
             .status();
         match asked {
-            Ok(status) if status.success() => Ok(Self { program }),
-            _ => Err(ViaError::Missing),
+            Ok(status) if status.success() => Ok(Self { program, stop: Arc::clone(stop) }),
+            Ok(status) => Err(ViaError::Run(io::Error::other(status.to_string()))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(ViaError::Missing),
+            Err(error) => Err(ViaError::Run(error)),
         }
     }
 
@@ -170,10 +229,29 @@ impl Ffmpeg {
     }
 
     /// Reads the file at `path`, given as the input that follows.
-    fn input(command: &mut Command, container: Container, path: &Path) -> Result<(), ViaError> {
+    fn input(command: &mut Command, demuxer: &str, path: &Path) -> Result<(), ViaError> {
         let path = std::path::absolute(path).map_err(ViaError::Run)?;
-        command.args(["-protocol_whitelist", "file,pipe", "-f", container.demuxer, "-i"]).arg(file(&path));
+        command.args(["-protocol_whitelist", "file,pipe", "-f", demuxer, "-i"]).arg(file(&path));
         Ok(())
+    }
+
+    /// What the video at `path` holds.
+    ///
+    /// # Errors
+    ///
+    /// When `ffmpeg` cannot be started, or sees no pictures.
+    pub fn streams(&self, container: Container, path: &Path) -> Result<Streams, ViaError> {
+        let mut command = Command::new(&self.program);
+        command.args(["-hide_banner", "-nostdin", "-loglevel", "info"]);
+        Self::input(&mut command, container.demuxer, path)?;
+        let mut running = Running::start(&self.stop, command.stdin(Stdio::null()).stdout(Stdio::null()))?;
+        // Without an output it ends with an error, always.
+        let said = running.hear();
+        match said.streams {
+            Streams { pictures: 0, others: 0, .. } => Err(ViaError::Refused(said.errors)),
+            Streams { pictures: 0, .. } => Err(ViaError::NoPictures),
+            streams => Ok(streams),
+        }
     }
 
     /// Begins to decode the video at `path`: each frame as a JPEG, upright, in the order in which they are shown.
@@ -181,17 +259,44 @@ impl Ffmpeg {
     /// # Errors
     ///
     /// When it cannot be started. That it cannot decode the file comes out at its end.
-    pub fn decode(&self, container: Container, path: &Path) -> Result<Decoder, ViaError> {
+    pub fn decode(&self, container: Container, path: &Path, streams: &Streams) -> Result<Decoder, ViaError> {
+        self.frames(container.demuxer, path, None, streams.sound)
+    }
+
+    /// The same of a video of this `kind`, for each so many seconds one frame, or all of them for 0.
+    ///
+    /// # Errors
+    ///
+    /// When it is not known to be read safely, or `ffmpeg` cannot be started.
+    pub fn sample(&self, kind: &str, path: &Path, every: f64) -> Result<Decoder, ViaError> {
+        let turn = |time: &str| format!("floor({time}/{every:.6})");
+        let select = || format!("select='isnan(prev_selected_t)+gt({},{})'", turn("t"), turn("prev_selected_t"));
+        self.frames(demuxer(kind)?, path, (every > 0.0).then(select), false)
+    }
+
+    /// Times are from where the first of all streams that are used begins.
+    fn frames(
+        &self,
+        demuxer: &str,
+        path: &Path,
+        filter: Option<String>,
+        with_sound: bool,
+    ) -> Result<Decoder, ViaError> {
         let mut command = self.command();
-        Self::input(&mut command, container, path)?;
-        // Pictures to stdout; and when each is shown to stderr, where lines of that form cannot be mistaken.
-        command.args(["-map", "0:V:0", "-fps_mode", "passthrough", "-c:v", "mjpeg", "-pix_fmt", "yuvj420p"]);
-        command.args(["-enc_time_base", "-1", "-qmin", "1", "-q:v", "1", "-f", "mpjpeg", "pipe:1"]);
-        command.args(["-map", "0:V:0", "-fps_mode", "passthrough", "-c:v", "rawvideo", "-enc_time_base", "-1"]);
-        command.args(["-f", "framecrc", "pipe:2"]);
-        let mut running = Running::start(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
-        let stdout = running.child.stdout.take().ok_or(ViaError::Answer("no pipe"))?;
-        Ok(Decoder { running, stdout: BufReader::with_capacity(1 << 16, stdout) })
+        Self::input(&mut command, demuxer, path)?;
+        command.args(["-map", "0:V:0", "-fps_mode", "passthrough"]);
+        if let Some(filter) = filter {
+            command.arg("-vf").arg(filter);
+        }
+        command.args(["-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-qmin", "1", "-q:v", "1", "-enc_time_base", "-1"]);
+        command.args(["-f", "mov", "-movflags", FRAGMENTS, "-avoid_negative_ts", "disabled", "pipe:1"]);
+        if with_sound {
+            command.args(["-map", "0:a", "-c", "copy"]).args(NOWHERE);
+        }
+        let running = Running::start(&self.stop, command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
+        let stdout = lock(&running.child).stdout.take().ok_or(ViaError::Answer("no pipe"))?;
+        let frames = Fragments::new(BufReader::with_capacity(1 << 16, stdout));
+        Ok(Decoder { running, frames, times: Vec::new(), lasts: 0 })
     }
 
     /// Begins to encode a copy of the video at `path` into the file `out`, which is there and becomes another: with these
@@ -200,38 +305,59 @@ impl Ffmpeg {
     /// # Errors
     ///
     /// When it cannot be started.
-    pub fn encode(&self, container: Container, path: &Path, timing: &Timing, out: &Path) -> Result<Encoder, ViaError> {
+    pub fn encode(
+        &self,
+        container: Container,
+        path: &Path,
+        streams: &Streams,
+        timing: &Timing,
+        out: &Path,
+    ) -> Result<Encoder, ViaError> {
         let mut command = self.command();
-        let (numerator, denominator) = timing.base;
-        let first = timing.times[0] as f64 * f64::from(numerator) / f64::from(denominator);
+        let Head { scale, size, aspect } = timing.head;
+        // A rate is all that an AVI file tells of times.
+        let (ticks, scale) = if container.muxer == "avi" { timing.longest_ticks() } else { (1, scale) };
+        let first = timing.times[0] as f64 / f64::from(timing.head.scale);
         command.args(["-y", "-protocol_whitelist", "file,pipe", "-f", "matroska"]);
         command.arg("-itsoffset").arg(format!("{first:.6}")).args(["-i", "pipe:0"]);
-        Self::input(&mut command, container, path)?;
+        Self::input(&mut command, container.demuxer, path)?;
         command.args([
             "-map", "0:v:0", "-map", "1:a?", "-c:a", "copy", "-c:v", "libx264", "-preset", "veryfast", "-crf", "18",
         ]);
-        command.args(["-pix_fmt", "yuv420p", "-fps_mode", "passthrough", "-enc_time_base"]);
-        command.arg(format!("{numerator}:{denominator}"));
-        if let Some((width, height)) = timing.aspect {
-            command.arg("-vf").arg(format!("setsar={width}/{height}"));
+        // Colours of half the size want even sides.
+        let odd = size.width % 2 + size.height % 2 > 0;
+        command.args(["-pix_fmt", if odd { "yuv444p" } else { "yuv420p" }, "-fps_mode", "passthrough"]);
+        command.arg("-enc_time_base").arg(format!("{ticks}:{scale}"));
+        // Behind the last frame there is none that ends it.
+        let lasts = u64::from(timing.lasts) * u64::from(scale) / u64::from(timing.head.scale);
+        command.arg("-bsf:v").arg(format!("setts=pts=PTS:dts=DTS:duration={}", lasts.max(1)));
+        let shape = aspect.map(|(width, height)| format!("setsar={width}/{height}"));
+        let colors = streams.colors.as_ref().map(|[matrix, primaries, transfer]| {
+            format!("setparams=colorspace={matrix}:color_primaries={primaries}:color_trc={transfer}")
+        });
+        let filters: Vec<String> = shape.into_iter().chain(colors).collect();
+        if !filters.is_empty() {
+            command.arg("-vf").arg(filters.join(","));
         }
         // No name, date, place, language, chapter, subtitle, nor a program's mark.
         command.args(["-map_metadata", "-1", "-map_metadata:s", "-1", "-map_chapters", "-1", "-sn", "-dn"]);
         command.args(["-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact"]);
         if matches!(container.muxer, "mp4" | "mov" | "3gp") {
             // Frames keep their times to the tick.
-            command.arg("-video_track_timescale").arg(denominator.to_string()).args(["-movflags", "+faststart"]);
+            command.arg("-video_track_timescale").arg(scale.to_string()).args(["-movflags", "+faststart"]);
         }
         if container.muxer == "avi" {
             command.args(["-bf", "0"]);
         }
         let out = std::path::absolute(out).map_err(ViaError::Run)?;
         command.args(["-f", container.muxer]).arg(file(&out));
-        let mut running = Running::start(command.stdin(Stdio::piped()).stdout(Stdio::null()))?;
-        let stdin = running.child.stdin.take().ok_or(ViaError::Answer("no pipe"))?;
+        // As when the frames came, all streams count for where the file begins.
+        command.args(["-map", "1:V:0", "-c", "copy"]).args(NOWHERE);
+        let running = Running::start(&self.stop, command.stdin(Stdio::piped()).stdout(Stdio::null()))?;
+        let stdin = lock(&running.child).stdin.take().ok_or(ViaError::Answer("no pipe"))?;
         let mut encoder =
             Encoder { running, stdin: BufWriter::with_capacity(1 << 16, stdin), timing: timing.clone(), next: 0 };
-        encoder.put(&matroska::head(timing.size))?;
+        encoder.put(&matroska::head(size))?;
         Ok(encoder)
     }
 }
@@ -244,7 +370,7 @@ fn file(path: &Path) -> OsString {
 }
 
 impl Running {
-    fn start(command: &mut Command) -> Result<Self, ViaError> {
+    fn start(stop: &Arc<AtomicBool>, command: &mut Command) -> Result<Self, ViaError> {
         // An interrupt of the terminal is for this program, which ends those that it started.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(command, 0);
@@ -254,13 +380,37 @@ impl Running {
         })?;
         let stderr = child.stderr.take().ok_or(ViaError::Answer("no pipe"))?;
         let said = thread::spawn(move || Said::hear(BufReader::new(stderr)));
+        let (child, stop) = (Arc::new(Mutex::new(child)), Arc::clone(stop));
+        let watched = Arc::downgrade(&child);
+        thread::spawn(move || {
+            while let Some(child) = watched.upgrade() {
+                if stop.load(Ordering::Relaxed) {
+                    // One that has ended is not there to be killed.
+                    let _ = lock(&child).kill();
+                    return;
+                }
+                drop(child);
+                thread::sleep(LOOK);
+            }
+        });
         Ok(Self { child, said: Some(said) })
+    }
+
+    /// What it says until its end.
+    fn hear(&mut self) -> Said {
+        self.said.take().and_then(|said| said.join().ok()).unwrap_or_default()
     }
 
     /// Waits for its end.
     fn end(mut self) -> Result<Said, ViaError> {
-        let said = self.said.take().and_then(|said| said.join().ok()).unwrap_or_default();
-        let status = self.child.wait().map_err(ViaError::Run)?;
+        let said = self.hear();
+        let status = loop {
+            // Whoever watches it waits for nobody.
+            if let Some(status) = lock(&self.child).try_wait().map_err(ViaError::Run)? {
+                break status;
+            }
+            thread::sleep(LOOK);
+        };
         if status.success() {
             return Ok(said);
         }
@@ -269,11 +419,15 @@ impl Running {
     }
 }
 
+fn lock(child: &Mutex<Child>) -> MutexGuard<'_, Child> {
+    child.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
-        // One that has ended is not there to be killed.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let mut child = lock(&self.child);
+        let _ = child.kill();
+        let _ = child.wait();
     }
 }
 
@@ -292,99 +446,93 @@ impl Said {
     }
 
     fn line(&mut self, line: &str) {
-        let pair = |text: &str, at: char| -> Option<(u32, u32)> {
-            let (a, b) = text.trim().split_once(at)?;
-            Some((a.parse().ok()?, b.parse().ok()?))
-        };
-        let told = |text: &str| line.strip_prefix(text).map(str::to_owned);
-        if let Some(base) = told("#tb 0:") {
-            self.base = pair(&base, '/').filter(|base| base.0 > 0 && base.1 > 0);
-        } else if let Some(size) = told("#dimensions 0:") {
-            self.size = pair(&size, 'x').map(|(width, height)| Size::new(width, height));
-        } else if let Some(aspect) = told("#sar 0:") {
-            self.aspect = pair(&aspect, '/').filter(|aspect| aspect.0 > 0 && aspect.1 > 0 && aspect.0 != aspect.1);
-        } else if line.starts_with('#') {
-        } else if let Some(time) = time_of(line) {
-            if self.times.len() == MAX_FRAMES {
-                self.too_many = true;
-            } else {
-                let least = self.times.last().map_or(i64::MIN, |last| last + 1);
-                self.times.push(time.max(least));
-            }
+        if line.starts_with("Stream #0:") {
+            self.streams.line(line);
         } else if self.errors.len() + line.len() < MAX_SAID && !line.is_empty() {
             let _ = write!(self.errors, "{}{line}", if self.errors.is_empty() { "" } else { "; " });
         }
     }
 }
 
-/// When a frame is shown: `stream, decoded, shown, lasts, bytes, sum`.
-fn time_of(line: &str) -> Option<i64> {
-    let mut cells = line.split(',').map(str::trim);
-    let (stream, _, shown) = (cells.next()?, cells.next()?, cells.next()?);
-    let rest: Vec<_> = cells.collect();
-    // Far from where sums of them would overflow.
-    let shown = shown.parse::<i64>().ok().filter(|shown| shown.unsigned_abs() < 1 << 60)?;
-    (stream == "0" && rest.len() >= 3 && rest[2].starts_with("0x")).then_some(shown)
+/// What copies can be told of colours: what decoders and `ffmpeg` call by the same names.
+const MATRICES: &[&str] = &["bt709", "fcc", "bt470bg", "smpte170m", "smpte240m", "bt2020nc", "bt2020c"];
+const PRIMARIES: &[&str] = &["bt709", "bt470m", "bt470bg", "smpte170m", "smpte240m", "bt2020", "smpte431", "smpte432"];
+const TRANSFERS: &[&str] = &[
+    "bt709",
+    "smpte170m",
+    "smpte240m",
+    "linear",
+    "iec61966-2-1",
+    "bt2020-10",
+    "bt2020-12",
+    "smpte2084",
+    "arib-std-b67",
+];
+
+impl Streams {
+    /// A line such as `Stream #0:0(und): Video: hevc (Main 10), yuv420p10le(tv, bt2020nc/bt2020/smpte2084), 1280x720`.
+    fn line(&mut self, line: &str) {
+        let is_film = line.contains(": Video:") && !line.contains("(attached pic)");
+        if is_film && self.pictures == 0 {
+            self.pictures = 1;
+            // One name stands for three that are the same.
+            let mut told =
+                line.split(['(', ')', ',']).map(|word| match word.trim().split('/').collect::<Vec<_>>()[..] {
+                    [all] => [all; 3],
+                    [matrix, primaries, transfer] => [matrix, primaries, transfer],
+                    _ => [""; 3],
+                });
+            let known = |[matrix, primaries, transfer]: &[&str; 3]| {
+                MATRICES.contains(matrix) && PRIMARIES.contains(primaries) && TRANSFERS.contains(transfer)
+            };
+            self.colors = told.find(known).map(|names| names.map(str::to_owned));
+        } else {
+            let is_sound = line.contains(": Audio:");
+            self.sound |= is_sound;
+            self.others += u64::from(!is_sound);
+        }
+    }
 }
 
 /// Frames of a video, as JPEGs.
 pub struct Decoder {
     running: Running,
-    stdout: BufReader<ChildStdout>,
+    frames: Fragments<BufReader<ChildStdout>>,
+    times: Vec<i64>,
+    lasts: u32,
 }
 
 impl Decoder {
-    /// The next frame; `None` behind the last.
+    /// The next frame, and how long after the beginning of the file it is shown; `None` behind the last.
     ///
     /// # Errors
     ///
-    /// When the pipe breaks, or what comes is no frame.
-    pub fn frame(&mut self) -> io::Result<Option<Vec<u8>>> {
-        part(&mut self.stdout)
+    /// When the pipe breaks, or what comes is no frame: [`Decoder::end`] may tell why.
+    pub fn frame(&mut self) -> io::Result<Option<(Duration, Vec<u8>)>> {
+        let Some(Fragment { shown, lasts, bytes }) = self.frames.next()? else { return Ok(None) };
+        if self.times.len() == MAX_FRAMES {
+            return Err(io::Error::other(ViaError::TooManyFrames));
+        }
+        let least = self.times.last().map_or(i64::MIN, |last| last + 1);
+        let shown = i64::try_from(shown).unwrap_or(i64::MAX >> 1).max(least);
+        self.times.push(shown);
+        self.lasts = lasts;
+        let scale = self.frames.head.map_or(1, |head| head.scale);
+        let micros = i128::from(shown) * 1_000_000 / i128::from(scale);
+        Ok(Some((Duration::from_micros(u64::try_from(micros).unwrap_or_default()), bytes)))
     }
 
-    /// When each frame was shown, once all were taken.
+    /// When each frame is shown, once all were taken.
     ///
     /// # Errors
     ///
-    /// When the video could not be decoded to its end.
-    pub fn end(self, frames: usize) -> Result<Timing, ViaError> {
-        let Said { times, base, size, aspect, too_many, .. } = self.running.end()?;
-        if too_many {
-            return Err(ViaError::TooManyFrames);
-        }
-        let (base, size) = base.zip(size).ok_or(ViaError::Answer("no frames"))?;
-        if times.len() != frames || frames == 0 {
-            return Err(ViaError::Answer("other times than frames"));
-        }
-        Ok(Timing { times, base, size, aspect })
+    /// When nothing of the video, or not all that it began, could be decoded.
+    pub fn end(self) -> Result<Timing, ViaError> {
+        let Self { running, frames, times, lasts } = self;
+        let said = running.end()?;
+        let head = frames.head.filter(|_| !times.is_empty()).ok_or(ViaError::Answer("no frames"))?;
+        Ok(Timing { times, lasts, head, complaint: Some(said.errors).filter(|errors| !errors.is_empty()) })
     }
-}
-
-/// A part of a MIME stream: a line of dashes, headers with the length, an empty line, and so many bytes.
-fn part(from: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
-    let wrong = || io::Error::new(io::ErrorKind::InvalidData, "no frame where one was to come");
-    let mut length = None;
-    loop {
-        let mut line = Vec::new();
-        from.by_ref().take(256).read_until(b'\n', &mut line)?;
-        let line = std::str::from_utf8(&line).map_err(|_| wrong())?;
-        if line.is_empty() {
-            return if length.is_none() { Ok(None) } else { Err(wrong()) };
-        }
-        let line = line.trim_end().to_ascii_lowercase();
-        if let Some(number) = line.strip_prefix("content-length:") {
-            length = number.trim().parse::<u32>().ok();
-        } else if line.is_empty() && length.is_some() {
-            break;
-        } else if !(line.is_empty() || line.starts_with("--") || line.starts_with("content-type:")) {
-            return Err(wrong());
-        }
-    }
-    let length = length.filter(|length| *length <= MAX_FRAME).ok_or_else(wrong)?;
-    let mut frame = vec![0; length as usize];
-    from.read_exact(&mut frame)?;
-    Ok(Some(frame))
 }
 
 /// Takes frames and makes a video of them.
@@ -415,8 +563,7 @@ impl Encoder {
         match put {
             // It has ended: why, it has said.
             Err(ViaError::Run(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-                let said = self.running.said.take().and_then(|said| said.join().ok()).unwrap_or_default();
-                Err(ViaError::Refused(said.errors))
+                Err(ViaError::Refused(self.running.hear().errors))
             }
             put => put,
         }
@@ -435,100 +582,44 @@ impl Encoder {
     }
 }
 
-/// As much of Matroska as carries frames with their times through a pipe.
-mod matroska {
-    use crate::geometry::Size;
-
-    /// An element: name, length, content.
-    fn element(name: &[u8], content: &[u8]) -> Vec<u8> {
-        [name, &length(content.len()), content].concat()
-    }
-
-    fn length(bytes: usize) -> [u8; 8] {
-        (bytes as u64 | 1 << 56).to_be_bytes()
-    }
-
-    fn number(name: &[u8], number: u64) -> Vec<u8> {
-        element(name, &number.to_be_bytes())
-    }
-
-    /// What precedes the frames. Times are in millionths of a second.
-    pub(super) fn head(size: Size) -> Vec<u8> {
-        const NANOSECONDS_A_TICK: u64 = 1000;
-        let ebml = [
-            number(&[0x42, 0x86], 1),
-            number(&[0x42, 0xF7], 1),
-            number(&[0x42, 0xF2], 4),
-            number(&[0x42, 0xF3], 8),
-            element(&[0x42, 0x82], b"matroska"),
-            number(&[0x42, 0x87], 4),
-            number(&[0x42, 0x85], 2),
-        ];
-        let info = [
-            number(&[0x2A, 0xD7, 0xB1], NANOSECONDS_A_TICK),
-            element(&[0x4D, 0x80], b"safelight"),
-            element(&[0x57, 0x41], b"safelight"),
-        ];
-        let pixels = [number(&[0xB0], size.width.into()), number(&[0xBA], size.height.into())].concat();
-        let track = [
-            number(&[0xD7], 1),
-            number(&[0x73, 0xC5], 1),
-            number(&[0x83], 1),
-            element(&[0x86], b"V_MJPEG"),
-            element(&[0xE0], &pixels),
-        ];
-        [
-            element(&[0x1A, 0x45, 0xDF, 0xA3], &ebml.concat()),
-            // Of a length that nobody knows yet.
-            vec![0x18, 0x53, 0x80, 0x67, 0x01, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF],
-            element(&[0x15, 0x49, 0xA9, 0x66], &info.concat()),
-            element(&[0x16, 0x54, 0xAE, 0x6B], &element(&[0xAE], &track.concat())),
-        ]
-        .concat()
-    }
-
-    /// What precedes a frame of so many bytes: a cluster of its own, so that its time is exact.
-    pub(super) fn frame_head(micros: u64, bytes: usize) -> Vec<u8> {
-        let time = number(&[0xE7], micros);
-        // Whose; how long after the cluster; a frame that needs no other.
-        let block = [0x81, 0, 0, 0x80];
-        let block_head = [&[0xA3][..], &length(block.len() + bytes), &block].concat();
-        let whole = time.len() + block_head.len() + bytes;
-        [&[0x1F, 0x43, 0xB6, 0x75][..], &length(whole), &time, &block_head].concat()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     #[test]
-    fn times_are_told_from_words() {
+    fn streams_are_told_from_words() {
         let mut said = Said::default();
         for line in [
-            "#software: Lavf59.27.100",
-            "#tb 0: 1/12800",
-            "#dimensions 0: 1280x720",
-            "#sar 0: 4/3",
-            "0,          0,        512,        1,  1382400, 0x7d39d4d4",
-            "0,        512,       1024,        1,  1382400, 0x7d39d4d4, S=1,        8, 0x05ec00be",
-            "0,       1024,       1024,        1,  1382400, 0x7d39d4d4",
-            "[mov @ 0x1] moov atom not found",
-            "1,          0,        512,        1,  1382400, 0x7d39d4d4",
+            "Stream #0:0[0x1](und): Video: hevc (Main 10) (hvc1 / 0x31), yuv420p10le(tv, bt2020nc/bt2020/smpte2084), 64x48",
+            "Stream #0:1: Audio: aac (LC), 44100 Hz, mono",
+            "Stream #0:2: Video: mjpeg, yuvj420p(pc, bt709), 90x90 (attached pic)",
+            "Stream #0:3: Subtitle: subrip",
+            "At least one output file must be specified",
         ] {
             said.line(line);
         }
-        assert_eq!((said.times, said.base), (vec![512, 1024, 1025], Some((1, 12_800))));
-        assert_eq!((said.size, said.aspect), (Some(Size::new(1280, 720)), Some((4, 3))));
-        assert!(said.errors.starts_with("[mov @ 0x1] moov atom not found; 1,"));
+        assert_eq!((said.streams.pictures, said.streams.others), (1, 2));
+        assert_eq!(said.streams.colors, Some(["bt2020nc", "bt2020", "smpte2084"].map(str::to_owned)));
+        assert_eq!(said.errors, "At least one output file must be specified");
+        for (told, colors) in [
+            ("yuv420p(tv, bt709, progressive)", Some(["bt709"; 3].map(str::to_owned))),
+            ("yuv420p(tv, bt709/unknown/bt709)", None),
+            ("yuv420p", None),
+        ] {
+            let mut streams = Streams::default();
+            streams.line(&format!("Stream #0:0: Video: h264, {told}, 64x48"));
+            assert_eq!(streams.colors, colors, "{told}");
+        }
+    }
+
+    fn timing(times: Vec<i64>, scale: u32, lasts: u32) -> Timing {
+        Timing { times, lasts, head: Head { scale, size: Size::new(1, 1), aspect: None }, complaint: None }
     }
 
     #[test]
     fn times_do_not_drift() {
         let times: Vec<i64> = (0..200_000).map(|n| 77 + 1001 * n).collect();
-        let timing = Timing { times, base: (1, 30_000), size: Size::new(1, 1), aspect: None };
+        let timing = timing(times, 30_000, 1001);
         assert_eq!(timing.micros(180_000), 6_006_000_000);
         assert!((timing.rate() - 29.97).abs() < 0.001);
         // Rounded to millionths and back, it is the same tick.
@@ -539,20 +630,11 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_a_stream_are_frames() {
-        let stream = b"--ffmpeg\r\nContent-type: image/jpeg\r\nContent-length: 3\r\n\r\nabc\r\n--ffmpeg\r\nContent-type: image/jpeg\r\nContent-length: 0\r\n\r\n\r\n--ffmpeg\r\n";
-        let mut from = stream.as_slice();
-        assert_eq!(part(&mut from).expect("a frame"), Some(b"abc".to_vec()));
-        assert_eq!(part(&mut from).expect("a frame"), Some(Vec::new()));
-        assert_eq!(part(&mut from).expect("the end"), None);
-        for wrong in [
-            &b"hello\r\n"[..],
-            b"Content-length: 5\r\n\r\nabc",
-            b"Content-length: 4000000000\r\n\r\n",
-            b"Content-length: 5\r\n",
-        ] {
-            assert!(part(&mut &*wrong).is_err());
-        }
+    fn an_even_rate_is_found() {
+        assert_eq!(timing(vec![512, 1024, 2048], 12_800, 512).longest_ticks(), (1, 25));
+        assert_eq!(timing(vec![9], 90_000, 3600).longest_ticks(), (1, 25));
+        assert_eq!(timing(vec![0, 1], 90_000, 0).longest_ticks(), (1, 90_000));
+        assert_eq!(timing(vec![7], 90_000, 0).rate(), 1.0);
     }
 
     #[test]
@@ -563,14 +645,5 @@ mod tests {
         );
         assert!(matches!(Container::of("Ogg", Path::new("a.mp4")), Err(ViaError::Container(_))));
         assert!(matches!(Container::of("Windows Media", Path::new("a.wmv")), Err(ViaError::Ending)));
-    }
-
-    proptest! {
-        #[test]
-        fn any_stream_ends(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            let mut from = bytes.as_slice();
-            while let Ok(Some(_)) = part(&mut from) {}
-            Said::hear(bytes.as_slice());
-        }
     }
 }

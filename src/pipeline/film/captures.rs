@@ -1,16 +1,19 @@
 //! Frames of a film that are captures of their own: one every so many seconds, with the time at which it was shown.
 //!
-//! Knows of Motion JPEG in AVI only, whose frames are JPEG files but for what everybody knows of them.
+//! Of Motion JPEG in AVI, frames are JPEG files but for what everybody knows of them, and are taken as they lie there. Of other
+//! videos they come from `ffmpeg`.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
+use zeroize::Zeroizing;
 
 use crate::capture::Circumstances;
 use crate::files;
-use crate::pipeline::source::{Frame, SourceImage};
+use crate::pipeline::source::{Frame, Held, SourceFault, SourceImage};
 use crate::video::avi::{AviError, Chunk, Kind, Reader};
+use crate::video::via::{Decoder, Ffmpeg, ViaError};
 
 /// The frames to come.
 pub(in crate::pipeline) struct Captures {
@@ -18,8 +21,16 @@ pub(in crate::pipeline) struct Captures {
     name: PathBuf,
     circumstances: Circumstances,
     unlisted: bool,
-    /// Numbers, times and places.
-    frames: std::vec::IntoIter<(usize, SignedDuration, Chunk)>,
+    /// Whether none was taken yet.
+    begins: bool,
+    frames: Frames,
+}
+
+enum Frames {
+    /// Numbers, times and places, and whether there would be more.
+    Avi(std::vec::IntoIter<(usize, SignedDuration, Chunk)>, bool),
+    /// What gives them, as long as it does.
+    Via(Option<Box<Decoder>>),
 }
 
 impl Captures {
@@ -57,13 +68,21 @@ impl Captures {
                 (frame, shown, *chunk)
             })
             .collect();
-        Ok(Some(Self {
-            path: path.to_owned(),
-            name: PathBuf::new(),
-            circumstances: Circumstances::default(),
-            unlisted: false,
-            frames: frames.into_iter(),
-        }))
+        Ok(Some(Self::of(path, Frames::Avi(frames.into_iter(), reader.ends_early()))))
+    }
+
+    /// The same of a video of this `kind` (see [`Kind::sniff`](crate::frame::Kind::sniff)).
+    ///
+    /// # Errors
+    ///
+    /// When `ffmpeg` is not given such, or cannot be started.
+    pub fn via(ffmpeg: &Ffmpeg, kind: &str, path: &Path, every: f64) -> Result<Self, ViaError> {
+        Ok(Self::of(path, Frames::Via(Some(Box::new(ffmpeg.sample(kind, path, every)?)))))
+    }
+
+    fn of(path: &Path, frames: Frames) -> Self {
+        let (name, circumstances) = (PathBuf::new(), Circumstances::default());
+        Self { path: path.to_owned(), name, circumstances, unlisted: false, begins: true, frames }
     }
 
     /// The same under this name, of which this is known.
@@ -73,27 +92,49 @@ impl Captures {
 }
 
 impl Iterator for Captures {
-    type Item = SourceImage;
+    type Item = Result<SourceImage, (PathBuf, SourceFault)>;
 
-    fn next(&mut self) -> Option<SourceImage> {
-        let (number, shown, chunk) = self.frames.next()?;
-        let is_last = self.frames.len() == 0;
+    fn next(&mut self) -> Option<Self::Item> {
+        let begins = std::mem::take(&mut self.begins);
+        let (label, shown, held) = match &mut self.frames {
+            Frames::Avi(frames, ends_early) => match frames.next() {
+                Some((number, shown, chunk)) => (format!("{number:04}"), shown, Held::Chunk(chunk)),
+                None => return std::mem::take(ends_early).then(|| Err((self.path.clone(), SourceFault::BreaksOff))),
+            },
+            Frames::Via(decoder) => match decoder.as_mut()?.frame() {
+                Ok(Some((shown, bytes))) => {
+                    // Which of all frames it is, nobody counts.
+                    let label = format!("{:.3}s", shown.as_secs_f64());
+                    (label, SignedDuration::try_from(shown).unwrap_or_default(), Held::Bytes(Zeroizing::new(bytes)))
+                }
+                end => {
+                    // What it says itself says more than a broken pipe.
+                    let ended = decoder.take().map_or(Ok(None), |decoder| decoder.end().map(|timing| timing.complaint));
+                    let ended = match (ended, end) {
+                        (Ok(Some(complaint)), _) => Err(ViaError::Refused(complaint)),
+                        (Ok(None), Err(error)) => Err(ViaError::Run(error)),
+                        (ended, _) => ended,
+                    };
+                    return ended.err().map(|error| Err((self.path.clone(), SourceFault::Via(error))));
+                }
+            },
+        };
         let begun = self.circumstances.captured_at;
         let captured_at = begun.and_then(|begun| begun.checked_add(shown).ok());
-        Some(SourceImage {
+        Some(Ok(SourceImage {
             path: self.path.clone(),
-            name: numbered(&self.name, number),
+            name: labelled(&self.name, &label),
             circumstances: Circumstances { captured_at, ..self.circumstances.clone() },
-            length: chunk.length().into(),
+            length: held.length(),
             unlisted: self.unlisted,
-            frame: Some(Frame { number, chunk, is_last }),
-        })
+            frame: Some(Frame { label, held, begins }),
+        }))
     }
 }
 
-/// What frame `number` of a film is called.
-pub(in crate::pipeline) fn numbered(film: &Path, number: usize) -> PathBuf {
+/// What the frame with this label of a film is called.
+pub(in crate::pipeline) fn labelled(film: &Path, label: &str) -> PathBuf {
     let mut name = OsString::from(film);
-    name.push(format!("#{number:04}"));
+    name.push(format!("#{label}"));
     name.into()
 }

@@ -33,7 +33,7 @@ mod captures;
 mod via;
 
 pub use avi::copy_avi;
-pub(super) use captures::{Captures, numbered};
+pub(super) use captures::{Captures, labelled};
 pub use via::copy_via;
 
 /// Most pixels of a film's frames: 8192 × 8192. Cameras have half of it, and a frame of one colour must fit into memory.
@@ -74,10 +74,12 @@ pub struct Filmed {
     pub dark: u64,
     /// See [`Filmed::dark`].
     pub first_dark: Option<(u64, FrameFault)>,
-    /// Streams that are not carried over: texts and a maker's own.
+    /// Streams that are not carried over: texts, a maker's own, pictures beside the film's.
     pub left_out: u64,
     /// Whether the film breaks off in the middle. All whole frames are in the copy.
     pub ends_early: bool,
+    /// What `ffmpeg` had to say of it all the same: frames may be missing.
+    pub complaint: Option<String>,
 }
 
 /// Why nothing of a frame is shown.

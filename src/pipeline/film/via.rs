@@ -8,7 +8,7 @@ use crate::video::via::{Container, Decoder, Ffmpeg, ViaError};
 
 impl Reel for Decoder {
     fn next(&mut self) -> Option<io::Result<Vec<u8>>> {
-        self.frame().transpose()
+        self.frame().map(|frame| frame.map(|(_, bytes)| bytes)).transpose()
     }
 }
 
@@ -26,20 +26,21 @@ pub fn copy_via(
     film: &Film<'_, '_>,
 ) -> Result<Filmed, FilmError> {
     let container = Container::of(kind, name)?;
-    let mut decoder = ffmpeg.decode(container, path)?;
+    let streams = ffmpeg.streams(container, path)?;
+    let mut decoder = ffmpeg.decode(container, path, &streams)?;
     let mut seen = match film.watch(&mut decoder) {
         Ok(seen) => seen,
         // What it says itself says more than a broken pipe.
-        Err(FilmError::Read(error)) => return Err(decoder.end(0).err().map_or(FilmError::Read(error), FilmError::Via)),
+        Err(FilmError::Read(error)) => return Err(decoder.end().err().map_or(FilmError::Read(error), FilmError::Via)),
         Err(error) => return Err(error),
     };
-    let timing = decoder.end(seen.len())?;
-    let mut filmed = Filmed::default();
+    let timing = decoder.end()?;
+    let mut filmed = Filmed { complaint: timing.complaint.clone(), left_out: streams.others, ..Filmed::default() };
     filmed.count(&seen);
     Film::follow(&mut seen, |_| 0, &[timing.rate()], &mut filmed);
-    let mut again = ffmpeg.decode(container, path)?;
-    let mut encoder = ffmpeg.encode(container, path, &timing, staged)?;
-    film.blank(&mut again, seen, timing.size, &mut filmed, |_, frame| Ok(encoder.frame(&frame)?))?;
+    let mut again = ffmpeg.decode(container, path, &streams)?;
+    let mut encoder = ffmpeg.encode(container, path, &streams, &timing, staged)?;
+    film.blank(&mut again, seen, timing.size(), &mut filmed, |_, frame| Ok(encoder.frame(&frame)?))?;
     if !matches!(again.frame(), Ok(None)) {
         return Err(FilmError::Changed);
     }

@@ -1,6 +1,8 @@
 //! Videos: `safelight redact` of Motion JPEG in AVI, as anybody runs it. The films are written by this file alone.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod via;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -364,7 +366,11 @@ fn a_box_is_of_one_film() {
 fn a_copy_keeps_its_originals_container() {
     let desk = Desk::new();
     let (input, out) = (desk.put("in.avi", &film(&frames(1))), desk.path("out.mp4"));
-    redact(&[input.to_str().expect("text"), "-o", out.to_str().expect("text")]).failed(2, "container", "out.avi");
+    redact(&[input.to_str().expect("text"), "-o", out.to_str().expect("text")]).failed(
+        2,
+        "cannot have that name",
+        "out.avi",
+    );
 }
 
 #[test]
@@ -465,177 +471,4 @@ fn films_that_give_no_captures_are_named() {
         assert!(run.stderr.contains(said), "{said}: {run:?}");
     }
     assert!(site.opened().iter().all(|opened| opened.scene.is_some() == (opened.name == b"part.avi#0000")));
-}
-
-/// Whether `ffmpeg` is there to be asked; says so where it is not.
-fn has_ffmpeg() -> bool {
-    let there = ["ffmpeg", "ffprobe"].iter().all(|program| Command::new(program).arg("-version").output().is_ok());
-    if !there {
-        eprintln!("skipped: ffmpeg is not installed");
-    }
-    there
-}
-
-/// What somebody else's program says of, or makes of, a file.
-fn ask(program: &str, args: &[&str]) -> Vec<u8> {
-    let output = Command::new(program).args(["-v", "error"]).args(args).output().expect("it runs");
-    assert!(output.status.success(), "{program} {args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    output.stdout
-}
-
-fn told(path: &Path, entries: &str) -> Vec<String> {
-    let args = ["-of", "csv=p=0", "-show_entries", entries, path.to_str().expect("text")];
-    String::from_utf8(ask("ffprobe", &args)).expect("text").lines().map(str::to_owned).collect()
-}
-
-/// A frame of a video as luma.
-fn frame_of(path: &Path, number: u32) -> Vec<u8> {
-    let select = format!("select=eq(n\\,{number})");
-    let args = [
-        "-i",
-        path.to_str().expect("text"),
-        "-vf",
-        &select,
-        "-frames:v",
-        "1",
-        "-pix_fmt",
-        "yuvj420p",
-        "-f",
-        "rawvideo",
-        "-",
-    ];
-    let mut planes = ask("ffmpeg", &args);
-    planes.truncate(planes.len() * 2 / 3);
-    planes
-}
-
-impl Desk {
-    /// Makes a video of 20 frames by `ffmpeg`, from a film of ours.
-    fn video(&self, name: &str, args: &[&str]) -> PathBuf {
-        let (source, path) = (self.put("source.avi", &film(&frames(20))), self.path(name));
-        let head = ["-y", "-i", source.to_str().expect("text"), "-map", "0:v", "-map", "0:a"];
-        let tail = [
-            &["-metadata", "title=SECRET", "-metadata:s:a", "handler_name=SECRET", "-metadata:s:v", "language=fra"],
-            args,
-        ];
-        let mut file = std::ffi::OsString::from("file:");
-        file.push(&path);
-        let mut command = Command::new("ffmpeg");
-        let made = command.args(["-v", "error"]).args(head).args(tail.concat()).arg(file).status().expect("it runs");
-        assert!(made.success());
-        fs::remove_file(source).expect("removed");
-        path
-    }
-
-    fn via(&self, input: &Path, out: &str) -> (Ended, PathBuf) {
-        let out = self.path(out);
-        let args = [input.to_str().expect("text"), "-o", out.to_str().expect("text"), "--via", "ffmpeg", "--json"];
-        (redact(&args), out)
-    }
-}
-
-const H264: [&str; 6] = ["-c:v", "libx264", "-crf", "10", "-c:a", "aac"];
-
-#[test]
-fn an_mp4_comes_out_blanked_with_sound_rate_and_length() {
-    if !has_ffmpeg() {
-        return;
-    }
-    let desk = Desk::new();
-    let input = desk.video("in.mp4", &H264);
-    let (run, out) = desk.via(&input, "out.mp4");
-    assert_eq!(run.code, Some(0), "{run:?}");
-    let copy = fs::read(&out).expect("a copy");
-    assert!(memchr::memmem::find(&fs::read(&input).expect("read"), b"SECRET").is_some());
-    assert!(memchr::memmem::find(&copy, b"SECRET").is_none(), "titles are not carried over");
-    for entries in ["frame=media_type,pts_time", "stream=codec_name,r_frame_rate,sample_rate", "format=duration"] {
-        assert_eq!(told(&out, entries), told(&input, entries), "{entries}");
-    }
-    let sound = |path: &Path| {
-        ask("ffmpeg", &["-i", path.to_str().expect("text"), "-map", "0:a", "-c", "copy", "-f", "md5", "-"])
-    };
-    assert_eq!(sound(&out), sound(&input), "sound is not coded anew");
-    let tags = "stream_tags=language,handler_name,creation_time:format_tags=title,creation_time,encoder";
-    assert!(!told(&out, tags).join("").contains("fra"), "{:?}", told(&out, tags));
-    for number in [0, 7, 19] {
-        let (original, copy) = (frame_of(&input, number), frame_of(&out, number));
-        let spot = 320 * 72 + 72 + 16 * (number as usize % 4);
-        assert!(original[spot] > 200 && copy[spot].abs_diff(128) < 6, "{number}: {} {}", original[spot], copy[spot]);
-        let near = original.iter().zip(&copy).filter(|(a, b)| a.abs_diff(**b) < 8).count();
-        assert!(near > original.len() * 3 / 4, "{number}: {near} of {}", original.len());
-    }
-    assert_eq!(files_below(desk.0.path()).len(), 2, "nothing else is left");
-}
-
-/// A telephone's video: turned, and with frames at times of their own.
-#[test]
-fn turned_videos_stand_upright_and_frames_keep_their_times() {
-    if !has_ffmpeg() {
-        return;
-    }
-    let desk = Desk::new();
-    let uneven = [&["-vf", "settb=1/1000,setpts=(N*N/4+2*N)/(30*TB)", "-fps_mode", "passthrough"][..], &H264].concat();
-    let input = desk.video("uneven.mp4", &uneven);
-    let turned = desk.path("turned.mp4");
-    let from = input.to_str().expect("text");
-    ask("ffmpeg", &["-i", from, "-c", "copy", "-metadata:s:v:0", "rotate=90", turned.to_str().expect("text")]);
-    let (run, out) = desk.via(&turned, "out.mp4");
-    assert_eq!(run.code, Some(0), "{run:?}");
-    assert_eq!(told(&out, "frame=pts_time"), told(&turned, "frame=pts_time"));
-    assert_eq!(told(&out, "format=duration"), told(&turned, "format=duration"));
-    assert_eq!(
-        told(&out, "stream=width,height:stream_side_data=rotation").first().map(String::as_str),
-        Some("192,320")
-    );
-}
-
-#[test]
-fn names_that_look_like_options_or_addresses_are_names() {
-    if !has_ffmpeg() {
-        return;
-    }
-    let desk = Desk::new();
-    fs::create_dir(desk.path("in")).expect("made");
-    let names = ["-vf.mkv", "concat:a|b.mkv", "http:..x.mkv", "%03d.mkv"];
-    for name in names {
-        desk.video(&format!("in/{name}"), &["-c:v", "mpeg4", "-c:a", "pcm_s16le"]);
-    }
-    let (run, out) = desk.via(&desk.path("in"), "out");
-    assert_eq!((run.code, run.number("copies")), (Some(0), names.len() as u64), "{run:?}");
-    for name in names {
-        assert_eq!(told(&out.join(name), "stream=codec_name"), ["h264", "pcm_s16le"], "{name}");
-    }
-}
-
-#[test]
-fn videos_that_ffmpeg_does_not_decode_are_named_and_leave_nothing() {
-    if !has_ffmpeg() {
-        return;
-    }
-    let desk = Desk::new();
-    let whole = fs::read(desk.video("in.mp4", &H264)).expect("read");
-    desk.put("many/cut.mp4", &whole[..whole.len() / 2]);
-    desk.put("many/wrong.mkv", &[b"\x1A\x45\xDF\xA3".as_slice(), &[7; 5000]].concat());
-    desk.put("many/list.mp4", b"\0\0\0\x18ftypisom\0\0\0\0isom#EXTM3U\nfile:///etc/passwd\n");
-    desk.put("many/film.wmv", b"\x30\x26\xB2\x75\x8E\x66\xCF\x11 and so on");
-    let (run, out) = desk.via(&desk.path("many"), "out");
-    assert_eq!((run.code, run.number("copies"), run.number("failed")), (Some(1), 0, 4), "{run:?}");
-    for name in ["cut.mp4", "wrong.mkv", "list.mp4", "film.wmv"] {
-        assert!(run.stderr.lines().any(|line| line.contains(name) && line.contains("no copy")), "{name}: {run:?}");
-    }
-    assert!(!out.exists() || files_below(&out).is_empty());
-}
-
-#[test]
-fn without_ffmpeg_it_is_said_what_to_install() {
-    let desk = Desk::new();
-    let input = desk.put("in.mp4", b"\0\0\0\x18ftypisom\0\0\0\0isom");
-    let out = desk.path("out.mp4");
-    let args = [input.to_str().expect("text"), "-o", out.to_str().expect("text")];
-    let run = redact(&args);
-    assert_eq!(run.code, Some(1), "{run:?}");
-    assert!(run.stderr.contains("--via ffmpeg"), "{run:?}");
-    let missing = command(&[&args[..], &["--via", "ffmpeg"]].concat()).env("PATH", "").output().expect("it runs");
-    Ended::of(missing).failed(2, "ffmpeg is not installed", "apt install ffmpeg");
-    assert!(!out.exists());
 }
