@@ -44,6 +44,7 @@ mod webp;
 pub use format::{Format, Kind};
 pub(crate) use jpeg::{JpegCoding, Sampling};
 pub(crate) use picture::{Picture, Pixels};
+pub(crate) use raster::Colours;
 pub(crate) use raster::Profiled;
 pub(crate) use sequence::{Delay, Sequence, Shot};
 pub use told::Told;
@@ -506,6 +507,16 @@ impl Frame {
         // One at a time in memory.
         drop(self);
         raster::image(file, format)
+    }
+
+    /// What viewers show of a lossy WebP, with colours that reach one pixel further than those of [`Frame::into_image`]; `None` of all
+    /// else.
+    ///
+    /// # Errors
+    ///
+    /// When `file` is damaged.
+    pub(crate) fn smoothed(file: &[u8], format: Format) -> Result<Option<image::DynamicImage>, DecodeError> {
+        if format == Format::WebP { raster::smoothed(file) } else { Ok(None) }
     }
 
     /// The colour profile of what becomes a JPEG.

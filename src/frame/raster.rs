@@ -208,7 +208,7 @@ fn open<'f>(file: &'f [u8], format: Format, limits: &Limits) -> Result<Box<dyn I
             allowed.max_alloc = Some(png_bytes(file).min(limits.max_decoded_bytes));
             Box::new(PngDecoder::with_limits(Cursor::new(file), allowed).map_err(refused)?)
         }
-        Format::WebP => Box::new(WebP::new(file).map_err(refused)?),
+        Format::WebP => Box::new(WebP::new(file, Colours::Repeated).map_err(refused)?),
         Format::Tiff => page(file, &tiff::picture(file)?, limits)?,
         Format::Bmp => Box::new(BmpDecoder::new(Cursor::new(file)).map_err(refused)?),
         Format::Jpeg | Format::Gif | Format::JpegXl | Format::Heic | Format::Avif => {
@@ -276,13 +276,35 @@ fn are_alike(a: &[u8], b: &[u8]) -> bool {
         && differences().map(usize::from).sum::<usize>() <= MEAN * a.len()
 }
 
-/// The decoder beneath `image`'s, which repeats chroma instead of smoothing it: what is blanked reaches no pixel beside it.
+/// How colours become as fine as brightness, of which they have a quarter of the samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Colours {
+    /// Each for four pixels: none reaches further.
+    Repeated,
+    /// As viewers do it: each reaches one pixel further.
+    Smoothed,
+}
+
+/// A lossy WebP's picture with smoothed colours.
+pub(super) fn smoothed(file: &[u8]) -> Result<Option<DynamicImage>, DecodeError> {
+    let refused = |source| refusal(Format::WebP, source);
+    let mut decoder = WebP::new(file, Colours::Smoothed).map_err(refused)?;
+    if !decoder.0.is_lossy() {
+        return Ok(None);
+    }
+    DynamicImage::from_decoder(decoder).map(Some).map_err(refused)
+}
+
+/// The decoder beneath `image`'s, of which it can be told how to treat colours.
 pub(super) struct WebP<'f>(WebPDecoder<Cursor<&'f [u8]>>);
 
 impl<'f> WebP<'f> {
-    pub(super) fn new(file: &'f [u8]) -> ImageResult<Self> {
+    pub(super) fn new(file: &'f [u8], colours: Colours) -> ImageResult<Self> {
         let mut decoder = WebPDecoder::new(Cursor::new(file)).map_err(webp_error)?;
-        decoder.set_lossy_upsampling(UpsamplingMethod::Simple);
+        decoder.set_lossy_upsampling(match colours {
+            Colours::Repeated => UpsamplingMethod::Simple,
+            Colours::Smoothed => UpsamplingMethod::Bilinear,
+        });
         Ok(Self(decoder))
     }
 }

@@ -5,6 +5,7 @@
 
 use image::{ColorType, DynamicImage, ImageDecoder};
 
+use super::raster::Colours;
 use super::{DecodeError, Format, Frame, Kind, Limits, Orientation, Told, apng, gif, raster, tiff, trailing, webp};
 use crate::geometry::Size;
 
@@ -68,6 +69,15 @@ impl<'f> Sequence<'f> {
     ///
     /// When there are too many, when some of them is of a kind that nobody here reads, or when the file is damaged.
     pub(crate) fn open(file: &'f [u8], limits: &Limits) -> Result<Option<Self>, DecodeError> {
+        Self::open_with(file, limits, Colours::Repeated)
+    }
+
+    /// The same with colours as they are wanted, where the format leaves it open.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sequence::open`].
+    pub(crate) fn open_with(file: &'f [u8], limits: &Limits, colours: Colours) -> Result<Option<Self>, DecodeError> {
         let format = match Kind::sniff(file) {
             Kind::Image(format @ (Format::Gif | Format::Png | Format::WebP | Format::Tiff)) => format,
             _ => return Ok(None),
@@ -88,7 +98,7 @@ impl<'f> Sequence<'f> {
         let pictures = match format {
             Format::Gif => Pictures::Gif(Box::new(gif::Frames::new(file, size)?)),
             Format::Png => Pictures::Png(Box::new(apng::Frames::new(file, size)?)),
-            _ => Pictures::WebP(webp::Frames::new(file, size)),
+            _ => Pictures::WebP(webp::Frames::new(file, size, colours)),
         };
         let profile = match format {
             Format::Gif => None,

@@ -110,10 +110,15 @@ fn next_media(bytes: &[u8]) -> Option<(usize, Media)> {
     all.min_by_key(|(at, _)| *at)
 }
 
+/// Bytes of the longer of TIFF's headers.
+const TIFF_HEADER: usize = 16;
+
 /// What is known by its first bytes only, which are too few to be looked for everywhere, and where it begins.
 fn at_once(bytes: &[u8]) -> Option<(usize, &'static str)> {
     (0..8.min(bytes.len())).find_map(|at| {
         let what = match Kind::sniff(&bytes[at..]) {
+            // Of a header alone, as some writers leave before each page, nothing can be seen.
+            Kind::Image(Format::Tiff) if bytes.len() - at <= TIFF_HEADER => return None,
             Kind::Image(Format::Tiff) => "another picture (TIFF)",
             Kind::Image(Format::Bmp) => "another picture (BMP)",
             // Two letters of text.

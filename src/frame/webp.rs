@@ -8,7 +8,7 @@ use std::ops::Range;
 use image::{DynamicImage, RgbaImage};
 
 use super::canvas::{After, Canvas, Part};
-use super::raster::{self, WebP};
+use super::raster::{self, Colours, WebP};
 use super::sequence::Claims;
 use super::{DecodeError, Delay, Format};
 use crate::geometry::{PixelRect, Size};
@@ -143,11 +143,12 @@ pub(super) struct Frames<'f> {
     file: &'f [u8],
     at: usize,
     canvas: Canvas,
+    colours: Colours,
 }
 
 impl<'f> Frames<'f> {
-    pub fn new(file: &'f [u8], size: Size) -> Self {
-        Self { file, at: 12, canvas: Canvas::new(size) }
+    pub fn new(file: &'f [u8], size: Size, colours: Colours) -> Self {
+        Self { file, at: 12, canvas: Canvas::new(size), colours }
     }
 
     /// The next picture as it is shown, and for how long.
@@ -161,9 +162,9 @@ impl<'f> Frames<'f> {
             }
             let Header { place, milliseconds, over, after, chunks } = header(file, body)?;
             let still = still(file, chunks, place)?;
-            let image =
-                DynamicImage::from_decoder(WebP::new(&still).map_err(|source| raster::refusal(FORMAT, source))?);
-            let pixels = image.map_err(|source| raster::refusal(FORMAT, source))?.into_rgba8();
+            let refused = |source| raster::refusal(FORMAT, source);
+            let decoder = WebP::new(&still, self.colours).map_err(refused)?;
+            let pixels = DynamicImage::from_decoder(decoder).map_err(refused)?.into_rgba8();
             if pixels.dimensions() != (place.w, place.h) {
                 return Err(damaged("a frame of another size than it claims"));
             }

@@ -76,8 +76,10 @@ pub struct Copied {
     /// What was found and is blanked, in pixels of the original as it is stored; of a file of several pictures, each plate and face
     /// once, where it was seen first.
     pub blanked: Vec<Region>,
-    /// Pixels that are blank, on all pictures of the file.
+    /// Pixels of all pictures of the file, and how many of them are blank.
     pub pixels: u64,
+    /// See [`Copied::pixels`].
+    pub blank: u64,
     /// Regions that were left legible, as was asked for.
     pub legible: u64,
 }
@@ -128,16 +130,17 @@ impl Choice {
         let (size, orientation) = (frame.size(), frame.orientation());
         if further.is_empty() {
             let turned = frame.format().of_copy() != Format::Jpeg && orientation != Orientation::Upright;
-            let pixels = hidden(&blanks);
+            let (pixels, blank) = (size.pixels(), hidden(&blanks));
             let bytes = redact::copy(frame, file, &blanks, &self.manner)?;
-            return Ok(Copied { bytes, size, orientation, turned, blanked, pixels, legible });
+            return Ok(Copied { bytes, size, orientation, turned, blanked, pixels, blank, legible });
         }
         let format = frame.format();
         drop(frame);
         // Pages are turned, and canvases are not.
         let turned = !several::moves(format) && orientation != Orientation::Upright;
         let (bytes, blanked_once) = (Vec::new(), Vec::new());
-        let mut copied = Copied { bytes, size, orientation, turned, blanked: blanked_once, pixels: 0, legible };
+        let pixels = size.pixels() + further.iter().map(|looked| looked.size.pixels()).sum::<u64>();
+        let mut copied = Copied { bytes, size, orientation, turned, blanked: blanked_once, pixels, blank: 0, legible };
         let area_of = |blank: &Blank| blank.area.clone();
         let mut seen = vec![(blanked, blanks.iter().map(area_of).collect::<Vec<_>>())];
         let mut pictures = vec![blanks];
@@ -151,7 +154,7 @@ impl Choice {
             pictures.push(blanks);
         }
         let pictures = several::around(pictures, format);
-        copied.pixels = pictures.iter().map(|blanks| hidden(blanks)).sum();
+        copied.blank = pictures.iter().map(|blanks| hidden(blanks)).sum();
         copied.blanked = several::distinct(seen, format).into_iter().map(|sighting| sighting.region).collect();
         copied.bytes = redact::copy_all(file, &pictures, &self.manner)?;
         Ok(copied)

@@ -53,6 +53,9 @@ pub fn copy(frame: Frame, original: &[u8], blanks: &[Blank], manner: &Manner) ->
         format => {
             let orientation = frame.orientation();
             let Profiled { mut image, profile } = frame.into_image(original)?;
+            if let Some(smooth) = Frame::smoothed(original, format)? {
+                soften(&mut image, smooth, blanks);
+            }
             paint(&mut image, blanks, manner);
             image.apply_orientation(orientation.into());
             let stand = Stand {
@@ -63,6 +66,19 @@ pub fn copy(frame: Frame, original: &[u8], blanks: &[Blank], manner: &Manner) ->
             let exif = frame::exif(original, format).and_then(|block| exif::anew(block, manner.words.exif, stand));
             raster(image, profile.as_deref().and_then(profile::anew), exif, format)
         }
+    }
+}
+
+/// Makes an image what viewers show of it, whose colours are `smooth`, but where those reach out of what is blanked.
+pub(super) fn soften(image: &mut DynamicImage, smooth: DynamicImage, blanks: &[Blank]) {
+    const REACH: u32 = 1;
+    let size = Size::new(image.width(), image.height());
+    let plain = std::mem::replace(image, smooth);
+    for PixelRect { x, y, w, h } in boxes(blanks) {
+        let (left, top) = (x.saturating_sub(REACH), y.saturating_sub(REACH));
+        let (right, bottom) = ((x + w + REACH).min(size.width), (y + h + REACH).min(size.height));
+        let part = plain.crop_imm(left, top, right - left, bottom - top);
+        image::imageops::replace(image, &part, left.into(), top.into());
     }
 }
 

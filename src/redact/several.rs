@@ -22,7 +22,7 @@ use tiff::encoder::{TiffEncoder, TiffValue};
 use tiff::tags::Tag;
 
 use super::{Blank, Manner, RedactError, copy, profile};
-use crate::frame::{DecodeError, Delay, Format, Limits, Sequence, Shot};
+use crate::frame::{Colours, DecodeError, Delay, Format, Limits, Sequence, Shot};
 use crate::geometry::{PixelRect, Size};
 
 /// Longest copy: what one decoded picture may take. Pages come out as they are stored, whatever had packed them.
@@ -47,9 +47,14 @@ pub fn copy_all(original: &[u8], blanks: &[Vec<Blank>], manner: &Manner) -> Resu
         Format::Tiff => Box::new(Pages::new()?),
         format => return Err(RedactError::NoCopy(format)),
     };
+    let smooth = || Sequence::open_with(original, &Limits::default(), Colours::Smoothed);
+    let mut smooth = if format == Format::WebP { smooth()? } else { None };
     let mut blanks = blanks.iter();
     while let Some(Shot { mut image, told, delay, profile }) = sequence.next()? {
         let Some(blanks) = blanks.next() else { return Err(DecodeError::Truncated { format }.into()) };
+        if let Some(shot) = smooth.as_mut().map(Sequence::next).transpose()?.flatten() {
+            copy::soften(&mut image, shot.image, blanks);
+        }
         copy::paint(&mut image, blanks, manner);
         // A canvas has no way up of its own that all viewers heed.
         if format == Format::Tiff {

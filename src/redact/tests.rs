@@ -286,6 +286,31 @@ fn no_colour_of_a_blanked_area_reaches_the_pixels_beside_it() {
     }
 }
 
+/// Beside that, a copy is what viewers show.
+#[test]
+fn a_copy_of_a_lossy_webp_is_what_viewers_show() {
+    let shown = image::load_from_memory(&RED_AND_GREY).unwrap().into_rgb8();
+    let frame = frame(&RED_AND_GREY);
+    let area = Area::on_pixels(Figure::Box, Rect::new(0.0, 0.0, 32.0, 32.0), frame.size()).unwrap();
+    let blank = Blank { area, style: Style::Solid, cells: 0 };
+    let copied = copy(frame, &RED_AND_GREY, &[blank], &Manner::default()).unwrap();
+    let copied = image::load_from_memory(&copied).unwrap().into_rgb8();
+    let mut smooth = false;
+    for (x, y, pixel) in copied.enumerate_pixels() {
+        let original = shown.get_pixel(x, y).0;
+        let [r, g, b] = pixel.0;
+        match x {
+            ..32 => assert_eq!(pixel.0, [super::FILL; 3]),
+            32 => {
+                smooth |= original[0].abs_diff(original[1]) > 8;
+                assert!(r.abs_diff(g) <= 8 && b.abs_diff(g) <= 8, "{pixel:?} at {x}, {y}");
+            }
+            _ => assert_eq!(pixel.0, original, "{x}, {y}"),
+        }
+    }
+    assert!(smooth, "a viewer shows colour there");
+}
+
 /// The same of a picture that is held as pixels: its words, its own EXIF block and its colour profile stay behind.
 #[test]
 fn nothing_of_a_png_but_its_picture_reaches_the_scene() {

@@ -6,7 +6,7 @@ use image::imageops::FilterType;
 use image::{DynamicImage, GrayImage, ImageFormat};
 
 use super::page::Illustration;
-use crate::frame::{JpegCoding, Limits, Pixels, Sampling};
+use crate::frame::{Frame, JpegCoding, Limits, Pixels, Sampling, Sequence};
 use crate::geometry::{Rect, Size};
 use crate::jpeg;
 
@@ -41,12 +41,23 @@ pub fn photograph(file: &[u8]) -> Option<Illustration> {
 
 /// A picture as it is seen, made small for a contact sheet; `None` when it does not decode.
 pub(super) fn small(file: &[u8], way: image::metadata::Orientation) -> Option<Illustration> {
-    let picture = image::load_from_memory(file).ok()?;
+    let picture = image::load_from_memory(file).ok().or_else(|| first_of(file))?;
     let (width, height) = PRINT;
     let mut picture =
         if picture.width() > width || picture.height() > height { picture.thumbnail(width, height) } else { picture };
     picture.apply_orientation(way);
     jpeg(&picture)
+}
+
+/// The first picture of a file of a format that `image` does not read here, or that has several.
+fn first_of(file: &[u8]) -> Option<DynamicImage> {
+    let limits = Limits::default();
+    let Some(mut pictures) = Sequence::open(file, &limits).ok()? else {
+        return Some(Frame::decode(file, &limits).ok()?.into_image(file).ok()?.image);
+    };
+    let shot = pictures.next().ok()??;
+    let picture = pictures.frame(shot).ok()?.into_picture(file).ok()?;
+    Some(DynamicImage::ImageRgb8(picture.into_rgb()))
 }
 
 /// The surroundings of `region` (in pixels of `blurred`) in a blurred picture and in its thumbnail.

@@ -162,7 +162,7 @@ pub(super) const TAGS: &[Tag] = &[
     gps(0x05, ONE),                           // GPSAltitudeRef
     gps(0x06, ONE),                           // GPSAltitude
     gps(0x07, Numbers(3)),                    // GPSTimeStamp
-    gps(0x08, Text(64)),                      // GPSSatellites
+    Tag { directory: Directory::Gps, number: 0x08, group: Other, kind: Text(64) }, // GPSSatellites: free text, as the next ones that are Other
     gps(0x09, Text(2)),                       // GPSStatus
     gps(0x0A, Text(2)),                       // GPSMeasureMode
     gps(0x0B, ONE),                           // GPSDOP
@@ -172,7 +172,7 @@ pub(super) const TAGS: &[Tag] = &[
     gps(0x0F, ONE),                           // GPSTrack
     gps(0x10, Text(2)),                       // GPSImgDirectionRef
     gps(0x11, ONE),                           // GPSImgDirection
-    gps(0x12, Text(64)),                      // GPSMapDatum
+    Tag { directory: Directory::Gps, number: 0x12, group: Other, kind: Text(64) }, // GPSMapDatum
     gps(0x13, Text(2)),                       // GPSDestLatitudeRef
     gps(0x14, Numbers(3)),                    // GPSDestLatitude
     gps(0x15, Text(2)),                       // GPSDestLongitudeRef
@@ -181,8 +181,8 @@ pub(super) const TAGS: &[Tag] = &[
     gps(0x18, ONE),                           // GPSDestBearing
     gps(0x19, Text(2)),                       // GPSDestDistanceRef
     gps(0x1A, ONE),                           // GPSDestDistance
-    Tag { directory: Directory::Gps, number: 0x1B, group: Other, kind: Coded(128) }, // GPSProcessingMethod: free text
-    gps(0x1C, Coded(256)),                    // GPSAreaInformation
+    Tag { directory: Directory::Gps, number: 0x1B, group: Other, kind: Coded(128) }, // GPSProcessingMethod
+    Tag { directory: Directory::Gps, number: 0x1C, group: Other, kind: Coded(256) }, // GPSAreaInformation
     gps(0x1D, DATE),                          // GPSDateStamp
     gps(0x1E, ONE),                           // GPSDifferential
     gps(0x1F, ONE),                           // GPSHPositioningError

@@ -1,7 +1,10 @@
 //! Formats beside plain photographs, as anybody gives them to `redact`, `inspect` and `ingest`: animations, files of several pages,
 //! JPEG XL, and JPEGs with other pictures behind them.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod jpeg_xl;
+mod pillow;
 
 use std::fs;
 use std::io::Cursor;
@@ -255,6 +258,19 @@ fn every_picture_of_an_animation_is_examined_and_those_around_are_blank_too() {
     }
 }
 
+#[test]
+fn all_pictures_count_and_each_copy_has_its_print() {
+    let desk = Desk::with(
+        &[&animations()[..], &[("still.gif", gif(&film()[..1])), ("a.jxl", jpeg_xl::jpeg_xl(&street(0)))]].concat(),
+    );
+    let sheet = desk.0.path().join("sheet.html");
+    let run = desk.redact(&["--mask", "0,0,320,96", "--json", "--contact-sheet", sheet.to_str().expect("text")]);
+    assert_eq!((run.code, run.number("copies")), (Some(0), 5), "{run:?}");
+    let all = u64::from(WIDTH * HEIGHT) * (3 * COUNT as u64 + 2);
+    assert_eq!((run.number("pixels"), run.number("blank_pixels")), (all, all / 2));
+    assert_eq!(fs::read_to_string(sheet).expect("a page").matches("<figure").count(), 5);
+}
+
 /// Means of what is there would add up over the pictures.
 #[test]
 fn an_animation_has_one_colour_in_every_style() {
@@ -430,91 +446,6 @@ fn damaged_and_endless_ones_are_named_and_leave_nothing() {
     assert!(!out.exists() || fs::read_dir(&out).expect("a folder").next().is_none(), "{run:?}");
 }
 
-/// What Pillow shows of two files is the same, picture by picture.
-const COMPARE: &str = r#"
-import sys
-from PIL import Image, ImageSequence
-for original, copy in zip(sys.argv[1::2], sys.argv[2::2]):
-    a, b = Image.open(original), Image.open(copy)
-    frames = [[f.convert("RGBA").copy() for f in ImageSequence.Iterator(i)] for i in (a, b)]
-    assert len(frames[0]) == len(frames[1]), (original, len(frames[0]), len(frames[1]))
-    for number, (x, y) in enumerate(zip(*frames)):
-        for p, q in zip(*(zip(*[iter(i.tobytes())] * 4) for i in (x, y))):
-            assert p == q or (p[3] == 0 and q[3] == 0), (original, number, p, q)
-"#;
-
-/// Animations with every way of taking a part away again, and with transparency.
-const DRAW: &str = r#"
-import sys
-from PIL import Image, ImageDraw
-for disposal in (0, 1, 2, 3):
-    frames = []
-    for n in range(7):
-        frame = Image.new("RGBA", (90, 60), (0, 0, 0, 0) if disposal != 1 else (5, 10, 20, 255))
-        draw = ImageDraw.Draw(frame)
-        draw.rectangle((5 + 9 * n, 5 + 4 * n, 25 + 9 * n, 25 + 4 * n), fill=(150 + 15 * n, 90, 60, 255))
-        draw.rectangle((40, 30, 50 + n, 50), fill=(10, 150 + 9 * n, 70, 255))
-        frames.append(frame)
-    rest = dict(save_all=True, append_images=frames[1:], duration=[50, 60, 70, 80, 90, 100, 110], loop=2)
-    frames[0].save(f"{sys.argv[1]}/d{disposal}.gif", disposal=disposal, **rest)
-    frames[0].save(f"{sys.argv[1]}/d{disposal}.png", disposal=min(disposal, 2), blend=disposal % 2, **rest)
-    frames[0].save(f"{sys.argv[1]}/d{disposal}.webp", lossless=True, exact=True, minimize_size=disposal > 1, **rest)
-"#;
-
-fn python(script: &str, args: &[&Path]) -> Option<Ended> {
-    let run = Command::new("python3").arg("-c").arg(script).args(args).output().ok()?;
-    let ended = Ended::of(run);
-    if ended.stderr.contains("ModuleNotFoundError") { None } else { Some(ended) }
-}
-
-#[test]
-fn pillow_shows_the_same_of_a_copy_as_of_the_original() {
-    let desk = Desk::with(&[]);
-    let photos = desk.photos();
-    let Some(drawn) = python(DRAW, &[&photos]) else {
-        println!("skipped: python3 with Pillow is not there");
-        return;
-    };
-    assert_eq!(drawn.code, Some(0), "{drawn:?}");
-    let run = desk.redact(&["--only", "faces"]);
-    assert_eq!(run.code, Some(0), "{run:?}");
-    let mut pairs = Vec::new();
-    for disposal in 0..4 {
-        for extension in ["gif", "png", "webp"] {
-            if (disposal, extension) == (3, "png") {
-                // Of PNGs whose parts each give back what was there, Pillow leaves the last but one; ffmpeg and browsers do not.
-                continue;
-            }
-            let name = format!("d{disposal}.{extension}");
-            pairs.extend([photos.join(&name), desk.0.path().join("out").join(&name)]);
-        }
-    }
-    let pairs: Vec<&Path> = pairs.iter().map(PathBuf::as_path).collect();
-    let compared = python(COMPARE, &pairs).expect("it was there");
-    assert_eq!(compared.code, Some(0), "{compared:?}");
-    let shown = |folder: &str| {
-        let file = desk.0.path().join(folder).join("d3.png");
-        let mut command = Command::new("ffmpeg");
-        command.args(["-v", "error", "-i"]).arg(file).args(["-pix_fmt", "rgba", "-f", "rawvideo", "-"]);
-        let pixels = command.output().ok()?.stdout;
-        // What is transparent has no colour.
-        Some(
-            pixels
-                .as_chunks::<4>()
-                .0
-                .iter()
-                .map(|pixel| if pixel[3] == 0 { [0; 4] } else { *pixel })
-                .collect::<Vec<_>>(),
-        )
-    };
-    match (shown("photos"), shown("out")) {
-        (Some(original), Some(copy)) => {
-            assert!(original.len() == 7 * 90 * 60 && original == copy, "as ffmpeg shows it")
-        }
-        _ => println!("skipped: ffmpeg is not there"),
-    }
-}
-
 /// An animation's first picture, as `image` reads it, has the size that is told.
 #[test]
 fn inspect_tells_all_pictures_in_one_line() {
@@ -534,83 +465,6 @@ fn inspect_tells_all_pictures_in_one_line() {
     assert!(table.stdout.contains("320x192 x16"), "{table:?}");
     let still = image::codecs::png::PngDecoder::new(Cursor::new(&apng(&film()))).expect("a PNG").dimensions();
     assert_eq!(still, (WIDTH, HEIGHT));
-}
-
-fn jpeg_xl(picture: &RgbImage) -> Vec<u8> {
-    use zune_core::{bit_depth::BitDepth, colorspace::ColorSpace, options::EncoderOptions};
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
-    let mut file = Vec::new();
-    let options = EncoderOptions::new(width, height, ColorSpace::RGB, BitDepth::Eight);
-    let encoded = zune_jpegxl::JxlSimpleEncoder::new(picture.as_raw(), options).encode(&mut file);
-    assert!(encoded.is_ok());
-    file
-}
-
-/// A codestream in a container, in two parts behind `more`.
-fn boxed(codestream: &[u8], more: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
-    let mut file = b"\0\0\0\x0CJXL \r\n\x87\n\0\0\0\x14ftypjxl \0\0\0\0jxl ".to_vec();
-    let (first, second) = codestream.split_at(codestream.len() / 2);
-    let parts = [[&[0, 0, 0, 0], first].concat(), [&[0x80, 0, 0, 1], second].concat()];
-    let parts = parts.iter().map(|part| (b"jxlp", part.as_slice()));
-    for (name, body) in more.iter().copied().chain(parts) {
-        file.extend((body.len() as u32 + 8).to_be_bytes());
-        file.extend(name);
-        file.extend(body);
-    }
-    file
-}
-
-fn jpeg_xl_decoded(file: &[u8]) -> RgbImage {
-    let image = jxl_oxide::JxlImage::builder().read(file).expect("a JPEG XL file");
-    let shown = image.render_frame(0).expect("rendered");
-    let mut samples = shown.stream();
-    let mut all = vec![0u8; (samples.width() * samples.height() * samples.channels()) as usize];
-    samples.write_to_buffer(&mut all);
-    RgbImage::from_raw(samples.width(), samples.height(), all).expect("RGB")
-}
-
-#[test]
-fn a_jpeg_xl_picture_stays_one_and_keeps_its_samples() {
-    let picture = picture(WIDTH, HEIGHT, 0);
-    let bare = jpeg_xl(&picture);
-    let exif: (&[u8; 4], &[u8]) = (b"Exif", b"\0\0\0\0MM\0\x2a\0\0\0\x08\0\0SECRETS");
-    let behind = common::site::photo(3);
-    let whole = boxed(&bare, &[]);
-    let files = [
-        ("bare.jxl", bare.clone()),
-        ("boxed.jxl", boxed(&bare, &[exif, (b"jhgm", b"SECRETS")])),
-        ("with-another.jxl", boxed(&bare, &[(b"what", &behind)])),
-        ("followed.jxl", [bare.as_slice(), &behind].concat()),
-        ("cut.jxl", bare[..bare.len() - 60].to_vec()),
-        ("cut-boxed.jxl", whole[..whole.len() - 60].to_vec()),
-    ];
-    let desk = Desk::with(&files);
-    let run = desk.redact(&[]);
-    assert_eq!(run.code, Some(1), "{run:?}");
-    for (name, _) in &files[2..] {
-        assert!(run.stderr.contains(name) && !desk.0.path().join("out").join(name).exists(), "{name}: {run:?}");
-    }
-    assert!(run.stderr.contains("followed by another picture (JPEG)"), "{run:?}");
-    for (name, _) in &files[..2] {
-        let copy = desk.copy(name);
-        assert!(copy.starts_with(&[0xFF, 0x0A]) && !has(&copy, b"SECRETS"), "{name}");
-        let shown = jpeg_xl_decoded(&copy);
-        let mut blank = 0;
-        for (x, y, pixel) in shown.enumerate_pixels() {
-            if pixel != picture.get_pixel(x, y) {
-                assert_eq!(pixel.0, [128; 3], "{name} at {x}, {y}");
-                blank += 1;
-            }
-        }
-        assert!(blank >= 2 * 16 * 16, "{name}: {blank}");
-        assert!(shown.pixels().all(|pixel| pixel.0[0] < 200), "{name}");
-    }
-    let site = Site::new();
-    site.put("boxed.jxl", &files[1].1);
-    let run = site.ingest(&[]);
-    assert_eq!((run.code, run.number("further")), (Some(0), 1), "{run:?}");
-    let opened = site.opened();
-    assert!(opened[0].original == files[1].1 && opened[0].scene.is_some());
 }
 
 /// `file` with a segment behind its first two bytes.
