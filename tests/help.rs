@@ -20,7 +20,8 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn is_path(word: &str) -> bool {
-    ["tests/", "src/", "docs/", "fixtures/"].iter().any(|folder| word.starts_with(folder)) && !word.contains(' ')
+    ["tests/", "src/", "crates/", "docs/", "fixtures/"].iter().any(|folder| word.starts_with(folder))
+        && !word.contains(' ')
 }
 
 /// Whether a word may be the name of a test: all of ours are sentences.

@@ -30,9 +30,7 @@ enum Task {
     #[command(after_help = "\
 An earlier checkpoint, kept where nobody who can write here can write, shows that the log was neither cut nor rewritten \
 since: `safelight audit checkpoint -o FILE` prints one. An auditor elsewhere verifies a copy of the log with the key that \
-`safelight audit key` prints.
-
-Example: safelight audit verify --custody C --since last-month.checkpoint")]
+`safelight audit key` prints.")]
     Verify {
         #[command(flatten)]
         log: LogArgs,

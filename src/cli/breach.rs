@@ -35,9 +35,7 @@ With --truth, the whole suite is run: besides what any folder can be searched fo
 copies, residue and tampering, each beside what chance gives. Without it, what was obtained is counted: there are no \
 rates. --baselines builds the two stores of common practice from the same photographs and attacks them too. --custody keeps \
 score only: it says which segment or copy a guess was about, and no attack is given a key of it. As a score tells which plates of \
-the truth are in the vault, it takes both holders where there are two, is on record, and counts as listing the vault.
-
-Example: safelight breach vault copies --truth photos/truth.jsonl --baselines scratch --custody C --report breach.html")]
+the truth are in the vault, it takes both holders where there are two, is on record, and counts as listing the vault.")]
 pub struct Args {
     /// Stolen folders or files, together one loot: a vault, a site pack, exports, photographs, anything
     #[arg(required = true, value_name = "STOLEN")]

@@ -29,9 +29,7 @@ still hold the keys: the command says which ones must be destroyed.
 
 Give all vaults at once: captures of a vault that comes later are known as expired by their segment only. A site that was \
 sent a vault's tombstones removes what they name by --buried --pack: what is removed, is removed on the signature of a \
-custodian whom you trust, never on that of whoever the vault's card names.
-
-Example: safelight expire --vault V --custody C --dry-run")]
+custodian whom you trust, never on that of whoever the vault's card names.")]
 pub struct Args {
     /// A vault; may be given several times
     #[arg(long, value_name = "DIR", required = true)]

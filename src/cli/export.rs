@@ -30,9 +30,7 @@ pair with `safelight custody recipient` and opens the copy with `safelight searc
 The fingerprint of the recipient's key is shown before anything is asked or done; --fingerprint compares it for you.
 
 The copy is put on record in the audit log first, and its captures count towards the policy's egress budget; beyond the \
-budget no copy is made (exit code 3).
-
-Example: safelight export --vault V --custody C --to partner.pub --view scene --purpose \"case 7\" -o copy")]
+budget no copy is made (exit code 3).")]
 pub struct Args {
     /// The vault
     #[arg(long, value_name = "DIR")]

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 use clap_mangen::Man;
+use clap_mangen::roff::{Roff, roman};
 
 use super::target::{must_lie_outside, unwritable};
 use super::terminal::{shown, to_stdout};
-use super::{Cli, Context, Failure, Outcome};
+use super::{Cli, Context, Failure, Outcome, examples};
 use crate::files;
 
 /// Arguments of `generate`.
@@ -30,7 +31,7 @@ enum What {
     /// Write a man page for every verb
     Man {
         /// Existing folder that gets safelight.1, safelight-ingest.1 and so on
-        #[arg(long, value_name = "DIR")]
+        #[arg(long, short, value_name = "DIR")]
         out: PathBuf,
     },
 }
@@ -88,9 +89,42 @@ fn render(command: Command, pages: &mut Vec<(String, Vec<u8>)>) -> io::Result<()
     for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set()) {
         render(inner.clone(), pages)?;
     }
+    let verb = command.get_bin_name().unwrap_or_default().trim_start_matches("safelight").trim().to_owned();
+    let details = command.get_after_help().map(ToString::to_string);
+    let has_verbs = command.has_subcommands();
     let man = Man::new(command);
     let mut page = Vec::new();
-    man.render(&mut page)?;
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    section("EXAMPLES", examples::of(&verb), &mut page)?;
+    man.render_options_section(&mut page)?;
+    if has_verbs {
+        man.render_subcommands_section(&mut page)?;
+    }
+    section("DETAILS", details, &mut page)?;
+    man.render_version_section(&mut page)?;
+    // The oldest readers know no other letters.
+    let page = String::from_utf8_lossy(&page).replace('…', "...").into_bytes();
     pages.push((man.get_filename(), page));
     Ok(())
+}
+
+/// A section of paragraphs, of which indented lines stay as they are.
+fn section(name: &str, text: Option<String>, page: &mut Vec<u8>) -> io::Result<()> {
+    let Some(text) = text else { return Ok(()) };
+    let mut roff = Roff::new();
+    roff.control("SH", [name]);
+    for paragraph in text.split("\n\n") {
+        let is_kept = paragraph.starts_with(' ');
+        roff.control(if is_kept { "nf" } else { "PP" }, []);
+        for line in paragraph.lines() {
+            roff.text([roman(line.trim_end())]);
+        }
+        if is_kept {
+            roff.control("fi", []);
+        }
+    }
+    roff.to_writer(page)
 }

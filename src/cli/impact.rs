@@ -28,9 +28,7 @@ are looked up in the vault.
 Of fewer than ten captures nothing is told but their number, and of no day, site and lane with fewer than ten: such cells \
 are one sum. Whoever needs to know which they are asks with --captures or --notify, which count towards the policy's budget.
 
-Counts need catalogue keys only. --notify opens identities and therefore asks for what `open --identity` asks for.
-
-Example: safelight impact recovered-disk --custody C --vault V --report impact.html")]
+Counts need catalogue keys only. --notify opens identities and therefore asks for what `open --identity` asks for.")]
 pub struct Args {
     /// What was stolen: a folder or a file
     #[arg(value_name = "STOLEN")]

@@ -3,10 +3,11 @@
 //! Owns arguments, prompts, terminal output and exit codes; the library below never prints. stdout is data, stderr is
 //! progress and messages.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::ContextKind;
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches, Parser, Subcommand};
 
 mod audit;
 mod boxes;
@@ -16,6 +17,7 @@ mod custody;
 mod demo;
 #[cfg(feature = "onnx")]
 mod detector;
+mod examples;
 mod expire;
 mod export;
 mod eyes;
@@ -99,7 +101,6 @@ enum Verb {
     /// After a theft: what was taken, how many people it concerns, whom to tell
     Impact(impact::Args),
     /// Shell completions and man pages
-    #[command(hide = true)]
     Generate(generate::Args),
 }
 
@@ -194,14 +195,20 @@ pub fn main() -> ExitCode {
     }
 }
 
+fn parse(words: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Cli, clap::Error> {
+    let mut command = examples::command();
+    let matches = command.try_get_matches_from_mut(words)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
 fn run() -> Result<Outcome, Failure> {
-    let Cli { verb, json, quiet } = match Cli::try_parse() {
+    let Cli { verb, json, quiet } = match parse(std::env::args_os()) {
         Ok(cli) => cli,
         // Arguments may be a folder's contents, which a shell put there (`safelight check *`): what is wrong with them is
         // said of their escaped form.
         Err(error) => {
             let safe = std::env::args_os().map(|arg| terminal::escaped(&arg.to_string_lossy()));
-            let Err(said) = Cli::try_parse_from(safe) else {
+            let Err(said) = parse(safe) else {
                 // Escaped, it would be right: the characters themselves are what is wrong.
                 let which =
                     error.get(ContextKind::InvalidArg).map_or_else(|| "an argument".to_owned(), ToString::to_string);

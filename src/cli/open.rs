@@ -23,11 +23,7 @@ Without --identity the redacted picture is written; it needs the scene key only.
 restored byte for byte, which is verified by its BLAKE3; of a JPEG that takes the scene, too.
 
 The look is put on record in the custodian's audit log first, and counts towards the policy's egress budget of its purpose \
-and of the day; beyond the budget nothing is opened (exit code 3).
-
-Examples:
-  safelight open 3CQ9… --vault V --custody C -o scene.jpg
-  safelight open --all --vault copy --key partner.key -o pictures")]
+and of the day; beyond the budget nothing is opened (exit code 3).")]
 pub struct Args {
     /// The record, as `search` shows it
     #[arg(value_name = "RECORD", required_unless_present = "all", conflicts_with = "all")]

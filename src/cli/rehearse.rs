@@ -16,9 +16,7 @@ use crate::custody::{Keyring, KeyringError, Rehearsal, Share, ShareVerdict, Slot
 #[command(after_help = "\
 Nothing is opened: the slots are tried, and a keyring key that comes out is held against what the sealed keyring commits \
 to. Each share is judged by itself, so that a single holder can prove his own. Exit code 3 when what is at hand would \
-not open the keyring.
-
-Example: safelight custody rehearse --custody C --share a.txt --share b.txt --share -")]
+not open the keyring.")]
 pub(super) struct Args {
     /// The folder that holds the keyring
     #[arg(long, value_name = "DIR")]

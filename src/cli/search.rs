@@ -31,9 +31,7 @@ The catalogue holds keyed hashes, so that of a pattern every spelling is tried, 
 many characters for a * as that allows, which is said.
 
 What is shown is put on record in the custodian's audit log first, and counts towards the policy's listed_per_day; beyond it \
-nothing is shown (exit code 3).
-
-Example: safelight search --vault V --custody C --plate \"ABC 1234\" --from 2026-11-01")]
+nothing is shown (exit code 3).")]
 pub struct Args {
     /// The vault, or an export
     #[arg(long, value_name = "DIR")]

@@ -75,9 +75,7 @@ Shares are printed one at a time, or written each to a file of its own (-o, once
 anything else text): any M of the N open the slot, fewer tell nothing. Nobody can make them again.
 
 A slot with --as second opens nothing by itself. From the first one on, identities open, and plates are searched, with \
-two slots only, of two holders: `open --identity`, `export --view full`, `search --plate`.
-
-Example: safelight custody slot add --custody C --shares 3/5 --label board -o a.svg -o b.svg -o c.svg -o d.svg -o e.svg")]
+two slots only, of two holders: `open --identity`, `export --view full`, `search --plate`.")]
 struct AddArgs {
     #[command(flatten)]
     keyring: KeyringArgs,
