@@ -4,7 +4,7 @@ use std::io::{self, BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::custody::{check_place, report};
@@ -18,11 +18,6 @@ use crate::custody::{ClassPolicy, Egress, Keyring, PackRequest, PassphraseCost, 
 /// Arguments of `init`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Examples:
-  safelight init
-  safelight init --custody keys --site gate-1 --originals \"7 days\" \\
-    --scenes \"6 months\" --looks 50 --passphrase-file words.txt
-
 What is not given is asked for; where nobody can be asked, it is an error: how long something is kept is nobody's to guess. Makes \
 a keyring with a policy in which every class has the same terms, and a pack for the first site. `safelight custody` has all the rest: more sites and classes, \
 shares of the key, a second holder.")]
@@ -73,6 +68,9 @@ impl FromStr for Looks {
 
 /// Days that a pack is valid at most: its epoch ends sooner.
 const PACK_DAYS: u32 = 90;
+
+/// A pack that ends sooner than this wants its successor almost at once: a first one ends with its month.
+const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// The policy's classes: the first is that of captures without one, the others are those that tables of captures usually name. All
 /// have the same terms, which are those that were said.
@@ -129,6 +127,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             Looks::Any => None,
         },
     };
+    let soon = issued.schedule().until().duration_since(now) < SOON;
     report(context, &made, |out| {
         let Made { custodian, custody, pack, pack_until, .. } = &made;
         writeln!(out, "The keyring of custodian {custodian} is in {custody}; the pack of {site:?} is {pack}.")?;
@@ -149,7 +148,12 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         )?;
         writeln!(out, "  2. Take {pack} to the site, and {custody} away from it.")?;
         writeln!(out, "  3. There: safelight ingest PHOTOS --vault VAULT --pack {pack}")?;
-        writeln!(out, "  4. Here:  safelight search --vault VAULT --custody {custody} --plate \"ABC 123\"")
+        if soon {
+            writeln!(out, "  4. Here, before the pack ends, the site's next one:")?;
+            writeln!(out, "     safelight custody pack --custody {custody} --site {site:?} --next -o FILE")?;
+        }
+        let last = if soon { 5 } else { 4 };
+        writeln!(out, "  {last}. Here:  safelight search --vault VAULT --custody {custody} --plate \"ABC 123\"")
     })?;
     Ok(Outcome::Done)
 }
@@ -165,12 +169,18 @@ impl Plan {
                 words: "Folder for the keyring, best on a stick or another machine",
                 usual: Some("custody"),
             },
-            |text| Ok(PathBuf::from(text)),
+            |text| {
+                let custody = PathBuf::from(text);
+                check_place(&custody)
+                    .and_then(|()| target::must_be_new(&custody))
+                    .map_err(|failure| failure.problem)?;
+                Ok(custody)
+            },
         )?;
         let site = questions.given_or(
             args.site.clone(),
             Question { flag: "--site", words: "Name of the place where photographs are taken", usual: Some("site-1") },
-            |text| Ok(text.to_owned()),
+            |text| check_site_name(text).map_err(|error| error.to_string()),
         )?;
         let originals = questions.given_or(
             args.originals,
@@ -184,7 +194,10 @@ impl Plan {
         let scenes = questions.given_or(
             args.scenes,
             Question { flag: "--scenes", words: "How long are blanked pictures kept, at least as long", usual: None },
-            term,
+            |text| {
+                let scenes = term(text)?;
+                policy(originals, scenes, Looks::Any).map(|_| scenes).map_err(|failure| failure.problem)
+            },
         )?;
         let looks = questions.given_or(
             args.looks,
@@ -200,29 +213,33 @@ impl Plan {
     }
 
     fn policy(&self) -> Result<Policy, Failure> {
-        let Self { originals, scenes, looks, .. } = *self;
-        let class =
-            |name: &str| ClassPolicy { name: name.to_owned(), catalogue: scenes, scene: scenes, identity: originals };
-        let egress = match looks {
-            Looks::Most(records_per_day) => {
-                Some(Egress { records_per_day: records_per_day.into(), purposes: Vec::new(), listed_per_day: None })
-            }
-            Looks::Any => None,
-        };
-        let policy = Policy {
-            classes: CLASSES.map(class).into(),
-            default_class: CLASSES[0].to_owned(),
-            egress,
-            ..Policy::default()
-        };
-        policy.check().map_err(|error| {
-            Failure::usage(
-                format!("these terms do not fit each other: {error}"),
-                "keep blanked pictures at least as long as originals",
-            )
-        })?;
-        Ok(policy)
+        policy(self.originals, self.scenes, self.looks)
     }
+}
+
+/// The policy of such terms.
+fn policy(originals: Retention, scenes: Retention, looks: Looks) -> Result<Policy, Failure> {
+    let class =
+        |name: &str| ClassPolicy { name: name.to_owned(), catalogue: scenes, scene: scenes, identity: originals };
+    let egress = match looks {
+        Looks::Most(records_per_day) => {
+            Some(Egress { records_per_day: records_per_day.into(), purposes: Vec::new(), listed_per_day: None })
+        }
+        Looks::Any => None,
+    };
+    let policy = Policy {
+        classes: CLASSES.map(class).into(),
+        default_class: CLASSES[0].to_owned(),
+        egress,
+        ..Policy::default()
+    };
+    policy.check().map_err(|error| {
+        Failure::usage(
+            format!("these terms do not fit each other: {error}"),
+            "keep blanked pictures at least as long as originals",
+        )
+    })?;
+    Ok(policy)
 }
 
 /// The pack's usual name: the site's, as far as files may be called so.

@@ -158,7 +158,7 @@ fn told(keyring: &Keyring, look: &Look<'_>, recorded: &Recorded) -> Result<(), F
     let (limit, spent, of) = own.into_iter().chain([total]).min_by_key(room).unwrap_or_default();
     let further = match keyring.has_dual_control() {
         true => "wait for the next day (UTC), or go on with the second holder: --over-budget",
-        false => "wait for the next day (UTC)",
+        false => "wait for the next day (UTC), or put a policy that lets more in force: custody policy --set",
     };
     match verdict {
         Verdict::Refused if began_anew => Err(Failure::integrity(

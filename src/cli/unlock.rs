@@ -307,11 +307,16 @@ fn new_passphrase(words: Words, file: Option<&Path>) -> Result<Passphrase, Failu
         return Ok(Passphrase::new(std::mem::take(&mut *text)));
     }
     let ask = |question| prompt(words, question).map(|mut text| Passphrase::new(std::mem::take(&mut *text)));
-    let passphrase = ask(NEW.prompt)?;
-    if !passphrase.matches(&ask("The same again: ")?) {
-        return Err(Failure::usage("the two passphrases differ", "start again and type the same twice"));
+    /// So often before it is given up.
+    const TRIES: u32 = 3;
+    for _ in 0..TRIES {
+        let passphrase = ask(NEW.prompt)?;
+        if passphrase.matches(&ask("The same again: ")?) {
+            return Ok(passphrase);
+        }
+        say("the two differ");
     }
-    Ok(passphrase)
+    Err(Failure::usage("the two passphrases differ", "start again and type the same twice"))
 }
 
 fn given(words: Words, file: Option<&Path>) -> Result<Option<Zeroizing<String>>, Failure> {
