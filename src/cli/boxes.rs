@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::Failure;
 use super::terminal::shown;
@@ -16,7 +17,36 @@ use crate::pipeline::Boxes;
 #[serde(untagged)]
 enum Written {
     Everywhere(Vec<[f32; 4]>),
-    ByName(HashMap<PathBuf, Vec<[f32; 4]>>),
+    ByName(Named),
+}
+
+/// Boxes by photograph, each named once: of a second list under one name, nobody knows whether it was to replace the first.
+struct Named(HashMap<PathBuf, Vec<[f32; 4]>>);
+
+impl<'de> Deserialize<'de> for Named {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Once;
+
+        impl<'de> Visitor<'de> for Once {
+            type Value = Named;
+
+            fn expecting(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                to.write_str("boxes by name")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Named, A::Error> {
+                let mut named = HashMap::new();
+                while let Some((name, boxes)) = map.next_entry::<PathBuf, _>()? {
+                    if named.insert(name, boxes).is_some() {
+                        return Err(A::Error::custom("a name that is given twice"));
+                    }
+                }
+                Ok(Named(named))
+            }
+        }
+
+        from.deserialize_map(Once)
+    }
 }
 
 /// Boxes as they are given with `option`: one, as X,Y,WIDTH,HEIGHT, or a file of them. The same of several.
@@ -65,9 +95,10 @@ fn file(path: &Path, option: &str) -> Result<Boxes, Failure> {
         let form = "write it as [[x, y, width, height], …], or as {\"folder/name.jpg\": [[x, y, width, height], …], …}";
         Failure::usage(format!("{}: {why}", shown(path)), form)
     };
-    let written: serde_json::Value = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    let written =
-        Written::deserialize(written).map_err(|_| wrong("it is neither of the two forms of boxes".to_owned()))?;
+    serde_json::from_str::<IgnoredAny>(&text).map_err(|error| wrong(error.to_string()))?;
+    let written = serde_json::from_str(&text);
+    let written = written
+        .map_err(|_| wrong("it is neither of the two forms of boxes, or names a photograph twice".to_owned()))?;
     let rects = |boxes: Vec<[f32; 4]>| {
         let rect = |sides: [f32; 4]| {
             let [x, y, w, h] = sides;
@@ -77,9 +108,9 @@ fn file(path: &Path, option: &str) -> Result<Boxes, Failure> {
     };
     match written {
         Written::Everywhere(boxes) if boxes.is_empty() => Err(wrong("it names no area".to_owned())),
-        Written::ByName(boxes) if boxes.is_empty() => Err(wrong("it names no photograph".to_owned())),
+        Written::ByName(Named(boxes)) if boxes.is_empty() => Err(wrong("it names no photograph".to_owned())),
         Written::Everywhere(boxes) => Ok(Boxes::Everywhere(rects(boxes)?)),
-        Written::ByName(boxes) => {
+        Written::ByName(Named(boxes)) => {
             let named = boxes.into_iter().map(|(name, boxes)| Ok::<_, Failure>((name, rects(boxes)?)));
             Ok(Boxes::ByName(named.collect::<Result<_, _>>()?))
         }

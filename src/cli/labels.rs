@@ -1,5 +1,6 @@
 //! Where what was blanked lies, as tools that train and check detectors read it.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,7 @@ use crate::geometry::{Rect, Size};
 pub(super) enum LabelFormat {
     /// One file for all copies, labels.json, as COCO has it
     Coco,
-    /// A text file beside each copy, as YOLO has it, and classes.txt
+    /// A text file beside each copy, as YOLO has it, and classes.txt; of a.jpg and a.png, the latter's is a.png.txt
     Yolo,
     /// One file for all copies, labels.jsonl: a line for each, as inspect has it
     Jsonl,
@@ -57,9 +58,18 @@ impl Labels {
             LabelFormat::Jsonl => Ok(vec![(PathBuf::from("labels.jsonl"), self.jsonl()?)]),
             LabelFormat::Yolo => {
                 let classes = CLASSES.map(RegionKind::name).join("\n") + "\n";
-                let beside =
-                    self.labels.iter().map(|label| (label.name.with_extension("txt"), yolo(label).into_bytes()));
-                Ok(beside.chain([(PathBuf::from("classes.txt"), classes.into_bytes())]).collect())
+                let mut taken = HashSet::from([PathBuf::from("classes.txt")]);
+                let beside = self.labels.iter().map(|label| {
+                    let mut name = label.name.with_extension("txt");
+                    if !taken.insert(name.clone()) {
+                        // Of a.jpg and a.png, one has the name that tools look for.
+                        name = label.name.clone();
+                        name.as_mut_os_string().push(".txt");
+                    }
+                    (name, yolo(label).into_bytes())
+                });
+                let beside: Vec<_> = beside.collect();
+                Ok(beside.into_iter().chain([(PathBuf::from("classes.txt"), classes.into_bytes())]).collect())
             }
         }
     }

@@ -12,7 +12,7 @@ use super::ingest::source_failure;
 use super::labels::LabelFormat;
 use super::remedies::stdout_failed;
 use super::target::{self, apart, unwritable};
-use super::terminal::{Voice, chain, say, shown, to_stdout};
+use super::terminal::{Voice, chain, say, shown, stdout_is_terminal, to_stdout};
 use super::trust::PinArgs;
 use super::video;
 use super::{Context, Failure, Outcome, Stop, interrupt};
@@ -35,13 +35,6 @@ mod tally;
 /// Arguments of `redact`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Examples:
-  safelight redact photos -o out              a folder: same tree and names
-  safelight redact car.jpg -o car-blank.jpg   one photograph
-  safelight redact - -o - < in.jpg > out.jpg  from stdin to stdout
-  safelight redact ride.avi -o ride-blank.avi a video (Motion JPEG in AVI), with its sound
-  safelight redact clips -o out --via ffmpeg  MP4 and other videos, where ffmpeg is installed
-
 No key is needed, originals stay as they are, and without --vault nothing is sealed. Copies keep the format, which way up they are and \
 the colours of the profile, and nothing else but what --keep names (in JPEG, PNG and WebP): no EXIF, no XMP, no thumbnail, no \
 comment. A profile by tables, as of printers, is left out. A JPEG's copy has the original's own \
@@ -51,7 +44,7 @@ blanked on the five before and behind it, too. Gain maps, previews and other var
 
 Of a video every frame is examined. What is found in some frames is blanked in those between, too, and for 0.4 seconds before and \
 after. A frame that cannot be examined becomes one colour, and is counted. Sound goes through as it is: voices, too. Names, dates, \
-places and subtitles are left out. With --via ffmpeg the pictures are coded anew, as H.264. With --vault, videos are not copied.
+places and subtitles are left out. With --via ffmpeg the pictures are coded anew, as H.264, and what is no container of such gets another: clip.webm.mkv. With --vault, videos are not copied.
 
 What cannot be examined has no copy and is named; other files are not copied. A copy gets its name when it is whole.
 
@@ -203,7 +196,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     }
     args.contact_sheet.as_deref().map_or(Ok(()), target::must_be_new)?;
     let mut targets = targets(&args)?;
-    let ffmpeg = args.via.map(video::Via::find).transpose()?;
+    let ffmpeg = args.via.map(|via| via.find(&stop)).transpose()?;
     let nets = args.eyes.nets()?;
     let defaults = Options::default();
     let options = Options { workers: args.jobs.unwrap_or(defaults.workers), ..defaults };
@@ -211,6 +204,8 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let wanted = Wanted::of(&args);
     let mut tally = Tally::new(&args, &choice);
     let mut sealing = Sealing::begin(&args, targets.iter().map(|(source, _)| source), context)?;
+    let into_folder = targets.iter().any(|(_, target)| matches!(target.place, Place::Folder(..)));
+    let _held = into_folder.then(|| target::Held::new(&args.out)).transpose()?;
     let job = Job { choice: &choice, wanted, eyes: &eyes, options: &options, stop: &stop, context };
     let desk = video::Desk { choice: &choice, eyes: &eyes, options: &options, stop: &stop, ffmpeg, context };
     let mut ended = Ok(());
@@ -251,7 +246,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         }
     }
     tally.report(&args, context)?;
-    ended.and(sealed)?;
+    ended.and(sealed).map_err(|failure| go_on(failure, &args))?;
     if interrupted {
         return Err(Failure::new(
             Stop::Interrupted,
@@ -263,7 +258,22 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             },
         ));
     }
-    Ok(if tally.failures + tally.complaints + tally.films.failures == 0 { Outcome::Done } else { Outcome::SomeFailed })
+    Ok(if tally.failures + tally.complaints + tally.films.failures + tally.films.flawed == 0 {
+        Outcome::Done
+    } else {
+        Outcome::SomeFailed
+    })
+}
+
+/// The same failure, of a run that has made copies: by the same command alone it would find its own.
+fn go_on(failure: Failure, args: &Args) -> Failure {
+    let again = match (args.out.is_dir(), args.rename) {
+        (false, _) => return failure,
+        (true, true) => "into a new folder",
+        (true, false) => "with --skip-existing",
+    };
+    let remedy = failure.remedy.replace("run it again", &format!("run it again {again}"));
+    Failure { remedy, ..failure }
 }
 
 /// What is done with each photograph of a run.
@@ -305,6 +315,14 @@ fn one(args: &Args, choice: &Choice, context: &Context) -> Result<Outcome, Failu
     }
     let options = Options::default();
     let name = if from_stdin { "stdin".to_owned() } else { shown(path) };
+    // As in a run to a file: what boxes are called there.
+    let listed = path.file_name().map_or(path.as_path(), Path::new);
+    if let Some(other) = choice.mask.names().chain(choice.except.names()).find(|named| *named != listed) {
+        return Err(Failure::usage(
+            format!("boxes were given for {}, and there is {name} alone", shown(other)),
+            format!("give them without names, as [[x, y, width, height], …], or for \"{}\" only", shown(listed)),
+        ));
+    }
     let read = || -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         if from_stdin {
@@ -319,23 +337,32 @@ fn one(args: &Args, choice: &Choice, context: &Context) -> Result<Outcome, Failu
     };
     let file =
         read().map_err(|error| Failure::usage(format!("{name} cannot be read: {error}"), "give one photograph"))?;
+    if let Kind::Video(kind) = Kind::sniff(&file) {
+        return Err(Failure::usage(
+            format!("{name} is a video ({kind}), and - stands for photographs"),
+            "name the video and its copy",
+        ));
+    }
     if !to_out {
         must_fit(&args.out, &file)?;
     }
     let nets = args.eyes.nets()?;
     let eyes = || -> Box<dyn Look> { Box::new(TrainedEyes::new(&nets)) };
-    let made = inspect_one(&file, &eyes, &options, |examined| choice.copy(path, examined));
+    let made = inspect_one(&file, &eyes, &options, |examined| choice.copy(listed, examined));
     let copy = match made {
         Ok(Ok(copy)) => copy,
         Ok(Err(error)) => return refused(&name, &error),
         Err(error) => return refused(&name, &error),
     };
+    if to_out && stdout_is_terminal() {
+        return Err(Failure::usage("a picture is no text for a terminal", "redirect stdout, or name a file with -o"));
+    }
     if to_out {
         to_stdout(&copy.bytes).map_err(stdout_failed)?;
     } else {
         write_new(&args.out, &copy.bytes).map_err(|error| unwritable(&args.out, &error))?;
         let mut tally = Tally::new(args, choice);
-        tally.made(&copy);
+        tally.made(&copy, Format::sniff(&file), Wanted::of(args));
         tally.report(args, context)?;
     }
     Ok(Outcome::Done)
@@ -393,8 +420,10 @@ impl Target {
             Place::Folder(folder, own) => (folder, own.as_deref().unwrap_or(name)),
         };
         let Some(key) = &self.key else { return folder.join(name) };
-        let mut path = folder.clone();
-        let mut parts = name.components().map(|part| Path::new(part.as_os_str())).peekable();
+        let mut path = self.out.clone();
+        // With the name of the input, where there are several.
+        let below = folder.strip_prefix(&self.out).unwrap_or(Path::new("")).join(name);
+        let mut parts = below.components().map(|part| Path::new(part.as_os_str())).peekable();
         while let Some(part) = parts.next() {
             // The whole way there: folders of one name in two places get two names.
             let mut digest = blake3::Hasher::new_keyed(key);
@@ -435,7 +464,7 @@ impl Target {
         }
         let below = path.strip_prefix(&self.out).ok().filter(|below| !below.as_os_str().is_empty());
         let below = below.or(path.file_name().map(Path::new)).unwrap_or(&path);
-        let done = || Box::new(wanted.done(&copy, &listed, &path, below));
+        let done = || Box::new(wanted.done(&copy, format, &listed, &path, below));
         // Which options and which nets made what is there, or whether it was made at all, its bytes alone tell.
         let compared = || match files::read_own(&path, copy.bytes.len() as u64) {
             Ok(there) if there == copy.bytes => Made::There(done()),
@@ -468,8 +497,9 @@ fn targets(args: &Args) -> Result<Vec<(Source, Target)>, Failure> {
     }
     target::must_be_elsewhere(&args.out, &args.paths)?;
     let key = args.rename.then(seal::random);
+    let named_as_folder = args.out.as_os_str().as_encoded_bytes().ends_with(b"/");
     let alone = match args.paths.as_slice() {
-        [path] if path.is_file() && !args.out.is_dir() => Some(path),
+        [path] if path.is_file() && !args.out.is_dir() && !named_as_folder => Some(path),
         _ => None,
     };
     if let Some(path) = alone {

@@ -61,12 +61,15 @@ pub(super) fn must_be_new(path: &Path) -> Result<(), Failure> {
     there.and_then(|()| tempfile::tempfile_in(parent).map(drop)).map_err(|error| unwritable(path, &error))
 }
 
+/// How the name of a file begins and ends that is not whole.
+pub(super) const HALF: (&str, &str) = (".safelight-", ".part");
+
 /// Begins a file that is not there, in a folder that is made if need be; it gets its name when it is whole.
 pub(super) fn stage(path: &Path) -> io::Result<tempfile::NamedTempFile> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let mut file = tempfile::Builder::new();
-    file.prefix(".safelight-").suffix(".part");
+    file.prefix(HALF.0).suffix(HALF.1);
     // For everybody whom the user's own mask lets: a copy is made to be shown.
     #[cfg(unix)]
     file.permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
@@ -108,6 +111,12 @@ pub(super) fn must_be_elsewhere(out: &Path, sources: &[PathBuf]) -> Result<(), F
         |path: &Path| std::path::absolute(path).ok()?.ancestors().find_map(|folder| fs::canonicalize(folder).ok());
     let inside = |source: &&PathBuf| matches!((place(out), place(source)), (Some(out), Some(source)) if out.starts_with(&source));
     if let Some(source) = sources.iter().find(inside) {
+        if source.is_file() {
+            return Err(Failure::usage(
+                format!("{} is the photograph itself: nothing is overwritten", shown(source)),
+                "give its copy another name",
+            ));
+        }
         return Err(Failure::usage(
             format!("--out lies in {}, which is looked at: the copies would be taken for photographs", shown(source)),
             "give a folder elsewhere",
@@ -115,6 +124,40 @@ pub(super) fn must_be_elsewhere(out: &Path, sources: &[PathBuf]) -> Result<(), F
     }
     // Copies are handed on.
     may_be_a_vault(out)
+}
+
+/// A folder that one run at a time writes copies into: those of two would lie among each other.
+pub(super) struct Held {
+    #[expect(dead_code, reason = "as long as it is open, others are kept out")]
+    folder: Option<File>,
+    /// A folder that was made for this run.
+    made: Option<PathBuf>,
+}
+
+impl Held {
+    /// Makes the folder if need be, and keeps others out.
+    pub(super) fn new(out: &Path) -> Result<Self, Failure> {
+        let made = !out.exists();
+        fs::create_dir_all(out).map_err(|error| unwritable(out, &error))?;
+        // Where folders cannot be opened or held, nobody is kept out.
+        let folder = File::open(out).ok();
+        if let Some(Err(fs::TryLockError::WouldBlock)) = folder.as_ref().map(File::try_lock) {
+            return Err(Failure::usage(
+                format!("another run writes to {}", shown(out)),
+                "wait until it has ended, or give another folder",
+            ));
+        }
+        Ok(Self { folder, made: made.then(|| out.to_owned()) })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // It goes only where it is empty.
+        if let Some(made) = &self.made {
+            let _ = fs::remove_dir(made);
+        }
+    }
 }
 
 /// Whether all folders below one that holds copies are its own: no link leads out of it, and none is a vault or a custodian's.
@@ -140,7 +183,7 @@ pub(super) fn must_be_empty(out: &Path, may_hold: bool) -> Result<(), Failure> {
     match fs::read_dir(out).map(|mut entries| entries.next().is_none()) {
         Ok(false) if !may_hold => Err(Failure::usage(
             format!("{} is not empty", shown(out)),
-            "give a new or empty folder: nothing is overwritten",
+            "give a new or empty folder, for nothing is overwritten; or go on with copies that are there: --skip-existing",
         )),
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::usage(
             format!("{} is no folder for copies: {error}", shown(out)),
@@ -205,6 +248,7 @@ pub(super) fn unwritable(path: &Path, error: &io::Error) -> Failure {
     let remedy = match error.kind() {
         io::ErrorKind::AlreadyExists => "choose another name: nothing is overwritten",
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room there, and run it again",
+        io::ErrorKind::NotFound => "make the folder that it is to be in",
         _ => "name a file in a folder that you may write to",
     };
     Failure::usage(format!("{} cannot be written: {error}", shown(path)), remedy)

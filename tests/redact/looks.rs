@@ -6,7 +6,7 @@ use std::fs;
 use image::{DynamicImage, ImageFormat};
 
 use super::common::site::{photo, picture};
-use super::{Desk, areas, decoded, encoded, has, inside};
+use super::{Desk, areas, decoded, encoded, has, inside, redact};
 
 /// Luma of a copy's first image, and the areas that are blanked on it.
 fn copied(desk: &Desk, name: &str, args: &[&str]) -> (DynamicImage, Vec<[u32; 4]>) {
@@ -86,12 +86,20 @@ fn what_is_corrected_by_hand_is_corrected() {
     let _ = fs::remove_dir_all(desk.out());
     let run = desk.run(&["--mask", hand]);
     assert!(run.code == Some(1) && run.stderr.contains("lane/c.jpg: no such photograph"), "{run:?}");
-    for wrong in ["{\"a.jpg\": [[0, 0, 0, 5]]}", "{\"a.jpg\": 5}", "{}"] {
+    let twice = "{\"lane/a.jpg\": [[0, 0, 9, 5]], \"lane/a.jpg\": [[9, 9, 9, 5]]}";
+    for wrong in ["{\"a.jpg\": [[0, 0, 0, 5]]}", "{\"a.jpg\": 5}", "{}", twice] {
         fs::write(hand, wrong).expect("written");
         let _ = fs::remove_dir_all(desk.out());
         desk.run(&["--except-box", hand]).failed(2, "hand.json", "[[x, y, width, height]");
     }
+    let alone = desk.photos().join("lane/a.jpg");
+    for name in ["b.jpg", "lane/a.jpg"] {
+        fs::write(hand, format!("{{\"{name}\": [[0, 0, 30, 30]]}}")).expect("written");
+        redact(&[alone.to_str().expect("text"), "-o", "-", "--mask", hand]).failed(2, name, "a.jpg");
+        redact(&["-", "-o", "-", "--mask", hand]).failed(2, name, "without names");
+    }
     desk.run(&["--mask", "0,0,0,5"]).failed(2, "without width", "X,Y,WIDTH,HEIGHT");
+    fs::write(hand, "{}").expect("written");
     desk.run(&["--mask", "0,0,5,5", "--mask", hand]).failed(2, "hand.json", "");
 }
 

@@ -568,9 +568,42 @@ fn new_names_tell_nothing_and_keep_the_tree() {
     let folders: std::collections::BTreeSet<_> = copies.iter().filter_map(|copy| copy.split('/').next()).collect();
     assert_eq!((copies.len(), folders.len()), (3, 2));
     assert!(copies.iter().all(|copy| copy.ends_with(".jpg")));
+    // Of several inputs, the inputs' names too.
+    let several = desk.folder.path().join("several");
+    let inputs = ["ABC-1234", "XYZ"].map(|name| desk.photos().join(name).to_str().expect("text").to_owned());
+    let run = redact(&[&inputs[0], &inputs[1], "--rename", "-o", several.to_str().expect("text")]);
+    let renamed: Vec<_> =
+        files_below(&several).iter().map(|path| path.strip_prefix(&several).expect("below").to_owned()).collect();
+    assert_eq!((run.code, renamed.len()), (Some(0), 3), "{run:?}");
+    for name in &renamed {
+        let name = name.to_str().expect("text");
+        assert!(!name.contains("ABC") && !name.contains("XYZ") && name.contains('/'), "{name}");
+    }
     let _ = fs::remove_dir_all(desk.out());
     assert_eq!(desk.run(&["--rename"]).code, Some(0));
     assert_ne!(desk.copies(), copies, "drawn anew");
+}
+
+/// Copies of two runs would lie among each other.
+#[test]
+fn of_two_runs_into_one_folder_one_is_refused() {
+    let desk = Desk::new();
+    for number in 0..40 {
+        desk.put(&format!("{number}.jpg"), &photo(number));
+    }
+    let (photos, out) = (desk.photos(), desk.out());
+    let args = [photos.to_str().expect("text"), "-o", out.to_str().expect("text"), "--quiet"];
+    let runs: Vec<Ended> = std::thread::scope(|scope| {
+        let run = |only| scope.spawn(move || redact(&[&args[..], &["--only", only]].concat()));
+        let runs = [run("plates"), run("faces"), run("plates"), run("faces")];
+        runs.into_iter().map(|run| run.join().expect("it ran")).collect()
+    });
+    let done = runs.iter().filter(|run| run.code == Some(0)).count();
+    assert_eq!((done, desk.copies().len()), (1, 40), "{runs:?}");
+    for run in runs.iter().filter(|run| run.code != Some(0)) {
+        assert!(run.code == Some(2), "{run:?}");
+        assert!(run.stderr.contains("another run writes") || run.stderr.contains("is not empty"), "{run:?}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Originals go into a vault in the same pass in which their copies are made.
 
-use std::path::PathBuf;
-use std::sync::atomic::Ordering;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,13 +12,34 @@ use crate::cli::site::AtSite;
 use crate::cli::target;
 use crate::cli::terminal::{Voice, say, shown};
 use crate::cli::{Context, Failure};
-use crate::pipeline::{Examined, Ingest, IngestError, Inspected, Look, Source, SourceImage};
+use crate::pipeline::{
+    Examined, Ingest, IngestError, Inspected, Look, Note, Progress, Source, SourceFault, SourceImage,
+};
 use crate::vault::{Make, SealingOptions, SealingVault, SiteState};
 
 /// A site's vault that takes the originals.
 pub(super) struct Sealing {
     site: AtSite,
     vault: SealingVault,
+}
+
+/// Says what is met, and keeps in mind whether videos were among it.
+struct Heard<'v, 'c> {
+    voice: &'v Voice<'c>,
+    videos: AtomicBool,
+}
+
+impl Progress for Heard<'_, '_> {
+    fn image(&self) {
+        self.voice.image();
+    }
+
+    fn note(&self, path: &Path, note: &Note) {
+        if let Note::Skipped(SourceFault::Video(_)) = note {
+            self.videos.store(true, Ordering::Relaxed);
+        }
+        self.voice.note(path, note);
+    }
 }
 
 impl Sealing {
@@ -81,16 +102,22 @@ impl Sealing {
         };
         // The run's eyes live longer than this input does.
         let eyes = || -> Box<dyn Look + '_> { (job.eyes)() };
+        let heard = Heard { voice: &voice, videos: AtomicBool::new(false) };
         let ran = Ingest {
             keys: self.site.pack.epoch_keys(),
             site: self.site.pack.site(),
             eyes: &eyes,
             options: job.options,
-            progress: &voice,
+            progress: &heard,
             stop: job.stop,
         }
         .run_beside(source, &mut self.vault, Some(&beside));
         voice.finish();
+        if heard.videos.into_inner() {
+            say(
+                "videos have no copies where originals are sealed: for these, run it without --vault, to another folder",
+            );
+        }
         let (tally, ended) = received.into_inner().unwrap_or_else(PoisonError::into_inner);
         let summary = match &ran {
             Ok(summary) => summary,

@@ -12,12 +12,12 @@ use super::{Args, write_new};
 use crate::capture::RegionKind;
 use crate::cli::labels::{Label, Labels};
 use crate::cli::remedies::stdout_failed;
-use crate::cli::target::unwritable;
+use crate::cli::target::{self, unwritable};
 use crate::cli::terminal::{Voice, chain, count, grouped, json, say, shown};
 use crate::cli::video::{self, Films};
 use crate::cli::{Context, Failure};
 use crate::files;
-use crate::frame::Orientation;
+use crate::frame::{Format, Orientation};
 use crate::pipeline::{Choice, Copied, Inspected, Note, Progress};
 use crate::redact::RedactError;
 use crate::report::{ContactSheet, Print};
@@ -32,18 +32,21 @@ pub(super) struct Counts {
     /// Pixels of all copies, and how many of them are blank.
     pixels: u64,
     blank: u64,
+    /// Copies without the words of their originals that were asked for.
+    mute: u64,
 }
 
 impl Counts {
-    fn of(copy: &Copied) -> Self {
+    fn of(copy: &Copied, format: Option<Format>, wanted: Wanted) -> Self {
         let of = |kind| copy.blanked.iter().filter(|region| region.kind == kind).count() as u64;
         Self {
             images: 1,
             plates: of(RegionKind::Plate),
             faces: of(RegionKind::Face),
             legible: copy.legible,
-            pixels: copy.size.pixels(),
-            blank: copy.pixels,
+            pixels: copy.pixels,
+            blank: copy.blank,
+            mute: u64::from(wanted.words && !matches!(format, Some(Format::Jpeg | Format::Png | Format::WebP))),
         }
     }
 
@@ -54,6 +57,7 @@ impl Counts {
         self.legible += other.legible;
         self.pixels += other.pixels;
         self.blank += other.blank;
+        self.mute += other.mute;
     }
 }
 
@@ -73,15 +77,16 @@ pub(super) struct Done {
 pub(super) struct Wanted {
     labels: bool,
     prints: bool,
+    words: bool,
 }
 
 impl Wanted {
     pub(super) fn of(args: &Args) -> Self {
-        Self { labels: args.labels.is_some(), prints: args.contact_sheet.is_some() }
+        Self { labels: args.labels.is_some(), prints: args.contact_sheet.is_some(), words: !args.keep.is_empty() }
     }
 
     /// What there is to say of the `copy` of the photograph `source`, which has the name `name` below the folder of all copies.
-    pub(super) fn done(self, copy: &Copied, source: &Path, path: &Path, name: &Path) -> Done {
+    pub(super) fn done(self, copy: &Copied, format: Format, source: &Path, path: &Path, name: &Path) -> Done {
         let label = self.labels.then(|| Label {
             name: name.to_owned(),
             size: copy.copy_size(),
@@ -100,7 +105,7 @@ impl Wanted {
         Done {
             source: source.to_owned(),
             copy: path.to_owned(),
-            counts: Counts::of(copy),
+            counts: Counts::of(copy, Some(format), self),
             label,
             print: print.flatten(),
         }
@@ -138,6 +143,8 @@ pub(super) struct Tally {
     unmet: BTreeSet<PathBuf>,
     labels: Option<Labels>,
     sheet: Option<ContactSheet>,
+    /// Copies of which the contact sheet has no print.
+    unprinted: u64,
 }
 
 impl Tally {
@@ -155,6 +162,7 @@ impl Tally {
             unmet: choice.mask.names().chain(choice.except.names()).map(Path::to_owned).collect(),
             labels: args.labels.map(Labels::new),
             sheet: args.contact_sheet.is_some().then(ContactSheet::default),
+            unprinted: 0,
         }
     }
 
@@ -201,8 +209,8 @@ impl Tally {
     }
 
     /// A copy by itself.
-    pub(super) fn made(&mut self, copy: &Copied) {
-        self.counts.add(Counts::of(copy));
+    pub(super) fn made(&mut self, copy: &Copied, format: Option<Format>, wanted: Wanted) {
+        self.counts.add(Counts::of(copy, format, wanted));
     }
 
     fn keep(&mut self, done: Done) {
@@ -212,8 +220,11 @@ impl Tally {
         if let (Some(labels), Some(label)) = (&mut self.labels, label) {
             labels.add(label);
         }
-        if let (Some(sheet), Some(print)) = (&mut self.sheet, print) {
-            sheet.add(print);
+        if let Some(sheet) = &mut self.sheet {
+            match print {
+                Some(print) => sheet.add(print),
+                None => self.unprinted += 1,
+            }
         }
     }
 
@@ -243,6 +254,13 @@ impl Tally {
                 }
             }
         }
+        if self.unprinted > 0 {
+            self.complaints += 1;
+            say(&format!(
+                "{} could not be made small for the contact sheet, and are not on it",
+                count(self.unprinted, "copy")
+            ));
+        }
         if let (Some(sheet), Some(path)) = (self.sheet.take(), &args.contact_sheet) {
             write_new(path, sheet.html().as_bytes()).map_err(|error| unwritable(path, &error))?;
         }
@@ -258,7 +276,14 @@ impl Tally {
         for entry in below.filter(|entry| !entry.file_type().is_dir() && !self.known.contains(entry.path())) {
             strangers += 1;
             if strangers <= MOST {
-                say(&format!("{} is no copy that this run makes, and stays", shown(entry.path())));
+                let name = entry.file_name().as_encoded_bytes();
+                let is_half = name.starts_with(target::HALF.0.as_bytes()) && name.ends_with(target::HALF.1.as_bytes());
+                let what = if is_half {
+                    "looks like half a copy of a run that was killed: delete it"
+                } else {
+                    "is no copy that this run makes, and stays"
+                };
+                say(&format!("{} {what}", shown(entry.path())));
             }
         }
         if strangers > MOST {
@@ -268,13 +293,14 @@ impl Tally {
     }
 
     pub(super) fn report(&self, args: &Args, context: &Context) -> Result<(), Failure> {
-        let Self { counts: Counts { images, plates, faces, legible, pixels, blank }, ignored, ref films, .. } = *self;
+        let Self { counts: Counts { images, plates, faces, legible, pixels, blank, mute }, ignored, ref films, .. } =
+            *self;
         let (copies, failures, existing) =
             (images + films.copies, self.failures + films.failures, self.existing + films.existing);
         if context.json {
             let object = json!({
                 "copies": copies, "plates": plates, "faces": faces, "legible": legible,
-                "failed": failures, "existing": existing, "ignored": ignored, "sealed": self.sealed,
+                "failed": failures + films.flawed, "existing": existing, "ignored": ignored, "sealed": self.sealed,
                 "pixels": pixels, "blank_pixels": blank, "videos": films.json(),
             });
             return json(&object).map_err(stdout_failed);
@@ -284,6 +310,9 @@ impl Tally {
         }
         let number = grouped;
         let mut rows = vec![("copies", number(copies), format!("in {}", shown(&args.out)))];
+        if !args.except_plate.is_empty() && legible + films.legible() == 0 {
+            say("note: no plate was read as one of --except-plate: none is legible by that");
+        }
         if let (Some(sealed), Some(vault)) = (self.sealed, &args.vault) {
             rows.push(("originals sealed", number(sealed), format!("in {}", shown(vault))));
         }
@@ -296,10 +325,16 @@ impl Tally {
             ("left legible", legible),
             ("there already", existing),
             ("without a copy", failures),
+            ("copies not whole", films.flawed),
+            ("nothing kept", mute + if args.keep.is_empty() { 0 } else { films.copies }),
             ("other files", ignored),
         ];
         rows.extend(more.into_iter().filter(|(_, many)| *many > 0).map(|(what, many)| {
-            let note = if what == "other files" { "not copied" } else { "" };
+            let note = match what {
+                "other files" => "not copied",
+                "nothing kept" => "by --keep, which is for JPEG, PNG and WebP",
+                _ => "",
+            };
             (what, number(many), note.to_owned())
         }));
         if pixels > 0 {
