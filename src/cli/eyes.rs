@@ -1,5 +1,6 @@
 //! Which nets look at images: those in the binary, or the operator's own.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::builder::PossibleValue;
@@ -8,6 +9,14 @@ use super::Failure;
 use super::terminal::{chain, shown};
 use crate::files;
 use crate::vision::{NetFiles, Nets, PlateRegion};
+
+/// How many threads look. All of them are there from the start, each with memory of its own.
+pub(super) fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    /// More than any machine has processors for.
+    const MOST: usize = 1024;
+    let number: Option<NonZeroUsize> = text.parse().ok();
+    number.filter(|number| number.get() <= MOST).ok_or_else(|| format!("a whole number from 1 to {MOST} is wanted"))
+}
 
 /// Arguments of every verb that looks at images.
 #[derive(clap::Args)]

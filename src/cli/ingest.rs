@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use jiff::civil::Date;
 use serde_json::json;
 
-use super::eyes::EyesArgs;
+use super::eyes::{EyesArgs, threads};
 use super::remedies::{confirm, stdout_failed};
 use super::site::AtSite;
 use super::terminal::{Voice, bytes, chain, count, grouped, json_line, say, shown};
@@ -57,7 +57,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     captures: Option<PathBuf>,
     /// Threads that look at images [default: one for each processor]
-    #[arg(long, short, value_name = "N")]
+    #[arg(long, short, value_name = "N", value_parser = threads)]
     jobs: Option<NonZeroUsize>,
     /// Delete each photograph after it is sealed and durable
     #[arg(long)]

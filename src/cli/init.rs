@@ -245,7 +245,10 @@ fn policy(originals: Retention, scenes: Retention, looks: Looks) -> Result<Polic
 /// The pack's usual name: the site's, as far as files may be called so.
 fn pack_name(site: &str) -> PathBuf {
     let safe = |c: char| if c.is_alphanumeric() || "-_".contains(c) { c } else { '-' };
-    Path::new(&site.chars().map(safe).collect::<String>()).with_extension("pack")
+    let name: String = site.chars().map(safe).collect();
+    // A name that begins with a hyphen looks like an option.
+    let name = name.trim_start_matches('-');
+    Path::new(if name.is_empty() { "site" } else { name }).with_extension("pack")
 }
 
 /// One question.
@@ -307,6 +310,7 @@ mod tests {
     fn a_pack_is_called_as_its_site_as_far_as_files_may() {
         assert_eq!(pack_name("gate 1/north"), Path::new("gate-1-north.pack"));
         assert_eq!(pack_name("Zürich"), Path::new("Zürich.pack"));
+        assert_eq!((pack_name("../../evil"), pack_name("--")), ("evil.pack".into(), "site.pack".into()));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 use serde::Serialize;
 
-use super::eyes::EyesArgs;
+use super::eyes::{EyesArgs, threads};
 use super::ingest::source_failure;
 use super::overlay::{Overlay, OverlayError};
 use super::remedies::stdout_failed;
@@ -43,7 +43,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR", required_if_eq("format", "overlay"))]
     out: Option<PathBuf>,
     /// Threads that look at images [default: one for each processor]
-    #[arg(long, short, value_name = "N")]
+    #[arg(long, short, value_name = "N", value_parser = threads)]
     jobs: Option<NonZeroUsize>,
     #[command(flatten)]
     eyes: EyesArgs,

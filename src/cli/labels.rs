@@ -21,6 +21,17 @@ pub(super) enum LabelFormat {
     Jsonl,
 }
 
+impl LabelFormat {
+    /// The one file that holds all labels.
+    pub(super) fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Coco => Some("labels.json"),
+            Self::Jsonl => Some("labels.jsonl"),
+            Self::Yolo => None,
+        }
+    }
+}
+
 /// The names of the classes, in the order of their numbers.
 const CLASSES: [RegionKind; 2] = [RegionKind::Plate, RegionKind::Face];
 

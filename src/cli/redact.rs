@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::boxes;
-use super::eyes::EyesArgs;
+use super::eyes::{EyesArgs, threads};
 use super::ingest::source_failure;
 use super::labels::LabelFormat;
 use super::remedies::stdout_failed;
@@ -108,7 +108,7 @@ pub struct Args {
     #[arg(long, value_enum, value_name = "PROGRAM")]
     via: Option<video::Via>,
     /// Threads that look at photographs [default: one for each processor]
-    #[arg(long, short, value_name = "N")]
+    #[arg(long, short, value_name = "N", value_parser = threads)]
     jobs: Option<NonZeroUsize>,
     #[command(flatten)]
     pin: PinArgs,
@@ -194,7 +194,13 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     if args.paths.iter().any(|path| path == standard) || args.out == standard {
         return one(&args, &choice, context);
     }
-    args.contact_sheet.as_deref().map_or(Ok(()), target::must_be_new)?;
+    let labels = args.labels.and_then(LabelFormat::name).filter(|_| !args.skip_existing);
+    let labels = labels.map(|name| if args.out.is_dir() { args.out.join(name) } else { args.out.with_file_name(name) });
+    for beside in labels.iter().chain(&args.contact_sheet) {
+        // In a folder that is yet to be made, nothing is.
+        let is_to_be = beside.starts_with(&args.out) && !args.out.exists();
+        if is_to_be { target::must_lie_outside(beside)? } else { target::must_be_new(beside)? }
+    }
     let mut targets = targets(&args)?;
     let ffmpeg = args.via.map(|via| via.find(&stop)).transpose()?;
     let nets = args.eyes.nets()?;

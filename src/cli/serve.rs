@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use safelight_serve as http;
 use serde_json::json;
 
-use super::eyes::EyesArgs;
+use super::eyes::{EyesArgs, threads};
 use super::ingest::damage_words;
 use super::keeper::{self, Kept};
 use super::remedies::stdout_failed;
@@ -52,7 +52,7 @@ pub struct Args {
     #[arg(long, value_name = "ADDR:PORT", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), value_parser = listen)]
     listen: SocketAddr,
     /// Answer to this name, too, as a proxy may call it; may be given again. Names with a dot need it where there is no token
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = host)]
     allow_host: Vec<String>,
     /// File with a token of 20 letters or more: requests must show it, as Authorization: Token … or Bearer …
     #[arg(long, value_name = "FILE")]
@@ -84,18 +84,15 @@ pub struct Args {
     eyes: EyesArgs,
 }
 
+fn host(text: &str) -> Result<String, String> {
+    let is_name = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    if is_name { Ok(text.to_owned()) } else { Err("a host's name is wanted, without port and scheme".to_owned()) }
+}
+
 fn listen(text: &str) -> Result<SocketAddr, String> {
     let local = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
     let address = local.as_deref().unwrap_or(text).parse();
     address.map_err(|_| "an address and a port are wanted, as 127.0.0.1:8080 or [::1]:8080".to_owned())
-}
-
-/// All of them are there from the start, each with memory of its own.
-fn threads(text: &str) -> Result<NonZeroUsize, String> {
-    /// More than any machine has processors for.
-    const MOST: usize = 1024;
-    let number: Option<NonZeroUsize> = text.parse().ok();
-    number.filter(|number| number.get() <= MOST).ok_or_else(|| format!("a whole number from 1 to {MOST} is wanted"))
 }
 
 /// Runs `serve`.

@@ -248,6 +248,7 @@ pub(super) fn unwritable(path: &Path, error: &io::Error) -> Failure {
     let remedy = match error.kind() {
         io::ErrorKind::AlreadyExists => "choose another name: nothing is overwritten",
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room there, and run it again",
+        io::ErrorKind::FileTooLarge => "let files be as long as that (ulimit -f), and run it again",
         io::ErrorKind::NotFound => "make the folder that it is to be in",
         _ => "name a file in a folder that you may write to",
     };

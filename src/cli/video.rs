@@ -10,7 +10,7 @@ use tempfile::NamedTempFile;
 
 use super::target::{self, unwritable};
 use super::terminal::{Voice, chain, count, grouped, shown};
-use super::{Context, Failure};
+use super::{Context, Failure, Stop};
 use crate::files;
 use crate::frame::Kind;
 use crate::pipeline::{Choice, EyesFactory, Film, FilmError, Filmed, Note, Options, SourceFault, copy_avi, copy_via};
@@ -32,6 +32,9 @@ impl Via {
     pub(super) fn find(self, stop: &Arc<AtomicBool>) -> Result<Ffmpeg, Failure> {
         let Self::Ffmpeg = self;
         Ffmpeg::find(stop).map_err(|error| {
+            if stop.load(Ordering::Relaxed) {
+                return Failure::new(Stop::Interrupted, "interrupted; nothing was made", "run it again");
+            }
             Failure::usage(
                 error.to_string(),
                 "install it (apt install ffmpeg, brew install ffmpeg, winget install ffmpeg), or leave out --via",
@@ -100,24 +103,31 @@ pub(super) fn kind<T>(result: &Result<T, Note>) -> Option<&'static str> {
 
 /// The name of a video's copy that would be called `out`: the same, but where no copy is written in such a file, one behind it.
 fn place_of(mut out: PathBuf, kind: &str) -> PathBuf {
-    if kind != AVI && !Container::takes(&out) {
-        out.as_mut_os_string().push(OTHERWISE);
+    let is_avi = out.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("avi"));
+    if !(if kind == AVI { is_avi } else { Container::takes(&out) }) {
+        out.as_mut_os_string().push(format!(".{}", usual_ending(kind)));
     }
     out
 }
 
-/// What a copy's name ends in whose original's container takes no H.264.
-const OTHERWISE: &str = ".mkv";
+/// What a copy's name ends in where that of its original will not do.
+fn usual_ending(kind: &str) -> &'static str {
+    match kind {
+        AVI => "avi",
+        "MP4 or QuickTime" => "mp4",
+        _ => "mkv",
+    }
+}
 
 /// Whether a copy's name may be that of the video at `path`, which begins with `head`: a player goes by the name, and so does what
 /// writes it. Only Motion JPEG in AVI stays what it is.
 pub(super) fn must_fit(out: &Path, path: &Path, head: &[u8]) -> Result<(), Failure> {
     let Kind::Video(kind) = Kind::sniff(head) else { return Ok(()) };
     let ending = match kind {
-        AVI => Some("avi".as_ref()),
+        AVI => Some(usual_ending(kind).as_ref()),
         _ if Container::takes(out) => return Ok(()),
         _ if Container::takes(path) => path.extension(),
-        _ => Some(OTHERWISE[1..].as_ref()),
+        _ => Some(usual_ending(kind).as_ref()),
     };
     let Some(ending) = ending.filter(|ending| !out.extension().is_some_and(|named| named.eq_ignore_ascii_case(ending)))
     else {
@@ -208,8 +218,11 @@ fn remark(filmed: &Filmed, path: &Path, voice: &Voice<'_>) {
     if let Some(complaint) = &filmed.complaint {
         voice.say(path, &format!("frames may be missing in the copy, for ffmpeg says: {complaint}"));
     }
+    if filmed.films_left_out > 0 {
+        voice.say(path, &format!("{} beside the first is not in the copy", count(filmed.films_left_out, "film")));
+    }
     if filmed.left_out > 0 {
-        voice.say(path, "what is neither its pictures nor sound, such as texts or a second film, is not in the copy");
+        voice.say(path, "what is neither pictures nor sound in it, such as texts and covers, is not in the copy");
     }
 }
 
@@ -235,7 +248,7 @@ impl Films {
     ) -> Result<(), Failure> {
         for (path, kind) in std::mem::take(&mut self.waiting) {
             let name = name(&path);
-            let (listed, place) = (listed(&name), place_of(place(&name), kind));
+            let (listed, place) = (listed(&name), self.free(place_of(place(&name), kind)));
             let film = FilmFile { path: &path, name: &listed, kind };
             self.places.push(place.clone());
             self.add(desk.copy(&film, &place, may_exist)?);
@@ -244,11 +257,23 @@ impl Films {
         Ok(())
     }
 
+    /// A name that no other film's copy has: of clip.webm and clip.webm.mkv, both would be called like the latter.
+    fn free(&self, place: PathBuf) -> PathBuf {
+        let numbered = (2..).map(|number| {
+            let stem = place.file_stem().unwrap_or_default().to_string_lossy();
+            let ending = place.extension().unwrap_or_default().to_string_lossy();
+            place.with_file_name(format!("{stem}-{number}.{ending}"))
+        });
+        std::iter::once(place.clone()).chain(numbered).find(|name| !self.places.contains(name)).unwrap_or(place)
+    }
+
     fn add(&mut self, made: Made) {
         match made {
             Made::Copy(filmed) => {
                 self.copies += 1;
-                self.flawed += u64::from(filmed.dark > 0 || filmed.ends_early || filmed.complaint.is_some());
+                self.flawed += u64::from(
+                    filmed.dark > 0 || filmed.ends_early || filmed.complaint.is_some() || filmed.films_left_out > 0,
+                );
                 self.frames += filmed.frames;
                 self.plates += filmed.plates;
                 self.faces += filmed.faces;

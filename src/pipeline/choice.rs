@@ -172,10 +172,7 @@ impl Choice {
         let mask = self.mask.of(name);
         let mut chosen = Chosen { blanked: Vec::new(), blanks: Vec::new(), legible: 0 };
         for (region, area) in regions.into_iter().zip(areas) {
-            if self.passes_over(&region) {
-                continue;
-            }
-            if self.leaves(name, &region) {
+            if self.passes_over(&region) || self.leaves(name, &region) {
                 let masked = mask.iter().any(|mask| mask.overlap(region.bounds) > 0.0);
                 chosen.legible += u64::from(!masked);
                 continue;

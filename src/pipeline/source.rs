@@ -112,7 +112,7 @@ pub enum SourceFault {
     #[error("what a Mac keeps beside a photograph of that name (AppleDouble), and no photograph")]
     AppleDouble,
     /// Moving pictures, which are not treated: the file stays where it is, unsealed.
-    #[error("a video ({0}), which is not treated here and stays as it is")]
+    #[error("a video ({0}), and no photograph: it stays as it is")]
     Video(&'static str),
     /// Moving pictures whose frames could be taken, by a program that was not asked for.
     #[error("a video ({0}), whose frames are captures with --via ffmpeg only: it stays as it is")]

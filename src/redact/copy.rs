@@ -19,7 +19,7 @@ use image::{DynamicImage, ImageBuffer, ImageEncoder, Pixel, Primitive};
 
 use super::exif::{self, Stand};
 use super::style::{self, TILE};
-use super::{APP1, APP2, Blank, RedactError, Words, encode, metadata, profile, several};
+use super::{APP1, APP2, Blank, RedactError, Words, encode, metadata, png_colours, profile, several};
 use crate::frame::{self, Content, Format, Frame, LumaSource, Orientation, Pixels, Profiled};
 use crate::geometry::{PixelRect, Size};
 use crate::jpeg::{Fill, Paint, Segment};
@@ -64,7 +64,8 @@ pub fn copy(frame: Frame, original: &[u8], blanks: &[Blank], manner: &Manner) ->
                 turned: orientation != Orientation::Upright,
             };
             let exif = frame::exif(original, format).and_then(|block| exif::anew(block, manner.words.exif, stand));
-            raster(image, profile.as_deref().and_then(profile::anew), exif, format)
+            let file = raster(image, profile.as_deref().and_then(profile::anew), exif, format)?;
+            Ok(if format == Format::Png { png_colours::carried(original, file) } else { file })
         }
     }
 }

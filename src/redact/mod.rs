@@ -27,6 +27,7 @@ mod copy;
 pub mod exif;
 mod metadata;
 pub mod panorama;
+mod png_colours;
 mod profile;
 mod several;
 mod style;

@@ -21,7 +21,7 @@ use tiff::encoder::colortype::{self, ColorType};
 use tiff::encoder::{TiffEncoder, TiffValue};
 use tiff::tags::Tag;
 
-use super::{Blank, Manner, RedactError, copy, profile};
+use super::{Blank, Manner, RedactError, copy, png_colours, profile};
 use crate::frame::{Colours, DecodeError, Delay, Format, Limits, Sequence, Shot};
 use crate::geometry::{PixelRect, Size};
 
@@ -65,7 +65,8 @@ pub fn copy_all(original: &[u8], blanks: &[Vec<Blank>], manner: &Manner) -> Resu
             return Err(RedactError::TooMuch(MAX_BYTES));
         }
     }
-    coder.finish()
+    let file = coder.finish()?;
+    Ok(if format == Format::Png { png_colours::carried(original, file) } else { file })
 }
 
 /// The copy of a still GIF, of which nothing but pixels is kept.

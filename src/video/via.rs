@@ -6,7 +6,6 @@
 //! others; and it may open files and pipes, no network.
 
 use std::ffi::{OsStr, OsString};
-use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -28,8 +27,9 @@ mod fragments;
 /// Most frames of a video: three days of 30 a second. A file of a kilobyte can claim any number.
 const MAX_FRAMES: usize = 8_000_000;
 
-/// Most that is kept of what `ffmpeg` says.
-const MAX_SAID: usize = 2000;
+/// Most lines that are kept of what `ffmpeg` says, and most letters of each.
+const MAX_SAID: usize = 2;
+const MAX_LINE: usize = 300;
 
 /// Why `ffmpeg` did not do it.
 #[derive(Debug, Error)]
@@ -136,7 +136,10 @@ const LOOK: Duration = Duration::from_millis(20);
 /// What a process said.
 #[derive(Default)]
 struct Said {
-    errors: String,
+    /// The first few.
+    errors: Vec<String>,
+    /// How many there were beyond them.
+    more: u64,
     streams: Streams,
 }
 
@@ -144,7 +147,9 @@ struct Said {
 #[derive(Default)]
 pub struct Streams {
     pictures: u64,
-    /// What is neither the first stream of pictures nor sound: texts, covers, a second film.
+    /// Films beside the first.
+    pub films: u64,
+    /// What is neither films nor sound: texts, covers.
     pub others: u64,
     sound: bool,
     /// Of the pictures: matrix, primaries and transfer, where known ones are told.
@@ -208,18 +213,9 @@ impl Ffmpeg {
     /// When it is not installed.
     pub fn find(stop: &Arc<AtomicBool>) -> Result<Self, ViaError> {
         let program = PathBuf::from("ffmpeg");
-        let asked = Command::new(&program)
-            .arg("-version")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        match asked {
-            Ok(status) if status.success() => Ok(Self { program, stop: Arc::clone(stop) }),
-            Ok(status) => Err(ViaError::Run(io::Error::other(status.to_string()))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(ViaError::Missing),
-            Err(error) => Err(ViaError::Run(error)),
-        }
+        let mut command = Command::new(&program);
+        Running::start(stop, command.arg("-version").stdin(Stdio::null()).stdout(Stdio::null()))?.end()?;
+        Ok(Self { program, stop: Arc::clone(stop) })
     }
 
     fn command(&self) -> Command {
@@ -239,7 +235,7 @@ impl Ffmpeg {
     ///
     /// # Errors
     ///
-    /// When `ffmpeg` cannot be started, or sees no pictures.
+    /// When `ffmpeg` cannot be started, or sees sound or texts alone.
     pub fn streams(&self, container: Container, path: &Path) -> Result<Streams, ViaError> {
         let mut command = Command::new(&self.program);
         command.args(["-hide_banner", "-nostdin", "-loglevel", "info"]);
@@ -248,8 +244,8 @@ impl Ffmpeg {
         // Without an output it ends with an error, always.
         let said = running.hear();
         match said.streams {
-            Streams { pictures: 0, others: 0, .. } => Err(ViaError::Refused(said.errors)),
-            Streams { pictures: 0, .. } => Err(ViaError::NoPictures),
+            // Of what it cannot open, it says why when it is to decode it.
+            Streams { pictures: 0, others, sound, .. } if others > 0 || sound => Err(ViaError::NoPictures),
             streams => Ok(streams),
         }
     }
@@ -289,6 +285,8 @@ impl Ffmpeg {
             command.arg("-vf").arg(filter);
         }
         command.args(["-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-qmin", "1", "-q:v", "1", "-enc_time_base", "-1"]);
+        // No track beside that of the pictures: a film's own clock would be one.
+        command.args(["-map_metadata", "-1", "-map_metadata:s", "-1", "-write_tmcd", "0"]);
         command.args(["-f", "mov", "-movflags", FRAGMENTS, "-avoid_negative_ts", "disabled", "pipe:1"]);
         if with_sound {
             command.args(["-map", "0:a", "-c", "copy"]).args(NOWHERE);
@@ -344,6 +342,7 @@ impl Ffmpeg {
         command.args(["-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact"]);
         if matches!(container.muxer, "mp4" | "mov" | "3gp") {
             // Frames keep their times to the tick.
+            command.args(["-write_tmcd", "0"]);
             command.arg("-video_track_timescale").arg(scale.to_string()).args(["-movflags", "+faststart"]);
         }
         if container.muxer == "avi" {
@@ -385,8 +384,7 @@ impl Running {
         thread::spawn(move || {
             while let Some(child) = watched.upgrade() {
                 if stop.load(Ordering::Relaxed) {
-                    // One that has ended is not there to be killed.
-                    let _ = lock(&child).kill();
+                    kill(&mut lock(&child));
                     return;
                 }
                 drop(child);
@@ -414,8 +412,7 @@ impl Running {
         if status.success() {
             return Ok(said);
         }
-        let errors = said.errors.trim();
-        Err(ViaError::Refused(if errors.is_empty() { "nothing, and ended".to_owned() } else { errors.to_owned() }))
+        Err(ViaError::Refused(said.complaint().unwrap_or_else(|| "nothing, and ended".to_owned())))
     }
 }
 
@@ -423,10 +420,21 @@ fn lock(child: &Mutex<Child>) -> MutexGuard<'_, Child> {
     child.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Ends a process, and those that it has begun: one of them might hold its pipes.
+fn kill(child: &mut Child) {
+    // One that has ended is not there to be killed, and its number may be another's.
+    if !matches!(child.try_wait(), Ok(None)) {
+        return;
+    }
+    #[cfg(unix)]
+    let _ = rustix::process::kill_process_group(rustix::process::Pid::from_child(child), rustix::process::Signal::KILL);
+    let _ = child.kill();
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         let mut child = lock(&self.child);
-        let _ = child.kill();
+        kill(&mut child);
         let _ = child.wait();
     }
 }
@@ -448,9 +456,21 @@ impl Said {
     fn line(&mut self, line: &str) {
         if line.starts_with("Stream #0:") {
             self.streams.line(line);
-        } else if self.errors.len() + line.len() < MAX_SAID && !line.is_empty() {
-            let _ = write!(self.errors, "{}{line}", if self.errors.is_empty() { "" } else { "; " });
+        } else if self.errors.len() == MAX_SAID {
+            self.more += 1;
+        } else if !line.is_empty() {
+            // Where in its memory a decoder lies helps nobody.
+            let (before, behind) = line.split_once(" @ 0x").map_or((line, ""), |(before, rest)| {
+                (before, rest.trim_start_matches(|letter: char| letter.is_ascii_hexdigit()))
+            });
+            self.errors.push(format!("{before}{behind}").chars().take(MAX_LINE).collect());
         }
+    }
+
+    /// In a line, if there is any.
+    fn complaint(&self) -> Option<String> {
+        let more = if self.more > 0 { format!("; and {} more", self.more) } else { String::new() };
+        (!self.errors.is_empty()).then(|| format!("{}{more}", self.errors.join("; ")))
     }
 }
 
@@ -489,7 +509,8 @@ impl Streams {
         } else {
             let is_sound = line.contains(": Audio:");
             self.sound |= is_sound;
-            self.others += u64::from(!is_sound);
+            self.films += u64::from(is_film);
+            self.others += u64::from(!is_sound && !is_film);
         }
     }
 }
@@ -531,7 +552,7 @@ impl Decoder {
         let Self { running, frames, times, lasts } = self;
         let said = running.end()?;
         let head = frames.head.filter(|_| !times.is_empty()).ok_or(ViaError::Answer("no frames"))?;
-        Ok(Timing { times, lasts, head, complaint: Some(said.errors).filter(|errors| !errors.is_empty()) })
+        Ok(Timing { times, lasts, head, complaint: said.complaint() })
     }
 }
 
@@ -563,7 +584,7 @@ impl Encoder {
         match put {
             // It has ended: why, it has said.
             Err(ViaError::Run(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-                Err(ViaError::Refused(self.running.hear().errors))
+                Err(ViaError::Refused(self.running.hear().complaint().unwrap_or_default()))
             }
             put => put,
         }
@@ -598,9 +619,16 @@ mod tests {
         ] {
             said.line(line);
         }
-        assert_eq!((said.streams.pictures, said.streams.others), (1, 2));
+        assert_eq!((said.streams.pictures, said.streams.films, said.streams.others), (1, 0, 2));
+        said.line("Stream #0:4: Video: h264, yuv420p, 64x48");
+        assert_eq!((said.streams.films, said.streams.others), (1, 2));
         assert_eq!(said.streams.colors, Some(["bt2020nc", "bt2020", "smpte2084"].map(str::to_owned)));
-        assert_eq!(said.errors, "At least one output file must be specified");
+        assert_eq!(said.complaint().as_deref(), Some("At least one output file must be specified"));
+        for _ in 0..3 {
+            said.line("[h264 @ 0x55e0ccf5a640] Reference 4 >= 2");
+        }
+        let all = "At least one output file must be specified; [h264] Reference 4 >= 2; and 2 more";
+        assert_eq!(said.complaint().as_deref(), Some(all));
         for (told, colors) in [
             ("yuv420p(tv, bt709, progressive)", Some(["bt709"; 3].map(str::to_owned))),
             ("yuv420p(tv, bt709/unknown/bt709)", None),

@@ -129,6 +129,12 @@ impl Ended {
         object[field].as_u64().unwrap_or_else(|| panic!("no {field}: {self:?}"))
     }
 
+    /// The same of the videos' part.
+    pub fn in_videos(&self, field: &str) -> u64 {
+        let object: Value = serde_json::from_str(&self.stdout).unwrap_or_else(|_| panic!("no summary: {self:?}"));
+        object["videos"][field].as_u64().unwrap_or_else(|| panic!("no {field}: {self:?}"))
+    }
+
     /// Asserts the exit code, and that problem and remedy are said.
     pub fn failed(&self, code: i32, problem: &str, remedy: &str) {
         assert_eq!(self.code, Some(code), "{self:?}");

@@ -94,6 +94,11 @@ fn a_contact_sheet_shows_copies_and_nothing_else() {
         assert!(blank * 50 > print.pixels().len(), "{blank} pixels are blank");
     }
     assert!(text.contains("width=\"192\" height=\"320\""));
+    // Among the copies, too, in a folder that is made for them.
+    let _ = fs::remove_dir_all(desk.out());
+    let among = desk.out().join("check.html");
+    assert_eq!(desk.run(&["--contact-sheet", among.to_str().expect("text")]).code, Some(0));
+    assert_eq!(desk.copies(), ["a<b>.jpg", "b.png", "check.html"]);
     // Nothing is overwritten.
     let _ = fs::remove_dir_all(desk.out());
     desk.run(&["--contact-sheet", path]).failed(2, "sheet.html", "overwritten");

@@ -78,8 +78,9 @@ fn what_is_corrected_by_hand_is_corrected() {
     number(&["--mask", hand, "--only", "faces", "--fill", "ff0000"], "copies");
     let red = |name: &str| decoded(&fs::read(desk.out().join(name)).expect("read")).into_rgb8().get_pixel(5, 5).0[0];
     assert!(red("lane/b.jpg") > 250 && red("lane/a.jpg") < 250);
-    // Nothing is as sure as that.
-    assert_eq!(number(&["--threshold", "1"], "plates"), 0);
+    // Nothing is as sure as that; and what is not blanked is counted, whatever the reason.
+    assert_eq!((number(&["--threshold", "1"], "plates"), number(&["--threshold", "1"], "legible")), (0, all));
+    assert_eq!(number(&["--only", "faces"], "legible"), number(&[], "plates"));
 
     // A name that no photograph has would leave something legible that somebody meant to hide.
     fs::write(hand, "{\"lane/c.jpg\": [[0, 0, 30, 30]]}").expect("written");

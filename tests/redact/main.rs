@@ -613,6 +613,7 @@ fn one_worker_makes_what_many_make() {
         desk.put(&format!("{number}.jpg"), &photo(number));
     }
     desk.put("x.png", &encoded(&picture(200, 100, 1).into(), ImageFormat::Png));
+    assert_eq!(desk.run(&["--jobs", "4294967295"]).code, Some(2));
     assert_eq!(desk.run(&["--jobs", "1"]).code, Some(0));
     let made = || -> Vec<(PathBuf, Vec<u8>)> {
         files_below(&desk.out()).into_iter().map(|path| (path.clone(), fs::read(path).expect("read"))).collect()

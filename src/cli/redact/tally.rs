@@ -8,7 +8,7 @@ use std::time::Instant;
 use serde_json::json;
 use walkdir::WalkDir;
 
-use super::{Args, write_new};
+use super::{Args, Kept, write_new};
 use crate::capture::RegionKind;
 use crate::cli::labels::{Label, Labels};
 use crate::cli::remedies::stdout_failed;
@@ -46,7 +46,11 @@ impl Counts {
             legible: copy.legible,
             pixels: copy.pixels,
             blank: copy.blank,
-            mute: u64::from(wanted.words && !matches!(format, Some(Format::Jpeg | Format::Png | Format::WebP))),
+            mute: u64::from(match format {
+                Some(Format::Jpeg) => false,
+                Some(Format::Png | Format::WebP) => wanted.panorama,
+                _ => wanted.words || wanted.panorama,
+            }),
         }
     }
 
@@ -77,12 +81,19 @@ pub(super) struct Done {
 pub(super) struct Wanted {
     labels: bool,
     prints: bool,
+    /// Whether something is to be kept that JPEG, PNG and WebP have room for, and something that JPEG alone has.
     words: bool,
+    panorama: bool,
 }
 
 impl Wanted {
     pub(super) fn of(args: &Args) -> Self {
-        Self { labels: args.labels.is_some(), prints: args.contact_sheet.is_some(), words: !args.keep.is_empty() }
+        Self {
+            labels: args.labels.is_some(),
+            prints: args.contact_sheet.is_some(),
+            words: args.keep.iter().any(|kept| *kept != Kept::Panorama),
+            panorama: args.keep.contains(&Kept::Panorama),
+        }
     }
 
     /// What there is to say of the `copy` of the photograph `source`, which has the name `name` below the folder of all copies.
@@ -262,6 +273,7 @@ impl Tally {
             ));
         }
         if let (Some(sheet), Some(path)) = (self.sheet.take(), &args.contact_sheet) {
+            self.known.insert(path.clone());
             write_new(path, sheet.html().as_bytes()).map_err(|error| unwritable(path, &error))?;
         }
         Ok(())
@@ -326,13 +338,13 @@ impl Tally {
             ("there already", existing),
             ("without a copy", failures),
             ("copies not whole", films.flawed),
-            ("nothing kept", mute + if args.keep.is_empty() { 0 } else { films.copies }),
+            ("not all kept", mute + if args.keep.is_empty() { 0 } else { films.copies }),
             ("other files", ignored),
         ];
         rows.extend(more.into_iter().filter(|(_, many)| *many > 0).map(|(what, many)| {
             let note = match what {
                 "other files" => "not copied",
-                "nothing kept" => "by --keep, which is for JPEG, PNG and WebP",
+                "not all kept" => "--keep is for JPEG, PNG and WebP, and for panoramas JPEG",
                 _ => "",
             };
             (what, number(many), note.to_owned())

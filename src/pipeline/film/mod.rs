@@ -74,8 +74,10 @@ pub struct Filmed {
     pub dark: u64,
     /// See [`Filmed::dark`].
     pub first_dark: Option<(u64, FrameFault)>,
-    /// Streams that are not carried over: texts, a maker's own, pictures beside the film's.
+    /// Streams that are not carried over: texts, a maker's own, covers.
     pub left_out: u64,
+    /// Films beside the first that are not carried over.
+    pub films_left_out: u64,
     /// Whether the film breaks off in the middle. All whole frames are in the copy.
     pub ends_early: bool,
     /// What `ffmpeg` had to say of it all the same: frames may be missing.

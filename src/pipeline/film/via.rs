@@ -35,7 +35,12 @@ pub fn copy_via(
         Err(error) => return Err(error),
     };
     let timing = decoder.end()?;
-    let mut filmed = Filmed { complaint: timing.complaint.clone(), left_out: streams.others, ..Filmed::default() };
+    let mut filmed = Filmed {
+        complaint: timing.complaint.clone(),
+        left_out: streams.others,
+        films_left_out: streams.films,
+        ..Filmed::default()
+    };
     filmed.count(&seen);
     Film::follow(&mut seen, |_| 0, &[timing.rate()], &mut filmed);
     let mut again = ffmpeg.decode(container, path, &streams)?;
