@@ -100,7 +100,7 @@ impl Model {
         self.outputs.iter().map(|(name, _)| name.as_str())
     }
 
-    /// The instruction set that the model was packed for: `avx512-vnni`, `avx512-bf16`, `avx512`, `avx2`, `neon` or `portable`.
+    /// The instruction set that the model was packed for: `avx512-vnni`, `avx512-bf16`, `avx512`, `avx2-bytes`, `avx2`, `neon` or `portable`.
     pub fn instruction_set(&self) -> &'static str {
         self.isa.name()
     }

@@ -388,8 +388,9 @@ impl Workspace<'_> {
                 let bytes = &mut rounded.bytes.as_mut_slice()[..layout.len()];
                 let singles = &singles[..layout.len()];
                 let peak = self.peaks[input].unwrap_or_else(|| self.model.isa.run(bytes::Peak(singles)));
-                self.model.isa.run(bytes::Quantise { singles, peak, bytes: &mut *bytes });
-                Input::Bytes(bytes, peak / bytes::MOST)
+                let most = self.model.isa.bytes().activation;
+                self.model.isa.run(bytes::Quantise { singles, peak, most, bytes: &mut *bytes });
+                Input::Bytes(bytes, peak / most)
             }
             #[cfg(not(target_arch = "x86_64"))]
             Operands::Pairs | Operands::Bytes => unreachable!("no other processor's set rounds"),

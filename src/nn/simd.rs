@@ -10,8 +10,12 @@ use pulp::{NullaryFnOnce, Scalar128b, Simd, WithSimd};
 
 #[cfg(target_arch = "x86_64")]
 use super::bf16::Avx512Bf16;
+use super::bytes::Range;
 #[cfg(target_arch = "x86_64")]
-use super::bytes::Avx512Vnni;
+use super::bytes::{Avx2Bytes, Avx512Vnni};
+
+/// The environment variable by which tests and benches see the nets on processors that have less than this one: `portable` or `avx2`.
+pub const INSTRUCTIONS: &str = "SAFELIGHT_INSTRUCTIONS";
 
 /// How exactly a net is computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,7 +23,7 @@ pub enum Precision {
     /// Single precision throughout: within rounding of any other engine.
     Single,
     /// What a convolution multiplies is rounded where the processor then multiplies faster: to bytes, in steps of a 255th of
-    /// the greatest activation of its input and a 127th of a channel's greatest weight, or to bfloat16 (8 bits). Sums and
+    /// the greatest activation of its input and a 127th of a channel's greatest weight (with AVX2, of a 127th and a 63rd), or to bfloat16 (8 bits). Sums and
     /// results stay single. Elsewhere the same as [`Precision::Single`].
     #[default]
     Fast,
@@ -36,6 +40,9 @@ pub enum Isa {
     /// 16 lanes with fused multiply-add.
     #[cfg(target_arch = "x86_64")]
     Avx512(V4),
+    /// 8 lanes; a convolution's operands are quantised to bytes, where its input is not negative and an activation follows.
+    #[cfg(target_arch = "x86_64")]
+    Avx2Bytes(Avx2Bytes),
     /// 16 lanes; a convolution's operands are rounded to bfloat16 and multiplied in pairs, twice as many at a time.
     #[cfg(target_arch = "x86_64")]
     Avx512Bf16(Avx512Bf16),
@@ -49,9 +56,15 @@ pub enum Isa {
 }
 
 impl Isa {
-    /// The fastest that this processor has, or the fastest of those that do not round.
+    /// The fastest that this processor has, or the fastest of those that do not round. [`INSTRUCTIONS`] may hold it back.
     pub fn detect(precision: Precision) -> Self {
-        let fits = |isa: &Self| precision == Precision::Fast || !isa.rounds();
+        let most = std::env::var(INSTRUCTIONS).unwrap_or_default();
+        let within = |isa: &Self| match most.as_str() {
+            "portable" => matches!(isa, Self::Portable),
+            "avx2" => isa.name().starts_with("avx2") || matches!(isa, Self::Portable),
+            _ => true,
+        };
+        let fits = |isa: &Self| within(isa) && (precision == Precision::Fast || !isa.rounds());
         Self::available().into_iter().rfind(fits).unwrap_or(Self::Portable)
     }
 
@@ -65,6 +78,8 @@ impl Isa {
             V3::try_new().map(Self::Avx2),
             #[cfg(target_arch = "x86_64")]
             V4::try_new().map(Self::Avx512),
+            #[cfg(target_arch = "x86_64")]
+            Avx2Bytes::try_new().map(Self::Avx2Bytes),
             #[cfg(target_arch = "x86_64")]
             Avx512Bf16::try_new().map(Self::Avx512Bf16),
             #[cfg(target_arch = "x86_64")]
@@ -82,6 +97,8 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(_) => "avx512",
             #[cfg(target_arch = "x86_64")]
+            Self::Avx2Bytes(_) => "avx2-bytes",
+            #[cfg(target_arch = "x86_64")]
             Self::Avx512Bf16(_) => "avx512-bf16",
             #[cfg(target_arch = "x86_64")]
             Self::Avx512Vnni(_) => "avx512-vnni",
@@ -94,10 +111,19 @@ impl Isa {
     pub const fn operands(self, activations: bool) -> Operands {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512Vnni(_) if activations => Operands::Bytes,
+            Self::Avx2Bytes(_) | Self::Avx512Vnni(_) if activations => Operands::Bytes,
             #[cfg(target_arch = "x86_64")]
             Self::Avx512Bf16(_) | Self::Avx512Vnni(_) => Operands::Pairs,
             _ => Operands::Singles,
+        }
+    }
+
+    /// The greatest bytes, where it multiplies such.
+    pub const fn bytes(self) -> Range {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2Bytes(_) => Range::NARROW,
+            _ => Range::WIDE,
         }
     }
 
@@ -111,7 +137,7 @@ impl Isa {
         match self {
             Self::Portable => <Scalar128b as Simd>::F32_LANES,
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2(_) => <V3 as Simd>::F32_LANES,
+            Self::Avx2(_) | Self::Avx2Bytes(_) => <V3 as Simd>::F32_LANES,
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(_) | Self::Avx512Bf16(_) | Self::Avx512Vnni(_) => <V4 as Simd>::F32_LANES,
             #[cfg(target_arch = "aarch64")]
@@ -124,7 +150,7 @@ impl Isa {
         match self {
             Self::Portable => <Scalar128b as Simd>::REGISTER_COUNT,
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2(_) => <V3 as Simd>::REGISTER_COUNT,
+            Self::Avx2(_) | Self::Avx2Bytes(_) => <V3 as Simd>::REGISTER_COUNT,
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(_) | Self::Avx512Bf16(_) | Self::Avx512Vnni(_) => <V4 as Simd>::REGISTER_COUNT,
             #[cfg(target_arch = "aarch64")]
@@ -137,7 +163,7 @@ impl Isa {
         match self {
             Self::Portable => Simd::vectorize(Scalar128b, job),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2(simd) => Simd::vectorize(simd, job),
+            Self::Avx2(simd) | Self::Avx2Bytes(Avx2Bytes(simd)) => Simd::vectorize(simd, job),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(simd)
             | Self::Avx512Bf16(Avx512Bf16 { singles: simd, .. })
@@ -231,6 +257,20 @@ pub trait Dot: Copy {
         weights: <Self::Simd as Simd>::f32s,
         sums: <Self::Simd as Simd>::f32s,
     ) -> <Self::Simd as Simd>::f32s;
+
+    /// Whether two multiplications at once are faster.
+    const TWO: bool = false;
+
+    /// In each lane `sums` and the products of its elements, twice.
+    #[inline(always)]
+    fn add_both(
+        self,
+        values: [<Self::Simd as Simd>::f32s; 2],
+        weights: [<Self::Simd as Simd>::f32s; 2],
+        sums: <Self::Simd as Simd>::f32s,
+    ) -> <Self::Simd as Simd>::f32s {
+        self.add_products(values[1], weights[1], self.add_products(values[0], weights[0], sums))
+    }
 
     /// Sums as single-precision numbers.
     #[inline(always)]

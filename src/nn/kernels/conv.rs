@@ -58,7 +58,7 @@ impl DenseConv {
     /// Packs `conv` for `isa` and an input whose cells are `in_step` elements apart. `activations`: the input is not
     /// negative, and the result passes an activation.
     pub fn pack(conv: &Conv, isa: Isa, in_step: usize, activations: bool) -> Self {
-        let (lanes, operands) = (isa.lanes(), isa.operands(activations));
+        let (lanes, operands, range) = (isa.lanes(), isa.operands(activations), isa.bytes());
         let elements = operands.elements();
         let [kh, kw] = conv.kernel;
         let [cin, cout] = conv.channels;
@@ -74,7 +74,7 @@ impl DenseConv {
         let blocks = blocks(vectors, isa.registers());
         let of_channel = |co: usize| conv.weights.iter().skip(co).step_by(cout);
         let mut steps: Vec<f32> =
-            (0..cout).map(|co| bytes::weight_step(of_channel(co).fold(0.0, |most, w| w.abs().max(most)))).collect();
+            (0..cout).map(|co| range.weight_step(of_channel(co).fold(0.0, |most, w| w.abs().max(most)))).collect();
         steps.resize(vectors * lanes, 1.0);
         let mut weights = Vec::with_capacity(kh * stretches * stretch * vectors * lanes);
         for &(first, count) in &blocks {
@@ -93,7 +93,7 @@ impl DenseConv {
                                 Operands::Singles => weight(at),
                                 Operands::Pairs => bf16::pair(weight(2 * at), weight(2 * at + 1)),
                                 Operands::Bytes => {
-                                    let byte = |i| bytes::weight(weight(4 * at + i), steps[co]);
+                                    let byte = |i| range.weight_byte(weight(4 * at + i), steps[co]);
                                     f32::from_bits(bytes::four(std::array::from_fn(byte)))
                                 }
                             }
@@ -181,6 +181,10 @@ impl Request<'_> {
         let mut peak = 0.0;
         let step = 1.0;
         match (isa, input) {
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Avx2Bytes(set), Input::Bytes(input, step)) => {
+                Job { conv, input, input_layout, step, output, output_layout, residual, peak: &mut peak }.compute(set);
+            }
             #[cfg(target_arch = "x86_64")]
             (Isa::Avx512Vnni(set), Input::Bytes(input, step)) => {
                 Job { conv, input, input_layout, step, output, output_layout, residual, peak: &mut peak }.compute(set);
@@ -336,7 +340,8 @@ impl<E: Copy> Row<'_, E> {
         let mut x = 0;
         if D::Simd::REGISTER_COUNT >= MANY_REGISTERS {
             x = self.tiles::<D, N, C, 8, STEP>(dot, x, peak);
-        } else {
+        } else if !D::TWO {
+            // Two multiplications at once take more registers themselves.
             x = self.tiles::<D, N, C, 6, STEP>(dot, x, peak);
         }
         x = self.tiles::<D, N, C, 4, STEP>(dot, x, peak);
@@ -394,7 +399,18 @@ impl<E: Copy> Row<'_, E> {
                     }
                     let (chunk, rest) = weights.split_at(C * N);
                     weights = rest;
-                    for c in 0..C {
+                    let pairs = if D::TWO { C / 2 } else { 0 };
+                    for c in (0..2 * pairs).step_by(2) {
+                        for i in 0..M {
+                            let next = &cells[i][c * D::ELEMENTS..];
+                            let values = [dot.splat(next), dot.splat(&next[D::ELEMENTS..])];
+                            for v in 0..N {
+                                let weights = [chunk[c * N + v], chunk[(c + 1) * N + v]];
+                                sums[i][v] = dot.add_both(values, weights, sums[i][v]);
+                            }
+                        }
+                    }
+                    for c in 2 * pairs..C {
                         let w: [Vector<D>; N] = std::array::from_fn(|v| chunk[c * N + v]);
                         for i in 0..M {
                             let value = dot.splat(&cells[i][c * D::ELEMENTS..]);
