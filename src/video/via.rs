@@ -550,8 +550,11 @@ impl Decoder {
     /// When nothing of the video, or not all that it began, could be decoded.
     pub fn end(self) -> Result<Timing, ViaError> {
         let Self { running, frames, times, lasts } = self;
+        let head = frames.head;
+        // One that has more to give would wait for ever for somebody to take it.
+        drop(frames);
         let said = running.end()?;
-        let head = frames.head.filter(|_| !times.is_empty()).ok_or(ViaError::Answer("no frames"))?;
+        let head = head.filter(|_| !times.is_empty()).ok_or(ViaError::Answer("no frames"))?;
         Ok(Timing { times, lasts, head, complaint: said.complaint() })
     }
 }

@@ -350,20 +350,41 @@ fn a_webm_becomes_a_matroska_file() {
     assert!(run.code == Some(0) && alone.exists(), "{run:?}");
 }
 
+/// A program of that name in front of the path, which is a script.
+#[cfg(unix)]
+fn pretend(desk: &Desk, script: &str) -> String {
+    use std::os::unix::fs::PermissionsExt;
+    let program = desk.put("bin/ffmpeg", script.as_bytes());
+    fs::set_permissions(program, fs::Permissions::from_mode(0o755)).expect("set");
+    format!("{}:{}", desk.path("bin").display(), std::env::var("PATH").unwrap_or_default())
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_film_ends_it_however_much_there_is() {
+    let desk = Desk::new();
+    let path = pretend(
+        &desk,
+        "#!/bin/sh\ncase \"$*\" in\n*-version*) exit 0;;\n\
+         *'-loglevel info'*) echo 'Stream #0:0: Video: h264, yuv420p, 64x48' >&2; exit 1;;\nesac\nexec yes film\n",
+    );
+    let (input, out) = (desk.put("in.mp4", b"\0\0\0\x18ftypisom\0\0\0\0isom"), desk.path("out.mp4"));
+    let args = [input.to_str().expect("text"), "-o", out.to_str().expect("text"), "--via", "ffmpeg"];
+    let run = Ended::of(command(&args).env("PATH", path).output().expect("it runs"));
+    assert!(run.code == Some(1) && run.stderr.contains("no copy") && !out.exists(), "{run:?}");
+}
+
 /// One that hangs is ended with the run, by the first interrupt.
 #[cfg(unix)]
 #[test]
 fn an_interrupt_ends_a_program_that_hangs() {
-    use std::os::unix::fs::PermissionsExt;
     let desk = Desk::new();
-    let program = desk.put(
-        "bin/ffmpeg",
-        b"#!/bin/sh\nif [ \"$1\" = -version ]; then exit 0; fi\nsleep 1000 &\necho $! > \"$PIDS\"\nwait\n",
+    let path = pretend(
+        &desk,
+        "#!/bin/sh\nif [ \"$1\" = -version ]; then exit 0; fi\nsleep 1000 &\necho $! > \"$PIDS\"\nwait\n",
     );
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("set");
     let input = desk.put("in.mp4", b"\0\0\0\x18ftypisom\0\0\0\0isom");
     let (out, pids) = (desk.path("out.mp4"), desk.path("pids"));
-    let path = format!("{}:{}", desk.path("bin").display(), std::env::var("PATH").unwrap_or_default());
     let mut child =
         command(&[input.to_str().expect("text"), "-o", out.to_str().expect("text"), "--via", "ffmpeg", "--quiet"])
             .env("PATH", path)

@@ -57,12 +57,14 @@ impl<R: Read> Fragments<R> {
                     let (shown, lasts) = self.next.take().ok_or_else(wrong)?;
                     return Ok(Some(Fragment { shown, lasts, bytes: self.body(length, MAX_FRAME.into())? }));
                 }
-                _ => {
+                // What such a stream may have beside them; anything else is none.
+                b"ftyp" | b"styp" | b"free" | b"skip" | b"wide" | b"sidx" | b"mfra" => {
                     let passed = io::copy(&mut self.from.by_ref().take(length), &mut io::sink())?;
                     if passed < length {
                         return Err(io::ErrorKind::UnexpectedEof.into());
                     }
                 }
+                _ => return Err(wrong()),
             }
         }
         Ok(None)
