@@ -5,7 +5,7 @@
 //! file says becomes an argument but numbers; the container is told and not guessed, so that no file can make `ffmpeg` open
 //! others; and it may open files and pipes, no network.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -16,13 +16,15 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+pub use self::container::Container;
+use self::container::demuxer;
 use self::fragments::{Fragment, Fragments, Head};
 use super::avi::MAX_FRAME;
 use crate::geometry::Size;
 
-mod matroska;
-
+mod container;
 mod fragments;
+mod matroska;
 
 /// Most frames of a video: three days of 30 a second. A file of a kilobyte can claim any number.
 const MAX_FRAMES: usize = 8_000_000;
@@ -59,63 +61,6 @@ pub enum ViaError {
     /// A container in which no copy is written.
     #[error("no copy can be written in such a file (known are {})", Container::ENDINGS)]
     Ending,
-}
-
-/// How the container of a video is read and written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Container {
-    demuxer: &'static str,
-    muxer: &'static str,
-}
-
-impl Container {
-    /// Whether a copy may have this name.
-    pub fn takes(out: &Path) -> bool {
-        muxer(out).is_ok()
-    }
-
-    /// What a copy's name may end in.
-    const ENDINGS: &'static str = "mp4, m4v, mov, mkv, avi, ts, mts, m2ts, flv and 3gp";
-
-    /// The container of a video of this `kind`, as [`Kind::sniff`](crate::frame::Kind::sniff) names it, and of its copy at `out`.
-    ///
-    /// # Errors
-    ///
-    /// When it is not known to be read, or no copy be written, safely.
-    pub fn of(kind: &str, out: &Path) -> Result<Self, ViaError> {
-        let demuxer = demuxer(kind)?;
-        let muxer = muxer(out)?;
-        Ok(Self { demuxer, muxer })
-    }
-}
-
-/// What reads a video of this `kind`.
-fn demuxer(kind: &str) -> Result<&'static str, ViaError> {
-    Ok(match kind {
-        "MP4 or QuickTime" | "QuickTime" => "mov",
-        "Matroska or WebM" => "matroska",
-        "AVI" => "avi",
-        "MPEG transport stream" => "mpegts",
-        "MPEG" => "mpeg",
-        "Windows Media" => "asf",
-        "Flash" => "flv",
-        _ => return Err(ViaError::Container(kind.to_owned())),
-    })
-}
-
-/// What writes a copy of this name.
-fn muxer(out: &Path) -> Result<&'static str, ViaError> {
-    let ending = out.extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase).unwrap_or_default();
-    Ok(match ending.as_str() {
-        "mp4" | "m4v" => "mp4",
-        "mov" | "qt" => "mov",
-        "mkv" => "matroska",
-        "avi" => "avi",
-        "ts" | "mts" | "m2ts" => "mpegts",
-        "flv" => "flv",
-        "3gp" => "3gp",
-        _ => return Err(ViaError::Ending),
-    })
 }
 
 /// An installed `ffmpeg`.
@@ -666,15 +611,5 @@ mod tests {
         assert_eq!(timing(vec![9], 90_000, 3600).longest_ticks(), (1, 25));
         assert_eq!(timing(vec![0, 1], 90_000, 0).longest_ticks(), (1, 90_000));
         assert_eq!(timing(vec![7], 90_000, 0).rate(), 1.0);
-    }
-
-    #[test]
-    fn only_known_containers_are_read_and_written() {
-        assert_eq!(
-            Container::of("MP4 or QuickTime", Path::new("a.MP4")).expect("known"),
-            Container { demuxer: "mov", muxer: "mp4" }
-        );
-        assert!(matches!(Container::of("Ogg", Path::new("a.mp4")), Err(ViaError::Container(_))));
-        assert!(matches!(Container::of("Windows Media", Path::new("a.wmv")), Err(ViaError::Ending)));
     }
 }
