@@ -183,6 +183,13 @@ class Eyes:
             together.update(dict(spell(logits, self.reader.meta)))
         return [(text, p / 3) for text, p in together.most_common()]
 
+    def blanked(self, image: np.ndarray, kind: str, box: list[float]) -> list[int]:
+        """The found box with its margins, [x, y, w, h]."""
+        (h, w), (l, t, r, b), (x, y, bw, bh) = image.shape, self.detector.meta["margin"][kind], box
+        x0, y0 = max(0, math.floor(x - l * bw - 1)), max(0, math.floor(y - t * bh - 1))
+        x1, y1 = min(w, math.ceil(x + bw * (1 + r) + 1)), min(h, math.ceil(y + bh * (1 + b) + 1))
+        return [x0, y0, x1 - x0, y1 - y0]
+
     def inspect(self, image: np.ndarray) -> dict:
         meta, regions, redacted = self.detector.meta, [], []
         h, w = image.shape
@@ -193,11 +200,7 @@ class Eyes:
                 if text and probability >= self.reader.meta["min_probability"]:
                     region |= {"text": text, "text_score": round(probability, 4)}
             regions.append(region)
-            l, t, r, b = meta["margin"][kind]
-            x, y, bw, bh = box
-            x0, y0 = max(0, math.floor(x - l * bw - 1)), max(0, math.floor(y - t * bh - 1))
-            x1, y1 = min(w, math.ceil(x + bw * (1 + r) + 1)), min(h, math.ceil(y + bh * (1 + b) + 1))
-            redacted.append([x0, y0, x1 - x0, y1 - y0])
+            redacted.append(self.blanked(image, kind, box))
         return {"width": w, "height": h, "regions": regions, "redacted": redacted}
 
 

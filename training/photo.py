@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+import obstacles
+
 _NOISE = np.random.default_rng(7).normal(0, 24, (1024, 1024)).astype(np.int16)
 
 
@@ -53,9 +55,9 @@ def rain(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     return cv2.add(image, streaks)
 
 
-def jpeg(rng: np.random.Generator, image: np.ndarray, least: int) -> np.ndarray:
+def jpeg(rng: np.random.Generator, image: np.ndarray, least: int, most: int = 96) -> np.ndarray:
     """Through a JPEG file."""
-    done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(least, 96))])
+    done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(least, most))])
     return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if done else image
 
 
@@ -76,10 +78,13 @@ def occlude(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     return image
 
 
-def photograph(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
-    """A detector's crop as some camera might have taken it."""
-    if rng.random() < 0.7:
+def photograph(rng: np.random.Generator, image: np.ndarray, size: float, plates_only: bool) -> np.ndarray:
+    """A detector's crop, whose object is about `size` pixels wide, as some camera might have taken it."""
+    image = obstacles.befallen(rng, image, size, plates_only)
+    if rng.random() < 0.65:
         image = tone(rng, image)
+    elif rng.random() < 0.1:  # nearly black, in few steps of grey
+        image = (image * rng.uniform(0.08, 0.3) + rng.uniform(0, 12)).astype(np.uint8)
     if rng.random() < 0.1:
         image = coarse(rng, image, 2.0)
     if rng.random() < 0.2:
@@ -89,7 +94,7 @@ def photograph(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     if rng.random() < 0.1:
         image = occlude(rng, image)
     if rng.random() < 0.3:
-        image = noise(rng, image, 16)
+        image = noise(rng, image, 16 if rng.random() < 0.8 else 40)
     if rng.random() < 0.3:
-        image = jpeg(rng, image, 35)
+        image = jpeg(rng, image, 35 if rng.random() < 0.7 else 8)
     return image

@@ -75,13 +75,13 @@ class Draughtsman:
         x = int(x - w / 2)
         stamp(field, mask, x, int(y), tone)
 
-    def draw(self, rng, easy: bool = False) -> tuple[np.ndarray, str]:
-        """A flat plate, grey, and its text; an easy one has two to four characters."""
+    def draw(self, rng, easy: bool = False, stacked: float = 0.16) -> tuple[np.ndarray, str]:
+        """A flat plate, grey, and its text; an easy one has two to four characters, a share of `stacked` has two lines."""
         face = self.faces[rng.integers(len(self.faces))]
         text = "".join(glyphs.ALPHABET[k] for k in rng.integers(0, 36, rng.integers(2, 5))) if easy else sentence(rng)
         plain = text.replace("-", "")
         spacing = rng.uniform(0.02, 0.22)
-        two = len(plain) >= 4 and not easy and rng.random() < 0.16
+        two = len(plain) >= 4 and not easy and rng.random() < stacked
         if two:
             cut = text.find("-") if "-" in text and rng.random() < 0.6 else int(rng.integers(2, len(text) - 1))
             lines = [text[:cut].strip("-"), text[cut:].strip("-")]

@@ -14,6 +14,7 @@ import torch
 
 import photo
 import slnn
+import views
 from eyes import candidates, look, overlap, suppressed, to_grid, window
 from pack import FACE, PLATE, Pack
 from scenes import GAPS, WEIGHTS, Plates
@@ -118,6 +119,9 @@ class Windows(torch.utils.data.IterableDataset):
                 return None
         if plates is not None and truth is not None and not entry["set"].startswith("simulated") and rng.random() < 0.25:
             image, box, truth = repainted(rng, image, box, truth, plates)
+        image, box, truth = tilted(rng, image, box, truth, kind)
+        if truth is not None and rng.random() < 0.08:
+            image, box, truth = cropped(rng, image, box, truth)
         crop, (x, y, w, h) = window(image, box, WINDOW[kind])
         edges = np.zeros(4, np.float32)
         if truth is not None:
@@ -126,7 +130,8 @@ class Windows(torch.utils.data.IterableDataset):
             crop = np.ascontiguousarray(crop[:, ::-1])
             edges = np.array([1 - edges[2], edges[1], 1 - edges[0], edges[3]], np.float32)
         if rng.random() < 0.6:
-            crop = photo.photograph(rng, crop.copy())
+            plates_only = kind == PLATE and FACE not in [b[4] for b in entry["boxes"]]
+            crop = photo.photograph(rng, crop.copy(), crop.shape[1] / (1 + 2 * WINDOW[kind]["grow"][0]), plates_only)
         return crop[None], np.float32(truth is not None), edges, truth is None and entry["set"] in GAPS
 
 
@@ -141,14 +146,66 @@ def pushed(rng, box: np.ndarray, much: float) -> np.ndarray:
 def repainted(rng, image, box, truth, plates: Plates):
     """The plate covered by another design, in a copy of its surroundings."""
     w, h = truth[2] - truth[0], truth[3] - truth[1]
-    x0, y0 = max(0, int(min(box[0], truth[0]) - 2 * w)), max(0, int(min(box[1], truth[1]) - 4 * h))
-    patch = image[y0 : int(max(box[3], truth[3]) + 4 * h), x0 : int(max(box[2], truth[2]) + 2 * w)].copy()
-    shift = np.array([x0, y0, x0, y0])
+    patch, shift = surroundings(image, truth, (box,), 2, 4)
+    patch = patch.copy()
     new = plates.paste(rng, patch, truth - shift)
     # The candidate keeps its error relative to the truth.
     ratio = np.array([(new[2] - new[0]) / w, (new[3] - new[1]) / h])
     moved = np.concatenate([new[:2] + (box[:2] - truth[:2]) * ratio, new[2:] + (box[2:] - truth[2:]) * ratio])
     return patch, moved, new
+
+
+def surroundings(image: np.ndarray, box: np.ndarray, others, sideways: float, up: float) -> tuple[np.ndarray, np.ndarray]:
+    """A part of the picture around boxes, farther by so many of the first one's widths and heights, and where it begins (twice)."""
+    w, h = box[2] - box[0], box[3] - box[1]
+    low, high = np.min([b[:2] for b in (box, *others)], 0), np.max([b[2:] for b in (box, *others)], 0)
+    x0, y0 = max(0, int(low[0] - sideways * w)), max(0, int(low[1] - up * h))
+    return image[y0 : int(high[1] + up * h), x0 : int(high[0] + sideways * w)], np.array([x0, y0, x0, y0])
+
+
+def tilted(rng, image, box, truth, kind: int):
+    """Candidate and truth as a camera that is turned or stands aside sees them; the candidate keeps its error relative to the truth."""
+    angle, aside = views.angle(rng, kind), kind == PLATE and rng.random() < 0.1
+    whole = truth if truth is not None else box
+    if not (angle or aside) or (np.array([whole[2] - whole[0], whole[3] - whole[1]]) < 4).any():
+        return image, box, truth
+    w, h = whole[2] - whole[0], whole[3] - whole[1]
+    reach = max(w, h) * 1.6
+    patch, shift = surroundings(image, whole, (box,), reach / w, reach / h)
+    if min(patch.shape) < 8:
+        return image, box, truth
+    whole, box = whole - shift, box - shift
+    center = (whole[:2] + whole[2:]) / 2
+    m = np.eye(3)
+    m[:2] = cv2.getRotationMatrix2D(tuple(center), np.rad2deg(-angle), 1.0)
+    if aside:
+        seen = views.perspective(rng, center, w)
+        m = m if views.steep(seen, patch.shape[1], patch.shape[0]) else m @ seen
+    pad = int(patch[:: max(1, patch.shape[0] // 8), :: max(1, patch.shape[1] // 8)].mean())
+    turned = views.warped(np.ascontiguousarray(patch), m, patch.shape[1], patch.shape[0], 1.0, pad)
+    new = views.bounds(m, (*whole[:2], w, h), kind)
+    ratio = np.array([(new[2] - new[0]) / w, (new[3] - new[1]) / h])
+    moved = np.concatenate([new[:2] + (box[:2] - whole[:2]) * ratio, new[2:] + (box[2:] - whole[2:]) * ratio])
+    return turned, moved, new if truth is not None else None
+
+
+def cropped(rng, image, box, truth):
+    """The picture's edges moved near the truth, or by up to a half into it; truth and candidate end there."""
+    w, h = truth[2] - truth[0], truth[3] - truth[1]
+    near = rng.uniform(0, 0.4, 4) * (w, h, w, h)
+    if rng.random() < 0.6:
+        side = int(rng.integers(4))
+        near[side] = -rng.uniform(0, 0.5) * (w, h, w, h)[side]
+    if rng.random() < 0.6:  # not everything that is cut is cut all around
+        near[rng.integers(4)] += 2 * max(w, h)
+    rows_, columns = image.shape
+    x0, y0 = int(np.clip(truth[0] - near[0], 0, columns - 8)), int(np.clip(truth[1] - near[1], 0, rows_ - 8))
+    x1, y1 = int(np.clip(truth[2] + near[2], x0 + 8, columns)), int(np.clip(truth[3] + near[3], y0 + 8, rows_))
+    shift, low, high = np.array([x0, y0, x0, y0]), np.zeros(4), np.array([x1 - x0, y1 - y0] * 2)
+    new, moved = np.clip(truth - shift, low, high), np.clip(box - shift, low, high)
+    if min(new[2] - new[0], new[3] - new[1], moved[2] - moved[0], moved[3] - moved[1]) < 4:
+        return image, box, truth
+    return image[y0:y1, x0:x1], moved, new
 
 
 def main() -> None:

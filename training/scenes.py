@@ -9,9 +9,11 @@ import cv2
 import numpy as np
 import torch
 
+import views
 from eyes import look
 from pack import FACE, PLATE, Pack, grey, held_out, rows
 from photo import photograph
+from plates import Draughtsman
 
 STRIDE = 4
 # The detector's grid: the long side's most, and what small pictures are enlarged to.
@@ -40,7 +42,7 @@ def grid_scale(w: int, h: int) -> float:
 
 
 class Plates:
-    """Real plate crops to paste over other plates: it brings designs (2:1 above all) onto vehicles that lack them."""
+    """Plate crops to paste over other plates: real ones bring designs (2:1 above all) onto vehicles that lack them, drawn ones two lines."""
 
     def __init__(self, data: pathlib.Path):
         self.crops = []
@@ -49,6 +51,8 @@ class Plates:
             for n, row in enumerate(rows(folder)):
                 if n % round(1 / share) == 0 and not held_out(f"{name}/{row['path']}"):
                     self.crops.append(grey(folder / row["path"]))
+        rng, draughtsman = np.random.default_rng(5), Draughtsman(5, 60, [])
+        self.crops += [draughtsman.draw(rng, stacked=1.0)[0] for _ in range(400)]
 
     def paste(self, rng: np.random.Generator, image: np.ndarray, box: np.ndarray) -> np.ndarray:
         """Covers the plate in `box` (l, t, r, b) with another one; returns its new box."""
@@ -131,63 +135,58 @@ def crop(rng, pack: Pack, entry: dict, h: int, w: int, plates: Plates):
     kinds = np.array([b[4] for b in entry["boxes"]], int)
     natural = grid_scale(entry["w"], entry["h"])
     chosen = int(rng.integers(len(boxes))) if len(boxes) and rng.random() < 0.8 else None
+    fills = False
     if chosen is not None and rng.random() < 0.5:
         # Let every size be seen, from the smallest that is asked for to one that fills the crop.
         low, high = (9.0, w * 0.9) if kinds[chosen] == PLATE else (6.0, w * 0.7)
         want = np.exp(rng.uniform(np.log(low), np.log(high)))
+        fills = boxes[chosen][2] >= 40 and rng.random() < 0.12
+        if fills:
+            want = w * rng.uniform(0.45, 1.0)
         scale = want / max(boxes[chosen][2], 1.0)
-        scale = float(np.clip(scale, natural * 0.33, natural * 3.0))
+        scale = float(np.clip(scale, natural * 0.33, natural * (8.0 if fills else 3.0)))
     else:
         scale = natural * np.exp(rng.uniform(np.log(0.55), np.log(1.7)))
-    scale = float(np.clip(scale, 0.1, 2.6))
+    scale = float(np.clip(scale, 0.1, 6.0 if fills else 2.6))
 
     level, zoom = pack.level(entry, half=scale <= 0.55), (2.0 if scale <= 0.55 else 1.0)
     if scale < 0.28:
         level, zoom = cv2.resize(level, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), 4.0
-    angle = 0.0
-    if rng.random() < 0.3:
-        angle = np.deg2rad(rng.normal(0, 10.0 if FACE in kinds else 4.0))
+    angle = views.angle(rng, FACE if FACE in kinds else PLATE)
     mirror = rng.random() < (0.5 if FACE in entry["labelled"] and PLATE not in entry["labelled"] else 0.2)
     stretch = np.exp(rng.normal(0, 0.06))
-    a = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ np.diag([stretch, 1 / stretch])
+    m = np.eye(3)
+    m[:2, :2] = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ np.diag([stretch, 1 / stretch])
     if mirror:
-        a = a @ np.diag([-1.0, 1.0])
+        m = m @ np.diag([-1.0, 1.0, 1.0])
     # Put the chosen object, or any point, somewhere in the crop.
     if chosen is not None:
         x, y, bw, bh = boxes[chosen]
         anchor = np.array([x + bw / 2, y + bh / 2])
-        reach = np.minimum(np.array([bw, bh]) * scale / 2, np.array([w, h]) * 0.4)
-        place = rng.uniform(reach, np.array([w, h]) - reach)
+        half = np.array([bw, bh]) * scale / 2
+        if PLATE in kinds and rng.random() < 0.08:
+            seen = views.perspective(rng, anchor, bw) if bw * scale > 12 else np.eye(3)
+            m = m if views.steep(seen, entry["w"], entry["h"]) else m @ seen
+        place = rng.uniform(*np.sort([np.minimum(half, np.array([w, h]) * 0.4), np.array([w, h]) - np.minimum(half, np.array([w, h]) * 0.4)], 0))
+        if rng.random() < 0.06:  # an edge of the crop leaves half of it or more
+            side, inside = int(rng.integers(2)), half * (2 * rng.uniform(0.5, 1.0) - 1)
+            place[side] = inside[side] if rng.random() < 0.5 else (w, h)[side] - inside[side]
     else:
         anchor = rng.uniform(0.1, 0.9, 2) * (entry["w"], entry["h"])
         place = rng.uniform(0.3, 0.7, 2) * (w, h)
-    shift = place - a @ anchor
+    shift = place - views.moved(m, anchor[None])[0]
     if rng.random() < 0.85:
         # Waste no crop on padding: slide until the picture fills it, or lies inside when it is the smaller one.
-        corners = a @ np.array([[0, entry["w"], entry["w"], 0], [0, 0, entry["h"], entry["h"]]])
-        low, high = corners.min(1) + shift, corners.max(1) + shift
+        corners = views.moved(m, np.array([[0, 0], [entry["w"], 0], [0, entry["h"]], [entry["w"], entry["h"]]]))
+        low, high = corners.min(0) + shift, corners.max(0) + shift
         room = np.array([w, h])
         over = np.where(high - low >= room, np.maximum(low, 0) + np.minimum(high - room, 0),
                         np.minimum(low, 0) + np.maximum(high - room, 0))
         shift = shift - over
-    # Boxes are edges and pixels are centres: pixel u of the level stands at zoom·(u + ½) of the picture.
-    m = np.hstack([a * zoom, (shift + a @ np.full(2, zoom / 2) - 0.5).reshape(2, 1)])
-    pad = 114 if rng.random() < 0.6 else int(rng.integers(0, 255))
-    image = cv2.warpAffine(level, m, (w, h), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=pad)
-
-    turned = np.empty((len(boxes), 4))
-    for n, (x, y, bw, bh) in enumerate(boxes):
-        cx, cy = a @ (x + bw / 2, y + bh / 2) + shift
-        if kinds[n] == PLATE:
-            half = np.abs(a) @ (bw / 2, bh / 2)
-        else:  # a face is round: its box turns as an ellipse does
-            half = np.sqrt(a**2 @ np.array([bw / 2, bh / 2]) ** 2)
-        turned[n] = cx - half[0], cy - half[1], cx + half[0], cy + half[1]
-    hidden = []
-    for x, y, bw, bh in entry["ignore"]:
-        cx, cy = a @ (x + bw / 2, y + bh / 2) + shift
-        half = np.abs(a) @ (bw / 2, bh / 2)
-        hidden.append((cx - half[0], cy - half[1], cx + half[0], cy + half[1]))
+    m = np.array([[1, 0, shift[0]], [0, 1, shift[1]], [0, 0, 1]]) @ m
+    image = views.warped(level, m, w, h, zoom, 114 if rng.random() < 0.6 else int(rng.integers(0, 255)))
+    turned = [views.bounds(m, box, kind) for box, kind in zip(boxes, kinds)]
+    hidden = [tuple(views.bounds(m, box, PLATE)) for box in entry["ignore"]]
 
     keep_boxes, keep_kinds = [], []
     for box, kind in zip(turned, kinds):
@@ -198,12 +197,14 @@ def crop(rng, pack: Pack, entry: dict, h: int, w: int, plates: Plates):
         if size.prod() < 0.45 * all_.prod() or size[0] < SMALLEST[kind][0] or size[1] < SMALLEST[kind][1]:
             hidden.append(tuple(box))
             continue
-        if kind == PLATE and not entry["set"].startswith("simulated") and all_[0] > 16 and rng.random() < 0.25 and abs(angle) < 0.1:
+        if kind == PLATE and not entry["set"].startswith("simulated") and all_[0] > 16 and rng.random() < (0.5 if fills else 0.25) and abs(angle) < 0.1:
             box = plates.paste(rng, image, box)
             seen = np.array([max(box[0], 0), max(box[1], 0), min(box[2], w), min(box[3], h)])
         keep_boxes.append(seen)
         keep_kinds.append(kind)
-    return photograph(rng, image), np.array(keep_boxes).reshape(-1, 4), keep_kinds, hidden
+    size = float(np.median([b[2] - b[0] for b in keep_boxes])) if keep_boxes else float(np.exp(rng.uniform(np.log(12), np.log(120))))
+    image = photograph(rng, image, size, plates_only=FACE not in kinds and PLATE in entry["labelled"])
+    return image, np.array(keep_boxes).reshape(-1, 4), keep_kinds, hidden
 
 
 class Targets:

@@ -61,12 +61,10 @@ def main() -> None:
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
-    training = Training(args, nets.Detector(), 0.02)
+    training = Training(args, nets.Detector(), 0.02, normalised)
     for images, heat, care, edges, weight, trust in training.batches(Scenes(args.packs, args.data, training.stream, args.simulated)):
-        with torch.autocast("cpu", torch.bfloat16):
-            out = training.net(normalised(images).to(memory_format=torch.channels_last))
-        out = out.float()
-        loss_heat = heat_loss(out[:, :2], heat, care, trust, settled=training.step > 3000)
+        out = training.forward(images)
+        loss_heat = heat_loss(out[:, :2], heat, care, trust, settled=training.age > 3000)
         loss_box = box_loss(out[:, 2:], edges, weight)
         training.learn(len(images), loss_heat + 1.5 * loss_box, heat=loss_heat, box=loss_box)
 

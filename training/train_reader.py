@@ -45,16 +45,15 @@ def main() -> None:
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
-    training = Training(args, nets.Reader(), 0.03)
-    crops = Crops(args.data, training.stream, training.step, args.batch, args.fonts, args.simulated, args.share, args.told)
+    training = Training(args, nets.Reader(), 0.03, standard)
+    crops = Crops(args.data, training.stream, training.age, args.batch, args.fonts, args.simulated, args.share, args.told)
     for images, labels, lengths, either in training.batches(crops):
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = training.net(standard(images).to(memory_format=torch.channels_last))
-        log_p = either_is_zero(sequence(logits.float()), either)
+        logits = training.forward(images)
+        log_p = either_is_zero(sequence(logits), either)
         steps = torch.full((len(images),), log_p.shape[0], dtype=torch.long)
         losses = torch.nn.functional.ctc_loss(log_p, labels, steps, lengths, reduction="none", zero_infinity=True) / lengths
         # A crop that nobody could read teaches only guessing.
-        loss = losses.clamp(max=6.0).mean() if training.step > 2000 else losses.mean()
+        loss = losses.clamp(max=6.0).mean() if training.age > 2000 else losses.mean()
         training.learn(len(images), loss, loss=loss)
 
 

@@ -34,14 +34,12 @@ def main() -> None:
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     kind = KINDS[args.kind]
-    training = Training(args, nets.Refiner(*WINDOW[kind]["size"]), 0.03)
+    training = Training(args, nets.Refiner(*WINDOW[kind]["size"]), 0.03, standard)
     windows = Windows(args.packs, args.mined, args.data, kind, training.stream, args.batch, args.simulated)
     for crops, one, edges, gaps in training.batches(windows):
-        with torch.autocast("cpu", torch.bfloat16):
-            out = training.net(standard(crops).to(memory_format=torch.channels_last))
-        out = out.float().flatten(1)
+        out = training.forward(crops).flatten(1)
         # A confident answer without a label may well be right where labels have gaps.
-        doubted = gaps & (out[:, 0].detach() > 1.0) & (training.step > 3000)
+        doubted = gaps & (out[:, 0].detach() > 1.0) & (training.age > 3000)
         sure = torch.nn.functional.binary_cross_entropy_with_logits(out[:, 0], one, reduction="none")
         loss_sure = torch.where(doubted, 0.15, 1.0).mul(sure).mean()
         loss_edge = edge_loss(out[:, 1:], edges, one)

@@ -1,4 +1,4 @@
-"""What all trainings share: averaged weights, checkpoints that survive a kill, schedules by steps or by the clock, the loop."""
+"""What all trainings share: a start from a weight file, averaged weights, checkpoints that survive a kill, schedules by steps or by the clock, the loop."""
 
 import argparse
 import datetime
@@ -6,10 +6,13 @@ import os
 import pathlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
+
+import nets
+import slnn
 
 
 class Average:
@@ -70,6 +73,8 @@ def arguments(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data", type=pathlib.Path, required=True)
     parser.add_argument("--checkpoint", type=pathlib.Path, required=True)
+    parser.add_argument("--from", type=pathlib.Path, dest="start", help="a weight file to go on from where there is no checkpoint yet")
+    parser.add_argument("--quantise-from", type=float, default=0.8, help="share of the run from which tensors and weights are rounded")
     parser.add_argument("--steps", type=int, help="in all, those of earlier runs counted in")
     parser.add_argument("--until", help="HH:MM today; a resumed run starts its schedule anew")
     parser.add_argument("--seed", type=int, default=1)
@@ -81,10 +86,10 @@ def arguments(description: str) -> argparse.ArgumentParser:
 
 
 class Training:
-    """A net on its way, from its checkpoint if there is one."""
+    """A net on its way, from its checkpoint if there is one. `prepare` makes the net's input of grey crops."""
 
-    def __init__(self, args: argparse.Namespace, net: nn.Module, decay: float):
-        self.args, self.net = args, net.to(memory_format=torch.channels_last).train()
+    def __init__(self, args: argparse.Namespace, net: nn.Module, decay: float, prepare: Callable[[Tensor], Tensor]):
+        self.args, self.net, self.prepare = args, net.to(memory_format=torch.channels_last).train(), prepare
         self.average = Average(net)
         decayed = [p for p in net.parameters() if p.dim() > 1]
         plain = [p for p in net.parameters() if p.dim() == 1]
@@ -99,6 +104,8 @@ class Training:
             else:
                 self.optimizer.load_state_dict(state["optimizer"])
             self.average.state |= state["average"]
+        # What a weight file has learnt before counts as steps where a recipe goes by them.
+        self.before = 10_000 if args.start else 0
         # A resumed run goes on with other crops.
         self.stream = args.seed * 1_000_003 + self.step
         self.sums: dict[str, float] = {}
@@ -108,14 +115,28 @@ class Training:
         """Batches until the run is done, each to be followed by `learn`."""
         args, first = self.args, self.step
         loader = iter(torch.utils.data.DataLoader(data, batch_size=None, num_workers=args.workers, prefetch_factor=4))
+        if args.start and self.step == 0:
+            load(self.net, args.start, torch.cat([self.prepare(crops) for crops in some(loader, 256)]))
+            self.average = Average(self.net)
         clock = Clock(args.steps, args.until)
         while (done := clock.done(self.step)) < 1.0:
             for group in self.optimizer.param_groups:
                 group["lr"] = rate(done, args.peak, args.flat, self.step, 300)
             self.done = done
+            if done >= args.quantise_from:
+                nets.quantise(self.net)
             yield next(loader)
         self.save()
         print(f"done: {self.step - first} steps, {self.seen} crops in all", file=sys.stderr)
+
+    @property
+    def age(self) -> int:
+        return self.before + self.step
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """What the net says of grey crops."""
+        with torch.autocast("cpu", torch.bfloat16):
+            return self.net(self.prepare(crops).to(memory_format=torch.channels_last)).float()
 
     def learn(self, count: int, loss: Tensor, /, **parts: Tensor) -> None:
         """One step down `loss` of `count` crops, of which `parts` are told."""
@@ -139,6 +160,56 @@ class Training:
     def save(self) -> None:
         save(self.args.checkpoint, net=self.net.state_dict(), optimizer=self.optimizer.state_dict(), average=self.average.state,
              step=self.step, seen=self.seen)
+
+
+@torch.no_grad()
+def load(net: nn.Module, path: pathlib.Path, crops: Tensor) -> None:
+    """Gives `net` the weights of a file, to be trained on: with batch norms that would measure on `crops`, inputs as the net takes
+    them, what they believe, and that undo it again, so that the net says what the file says."""
+    file = list(slnn.Model(path).convs.values())
+    layers = [module for module in net.modules() if isinstance(module, (nets.Conv, nets.Head))]  # in order of computation
+    if [weight.shape for weight, *_ in file] != [layer.conv.weight.shape for layer in layers]:
+        raise SystemExit(f"{path} holds another net than nets.py describes: train from nothing, or give the file of this version")
+    norms: dict[nn.Module, tuple] = {}
+    for layer, (weight, *_, bias) in zip(layers, file, strict=True):
+        if isinstance(layer, nets.Head):
+            layer.conv.weight.copy_(weight)
+            layer.conv.bias.copy_(bias)
+            continue
+        # To the size with which weights begin, for this is what rates of learning are meant for.
+        norm, scale = layer.norm, 3**-0.5 / weight.flatten(1).norm(dim=1).clamp(min=1e-6)
+        layer.conv.weight.copy_(weight * scale[:, None, None, None])
+        norm.running_mean.zero_()
+        norm.running_var.fill_(1 - norm.eps)
+        norm.weight.copy_(1 / scale)
+        norm.bias.copy_(bias)
+        norms[norm] = ()
+    hooks = [norm.register_forward_pre_hook(lambda norm, x: norms.update({norm: torch.var_mean(x[0], (0, 2, 3))})) for norm in norms]
+    before = net.eval()(crops)
+    for hook in hooks:
+        hook.remove()
+    for norm, (variance, mean) in norms.items():
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_(variance)
+        norm.bias.add_(mean * norm.weight)
+        norm.weight.mul_((variance + norm.eps).sqrt())
+    off = float((net(crops) - before).abs().max())
+    print(f"from {path.name}: batch norms move its output by at most {off:.6f}", flush=True)
+    if off > 0.01:
+        raise SystemExit(f"{path}: the batch norms would change what the net says")
+    net.train()
+
+
+def some(batches: Iterator[tuple[Tensor, ...]], least: int) -> Iterator[Tensor]:
+    """The first part of batches until there are at least so many rows, all of one shape."""
+    count, shape = 0, None
+    for crops, *_ in batches:
+        shape = shape or crops.shape[1:]
+        if crops.shape[1:] == shape:
+            yield crops
+            count += len(crops)
+        if count >= least:
+            return
 
 
 def generalised_iou(found: Tensor, wanted: Tensor) -> Tensor:
