@@ -22,12 +22,13 @@ def tone(rng: np.random.Generator, image: np.ndarray, dark: float = 0.12) -> np.
 def noise(rng: np.random.Generator, image: np.ndarray, most: float) -> np.ndarray:
     """Sensor noise from a fixed field, anywhere in it; sometimes coarse, as after a denoiser."""
     h, w = image.shape
+    whole = _NOISE if max(h, w) < 1024 else np.tile(_NOISE, (h // 1024 + 1, w // 1024 + 1))
     coarse = rng.random() < 0.3 and h < 900 and w < 900
-    y, x = rng.integers(0, 1024 - (h // 2 + 1 if coarse else h)), rng.integers(0, 1024 - (w // 2 + 1 if coarse else w))
+    y, x = (rng.integers(0, room - (n // 2 + 1 if coarse else n)) for room, n in zip(whole.shape, (h, w)))
     if coarse:
-        field = cv2.resize(_NOISE[y : y + h // 2 + 1, x : x + w // 2 + 1], (w, h))
+        field = cv2.resize(whole[y : y + h // 2 + 1, x : x + w // 2 + 1], (w, h))
     else:
-        field = _NOISE[y : y + h, x : x + w]
+        field = whole[y : y + h, x : x + w]
     strength = int(256 * most / 24 * rng.random() ** 2)
     return cv2.add(image.astype(np.int16), (field * strength) >> 8).clip(0, 255).astype(np.uint8)
 
