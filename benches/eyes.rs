@@ -1,7 +1,7 @@
 //! The nets on one core, beside what the processor could do at best.
 //!
-//! `cargo bench --bench eyes`; elements are multiply-adds. `SAFELIGHT_INSTRUCTIONS=avx2` or `portable` shows what processors that have
-//! no more than that do. `benches/stages` has what looks through the nets, and
+//! `cargo bench --bench eyes`; elements are multiply-adds. `SAFELIGHT_INSTRUCTIONS=avx2` or another set that the processor has
+//! shows what processors that have no more than that do. `benches/stages` has what looks through the nets, and
 //! `benches/peers` the same nets in another engine.
 
 use std::hint::black_box;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use pulp::{Arch, Simd, WithSimd};
-use safelight::nn::{Model, Precision, Session};
+use safelight::nn::{Model, Session};
 
 /// Independent sums: enough that none waits for the one before it.
 const SUMS: usize = 16;
@@ -48,24 +48,17 @@ impl WithSimd for Lanes {
     }
 }
 
-/// A net alone, in both precisions.
+/// A net alone.
 fn net(c: &mut Criterion, name: &str, file: &[u8], width: usize, height: usize) {
     let luma: Vec<u8> = (0..width * height).map(|at| ((at * 7919) % 251) as u8).collect();
     let mut group = c.benchmark_group(name);
-    let mut seen = None;
-    for precision in [Precision::Fast, Precision::Single] {
-        let model = Arc::new(Model::parse_as(file, precision).expect("a net"));
-        // Where nothing is faster by rounding, both are the same.
-        if seen.replace(model.instruction_set()) == Some(model.instruction_set()) {
-            continue;
-        }
-        let mut session = Session::new(Arc::clone(&model));
-        session.run(&luma, width, height).expect("run");
-        group.throughput(Throughput::Elements(session.multiply_adds()));
-        group.bench_function(format!("{width}x{height}, {}", model.instruction_set()), |b| {
-            b.iter(|| session.run(black_box(&luma), width, height).expect("run"));
-        });
-    }
+    let model = Arc::new(Model::parse(file).expect("a net"));
+    let mut session = Session::new(Arc::clone(&model));
+    session.run(&luma, width, height).expect("run");
+    group.throughput(Throughput::Elements(session.multiply_adds()));
+    group.bench_function(format!("{width}x{height}, {}", model.instruction_set()), |b| {
+        b.iter(|| session.run(black_box(&luma), width, height).expect("run"));
+    });
     group.finish();
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use safelight::nn::{Model, Precision, Session};
+use safelight::nn::{Model, Session};
 use serde_json::json;
 
 #[derive(Parser)]
@@ -27,9 +27,6 @@ struct Arguments {
     /// How often to run; the first run, which makes room, is not counted.
     #[arg(long, default_value_t = 100)]
     runs: usize,
-    /// Single precision, even where bfloat16 is faster.
-    #[arg(long)]
-    single: bool,
     /// Where the outputs go.
     #[arg(long)]
     out: Option<PathBuf>,
@@ -38,8 +35,7 @@ struct Arguments {
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     let luma = std::fs::read(&arguments.luma)?;
-    let precision = if arguments.single { Precision::Single } else { Precision::Fast };
-    let model = Arc::new(Model::parse_as(&std::fs::read(&arguments.weights)?, precision)?);
+    let model = Arc::new(Model::parse(&std::fs::read(&arguments.weights)?)?);
     let mut session = Session::new(Arc::clone(&model));
     session.run(&luma, arguments.width, arguments.height)?;
 

@@ -20,7 +20,7 @@
 //! | a theft | what was taken, and whom to tell | [`impact`] |
 //! | no photographs | drawn ones, with truth | [`simulate`] |
 
-// Denied, not forbidden: `nn::bf16` has one reasoned exception.
+// Denied, not forbidden: `simd::vnni` has one reasoned exception.
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
@@ -31,6 +31,8 @@ mod written;
 
 pub mod capture;
 pub mod geometry;
+
+pub mod simd;
 
 pub mod jpeg;
 

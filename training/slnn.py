@@ -11,7 +11,9 @@ from torch.nn import functional as F
 
 import nets
 
-MAGIC = b"SLNN0001"
+MAGIC = b"SLNN0002"
+# The greatest activation kept as a byte or as a word, the greatest weight beside bytes, steps of the input in one of luma: FORMAT.md.
+BYTES, WORDS, BYTE_WEIGHTS, LUMA_STEPS = 127, 8191, 63, 32
 
 
 class Writer:
@@ -41,7 +43,7 @@ class Writer:
         py, px = conv.padding
         self.nodes.append(
             {"op": "conv", "in": x, "out": out, "kernel": list(conv.kernel_size), "stride": list(conv.stride), "pad": [py, px, py, px],
-             "channels": [conv.in_channels, conv.out_channels], "depthwise": False, "act": act,
+             "channels": [conv.in_channels, conv.out_channels], "act": act,
              "weight": self.put(weight.permute(2, 3, 1, 0)), "bias": self.put(bias)}
         )
         return out
@@ -103,34 +105,45 @@ def chain(net: nets.Refiner | nets.Reader, output: str) -> tuple[Writer, str]:
 
 
 class Model:
-    """A weight file, run layer by layer in single precision."""
+    """A weight file, run layer by layer: in the steps that it says, or in single precision."""
 
     def __init__(self, path: pathlib.Path):
         data = path.read_bytes()
         if data[:8] != MAGIC:
-            raise ValueError(f"{path} is not a weight file")
+            raise ValueError(f"{path} is not a weight file of this version")
         (n,) = struct.unpack("<I", data[8:12])
-        self.header = json.loads(data[12 : 12 + n])
+        self.header, self.payload = json.loads(data[12 : 12 + n]), data[12 + n :]
         kind = {"f16": "<f2", "f32": "<f4"}[self.header["dtype"]]
-        self.weights = torch.from_numpy(np.frombuffer(data[12 + n :], kind).astype(np.float32))
+        self.weights = torch.from_numpy(np.frombuffer(self.payload, kind).astype(np.float32))
         self.meta = self.header["meta"]
+        self.quantised = any("keep" in node for node in self.header["nodes"])
+        self.watch = None
+        kept = {node["out"]: node.get("keep") for node in self.header["nodes"]} | {self.header["input"]["name"]: {"words": 1.0}}
         self.convs = {}
         for node in self.header["nodes"]:
             if node["op"] == "conv":
                 (kh, kw), (cin, cout) = node["kernel"], node["channels"]
-                count = kh * kw * (1 if node["depthwise"] else cin) * cout
-                weight = self.weights[node["weight"] : node["weight"] + count]
-                shape = (kh, kw, 1, cout) if node["depthwise"] else (kh, kw, cin, cout)
-                weight = weight.reshape(shape).permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
-                self.convs[node["out"]] = (weight, self.weights[node["bias"] : node["bias"] + cout])
+                count = kh * kw * cin * cout
+                weight = self.weights[node["weight"] : node["weight"] + count].reshape(kh, kw, cin, cout)
+                weight = weight.permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
+                whole = in_steps(weight, kept[node["in"]] or {}).contiguous(memory_format=torch.channels_last)
+                self.convs[node["out"]] = (weight, whole, self.weights[node["bias"] : node["bias"] + cout])
+
+    def rewrite(self, path: pathlib.Path) -> None:
+        """The same weights under this header."""
+        text = json.dumps(self.header, separators=(",", ":")).encode()
+        path.write_bytes(MAGIC + struct.pack("<I", len(text)) + text + self.payload)
 
     def normalise(self, luma: np.ndarray) -> Tensor:
         """[N, H, W] luma → [N, 1, H, W]."""
         x, rule = torch.from_numpy(np.ascontiguousarray(luma)).float()[:, None], self.header["input"]
         if rule["normalise"] == "fixed":
-            return (x / 255 - rule["mean"]) * rule["scale"]
-        deviation = x.std((1, 2, 3), keepdim=True, correction=0).clamp(min=rule["floor"])
-        return (x - x.mean((1, 2, 3), keepdim=True)) / deviation
+            centre, unit = rule["mean"] * 255, rule["scale"] / 255
+        else:
+            centre = x.mean((1, 2, 3), keepdim=True)
+            unit = 1 / x.std((1, 2, 3), keepdim=True, correction=0).clamp(min=rule["floor"])
+        x = x - centre
+        return (torch.round(x * LUMA_STEPS) / LUMA_STEPS if self.quantised else x) * unit
 
     @torch.no_grad()
     def run(self, luma: np.ndarray) -> np.ndarray:
@@ -139,20 +152,38 @@ class Model:
         for node in self.header["nodes"]:
             op, x = node["op"], node["in"]
             if op == "conv":
-                weight, bias = self.convs[node["out"]]
+                weight, whole, bias = self.convs[node["out"]]
                 t, l, b, r = node["pad"]
-                y = F.conv2d(F.pad(values[x], (l, r, t, b)), weight, bias, node["stride"], groups=node["channels"][0] if node["depthwise"] else 1)
+                y = F.conv2d(F.pad(values[x], (l, r, t, b)), whole if self.quantised else weight, bias, node["stride"])
             elif op == "add":
                 y = values[x[0]] + values[x[1]]
             elif op == "upsample2":
                 y = F.interpolate(values[x], scale_factor=2, mode="nearest")
             elif op == "depth_to_space2":
                 y = nets.depth_to_space2(values[x])
-            elif op == "concat":
-                y = torch.cat([values[k] for k in x], 1)
-            elif op == "maxpool":
-                y = F.max_pool2d(values[x], node["kernel"], node["stride"])
             else:
                 raise ValueError(f"no such layer: {op}")
-            values[node["out"]] = torch.relu(y) if node.get("act") == "relu" else y
+            y = torch.relu(y) if node.get("act") == "relu" else y
+            if self.watch:
+                self.watch(node["out"], y)
+            values[node["out"]] = kept_as(y, node.get("keep")) if self.quantised else y
         return values[self.header["outputs"][0]].permute(0, 2, 3, 1).numpy()
+
+
+def kept_as(x: Tensor, keep: dict | None) -> Tensor:
+    """What numbers are worth after they were kept in steps."""
+    if not keep:
+        return x
+    (kind, peak), = keep.items()
+    least, most = (0, BYTES) if kind == "bytes" else (-WORDS, WORDS)
+    step = peak / most
+    return torch.clamp(torch.round(x / step), least, most) * step
+
+
+def in_steps(weight: Tensor, keep: dict) -> Tensor:
+    """Weights as they are multiplied, in whole steps of each output channel's greatest, beside activations that are kept so."""
+    products = weight[0].numel()
+    most = BYTE_WEIGHTS if "bytes" in keep else min(WORDS, (2**31 - 1) // (WORDS * products))
+    step = weight.abs().amax((1, 2, 3), keepdim=True) / most
+    step = torch.where(step > 0, step, torch.ones_like(step))
+    return torch.round(weight / step) * step

@@ -23,3 +23,14 @@ def enter(script: str) -> None:
         subprocess.run(install, check=True)
         stamp.write_text(wanted)
     os.execv(python, [python, script, *sys.argv[1:]])
+
+
+def processor() -> str:
+    """What this runs on: the processor's name, its family and model, and of its vector instructions those that matter here."""
+    facts: dict[str, str] = {}
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        name, _, value = line.partition(":")
+        facts.setdefault(name.strip(), value.strip())
+    flags = set(facts.get("flags", "").split())
+    known = [flag for flag in ("avx2", "avx_vnni", "avx512f", "avx512_vnni") if flag in flags]
+    return f"{facts.get('model name', 'unknown')}, family {facts.get('cpu family')} model {facts.get('model')}: {', '.join(known)}"

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Every net of models/ in ONNX Runtime and in our engine: the same input, one thread, in turns. See README.md."""
+"""Every net of models/ in ONNX Runtime, in single precision and in bytes, and in our engine with each instruction set that this processor
+has: the same input, one thread, in turns. See README.md."""
 
 import argparse
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -10,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from environment import HERE, ROOT, enter
+from environment import HERE, ROOT, enter, processor
 
 # Importing a package of this file's own name would find this file.
 sys.path = [entry for entry in sys.path if Path(entry or ".").resolve() != HERE]
@@ -20,9 +22,12 @@ enter(__file__)
 import numpy as np  # noqa: E402
 import onnx  # noqa: E402
 import onnxruntime  # noqa: E402
+from onnxruntime import quantization  # noqa: E402
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
-TOLERANCE = 1e-4
+# How far bytes may be from single precision, as a share of the greatest output.
+TOLERANCE = 0.2
+SETS = ("portable", "avx2", "avx-vnni", "avx512", "avx512-vnni")
 
 
 class WeightFile:
@@ -30,8 +35,8 @@ class WeightFile:
 
     def __init__(self, path: Path):
         data = path.read_bytes()
-        if data[:8] != b"SLNN0001":
-            sys.exit(f"{path} is not a weight file of version 1")
+        if data[:8] != b"SLNN0002":
+            sys.exit(f"{path} is not a weight file of version 2")
         (length,) = struct.unpack("<I", data[8:12])
         self.header = json.loads(data[12 : 12 + length])
         dtype = {"f16": "<f2", "f32": "<f4"}[self.header["dtype"]]
@@ -65,13 +70,11 @@ class WeightFile:
             op, out = node["op"], node["out"]
             if op == "conv":
                 (kh, kw), (cin, cout) = node["kernel"], node["channels"]
-                depthwise = node.get("depthwise", False)
-                shape = (kh, kw, 1, cout) if depthwise else (kh, kw, cin, cout)
+                shape = (kh, kw, cin, cout)
                 weight = self.weights[node["weight"] :][: np.prod(shape)].reshape(shape).transpose(3, 2, 0, 1)
                 bias = self.weights[node["bias"] :][:cout]
                 operands = [node["in"], constant(out + "_weight", weight), constant(out + "_bias", bias)]
-                group = cin if depthwise else 1
-                emit("Conv", operands, node, kernel_shape=node["kernel"], strides=node["stride"], pads=node["pad"], group=group)
+                emit("Conv", operands, node, kernel_shape=node["kernel"], strides=node["stride"], pads=node["pad"])
             elif op == "add":
                 emit("Add", node["in"], node)
             elif op == "upsample2":
@@ -80,10 +83,6 @@ class WeightFile:
                 emit("Resize", [node["in"], "", twice], node, **nearest)
             elif op == "depth_to_space2":
                 emit("DepthToSpace", [node["in"]], node, blocksize=2, mode="DCR")
-            elif op == "concat":
-                emit("Concat", node["in"], node, axis=1)
-            elif op == "maxpool":
-                emit("MaxPool", [node["in"]], node, kernel_shape=node["kernel"], strides=node["stride"])
             else:
                 sys.exit(f"no ONNX is known for {op}")
         value = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)  # noqa: E731
@@ -112,29 +111,48 @@ def picture(columns: int, rows: int) -> np.ndarray:
 
 
 class Ours:
-    """Our engine, through its example program."""
+    """Our engine, through its example program, held to an instruction set."""
 
-    def __init__(self, program: Path, weights: Path, luma: np.ndarray, folder: Path, single: bool):
+    def __init__(self, program: Path, weights: Path, luma: np.ndarray, folder: Path, instructions: str):
         plane, self.out = folder / "luma.raw", folder / "out.raw"
         plane.write_bytes(luma.tobytes())
         rows, columns = luma.shape
-        self.command = [program, weights, plane, str(columns), str(rows), *(["--single"] if single else [])]
+        self.command = [program, weights, plane, str(columns), str(rows)]
+        self.environment = {**os.environ, "SAFELIGHT_INSTRUCTIONS": instructions}
 
-    def run(self, runs: int) -> dict:
+    def run(self, runs: int) -> dict | None:
+        """Nothing where this processor has no such instructions."""
         command = [*self.command, "--runs", str(runs), "--out", self.out]
-        return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        done = subprocess.run(command, capture_output=True, text=True, env=self.environment)
+        return json.loads(done.stdout) if done.returncode == 0 else None
 
     def outputs(self) -> np.ndarray:
-        self.run(0)
         return np.fromfile(self.out, "<f4")
 
 
-def theirs(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
+def theirs(model: bytes) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def in_bytes(model: onnx.ModelProto, feed: dict, folder: Path) -> bytes:
+    """The net with activations and weights in bytes, as ONNX Runtime's own tool makes it."""
+
+    class Once(quantization.CalibrationDataReader):
+        def __init__(self):
+            self.left = [feed]
+
+        def get_next(self):
+            return self.left.pop() if self.left else None
+
+    single, whole = folder / "single.onnx", folder / "bytes.onnx"
+    onnx.save(model, single)
+    kinds = {"activation_type": quantization.QuantType.QUInt8, "weight_type": quantization.QuantType.QInt8}
+    quantization.quantize_static(single, whole, Once(), per_channel=True, reduce_range=True, **kinds)
+    return whole.read_bytes()
 
 
 def distance(found: np.ndarray, wanted: np.ndarray) -> float:
@@ -149,25 +167,31 @@ def compare(path: Path, program: Path, rounds: int, runs: int) -> dict:
     columns, rows = file.input_size()
     luma = picture(columns, rows)
     feed = {file.header["input"]["name"]: file.normalised(luma)}
-    session = theirs(file.onnx())
-    wanted = np.concatenate([out.transpose(0, 2, 3, 1).ravel() for out in session.run(None, feed)])
-    with tempfile.TemporaryDirectory() as folder:
-        ours = {how: Ours(program, path, luma, Path(folder), how == "single") for how in ("single", "fast")}
-        apart = {how: distance(engine.outputs(), wanted) for how, engine in ours.items()}
-        if not apart["single"] <= TOLERANCE:
-            sys.exit(f"{path.name}: ours differs from ONNX Runtime by {apart['single']:.2g} of the greatest output")
-        least = {"onnxruntime": float("inf"), "single": float("inf"), "fast": float("inf")}
-        sets = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        model = file.onnx()
+        sessions = {"single": theirs(model.SerializeToString()), "bytes": theirs(in_bytes(model, feed, folder))}
+        wanted = np.concatenate([out.transpose(0, 2, 3, 1).ravel() for out in sessions["single"].run(None, feed)])
+        ours, answers = {}, {}
+        for instructions in SETS:
+            engine = Ours(program, path, luma, folder, instructions)
+            if engine.run(1) is not None:
+                ours[instructions], answers[instructions] = engine, engine.outputs()
+        if len({answer.tobytes() for answer in answers.values()}) != 1:
+            sys.exit(f"{path.name}: instruction sets differ")
+        apart = distance(next(iter(answers.values())), wanted)
+        if not apart <= TOLERANCE:
+            sys.exit(f"{path.name}: ours differs from ONNX Runtime by {apart:.2g} of the greatest output")
+        least = dict.fromkeys([*sessions, *ours], float("inf"))
         for _ in range(rounds):
-            for how, engine in ours.items():
-                report = engine.run(runs)
-                sets[how] = report["instruction_set"]
-                least[how] = min(least[how], report["least_us"])
-            for _ in range(runs):
-                start = time.perf_counter()
-                session.run(None, feed)
-                least["onnxruntime"] = min(least["onnxruntime"], (time.perf_counter() - start) * 1e6)
-    return {"net": path.stem, "input": f"{columns}×{rows}", "apart": apart, "least": least, "sets": sets}
+            for instructions, engine in ours.items():
+                least[instructions] = min(least[instructions], engine.run(runs if instructions != "portable" else 3)["least_us"])
+            for precision, session in sessions.items():
+                for _ in range(runs):
+                    start = time.perf_counter()
+                    session.run(None, feed)
+                    least[precision] = min(least[precision], (time.perf_counter() - start) * 1e6)
+    return {"net": path.stem, "input": f"{columns}×{rows}", "apart": apart, "least": least}
 
 
 def main() -> None:
@@ -179,17 +203,15 @@ def main() -> None:
     arguments = parser.parse_args()
     if not arguments.program.exists():
         sys.exit("first: cargo build --release --example engine")
-    print(f"ONNX Runtime {onnxruntime.__version__}, one thread; least of {arguments.rounds} × {arguments.runs} runs\n")
-    print("| net | input | ONNX Runtime | ours, single | ratio | ours, fast | ratio | single apart | fast apart |")
-    print("|---|---|---|---|---|---|---|---|---|")
-    for path in arguments.nets:
-        result = compare(path, arguments.program.resolve(), arguments.rounds, arguments.runs)
-        least, apart = result["least"], result["apart"]
-        cells = [result["net"], result["input"], f"{least['onnxruntime']:.0f} µs"]
-        for how in ("single", "fast"):
-            cells += [f"{least[how]:.0f} µs ({result['sets'][how]})", f"{least['onnxruntime'] / least[how]:.2f}"]
-        cells += [f"{apart['single']:.1e}", f"{apart['fast']:.1e}"]
-        print("| " + " | ".join(cells) + " |", flush=True)
+    print(f"ONNX Runtime {onnxruntime.__version__}, one thread; least of {arguments.rounds} × {arguments.runs} runs; {processor()}\n")
+    results = [compare(path, arguments.program.resolve(), arguments.rounds, arguments.runs) for path in arguments.nets]
+    names = {"single": "ONNX Runtime, single", "bytes": "ONNX Runtime, bytes"}
+    columns = list(results[0]["least"])
+    print("| net | input | " + " | ".join(names.get(column, f"ours, {column}") for column in columns) + " | apart |")
+    print("|---" * (len(columns) + 3) + "|")
+    for result in results:
+        times = [f"{result['least'][column]:.0f} µs" for column in columns]
+        print("| " + " | ".join([result["net"], result["input"], *times, f"{result['apart']:.3f}"]) + " |")
 
 
 if __name__ == "__main__":

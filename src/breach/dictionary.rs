@@ -256,7 +256,7 @@ fn block(job: Job<'_>, start: u64, count: u64, targets: &Targets, hashes: &[Hash
     if job.algorithm == Algorithm::Md5 {
         // Compiled once for each set of vector instructions; the widest that this processor has is taken.
         let run = Md5Run { job, start, count, targets };
-        for (hit, head) in pulp::Arch::new().dispatch(run) {
+        for (hit, head) in crate::simd::run(run) {
             check(hit.message(), head);
         }
         return found;

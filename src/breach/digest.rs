@@ -226,7 +226,7 @@ mod tests {
                     md5_lanes(simd, self.0, self.1)
                 }
             }
-            let [a, b] = pulp::Arch::new().dispatch(Job(&message, length));
+            let [a, b] = crate::simd::run(Job(&message, length));
             assert_eq!(pulp::Scalar.vectorize(Job(&message, length)), [a, b]);
             for (lane, text) in texts.iter().enumerate() {
                 let full = Algorithm::Md5.digest(text);

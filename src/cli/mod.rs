@@ -221,6 +221,9 @@ fn run() -> Result<Outcome, Failure> {
             said.exit()
         }
     };
+    if let Err(error) = crate::simd::Isa::try_chosen() {
+        return Err(Failure::usage(error.to_string(), "set it to one of these, or unset it"));
+    }
     hardening::harden(&verb);
     interrupt::survive_long_files();
     let context = Context { json, quiet };

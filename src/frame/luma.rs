@@ -4,19 +4,20 @@
 
 use std::ops::Range;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::{GrayPlane, Pixels};
 use crate::geometry::{PixelRect, Size};
+use crate::simd;
 
 /// Luma at 1/`denominator` of `size`, or at the next smaller of the reductions that there are: 1, 2, 4 and 8.
 pub(super) fn reduced(pixels: &Pixels, size: Size, denominator: u32) -> GrayPlane {
-    Arch::new().dispatch(Reduce { pixels, size, denominator })
+    simd::run(Reduce { pixels, size, denominator })
 }
 
 /// Luma of `area` at full size.
 pub(super) fn crop(pixels: &Pixels, size: Size, area: PixelRect) -> GrayPlane {
-    Arch::new().dispatch(Crop { pixels, size, area })
+    simd::run(Crop { pixels, size, area })
 }
 
 // Not closures, which would be compiled apart from the set that runs them.

@@ -8,7 +8,7 @@
 
 use std::array;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::header::{Component, QuantTable};
 use super::scan::ZIGZAG;
@@ -17,6 +17,7 @@ use super::transform::LANES;
 use super::write::{Coder, Codes, Run, Segments, specs};
 use crate::frame::{JpegCoding, Pixels, Sampling};
 use crate::geometry::Size;
+use crate::simd;
 
 /// Steps of luma and chroma at quality 50, in rows (ITU-T T.81, tables K.1 and K.2).
 #[rustfmt::skip]
@@ -52,7 +53,7 @@ impl JpegCoding {
 /// A file of `pixels`, a picture of `size` with no side of 0 nor above 65,535, coded as `coding` says: steps above 255 become
 /// 255, and chroma is whole where an MCU of such a sampling would have too many blocks. `segments` stand behind JFIF's own.
 pub(crate) fn encode(size: Size, pixels: &Pixels, coding: &JpegCoding, segments: &[Segment<'_>]) -> Vec<u8> {
-    Arch::new().dispatch(Encode { size, pixels, coding, segments })
+    simd::run(Encode { size, pixels, coding, segments })
 }
 
 /// The job, so that it is compiled for the processor's vectors.

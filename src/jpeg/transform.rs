@@ -9,7 +9,9 @@
 
 use std::f32::consts::{FRAC_1_SQRT_2, PI};
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
+
+use crate::simd;
 
 use super::scan::ZIGZAG;
 
@@ -40,8 +42,8 @@ fn weight<const N: usize>(frequency: usize) -> f32 {
     }
     // Mean of the cosine over 8/N neighbours, over the cosine in their middle.
     let span = 8 / N;
-    let mean: f32 = (0..span).map(|x| ((2 * x + 1) as f32 * f * PI / 16.0).cos()).sum::<f32>() / span as f32;
-    let middle = (span as f32 * f * PI / 16.0).cos();
+    let mean: f32 = (0..span).map(|x| libm::cosf((2 * x + 1) as f32 * f * PI / 16.0)).sum::<f32>() / span as f32;
+    let middle = libm::cosf(span as f32 * f * PI / 16.0);
     // The middle frequency's cosines are all ±1/√2.
     let folded = if 2 * frequency == N { FRAC_1_SQRT_2 } else { 1.0 };
     0.5 * mean / middle * folded
@@ -61,7 +63,7 @@ pub(super) struct BlockRow<'a, const N: usize> {
 impl<const N: usize> BlockRow<'_, N> {
     /// Computes the samples.
     pub fn transform(self) {
-        Arch::new().dispatch(self);
+        simd::run(self);
     }
 }
 

@@ -2,12 +2,13 @@
 //!
 //! Owns the order in which blocks are coded, and markers. Knows nothing of where the coefficients come from.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::bits::stuff;
 use super::header::{Component, QuantTable};
 use super::huffman::{Encoder, TableSpec, category, value_bits};
 use crate::geometry::Size;
+use crate::simd;
 
 /// A block's coefficients in the order in which a file states them; the DC value itself, not its difference.
 pub(super) type Block = [i16; 64];
@@ -162,7 +163,7 @@ impl Coefficients<'_> {
         // Photographs take a fifth of a byte a pixel.
         coder.reserve(self.size.pixels() as usize / 5);
         let codes = specs.map(|specs| specs.map(|spec| Codes::new(&spec)));
-        Arch::new().dispatch(Scan { components: &components, blocks: self.blocks, codes: &codes, coder: &mut coder });
+        simd::run(Scan { components: &components, blocks: self.blocks, codes: &codes, coder: &mut coder });
         (!coder.lacks()).then(|| coder.finish())
     }
 }

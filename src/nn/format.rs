@@ -1,4 +1,4 @@
-//! The weight file: `SLNN0001`, a JSON header, then the weights (training/FORMAT.md).
+//! The weight file: `SLNN0002`, a JSON header, then the weights (training/FORMAT.md).
 //!
 //! Owns parsing and every check that can be made before an image is seen: a damaged or hostile file is an error that
 //! names the node at fault, never a panic and never an allocation beyond the limits below.
@@ -10,9 +10,10 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::half::half_to_single;
+use super::quantise::{Kept, MOST_PRODUCTS, WORDS};
 
 /// The first eight bytes of every weight file.
-pub const MAGIC: &[u8; 8] = b"SLNN0001";
+pub const MAGIC: &[u8; 8] = b"SLNN0002";
 
 /// Ours have a few kilobytes; more is not a header.
 const MAX_HEADER: usize = 1 << 20;
@@ -24,13 +25,15 @@ const MAX_CHANNELS: usize = 4096;
 const MAX_KERNEL: usize = 32;
 /// Steps of a kernel in one direction.
 const MAX_STRIDE: usize = 32;
+/// What a tensor's greatest step may stand for, either way: beyond it scales would have no end.
+const PEAKS: std::ops::RangeInclusive<f32> = 1e-9..=1e9;
 
 /// Why a weight file is refused.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ModelError {
     /// The file does not begin with [`MAGIC`].
-    #[error("not a weight file of version 1")]
+    #[error("not a weight file of version 2")]
     Magic,
     /// The file ends before its header does, or the header claims an absurd length.
     #[error("the header's length of {length} bytes is not possible in a file of {available}")]
@@ -103,6 +106,17 @@ pub enum ModelError {
         /// What follows the header.
         found: usize,
     },
+    /// A tensor is kept in a way that what writes or reads it cannot do.
+    #[error("node {node} {what}")]
+    Kept {
+        /// Position in the header.
+        node: usize,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// A declared output is kept in steps.
+    #[error("output \"{0}\" must be kept as singles")]
+    OutputInSteps(String),
     /// A declared output is written by no node, or there is none.
     #[error("output \"{0}\" is written by no node")]
     NoSuchOutput(String),
@@ -141,9 +155,8 @@ pub struct Conv {
     pub pad: [usize; 4],
     /// In, out.
     pub channels: [usize; 2],
-    pub depthwise: bool,
     pub relu: bool,
-    /// `[kh][kw][cin][cout]`, or `[kh][kw][c]` when depthwise.
+    /// `[kh][kw][cin][cout]`.
     pub weights: Vec<f32>,
     pub bias: Vec<f32>,
 }
@@ -155,8 +168,6 @@ pub enum Op {
     Add { inputs: [TensorId; 2], output: TensorId, relu: bool },
     Upsample2 { input: TensorId, output: TensorId },
     DepthToSpace2 { input: TensorId, output: TensorId },
-    Concat { inputs: Vec<TensorId>, output: TensorId },
-    MaxPool { input: TensorId, output: TensorId, kernel: [usize; 2], stride: [usize; 2] },
 }
 
 impl Op {
@@ -164,21 +175,14 @@ impl Op {
         match self {
             Self::Conv(conv) => vec![conv.input],
             Self::Add { inputs, .. } => inputs.to_vec(),
-            Self::Concat { inputs, .. } => inputs.clone(),
-            Self::Upsample2 { input, .. } | Self::DepthToSpace2 { input, .. } | Self::MaxPool { input, .. } => {
-                vec![*input]
-            }
+            Self::Upsample2 { input, .. } | Self::DepthToSpace2 { input, .. } => vec![*input],
         }
     }
 
     pub fn output(&self) -> TensorId {
         match self {
             Self::Conv(conv) => conv.output,
-            Self::Add { output, .. }
-            | Self::Concat { output, .. }
-            | Self::Upsample2 { output, .. }
-            | Self::DepthToSpace2 { output, .. }
-            | Self::MaxPool { output, .. } => *output,
+            Self::Add { output, .. } | Self::Upsample2 { output, .. } | Self::DepthToSpace2 { output, .. } => *output,
         }
     }
 }
@@ -189,8 +193,9 @@ pub struct Network {
     pub name: String,
     pub normalise: Normalise,
     pub input: TensorId,
-    /// Channels of every tensor.
+    /// Channels of every tensor, and how its numbers are kept: the input's in steps that the luma decides.
     pub channels: Vec<usize>,
+    pub kept: Vec<Kept>,
     pub ops: Vec<Op>,
     pub outputs: Vec<(String, TensorId)>,
     pub meta: Value,
@@ -258,9 +263,8 @@ enum Node {
         pad: [usize; 4],
         channels: [usize; 2],
         #[serde(default)]
-        depthwise: bool,
-        #[serde(default)]
         act: Activation,
+        keep: Option<KeepSpec>,
         weight: usize,
         bias: usize,
     },
@@ -270,6 +274,7 @@ enum Node {
         out: String,
         #[serde(default)]
         act: Activation,
+        keep: Option<KeepSpec>,
     },
     Upsample2 {
         #[serde(rename = "in")]
@@ -282,19 +287,14 @@ enum Node {
         input: String,
         out: String,
     },
-    Concat {
-        #[serde(rename = "in")]
-        inputs: Vec<String>,
-        out: String,
-    },
-    #[serde(rename = "maxpool")]
-    MaxPool {
-        #[serde(rename = "in")]
-        input: String,
-        out: String,
-        kernel: [usize; 2],
-        stride: [usize; 2],
-    },
+}
+
+/// How a result is kept, with what its greatest step stands for; where nothing is said, as singles.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum KeepSpec {
+    Bytes(f32),
+    Words(f32),
 }
 
 /// The weights behind the header, read as singles wherever they are asked for.
@@ -324,10 +324,14 @@ impl Weights<'_> {
     }
 }
 
+/// The input is the first tensor.
+const INPUT: TensorId = 0;
+
 /// Names of the tensors written so far.
 struct Tensors {
     ids: HashMap<String, TensorId>,
     channels: Vec<usize>,
+    kept: Vec<Kept>,
 }
 
 impl Tensors {
@@ -336,7 +340,15 @@ impl Tensors {
         self.ids.get(name).copied().ok_or_else(unknown)
     }
 
-    fn define(&mut self, node: usize, name: String, channels: usize) -> Result<TensorId, ModelError> {
+    /// The tensor of that name, where no convolution reads it: the input's steps are known to convolutions only.
+    fn find_made(&self, node: usize, name: &str) -> Result<TensorId, ModelError> {
+        match self.find(node, name)? {
+            INPUT => Err(ModelError::Kept { node, what: "reads the input and is no convolution" }),
+            made => Ok(made),
+        }
+    }
+
+    fn define(&mut self, node: usize, name: String, channels: usize, kept: Kept) -> Result<TensorId, ModelError> {
         if !(1..=MAX_CHANNELS).contains(&channels) {
             return Err(ModelError::Dimension { node, what: "number of channels" });
         }
@@ -346,6 +358,7 @@ impl Tensors {
         let id = self.channels.len();
         self.ids.insert(name, id);
         self.channels.push(channels);
+        self.kept.push(kept);
         Ok(id)
     }
 
@@ -391,8 +404,9 @@ impl Network {
         if header.input.channels != 1 {
             return Err(ModelError::Input);
         }
-        let mut tensors = Tensors { ids: HashMap::new(), channels: Vec::new() };
-        let input = tensors.define(0, header.input.name, 1)?;
+        let mut tensors = Tensors { ids: HashMap::new(), channels: Vec::new(), kept: Vec::new() };
+        let input = tensors.define(0, header.input.name, 1, Kept::Words { peak: WORDS })?;
+        debug_assert_eq!(input, INPUT);
         let mut weights = Weights { bytes, dtype: header.dtype, end: 0 };
         let ops = header
             .nodes
@@ -409,6 +423,7 @@ impl Network {
             .outputs
             .into_iter()
             .map(|name| match tensors.ids.get(&name) {
+                Some(&id) if id != input && tensors.kept[id] != Kept::Singles => Err(ModelError::OutputInSteps(name)),
                 Some(&id) if id != input => Ok((name, id)),
                 _ => Err(ModelError::NoSuchOutput(name)),
             })
@@ -416,13 +431,31 @@ impl Network {
         if outputs.is_empty() {
             return Err(ModelError::NoSuchOutput(String::new()));
         }
-        Ok(Self { name: header.name, normalise, input, channels: tensors.channels, ops, outputs, meta: header.meta })
+        let Tensors { channels, kept, .. } = tensors;
+        Ok(Self { name: header.name, normalise, input, channels, kept, ops, outputs, meta: header.meta })
     }
+}
+
+/// How a node's result is kept, and whether it may be.
+fn kept(node: usize, act: Activation, keep: Option<KeepSpec>) -> Result<(bool, Kept), ModelError> {
+    let relu = matches!(act, Activation::Relu);
+    let kept = match keep {
+        None => return Ok((relu, Kept::Singles)),
+        Some(KeepSpec::Bytes(_)) if !relu => {
+            return Err(ModelError::Kept { node, what: "keeps bytes, which have no sign, and has no activation" });
+        }
+        Some(KeepSpec::Bytes(peak) | KeepSpec::Words(peak)) if !PEAKS.contains(&peak) => {
+            return Err(ModelError::Kept { node, what: "has an impossible peak" });
+        }
+        Some(KeepSpec::Bytes(peak)) => Kept::Bytes { peak },
+        Some(KeepSpec::Words(peak)) => Kept::Words { peak },
+    };
+    Ok((relu, kept))
 }
 
 fn build(at: usize, node: Node, tensors: &mut Tensors, weights: &mut Weights<'_>) -> Result<Op, ModelError> {
     Ok(match node {
-        Node::Conv { input, out, kernel, stride, pad, channels, depthwise, act, weight, bias } => {
+        Node::Conv { input, out, kernel, stride, pad, channels, act, keep, weight, bias } => {
             check_window(at, kernel, stride)?;
             // A border as wide as the kernel would be outputs that see no input at all.
             let fits = pad[0] < kernel[0] && pad[2] < kernel[0] && pad[1] < kernel[1] && pad[3] < kernel[1];
@@ -431,12 +464,15 @@ fn build(at: usize, node: Node, tensors: &mut Tensors, weights: &mut Weights<'_>
             }
             let input = tensors.find(at, &input)?;
             tensors.expect(at, input, channels[0])?;
-            if depthwise && channels[0] != channels[1] {
-                return Err(ModelError::Channels { node: at, expected: channels[0], found: channels[1] });
+            if tensors.kept[input] == Kept::Singles {
+                return Err(ModelError::Kept { node: at, what: "multiplies what is kept as singles" });
             }
-            let output = tensors.define(at, out, channels[1])?;
-            // At most 32 · 32 · 4096 · 4096: no overflow in 64 bits, and the file must hold them all.
-            let each = if depthwise { channels[1] } else { channels[0] * channels[1] };
+            let products = kernel[0] * kernel[1] * channels[0];
+            if products > MOST_PRODUCTS {
+                return Err(ModelError::Dimension { node: at, what: "number of products" });
+            }
+            let (relu, kept) = kept(at, act, keep)?;
+            let output = tensors.define(at, out, channels[1], kept)?;
             Op::Conv(Conv {
                 input,
                 output,
@@ -444,42 +480,32 @@ fn build(at: usize, node: Node, tensors: &mut Tensors, weights: &mut Weights<'_>
                 stride,
                 pad,
                 channels,
-                depthwise,
-                relu: matches!(act, Activation::Relu),
-                weights: weights.take(at, weight, kernel[0] * kernel[1] * each)?,
+                relu,
+                weights: weights.take(at, weight, products * channels[1])?,
                 bias: weights.take(at, bias, channels[1])?,
             })
         }
-        Node::Add { inputs: [a, b], out, act } => {
-            let inputs = [tensors.find(at, &a)?, tensors.find(at, &b)?];
+        Node::Add { inputs: [a, b], out, act, keep } => {
+            let inputs = [tensors.find_made(at, &a)?, tensors.find_made(at, &b)?];
             let channels = tensors.channels[inputs[0]];
             tensors.expect(at, inputs[1], channels)?;
-            Op::Add { inputs, output: tensors.define(at, out, channels)?, relu: matches!(act, Activation::Relu) }
+            if inputs.iter().all(|id| tensors.kept[*id] == Kept::Singles) {
+                return Err(ModelError::Kept { node: at, what: "adds two tensors of singles" });
+            }
+            let (relu, kept) = kept(at, act, keep)?;
+            Op::Add { inputs, output: tensors.define(at, out, channels, kept)?, relu }
         }
         Node::Upsample2 { input, out } => {
-            let input = tensors.find(at, &input)?;
-            Op::Upsample2 { input, output: tensors.define(at, out, tensors.channels[input])? }
+            let input = tensors.find_made(at, &input)?;
+            Op::Upsample2 { input, output: tensors.define(at, out, tensors.channels[input], tensors.kept[input])? }
         }
         Node::DepthToSpace2 { input, out } => {
-            let input = tensors.find(at, &input)?;
+            let input = tensors.find_made(at, &input)?;
             let channels = tensors.channels[input];
             if !channels.is_multiple_of(4) {
                 return Err(ModelError::Channels { node: at, expected: channels.next_multiple_of(4), found: channels });
             }
-            Op::DepthToSpace2 { input, output: tensors.define(at, out, channels / 4)? }
-        }
-        Node::Concat { inputs, out } => {
-            if inputs.is_empty() || inputs.len() > MAX_NODES {
-                return Err(ModelError::Dimension { node: at, what: "number of inputs" });
-            }
-            let inputs = inputs.iter().map(|name| tensors.find(at, name)).collect::<Result<Vec<_>, _>>()?;
-            let channels = inputs.iter().map(|&id| tensors.channels[id]).sum();
-            Op::Concat { inputs, output: tensors.define(at, out, channels)? }
-        }
-        Node::MaxPool { input, out, kernel, stride } => {
-            check_window(at, kernel, stride)?;
-            let input = tensors.find(at, &input)?;
-            Op::MaxPool { input, output: tensors.define(at, out, tensors.channels[input])?, kernel, stride }
+            Op::DepthToSpace2 { input, output: tensors.define(at, out, channels / 4, tensors.kept[input])? }
         }
     })
 }

@@ -6,18 +6,17 @@
 //! A [`Model`] is parsed and packed once and shared through an `Arc`; each thread has a [`Session`] of its own, which
 //! keeps its buffers from image to image. Results do not depend on what ran before.
 //!
-//! Where the processor multiplies bytes or bfloat16 numbers faster than singles, a model uses that unless it is asked for
-//! [`Precision::Single`].
+//! Nets multiply whole numbers, bytes and words, whose steps the weight file fixes: every instruction set gives the same
+//! answers, bit for bit.
 
-mod bf16;
-mod bytes;
 mod format;
 mod half;
 mod kernels;
 mod model;
+mod multiply;
 mod plane;
+mod quantise;
 mod session;
-mod simd;
 
 #[cfg(test)]
 mod reference;
@@ -29,4 +28,3 @@ mod tests;
 pub use format::{MAGIC, ModelError};
 pub use model::Model;
 pub use session::{Output, RunError, Session};
-pub use simd::Precision;

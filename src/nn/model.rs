@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::format::{Conv, ModelError, Network, Normalise, Op, TensorId};
 use super::kernels::conv::DenseConv;
-use super::kernels::depthwise::DepthwiseConv;
-use super::simd::{Isa, Precision};
+use super::quantise::Kept;
+use crate::simd::Isa;
 
 /// A net, ready to run. Sessions on any number of threads share it.
 pub struct Model {
@@ -19,8 +19,8 @@ pub struct Model {
     pub(super) outputs: Vec<(String, TensorId)>,
     pub(super) steps: Vec<Step>,
     pub(super) tensors: Vec<Tensor>,
-    /// Number of buffers that the tensors share.
-    pub(super) slots: usize,
+    /// Number of buffers that the tensors share: of bytes, of words, of singles.
+    pub(super) slots: [usize; 3],
 }
 
 /// What is known of a tensor before the input's size is.
@@ -29,19 +29,44 @@ pub struct Tensor {
     pub channels: usize,
     /// Elements from one cell to the next.
     pub step: usize,
-    /// Which buffer holds it.
+    pub kept: Kept,
+    /// Which buffer of its kind holds it.
     pub slot: usize,
 }
 
 /// One layer as it runs.
+#[expect(clippy::large_enum_variant, reason = "a net has thirty of them, in a vector that is made once")]
 pub enum Step {
-    Dense { conv: DenseConv, window: Window, input: TensorId, output: TensorId, residual: Option<Addend> },
-    Depthwise { conv: DepthwiseConv, window: Window, input: TensorId, output: TensorId },
-    Add { input: TensorId, addend: Addend, output: TensorId, relu: bool },
-    Upsample2 { input: TensorId, output: TensorId },
-    DepthToSpace2 { input: TensorId, output: TensorId },
-    Concat { inputs: Vec<TensorId>, output: TensorId },
-    MaxPool { window: Window, input: TensorId, output: TensorId },
+    /// Sums of products, finished.
+    Conv {
+        conv: DenseConv,
+        window: Window,
+        input: TensorId,
+        finish: Finishing,
+    },
+    /// A tensor in whole steps, finished: an addition, that is.
+    Add {
+        input: TensorId,
+        finish: Finishing,
+    },
+    Upsample2 {
+        input: TensorId,
+        output: TensorId,
+    },
+    DepthToSpace2 {
+        input: TensorId,
+        output: TensorId,
+    },
+}
+
+/// What is made of sums.
+pub struct Finishing {
+    pub output: TensorId,
+    /// For each channel, padding included, in steps of the output.
+    pub scales: Vec<f32>,
+    pub bias: Vec<f32>,
+    pub addend: Option<Addend>,
+    pub relu: bool,
 }
 
 /// What is added before an activation.
@@ -50,6 +75,8 @@ pub struct Addend {
     pub tensor: TensorId,
     /// 0, or 1 when the tensor is enlarged twofold on the way.
     pub shift: u32,
+    /// What a step of it is worth in steps of the output.
+    pub scale: f32,
 }
 
 /// How a window moves over its input.
@@ -75,14 +102,9 @@ impl Window {
 }
 
 impl Model {
-    /// Reads a weight file and packs it for the processor that this runs on, to run as fast as that can.
+    /// Reads a weight file and packs it for the instructions that this program uses.
     pub fn parse(file: &[u8]) -> Result<Self, ModelError> {
-        Self::parse_as(file, Precision::default())
-    }
-
-    /// Reads a weight file and packs it for the processor that this runs on.
-    pub fn parse_as(file: &[u8], precision: Precision) -> Result<Self, ModelError> {
-        Ok(Self::compile(Network::parse(file)?, Isa::detect(precision)))
+        Ok(Self::compile(Network::parse(file)?, Isa::chosen()))
     }
 
     /// The name in the weight file.
@@ -100,20 +122,25 @@ impl Model {
         self.outputs.iter().map(|(name, _)| name.as_str())
     }
 
-    /// The instruction set that the model was packed for: `avx512-vnni`, `avx512-bf16`, `avx512`, `avx2-bytes`, `avx2`, `neon` or `portable`.
+    /// The instruction set that the model was packed for, as [`Isa::name`](crate::simd::Isa::name) has it.
     pub fn instruction_set(&self) -> &'static str {
         self.isa.name()
     }
 
     pub(super) fn compile(network: Network, isa: Isa) -> Self {
         let lanes = isa.lanes();
-        let Network { name, normalise, input, channels, ops, outputs, meta } = network;
+        let Network { name, normalise, input, channels, kept, ops, outputs, meta } = network;
         let uses = Uses::count(&ops, &outputs, channels.len());
-        let steps_of = |id: TensorId| cell_step(id, input, channels[id], lanes, &ops, &uses);
-        let mut tensors: Vec<Tensor> =
-            (0..channels.len()).map(|id| Tensor { channels: channels[id], step: steps_of(id), slot: 0 }).collect();
-        let signs = Signs::of(&ops, channels.len());
-        let steps: Vec<Step> = fuse(ops, &uses).into_iter().map(|fused| fused.pack(isa, &tensors, &signs)).collect();
+        let mut tensors: Vec<Tensor> = channels
+            .iter()
+            .zip(&kept)
+            .enumerate()
+            .map(|(id, (&channels, &kept))| {
+                let step = cell_step(id, input, channels, lanes, &ops, &uses);
+                Tensor { channels, step, kept, slot: 0 }
+            })
+            .collect();
+        let steps: Vec<Step> = fuse(ops, &uses, &kept).into_iter().map(|fused| fused.pack(isa, &tensors)).collect();
         let slots = assign_slots(&steps, input, &outputs, &mut tensors);
         Self { name, meta, isa, normalise, input, outputs, steps, tensors, slots }
     }
@@ -137,97 +164,90 @@ impl Uses {
     }
 }
 
-/// Which tensors hold no negative number.
-struct Signs(Vec<bool>);
-
-impl Signs {
-    fn of(ops: &[Op], tensors: usize) -> Self {
-        // Luma is not one of them: what a net sees first is worth more than eight bits of a weight.
-        let mut none = vec![false; tensors];
-        for op in ops {
-            none[op.output()] = match op {
-                Op::Conv(conv) => conv.relu,
-                Op::Add { relu, .. } => *relu,
-                op => op.inputs().iter().all(|id| none[*id]),
-            };
-        }
-        Self(none)
-    }
-
-    fn none(&self, id: TensorId) -> bool {
-        self.0[id]
-    }
-}
-
 /// Elements from one cell to the next: whole vectors, except where nothing but a reader of single numbers comes after.
 fn cell_step(id: TensorId, input: TensorId, channels: usize, lanes: usize, ops: &[Op], uses: &Uses) -> usize {
-    let readers: Vec<&Op> = ops.iter().filter(|op| op.inputs().contains(&id)).collect();
-    // Luma stays luma when only dense convolutions, which broadcast it, look at it.
-    let luma = id == input && readers.iter().all(|op| matches!(op, Op::Conv(conv) if !conv.depthwise));
     // The heads' cells are read one by one, and there are many.
     let heads = uses.0[id] > 0
-        && readers.is_empty()
+        && !ops.iter().any(|op| op.inputs().contains(&id))
         && ops.iter().any(|op| op.output() == id && matches!(op, Op::DepthToSpace2 { .. }));
-    if luma || heads { channels } else { channels.next_multiple_of(lanes) }
+    // Luma stays luma: convolutions broadcast it, and nothing else reads it.
+    if id == input || heads { channels } else { channels.next_multiple_of(lanes) }
 }
 
-/// A node, and what it adds: for an addition the enlarged form of its second operand, for a convolution the other operand
+/// A node, and what it adds: for an addition the second operand, enlarged on the way or not, for a convolution the other operand
 /// of the addition that it swallowed.
 struct Fused {
     op: Op,
-    residual: Option<Addend>,
+    addend: Option<(TensorId, u32)>,
 }
 
 impl Fused {
-    fn pack(self, isa: Isa, tensors: &[Tensor], signs: &Signs) -> Step {
+    fn pack(self, isa: Isa, tensors: &[Tensor]) -> Step {
+        let addend = |output: TensorId| {
+            let unit = tensors[output].kept.unit();
+            self.addend.map(|(tensor, shift)| Addend { tensor, shift, scale: tensors[tensor].kept.unit() / unit })
+        };
+        // The padding's channels are nothing.
+        let padded = |values: &mut dyn Iterator<Item = f32>, output: TensorId| {
+            let mut values: Vec<f32> = values.collect();
+            values.resize(tensors[output].step, 0.0);
+            values
+        };
         match self.op {
-            Op::Conv(conv) if conv.depthwise => Step::Depthwise {
-                window: Window::of(&conv),
-                input: conv.input,
-                output: conv.output,
-                conv: DepthwiseConv::pack(&conv, isa.lanes()),
-            },
-            Op::Conv(conv) => Step::Dense {
-                window: Window::of(&conv),
-                input: conv.input,
-                output: conv.output,
-                residual: self.residual,
-                conv: DenseConv::pack(&conv, isa, tensors[conv.input].step, conv.relu && signs.none(conv.input)),
-            },
-            Op::Add { inputs: [input, other], output, relu } => {
-                let addend = self.residual.unwrap_or(Addend { tensor: other, shift: 0 });
-                Step::Add { input, addend, output, relu }
+            Op::Conv(conv) => {
+                let (input, output) = (&tensors[conv.input], &tensors[conv.output]);
+                let window = Window::of(&conv);
+                let dense = DenseConv::pack(&conv, isa, input.kept, input.step);
+                let (each, unit) = (input.kept.unit(), output.kept.unit());
+                let finish = Finishing {
+                    output: conv.output,
+                    scales: padded(&mut dense.units.iter().map(|weight| each * weight / unit), conv.output),
+                    bias: padded(&mut conv.bias.iter().map(|bias| bias / unit), conv.output),
+                    addend: addend(conv.output),
+                    relu: conv.relu,
+                };
+                Step::Conv { conv: dense, window, input: conv.input, finish }
+            }
+            Op::Add { inputs: [input, _], output, relu } => {
+                let scale = tensors[input].kept.unit() / tensors[output].kept.unit();
+                let scales = padded(&mut std::iter::repeat_n(scale, tensors[output].channels), output);
+                let bias = vec![0.0; tensors[output].step];
+                Step::Add { input, finish: Finishing { output, scales, bias, addend: addend(output), relu } }
             }
             Op::Upsample2 { input, output } => Step::Upsample2 { input, output },
             Op::DepthToSpace2 { input, output } => Step::DepthToSpace2 { input, output },
-            Op::Concat { inputs, output } => Step::Concat { inputs, output },
-            Op::MaxPool { input, output, kernel, stride } => {
-                Step::MaxPool { window: Window { kernel, stride, pad: [0; 4] }, input, output }
-            }
         }
     }
 }
 
 /// Additions move into the dense convolution that feeds them, and enlargements into the addition that reads them: each
 /// then costs one read instead of a pass over memory.
-fn fuse(ops: Vec<Op>, uses: &Uses) -> Vec<Fused> {
+fn fuse(ops: Vec<Op>, uses: &Uses, kept: &[Kept]) -> Vec<Fused> {
     let mut fused: Vec<Option<Fused>> = Vec::with_capacity(ops.len());
     for op in ops {
         let op = match op {
-            Op::Add { inputs, output, relu } => fuse_add(&mut fused, inputs, output, relu, uses),
-            op => Fused { op, residual: None },
+            Op::Add { inputs, output, relu } => fuse_add(&mut fused, inputs, output, relu, uses, kept),
+            op => Fused { op, addend: None },
         };
         fused.push(Some(op));
     }
     fused.into_iter().flatten().collect()
 }
 
-fn fuse_add(fused: &mut [Option<Fused>], inputs: [TensorId; 2], output: TensorId, relu: bool, uses: &Uses) -> Fused {
+fn fuse_add(
+    fused: &mut [Option<Fused>],
+    inputs: [TensorId; 2],
+    output: TensorId,
+    relu: bool,
+    uses: &Uses,
+    kept: &[Kept],
+) -> Fused {
     // The node that writes an operand, if nobody else reads it.
     let sole_writer = |id: TensorId, fused: &[Option<Fused>]| {
         fused.iter().position(|f| f.as_ref().is_some_and(|f| f.op.output() == id)).filter(|_| uses.once(id))
     };
-    let takes_sum = |node: &Option<Fused>| matches!(node, Some(Fused { op: Op::Conv(conv), residual: None }) if !conv.depthwise && !conv.relu);
+    // Of a result in steps, the rounding is part of what the net says.
+    let takes_sum = |node: &Option<Fused>| matches!(node, Some(Fused { op: Op::Conv(conv), addend: None }) if !conv.relu && kept[conv.output] == Kept::Singles);
     // Of two convolutions the later one swallows: the earlier operand is then surely there.
     let conv = [0, 1]
         .into_iter()
@@ -241,58 +261,46 @@ fn fuse_add(fused: &mut [Option<Fused>], inputs: [TensorId; 2], output: TensorId
         let at = sole_writer(id, fused)?;
         let Some(Fused { op: Op::Upsample2 { input, .. }, .. }) = fused[at] else { return None };
         fused[at] = None;
-        Some(Addend { tensor: input, shift: 1 })
+        Some((input, 1))
     };
-    match conv {
-        Some((conv, side)) => {
-            let other = inputs[1 - side];
-            let residual = enlarged(other).unwrap_or(Addend { tensor: other, shift: 0 });
-            Fused { op: Op::Conv(Conv { output, relu, ..conv }), residual: Some(residual) }
-        }
-        None => {
-            let [a, b] = inputs;
-            // Of two enlargements one goes: a sum at the smaller size would be better still, and does not occur.
-            match enlarged(b) {
-                Some(residual) => Fused { op: Op::Add { inputs, output, relu }, residual: Some(residual) },
-                None => {
-                    let residual = enlarged(a);
-                    Fused { op: Op::Add { inputs: [b, a], output, relu }, residual }
-                }
-            }
-        }
+    if let Some((conv, side)) = conv {
+        let other = inputs[1 - side];
+        let addend = Some(enlarged(other).unwrap_or((other, 0)));
+        return Fused { op: Op::Conv(Conv { output, relu, ..conv }), addend };
     }
+    // Sums begin with whole numbers, so one operand must be kept so; the other may be enlarged on the way. Of two enlargements one
+    // goes: a sum at the smaller size would be better still, and does not occur.
+    let [a, b] = inputs;
+    let whole = |id: TensorId| kept[id] != Kept::Singles;
+    let sides = [(a, b), (b, a)].into_iter().filter(|(first, _)| whole(*first));
+    let (inputs, addend) = sides
+        .clone()
+        .find_map(|(first, second)| Some(([first, second], enlarged(second)?)))
+        .or_else(|| sides.clone().next().map(|(first, second)| ([first, second], (second, 0))))
+        .expect("one of them is whole: checked when the net was read");
+    Fused { op: Op::Add { inputs, output, relu }, addend: Some(addend) }
 }
 
 impl Step {
-    pub fn inputs(&self) -> Vec<TensorId> {
-        match self {
-            Self::Dense { input, residual, .. } => {
-                std::iter::once(*input).chain(residual.map(|addend| addend.tensor)).collect()
-            }
-            Self::Add { input, addend, .. } => vec![*input, addend.tensor],
-            Self::Concat { inputs, .. } => inputs.clone(),
-            Self::Depthwise { input, .. }
-            | Self::Upsample2 { input, .. }
-            | Self::DepthToSpace2 { input, .. }
-            | Self::MaxPool { input, .. } => vec![*input],
-        }
+    pub fn inputs(&self) -> impl Iterator<Item = TensorId> {
+        let (input, addend) = match self {
+            Self::Conv { input, finish, .. } | Self::Add { input, finish } => (*input, finish.addend),
+            Self::Upsample2 { input, .. } | Self::DepthToSpace2 { input, .. } => (*input, None),
+        };
+        std::iter::once(input).chain(addend.map(|addend| addend.tensor))
     }
 
     pub fn output(&self) -> TensorId {
         match self {
-            Self::Dense { output, .. }
-            | Self::Add { output, .. }
-            | Self::Concat { output, .. }
-            | Self::Depthwise { output, .. }
-            | Self::Upsample2 { output, .. }
-            | Self::DepthToSpace2 { output, .. }
-            | Self::MaxPool { output, .. } => *output,
+            Self::Conv { finish, .. } | Self::Add { finish, .. } => finish.output,
+            Self::Upsample2 { output, .. } | Self::DepthToSpace2 { output, .. } => *output,
         }
     }
 }
 
-/// Tensors whose lives do not meet share a buffer: what is hot stays in the cache. Returns the number of buffers.
-fn assign_slots(steps: &[Step], input: TensorId, outputs: &[(String, TensorId)], tensors: &mut [Tensor]) -> usize {
+/// Tensors whose lives do not meet share a buffer, if they are kept the same way: what is hot stays in the cache. Returns the number
+/// of buffers of each kind.
+fn assign_slots(steps: &[Step], input: TensorId, outputs: &[(String, TensorId)], tensors: &mut [Tensor]) -> [usize; 3] {
     let mut last_use = vec![0; tensors.len()];
     for (at, step) in steps.iter().enumerate() {
         for id in step.inputs() {
@@ -305,19 +313,25 @@ fn assign_slots(steps: &[Step], input: TensorId, outputs: &[(String, TensorId)],
         last_use[*id] = usize::MAX;
     }
 
-    tensors[input].slot = 0;
-    let (mut slots, mut free, mut living) = (1, Vec::new(), vec![input]);
+    let kind = |tensor: &Tensor| match tensor.kept {
+        Kept::Bytes { .. } => 0,
+        Kept::Words { .. } => 1,
+        Kept::Singles => 2,
+    };
+    let (mut slots, mut free, mut living) = ([0; 3], [const { Vec::new() }; 3], vec![input]);
+    slots[kind(&tensors[input])] = 1;
     for (at, step) in steps.iter().enumerate() {
-        let slot = free.pop().unwrap_or_else(|| {
-            slots += 1;
-            slots - 1
+        let output = step.output();
+        let kind_of_output = kind(&tensors[output]);
+        tensors[output].slot = free[kind_of_output].pop().unwrap_or_else(|| {
+            slots[kind_of_output] += 1;
+            slots[kind_of_output] - 1
         });
-        tensors[step.output()].slot = slot;
-        living.push(step.output());
+        living.push(output);
         living.retain(|&id| {
             let lives = last_use[id] > at;
             if !lives {
-                free.push(tensors[id].slot);
+                free[kind(&tensors[id])].push(tensors[id].slot);
             }
             lives
         });

@@ -59,24 +59,34 @@ impl Layout {
         self.origin() + y * self.row()
     }
 
+    /// The elements of row `y`, without the border.
+    pub fn cells<'a, T>(&self, data: &'a [T], y: usize) -> &'a [T] {
+        &data[self.at(y)..][..self.width * self.step]
+    }
+
+    /// The elements of row `y`, without the border.
+    pub fn cells_mut<'a, T>(&self, data: &'a mut [T], y: usize) -> &'a mut [T] {
+        &mut data[self.at(y)..][..self.width * self.step]
+    }
+
     /// Zeroes all around the cells.
-    pub fn clear_border(&self, data: &mut [f32]) {
+    pub fn clear_border<T: Copy + Default>(&self, data: &mut [T]) {
         let row = self.row();
         let first = self.border.top * row;
-        data[..first].fill(0.0);
+        data[..first].fill(T::default());
         let (left, right) = (self.border.left * self.step, self.border.right * self.step);
         for y in 0..self.height {
             let from = first + y * row;
-            data[from..from + left].fill(0.0);
-            data[from + row - right..from + row].fill(0.0);
+            data[from..from + left].fill(T::default());
+            data[from + row - right..from + row].fill(T::default());
         }
-        data[first + self.height * row..self.len()].fill(0.0);
+        data[first + self.height * row..self.len()].fill(T::default());
     }
 }
 
 /// Numbers that begin on a cache line. Grows when asked, never shrinks.
 #[derive(Default)]
-pub struct Buffer<T = f32> {
+pub struct Buffer<T> {
     data: Vec<T>,
     start: usize,
 }

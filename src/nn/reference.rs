@@ -1,6 +1,7 @@
 //! The layers as their definitions say, one number at a time in double precision: what the kernels are held against.
 
 use super::format::{Conv, Network, Normalise, Op};
+use super::quantise::{BYTES, Kept, WORDS, weight, weight_unit};
 
 /// A tensor without border or gaps.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,11 +32,30 @@ fn activate(relu: bool, value: f64) -> f64 {
     if relu { value.max(0.0) } else { value }
 }
 
-fn convolve(conv: &Conv, input: &Dense) -> Dense {
+/// What a number is worth after it was kept.
+fn keep(kept: Kept, value: f64) -> f64 {
+    let unit = f64::from(kept.unit());
+    match kept {
+        Kept::Bytes { .. } => (value / unit).round_ties_even().clamp(0.0, f64::from(BYTES)) * unit,
+        Kept::Words { .. } => (value / unit).round_ties_even().clamp(-f64::from(WORDS), f64::from(WORDS)) * unit,
+        Kept::Singles => value,
+    }
+}
+
+fn convolve(conv: &Conv, input: &Dense, kept: Kept) -> Dense {
     let [kh, kw] = conv.kernel;
     let [cin, cout] = conv.channels;
     let height = (input.height + conv.pad[0] + conv.pad[2] - kh) / conv.stride[0] + 1;
     let width = (input.width + conv.pad[1] + conv.pad[3] - kw) / conv.stride[1] + 1;
+    let most = kept.weights(kh * kw * cin);
+    let mut weights = vec![0.0; conv.weights.len()];
+    for co in 0..cout {
+        let greatest = conv.weights.iter().skip(co).step_by(cout).fold(0f32, |most, w| most.max(w.abs()));
+        let unit = weight_unit(greatest, most);
+        for (to, from) in weights.iter_mut().zip(&conv.weights).skip(co).step_by(cout) {
+            *to = f64::from(weight(*from, unit, most)) * f64::from(unit);
+        }
+    }
     Dense::make(height, width, cout, |y, x, co| {
         let mut sum = f64::from(conv.bias[co]);
         for ky in 0..kh {
@@ -43,13 +63,8 @@ fn convolve(conv: &Conv, input: &Dense) -> Dense {
                 let row = (y * conv.stride[0] + ky).checked_sub(conv.pad[0]).filter(|row| *row < input.height);
                 let column = (x * conv.stride[1] + kx).checked_sub(conv.pad[1]).filter(|column| *column < input.width);
                 let (Some(row), Some(column)) = (row, column) else { continue };
-                let tap = ky * kw + kx;
-                if conv.depthwise {
-                    sum += input.at(row, column, co) * f64::from(conv.weights[tap * cout + co]);
-                } else {
-                    for ci in 0..cin {
-                        sum += input.at(row, column, ci) * f64::from(conv.weights[(tap * cin + ci) * cout + co]);
-                    }
+                for ci in 0..cin {
+                    sum += input.at(row, column, ci) * weights[((ky * kw + kx) * cin + ci) * cout + co];
                 }
             }
         }
@@ -62,16 +77,17 @@ pub fn run(network: &Network, luma: &[u8], width: usize, height: usize) -> Vec<D
     let count = luma.len() as f64;
     let mean_luma = luma.iter().map(|&v| f64::from(v)).sum::<f64>() / count;
     let deviation = (luma.iter().map(|&v| (f64::from(v) - mean_luma).powi(2)).sum::<f64>() / count).sqrt();
-    let normalised = |v: u8| match network.normalise {
-        Normalise::Fixed { mean, scale } => (f64::from(v) / 255.0 - f64::from(mean)) * f64::from(scale),
-        Normalise::Standard { floor } => (f64::from(v) - mean_luma) / deviation.max(f64::from(floor)),
+    let (centre, unit) = match network.normalise {
+        Normalise::Fixed { mean, scale } => (f64::from(mean * 255.0), f64::from(scale / 255.0)),
+        Normalise::Standard { floor } => (f64::from(mean_luma as f32), 1.0 / deviation.max(f64::from(floor))),
     };
+    let normalised = |v: u8| ((f64::from(v) - centre) * 32.0).round_ties_even() / 32.0 * unit;
     let mut tensors: Vec<Option<Dense>> = vec![None; network.channels.len()];
     tensors[network.input] = Some(Dense::make(height, width, 1, |y, x, _| normalised(luma[y * width + x])));
     for op in &network.ops {
         let get = |id: usize| tensors[id].as_ref().expect("in order of computation");
-        let result = match op {
-            Op::Conv(conv) => convolve(conv, get(conv.input)),
+        let mut result = match op {
+            Op::Conv(conv) => convolve(conv, get(conv.input), network.kept[conv.input]),
             Op::Add { inputs: [a, b], relu, .. } => {
                 let (a, b) = (get(*a), get(*b));
                 Dense::make(a.height, a.width, a.channels, |y, x, c| activate(*relu, a.at(y, x, c) + b.at(y, x, c)))
@@ -87,30 +103,10 @@ pub fn run(network: &Network, luma: &[u8], width: usize, height: usize) -> Vec<D
                     input.at(y / 2, x / 2, (2 * (y % 2) + x % 2) * channels + c)
                 })
             }
-            Op::Concat { inputs, .. } => {
-                let all: Vec<&Dense> = inputs.iter().map(|id| get(*id)).collect();
-                let channels = all.iter().map(|t| t.channels).sum();
-                Dense::make(all[0].height, all[0].width, channels, |y, x, mut c| {
-                    for tensor in &all {
-                        if c < tensor.channels {
-                            return tensor.at(y, x, c);
-                        }
-                        c -= tensor.channels;
-                    }
-                    unreachable!("channels were summed above")
-                })
-            }
-            Op::MaxPool { input, kernel, stride, .. } => {
-                let input = get(*input);
-                let height = (input.height - kernel[0]) / stride[0] + 1;
-                let width = (input.width - kernel[1]) / stride[1] + 1;
-                Dense::make(height, width, input.channels, |y, x, c| {
-                    (0..kernel[0] * kernel[1])
-                        .map(|k| input.at(y * stride[0] + k / kernel[1], x * stride[1] + k % kernel[1], c))
-                        .fold(f64::NEG_INFINITY, f64::max)
-                })
-            }
         };
+        for number in &mut result.data {
+            *number = keep(network.kept[op.output()], *number);
+        }
         tensors[op.output()] = Some(result);
     }
     network.outputs.iter().map(|(_, id)| tensors[*id].clone().expect("outputs are written")).collect()

@@ -4,16 +4,12 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::bf16;
-#[cfg(target_arch = "x86_64")]
-use super::bytes;
 use super::format::{Normalise, TensorId};
-use super::kernels::conv::{DenseConv, Input, Request, Residual};
-use super::kernels::pointwise::Layer;
-use super::kernels::{depthwise, pointwise};
-use super::model::{Model, Step};
+use super::kernels::conv::{self, DenseConv};
+use super::kernels::finish::{Expand, Feed, Finish, LUMA_STEPS, Numbers, Room, depth_to_space2, upsample2, widen};
+use super::model::{Finishing, Model, Step, Tensor};
 use super::plane::{Border, Buffer, Layout};
-use super::simd::Operands;
+use super::quantise::Kept;
 
 /// Plans kept for different input sizes; a detector meets a few, whatever the pictures.
 const MAX_PLANS: usize = 16;
@@ -65,19 +61,27 @@ struct Plan {
 /// Runs a model on one thread. After the first image of each size it allocates nothing.
 pub struct Session {
     model: Arc<Model>,
-    buffers: Vec<Buffer>,
-    rounded: Rounded,
-    /// The greatest number of each tensor, where the layer that wrote it told.
-    peaks: Vec<Option<f32>>,
+    buffers: Buffers,
+    scratch: Scratch,
     plans: Vec<Plan>,
     current: usize,
 }
 
-/// A convolution's input where it is rounded.
+/// Where tensors live, by the way in which they are kept.
 #[derive(Default)]
-struct Rounded {
-    pairs: Buffer<bf16::Bits>,
-    bytes: Buffer<u8>,
+struct Buffers {
+    bytes: Vec<Buffer<u8>>,
+    words: Vec<Buffer<i16>>,
+    singles: Vec<Buffer<f32>>,
+}
+
+/// What one row needs on its way.
+#[derive(Default)]
+struct Scratch {
+    sums: Buffer<i32>,
+    addend: Buffer<f32>,
+    /// [`Finishing::scales`] where the luma decides what a step is worth.
+    scales: Vec<f32>,
 }
 
 /// An output: rows of cells of channels.
@@ -129,9 +133,12 @@ impl<'a> Output<'a> {
 impl Session {
     /// A session of `model`, still without buffers.
     pub fn new(model: Arc<Model>) -> Self {
-        let buffers = (0..model.slots).map(|_| Buffer::default()).collect();
-        let peaks = vec![None; model.tensors.len()];
-        Self { model, buffers, rounded: Rounded::default(), peaks, plans: Vec::new(), current: 0 }
+        fn some<T: Copy + Default>(count: usize) -> Vec<Buffer<T>> {
+            (0..count).map(|_| Buffer::default()).collect()
+        }
+        let [bytes, words, singles] = model.slots;
+        let buffers = Buffers { bytes: some(bytes), words: some(words), singles: some(singles) };
+        Self { model, buffers, scratch: Scratch::default(), plans: Vec::new(), current: 0 }
     }
 
     /// The model that this session runs.
@@ -146,8 +153,8 @@ impl Session {
         }
         self.plan(width, height)?;
         let layouts = &self.plans[self.current].layouts;
-        let (buffers, rounded, peaks) = (&mut self.buffers[..], &mut self.rounded, &mut self.peaks[..]);
-        let mut workspace = Workspace { model: &self.model, layouts, buffers, rounded, peaks };
+        let (buffers, scratch) = (&mut self.buffers, &mut self.scratch);
+        let mut workspace = Workspace { model: &self.model, layouts, buffers, scratch, luma_unit: 1.0 };
         workspace.feed(luma);
         for step in &self.model.steps {
             workspace.step(step);
@@ -159,11 +166,8 @@ impl Session {
     pub fn multiply_adds(&self) -> u64 {
         let Some(Plan { layouts, .. }) = self.plans.get(self.current) else { return 0 };
         let counts = self.model.steps.iter().map(|step| {
-            let (window, depth) = match step {
-                Step::Dense { window, input, .. } => (window, layouts[*input].channels),
-                Step::Depthwise { window, .. } => (window, 1),
-                _ => return 0,
-            };
+            let Step::Conv { window, input, .. } = step else { return 0 };
+            let depth = layouts[*input].channels;
             let output = &layouts[step.output()];
             let each = window.kernel[0] * window.kernel[1] * depth;
             (output.height * output.width * output.channels) as u64 * each as u64
@@ -178,7 +182,7 @@ impl Session {
     pub fn output(&self, index: usize) -> Output<'_> {
         let (_, id) = &self.model.outputs[index];
         let layout = &self.plans[self.current].layouts[*id];
-        Output { data: self.buffers[self.model.tensors[*id].slot].as_slice(), layout }
+        Output { data: self.buffers.singles[self.model.tensors[*id].slot].as_slice(), layout }
     }
 
     /// Makes `current` the plan for this size.
@@ -189,15 +193,17 @@ impl Session {
         }
         let layouts = layouts(&self.model, width, height)?;
         for (tensor, layout) in self.model.tensors.iter().zip(&layouts) {
-            self.buffers[tensor.slot].reserve(layout.len());
+            match tensor.kept {
+                Kept::Bytes { .. } => self.buffers.bytes[tensor.slot].reserve(layout.len()),
+                Kept::Words { .. } => self.buffers.words[tensor.slot].reserve(layout.len()),
+                Kept::Singles => self.buffers.singles[tensor.slot].reserve(layout.len()),
+            }
         }
         for step in &self.model.steps {
-            if let Step::Dense { conv, input, .. } = step {
-                match conv.operands() {
-                    Operands::Singles => {}
-                    Operands::Pairs => self.rounded.pairs.reserve(layouts[*input].len()),
-                    Operands::Bytes => self.rounded.bytes.reserve(layouts[*input].len()),
-                }
+            if let Step::Conv { finish, .. } | Step::Add { finish, .. } = step {
+                let output = &layouts[finish.output];
+                self.scratch.sums.reserve(output.width * output.step);
+                self.scratch.addend.reserve(output.width * output.step);
             }
         }
         if self.plans.len() == MAX_PLANS {
@@ -226,39 +232,24 @@ fn layouts(model: &Model, width: usize, height: usize) -> Result<Vec<Layout>, Ru
         let wrong = || RunError::Shape { width, height, layer: at };
         let size = |id: TensorId| (layouts[id].height, layouts[id].width);
         let (rows, columns) = match step {
-            Step::Dense { window, input, residual, .. } => {
-                let (h, w) = size(*input);
-                let result = window.output(h, w).ok_or_else(wrong)?;
-                if let Some(addend) = residual {
-                    let (h, w) = size(addend.tensor);
-                    if result != (h << addend.shift, w << addend.shift) {
-                        return Err(wrong());
-                    }
-                }
-                result
-            }
-            Step::Depthwise { window, input, .. } | Step::MaxPool { window, input, .. } => {
+            Step::Conv { window, input, .. } => {
                 let (h, w) = size(*input);
                 window.output(h, w).ok_or_else(wrong)?
             }
-            Step::Add { input, addend, .. } => {
-                let (h, w) = size(addend.tensor);
-                if size(*input) != (h << addend.shift, w << addend.shift) {
-                    return Err(wrong());
-                }
-                size(*input)
-            }
-            Step::Concat { inputs, .. } => {
-                if inputs.iter().any(|id| size(*id) != size(inputs[0])) {
-                    return Err(wrong());
-                }
-                size(inputs[0])
-            }
+            Step::Add { input, .. } => size(*input),
             Step::Upsample2 { input, .. } | Step::DepthToSpace2 { input, .. } => {
                 let (h, w) = size(*input);
                 (2 * h, 2 * w)
             }
         };
+        if let Step::Conv { finish: Finishing { addend: Some(addend), .. }, .. }
+        | Step::Add { finish: Finishing { addend: Some(addend), .. }, .. } = step
+        {
+            let (h, w) = size(addend.tensor);
+            if (rows, columns) != (h << addend.shift, w << addend.shift) {
+                return Err(wrong());
+            }
+        }
         let output = &mut layouts[step.output()];
         // Checked here, so that no later product can overflow: sides and steps are then far below 2³².
         let elements = rows.checked_mul(columns).and_then(|cells| cells.checked_mul(output.step));
@@ -266,7 +257,7 @@ fn layouts(model: &Model, width: usize, height: usize) -> Result<Vec<Layout>, Ru
             return Err(too_large());
         }
         (output.height, output.width) = (rows, columns);
-        if let Step::Dense { window, input, .. } | Step::Depthwise { window, input, .. } = step {
+        if let Step::Conv { window, input, .. } = step {
             let input = &mut layouts[*input];
             let reach = |outputs: usize, axis: usize| (outputs - 1) * window.stride[axis] + window.kernel[axis];
             input.border.widen(Border {
@@ -287,113 +278,127 @@ fn layouts(model: &Model, width: usize, height: usize) -> Result<Vec<Layout>, Ru
 struct Workspace<'a> {
     model: &'a Model,
     layouts: &'a [Layout],
-    buffers: &'a mut [Buffer],
-    rounded: &'a mut Rounded,
-    peaks: &'a mut [Option<f32>],
+    buffers: &'a mut Buffers,
+    scratch: &'a mut Scratch,
+    /// What a step of the input is worth in this run.
+    luma_unit: f32,
+}
+
+/// Lets `$compute` write tensor `$id` while it may read all others: the slots were assigned so that no input of a step shares its
+/// output's.
+macro_rules! written {
+    ($self:ident, $id:expr, |$room:ident| $compute:expr) => {{
+        let Tensor { kept, slot, .. } = $self.model.tensors[$id];
+        macro_rules! with {
+            ($kind:ident, $variant:ident) => {{
+                let mut buffer = std::mem::take(&mut $self.buffers.$kind[slot]);
+                $self.layouts[$id].clear_border(buffer.as_mut_slice());
+                let mut $room = Room::$variant(buffer.as_mut_slice());
+                $compute;
+                $self.buffers.$kind[slot] = buffer;
+            }};
+        }
+        match kept {
+            Kept::Bytes { .. } => with!(bytes, Bytes),
+            Kept::Words { .. } => with!(words, Words),
+            Kept::Singles => with!(singles, Singles),
+        }
+    }};
 }
 
 impl Workspace<'_> {
-    /// Lets `compute` write tensor `id` while it may read all others: the slots were assigned so that no input of a
-    /// step shares its output's.
-    fn write(&mut self, id: TensorId, compute: impl FnOnce(&Self, &mut [f32], &Layout)) {
-        let slot = self.model.tensors[id].slot;
-        let mut buffer = std::mem::take(&mut self.buffers[slot]);
-        let layout = &self.layouts[id];
-        let data = buffer.as_mut_slice();
-        layout.clear_border(data);
-        compute(self, data, layout);
-        self.buffers[slot] = buffer;
-    }
-
-    fn source(&self, id: TensorId) -> (&[f32], &Layout) {
-        (self.buffers[self.model.tensors[id].slot].as_slice(), &self.layouts[id])
+    fn numbers(&self, id: TensorId) -> Numbers<'_> {
+        self.buffers.numbers(&self.model.tensors[id])
     }
 
     fn feed(&mut self, luma: &[u8]) {
-        let (scale, offset) = match self.model.normalise {
-            Normalise::Fixed { mean, scale } => (scale / 255.0, -mean * scale),
+        let (centre, unit) = match self.model.normalise {
+            Normalise::Fixed { mean, scale } => (mean * 255.0, scale / 255.0),
             Normalise::Standard { floor } => {
                 let (mean, deviation) = moments(luma);
-                let scale = 1.0 / deviation.max(floor);
-                (scale, -mean * scale)
+                (mean, 1.0 / deviation.max(floor))
             }
         };
-        let isa = self.model.isa;
-        self.write(self.model.input, |_, output, layout| {
-            isa.run(pointwise::Job { layer: Layer::Feed { luma, scale, offset }, output, layout });
-        });
+        self.luma_unit = unit / LUMA_STEPS;
+        let input = self.model.input;
+        let layout = &self.layouts[input];
+        let words = self.buffers.words[self.model.tensors[input].slot].as_mut_slice();
+        layout.clear_border(words);
+        self.model.isa.run(Feed { luma, centre, output: words, layout });
     }
 
     fn step(&mut self, step: &Step) {
-        let isa = self.model.isa;
-        let mut rounded = std::mem::take(self.rounded);
-        let mut peak = None;
-        self.write(step.output(), |tensors, output, layout| {
-            let layer = match step {
-                Step::Dense { conv, input, residual, .. } => {
-                    let residual = residual.map(|addend| {
-                        let (data, layout) = tensors.source(addend.tensor);
-                        Residual { data, layout, shift: addend.shift }
-                    });
-                    let input_layout = &tensors.layouts[*input];
-                    let input = tensors.operands(conv, *input, &mut rounded);
-                    let request = Request { conv, input, input_layout, output, output_layout: layout, residual };
-                    peak = Some(request.run(isa));
-                    return;
+        match step {
+            Step::Conv { conv, input, finish, .. } => self.finish(Some(conv), *input, finish),
+            Step::Add { input, finish } => self.finish(None, *input, finish),
+            Step::Upsample2 { input, output } => written!(self, *output, |room| {
+                let (from, to) = (&self.layouts[*input], &self.layouts[*output]);
+                match (self.numbers(*input), &mut room) {
+                    (Numbers::Bytes(numbers), Room::Bytes(room)) => upsample2((numbers, from), room, to),
+                    (Numbers::Words(numbers), Room::Words(room)) => upsample2((numbers, from), room, to),
+                    (Numbers::Singles(numbers), Room::Singles(room)) => upsample2((numbers, from), room, to),
+                    _ => unreachable!("both are kept the same way"),
                 }
-                Step::Depthwise { conv, input, .. } => {
-                    let (input, input_layout) = tensors.source(*input);
-                    return isa.run(depthwise::Job { conv, input, input_layout, output, output_layout: layout });
+            }),
+            Step::DepthToSpace2 { input, output } => written!(self, *output, |room| {
+                let (from, to) = (&self.layouts[*input], &self.layouts[*output]);
+                match (self.numbers(*input), &mut room) {
+                    (Numbers::Bytes(numbers), Room::Bytes(room)) => depth_to_space2((numbers, from), room, to),
+                    (Numbers::Words(numbers), Room::Words(room)) => depth_to_space2((numbers, from), room, to),
+                    (Numbers::Singles(numbers), Room::Singles(room)) => depth_to_space2((numbers, from), room, to),
+                    _ => unreachable!("both are kept the same way"),
                 }
-                Step::Concat { inputs, .. } => {
-                    let mut first = 0;
-                    for input in inputs {
-                        let input = tensors.source(*input);
-                        isa.run(pointwise::Job { layer: Layer::Place { input, first }, output: &mut *output, layout });
-                        first += input.1.channels;
-                    }
-                    return;
-                }
-                Step::Add { input, addend, relu, .. } => Layer::Add {
-                    a: tensors.source(*input),
-                    b: tensors.source(addend.tensor),
-                    shift: addend.shift,
-                    relu: *relu,
-                },
-                Step::Upsample2 { input, .. } => Layer::Upsample2(tensors.source(*input)),
-                Step::DepthToSpace2 { input, .. } => Layer::DepthToSpace2(tensors.source(*input)),
-                Step::MaxPool { window, input, .. } => {
-                    Layer::MaxPool { input: tensors.source(*input), kernel: window.kernel, stride: window.stride }
-                }
-            };
-            isa.run(pointwise::Job { layer, output, layout });
-        });
-        self.peaks[step.output()] = peak;
-        *self.rounded = rounded;
+            }),
+        }
     }
 
-    /// Tensor `input` as `conv` multiplies it, rounded into `rounded` where that is not as it is.
-    fn operands<'r>(&'r self, conv: &DenseConv, input: TensorId, rounded: &'r mut Rounded) -> Input<'r> {
-        let (singles, layout) = self.source(input);
-        match conv.operands() {
-            Operands::Singles => Input::Singles(singles),
-            #[cfg(target_arch = "x86_64")]
-            Operands::Pairs => {
-                let pairs = &mut rounded.pairs.as_mut_slice()[..layout.len()];
-                self.model.isa.run(bf16::RoundAll { singles, rounded: &mut *pairs });
-                Input::Pairs(pairs)
+    /// Row by row: sums, by `conv` or of `input` itself, and what is made of them.
+    fn finish(&mut self, conv: Option<&DenseConv>, input: TensorId, finish: &Finishing) {
+        let mut scratch = std::mem::take(self.scratch);
+        let isa = self.model.isa;
+        let (layout, input_layout) = (&self.layouts[finish.output], &self.layouts[input]);
+        let (width, step) = (layout.width, layout.step);
+        let sums = &mut scratch.sums.as_mut_slice()[..width * step];
+        let scales = if input == self.model.input {
+            scratch.scales.clear();
+            scratch.scales.extend(finish.scales.iter().map(|scale| scale * self.luma_unit));
+            &scratch.scales[..]
+        } else {
+            &finish.scales[..]
+        };
+        written!(self, finish.output, |room| {
+            let numbers = self.numbers(input);
+            for y in 0..layout.height {
+                match (conv, numbers) {
+                    (Some(conv), Numbers::Bytes(input)) => {
+                        conv::Job { conv, input, layout: input_layout, y, width, sums: &mut *sums, step }.run(isa);
+                    }
+                    (Some(conv), Numbers::Words(input)) => {
+                        conv::Job { conv, input, layout: input_layout, y, width, sums: &mut *sums, step }.run(isa);
+                    }
+                    _ => widen(numbers.row(input_layout, y), sums),
+                }
+                let addend = finish.addend.map(|addend| {
+                    let singles = &mut scratch.addend.as_mut_slice()[..width * step];
+                    let numbers = self.numbers(addend.tensor).row(&self.layouts[addend.tensor], y >> addend.shift);
+                    let (scale, twice) = (addend.scale, addend.shift == 1);
+                    isa.run(Expand { numbers, step, scale, twice, singles: &mut *singles });
+                    &*singles
+                });
+                let (bias, relu) = (&finish.bias[..], finish.relu);
+                Finish { sums, step, scales, bias, addend, relu, output: room.row(layout, y) }.run(isa);
             }
-            #[cfg(target_arch = "x86_64")]
-            Operands::Bytes => {
-                let bytes = &mut rounded.bytes.as_mut_slice()[..layout.len()];
-                let singles = &singles[..layout.len()];
-                let peak = self.peaks[input].unwrap_or_else(|| self.model.isa.run(bytes::Peak(singles)));
-                let most = self.model.isa.bytes().activation;
-                self.model.isa.run(bytes::Quantise { singles, peak, most, bytes: &mut *bytes });
-                Input::Bytes(bytes, peak / most)
-            }
-            #[cfg(not(target_arch = "x86_64"))]
-            Operands::Pairs | Operands::Bytes => unreachable!("no other processor's set rounds"),
+        });
+        *self.scratch = scratch;
+    }
+}
+
+impl Buffers {
+    fn numbers(&self, tensor: &Tensor) -> Numbers<'_> {
+        match tensor.kept {
+            Kept::Bytes { .. } => Numbers::Bytes(self.bytes[tensor.slot].as_slice()),
+            Kept::Words { .. } => Numbers::Words(self.words[tensor.slot].as_slice()),
+            Kept::Singles => Numbers::Singles(self.singles[tensor.slot].as_slice()),
         }
     }
 }

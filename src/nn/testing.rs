@@ -20,19 +20,20 @@ pub(crate) struct ConvShape {
     pub(crate) stride: [usize; 2],
     pub(crate) pad: [usize; 4],
     pub(crate) channels: [usize; 2],
-    pub(crate) depthwise: bool,
     pub(crate) relu: bool,
+    /// How the result is kept, as the file says it; nothing for singles.
+    pub(crate) keep: Value,
 }
 
 impl ConvShape {
     /// A square kernel of stride 1 that keeps the size.
     pub(crate) fn same(kernel: usize, channels: [usize; 2]) -> Self {
         let half = kernel / 2;
-        Self { kernel: [kernel; 2], stride: [1; 2], pad: [half; 4], channels, depthwise: false, relu: false }
+        Self { kernel: [kernel; 2], stride: [1; 2], pad: [half; 4], channels, relu: false, keep: Value::Null }
     }
 
     pub(crate) fn weights(&self) -> usize {
-        self.kernel[0] * self.kernel[1] * self.channels[1] * if self.depthwise { 1 } else { self.channels[0] }
+        self.kernel[0] * self.kernel[1] * self.channels[0] * self.channels[1]
     }
 }
 
@@ -55,7 +56,7 @@ impl FileBuilder {
         self.weights.extend_from_slice(bias);
         self.nodes.push(json!({
             "op": "conv", "in": input, "out": out, "kernel": shape.kernel, "stride": shape.stride, "pad": shape.pad,
-            "channels": shape.channels, "depthwise": shape.depthwise, "act": if shape.relu { "relu" } else { "none" },
+            "channels": shape.channels, "keep": shape.keep, "act": if shape.relu { "relu" } else { "none" },
             "weight": weight, "bias": weight + weights.len(),
         }));
     }

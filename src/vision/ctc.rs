@@ -58,7 +58,7 @@ pub fn softmax(logits: &mut [f64]) {
     let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let mut sum = 0.0;
     for value in logits.iter_mut() {
-        let exp = (*value - largest).exp();
+        let exp = libm::exp(*value - largest);
         *value = if exp.is_finite() { exp } else { 0.0 };
         sum += *value;
     }

@@ -101,7 +101,7 @@ fn candidates(heads: Output<'_>, meta: &DetectorMeta) -> Vec<(RegionKind, Rect, 
         .enumerate()
         .map(|(channel, kind)| {
             let threshold = meta.propose.of(kind);
-            (channel, kind, (threshold / (1.0 - threshold)).ln())
+            (channel, kind, libm::logf(threshold / (1.0 - threshold)))
         })
         .collect();
     for y in 0..heads.height() {
@@ -120,7 +120,7 @@ fn candidates(heads: Output<'_>, meta: &DetectorMeta) -> Vec<(RegionKind, Rect, 
         .into_iter()
         .filter_map(|(logit, kind, y, x)| {
             let raw = heads.cell(y, x)[first..].first_chunk::<4>()?;
-            let [left, top, right, bottom] = raw.map(|r| r.clamp(meta.raw_min, meta.raw_max).exp() * stride);
+            let [left, top, right, bottom] = raw.map(|r| libm::expf(r.clamp(meta.raw_min, meta.raw_max)) * stride);
             let (cx, cy) = ((x as f32 + 0.5) * stride, (y as f32 + 0.5) * stride);
             Some((kind, Rect::new(cx - left, cy - top, left + right, top + bottom), sigmoid(logit)))
         })

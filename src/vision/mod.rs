@@ -74,5 +74,5 @@ pub trait Reader: Send {
 }
 
 fn sigmoid(logit: f32) -> f32 {
-    1.0 / (1.0 + (-logit).exp())
+    1.0 / (1.0 + libm::expf(-logit))
 }

@@ -37,7 +37,7 @@ impl Refiner {
         let [detector, refiner, constant] = self.meta.fuse;
         // A certain candidate's logit has no end, and a weight of nothing would make no number of it.
         let score = score.clamp(f32::EPSILON, 1.0 - f32::EPSILON);
-        let score = sigmoid(detector * (score / (1.0 - score)).ln() + refiner * logit + constant);
+        let score = sigmoid(detector * libm::logf(score / (1.0 - score)) + refiner * logit + constant);
         let refined = Rect::new(
             shown.x + left * shown.w,
             shown.y + top * shown.h,

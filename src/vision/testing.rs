@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::frame::{GrayPlane, LumaSource};
 use crate::geometry::{PixelRect, Size};
@@ -71,7 +71,7 @@ impl LumaSource for Picture {
 pub fn detector() -> FileBuilder {
     let mut builder = FileBuilder::new();
     let cell =
-        ConvShape { kernel: [4, 4], stride: [4, 4], pad: [0; 4], channels: [1, 6], depthwise: false, relu: false };
+        ConvShape { kernel: [4, 4], stride: [4, 4], pad: [0; 4], channels: [1, 6], relu: false, keep: Value::Null };
     // Luma is −1 to 1 at the input. The plate's logit is 8·mean − 4: 4 for white, −12 for black.
     let weights: Vec<f32> = (0..16).flat_map(|_| [0.5, 0.0, 0.0, 0.0, 0.0, 0.0]).collect();
     let raw = |pixels: f32| (pixels / 4.0).ln();
@@ -93,7 +93,7 @@ pub fn refiner(kind: &str) -> FileBuilder {
     let mut builder = FileBuilder::new();
     builder.normalise = json!({"normalise": "standard", "floor": 4.0});
     let whole =
-        ConvShape { kernel: [8, 8], stride: [8, 8], pad: [0; 4], channels: [1, 5], depthwise: false, relu: false };
+        ConvShape { kernel: [8, 8], stride: [8, 8], pad: [0; 4], channels: [1, 5], relu: false, keep: Value::Null };
     builder.conv("x", "edges", &whole, &[0.0; 320], &[0.0, 0.25, 0.25, 0.75, 0.75]);
     builder.output("edges");
     builder.meta = json!({"kind": kind, "size": [8, 8], "grow": [0.5, 0.5], "fuse": [1.0, 1.0, 0.0]});
@@ -105,7 +105,7 @@ pub fn reader() -> FileBuilder {
     let mut builder = FileBuilder::new();
     builder.normalise = json!({"normalise": "standard", "floor": 4.0});
     let cell =
-        ConvShape { kernel: [16, 8], stride: [16, 8], pad: [0; 4], channels: [1, 3], depthwise: false, relu: false };
+        ConvShape { kernel: [16, 8], stride: [16, 8], pad: [0; 4], channels: [1, 3], relu: false, keep: Value::Null };
     let weights: Vec<f32> = (0..128).flat_map(|_| [0.0, -8.0 / 128.0, 8.0 / 128.0]).collect();
     builder.conv("x", "symbols", &cell, &weights, &[0.0; 3]);
     builder.output("symbols");

@@ -1,18 +1,20 @@
-//! Our engine, in single precision, against `rten`, on the program's own nets and on one of every kind of layer: each layer's result by itself,
-//! where nothing can be folded into anything, and the whole net as it is really run.
+//! Our engine against `rten`, on the program's own nets and on one of every kind of layer. The other engine computes in single precision
+//! what our file says, with rounding as layers of its own: where a number lies between two steps, one may go up and the other down.
 
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
 use rten::{ModelOptions, Value};
-use safelight::nn::{Model, Precision, Session};
+use safelight::nn::{Model, Session};
 use serde_json::json;
 
 use super::slnn::Slnn;
 
-/// The largest difference allowed, in shares of a tensor's largest number, or absolute below 1.
-const TOLERANCE: f32 = 1e-4;
+/// The largest difference allowed, in shares of a tensor's largest number, or absolute below 1: of all but a few, and of any.
+const USUAL: f32 = 1e-3;
+const EVER: f32 = 3e-2;
+const FEW: f32 = 0.02;
 
 /// Numbers between 0 and 255 that depend on `seed` only: noise, over a slope so that no two regions are alike.
 fn luma(seed: u64, width: usize, height: usize) -> Vec<u8> {
@@ -26,49 +28,50 @@ fn luma(seed: u64, width: usize, height: usize) -> Vec<u8> {
     (0..width * height).map(|at| ((next() + 255 * (at % width) / width + at / width) / 2 % 256) as u8).collect()
 }
 
-/// Runs both engines on one input and returns the largest difference, relative as [`TOLERANCE`] is.
-fn difference(net: &Slnn, outputs: &[String], optimised: bool, width: usize, height: usize) -> f32 {
+/// Runs both engines on one input and compares them.
+fn compare(name: &str, net: &Slnn, width: usize, height: usize) {
     let pixels = luma((width * height) as u64, width, height);
-    let model = Model::parse_as(&net.with_outputs(outputs), Precision::Single).expect("ours");
+    let model = Model::parse(net.file()).expect("ours");
     let mut session = Session::new(Arc::new(model));
     session.run(&pixels, width, height).expect("ours runs");
 
-    let mut options = ModelOptions::with_all_ops();
-    options.enable_optimization(optimised);
-    let other = options.load(net.onnx(outputs)).expect("theirs");
+    let outputs = net.outputs();
+    let other = ModelOptions::with_all_ops().load(net.onnx(&outputs)).expect("theirs");
     let input = Value::from_shape([1, 1, height, width], net.normalised(&pixels)).expect("an input");
     let ids = other.output_ids().to_vec();
     let results = other.run(vec![(other.input_ids()[0], input.into())], &ids, None).expect("theirs runs");
 
-    let mut worst = 0f32;
-    for (index, (name, value)) in outputs.iter().zip(results).enumerate() {
+    let (mut count, mut unusual, mut worst) = (0, 0, 0f32);
+    for (index, (output, value)) in outputs.iter().zip(results).enumerate() {
         let ours = session.output(index);
         let ([_, channels, rows, columns], theirs) = value.into_shape_vec::<f32, 4>().expect("four dimensions");
-        assert_eq!([ours.channels(), ours.height(), ours.width()], [channels, rows, columns], "{name}");
+        assert_eq!([ours.channels(), ours.height(), ours.width()], [channels, rows, columns], "{output}");
         let scale = theirs.iter().fold(1f32, |most, v| most.max(v.abs()));
         for y in 0..rows {
             for (x, cell) in ours.row(y).enumerate() {
                 for (channel, &number) in cell.iter().enumerate() {
                     let due = theirs[(channel * rows + y) * columns + x];
                     let apart = (number - due).abs() / scale;
-                    assert!(apart <= TOLERANCE, "{name} at ({y}, {x}), channel {channel}: {number}, not {due}");
+                    assert!(apart <= EVER, "{output} at ({y}, {x}), channel {channel}: {number}, not {due}");
+                    count += 1;
+                    unusual += usize::from(apart > USUAL);
                     worst = worst.max(apart);
                 }
             }
         }
     }
-    worst
+    println!(
+        "{name} at {width}x{height}: {unusual} of {count} apart by more than {USUAL:.0e}, the worst by {worst:.1e}"
+    );
+    assert!(
+        unusual as f32 <= FEW * count as f32,
+        "{name}: {unusual} of {count} numbers are another engine's by chance only"
+    );
 }
 
-/// Compares layer by layer and whole.
 fn assert_same(name: &str, net: &Slnn, sizes: &[(usize, usize)]) {
     for &(width, height) in sizes {
-        let layers = difference(net, &net.tensors(), false, width, height);
-        let whole = difference(net, &net.outputs(), true, width, height);
-        println!(
-            "{name} at {width}x{height}: {} layers apart by {layers:.1e}, whole by {whole:.1e}",
-            net.tensors().len()
-        );
+        compare(name, net, width, height);
     }
 }
 
@@ -103,31 +106,35 @@ fn one_of_each() -> Slnn {
     let mut weights: Vec<f32> = Vec::new();
     let mut conv =
         |input: &str, out: &str, kernel: [usize; 2], stride: usize, pad: [usize; 4], channels: [usize; 2]| {
-            let depthwise = channels[0] > 1 && channels[0] == channels[1];
-            let count = kernel[0] * kernel[1] * channels[1] * if depthwise { 1 } else { channels[0] };
+            let count = kernel[0] * kernel[1] * channels[0] * channels[1];
             let weight = weights.len();
             let noise = luma(weight as u64 + 7, count + channels[1], 1);
             let fan = (count / channels[1]) as f32;
             weights.extend(noise.iter().map(|v| (f32::from(*v) - 127.5) / 64.0 / fan.sqrt()));
             json!({"op": "conv", "in": input, "out": out, "kernel": kernel, "stride": [stride, stride], "pad": pad,
-            "channels": channels, "depthwise": depthwise, "act": if depthwise { "none" } else { "relu" },
-            "weight": weight, "bias": weight + count})
+            "channels": channels, "act": "none", "weight": weight, "bias": weight + count})
         };
+    let kept = |node: serde_json::Value, keep: serde_json::Value| {
+        let mut node = node;
+        (node["act"], node["keep"]) = (json!("relu"), keep);
+        node
+    };
+    let bytes = json!({"bytes": 6.0});
     let nodes = [
-        conv("x", "stem", [5, 3], 2, [2, 1, 2, 1], [1, 12]),
-        conv("stem", "depth", [3, 3], 1, [1, 1, 1, 1], [12, 12]),
-        json!({"op": "add", "in": ["stem", "depth"], "out": "sum", "act": "relu"}),
-        json!({"op": "maxpool", "in": "sum", "out": "pool", "kernel": [2, 2], "stride": [2, 2]}),
-        conv("pool", "deep", [3, 3], 1, [1, 1, 1, 1], [12, 20]),
-        json!({"op": "upsample2", "in": "deep", "out": "up"}),
-        json!({"op": "concat", "in": ["up", "sum"], "out": "both"}),
-        conv("both", "raw", [1, 1], 1, [0, 0, 0, 0], [32, 24]),
+        kept(conv("x", "stem", [5, 3], 2, [2, 1, 2, 1], [1, 12]), bytes.clone()),
+        conv("stem", "body", [3, 3], 1, [1, 1, 1, 1], [12, 12]),
+        json!({"op": "add", "in": ["stem", "body"], "out": "sum", "act": "relu", "keep": bytes}),
+        kept(conv("sum", "deep", [3, 3], 2, [1, 1, 1, 1], [12, 20]), json!({"words": 9.0})),
+        conv("deep", "side", [1, 1], 1, [0, 0, 0, 0], [20, 12]),
+        json!({"op": "upsample2", "in": "side", "out": "up"}),
+        json!({"op": "add", "in": ["up", "sum"], "out": "both", "act": "relu", "keep": {"words": 9.0}}),
+        conv("both", "raw", [1, 1], 1, [0, 0, 0, 0], [12, 24]),
         json!({"op": "depth_to_space2", "in": "raw", "out": "heads"}),
     ];
     let header = json!({"name": "one of each", "dtype": "f32", "outputs": ["heads"], "nodes": nodes,
         "input": {"name": "x", "channels": 1, "normalise": "fixed", "mean": 0.45, "scale": 4.0}});
     let header = header.to_string().into_bytes();
-    let mut file = b"SLNN0001".to_vec();
+    let mut file = b"SLNN0002".to_vec();
     file.extend((header.len() as u32).to_le_bytes());
     file.extend(header);
     file.extend(weights.iter().flat_map(|w| w.to_le_bytes()));

@@ -8,8 +8,14 @@ use super::proto::{Attribute, Onnx, Side};
 pub struct Slnn {
     header: Value,
     weights: Vec<f32>,
-    payload: Vec<u8>,
+    file: Vec<u8>,
 }
+
+/// The greatest activation in bytes and in words, the greatest weight beside bytes, the input's steps in one of luma.
+const BYTES: f32 = 127.0;
+const WORDS: f32 = 8191.0;
+const BYTE_WEIGHTS: f32 = 63.0;
+const LUMA_STEPS: f64 = 32.0;
 
 /// An IEEE half, exactly.
 fn single(half: u16) -> f32 {
@@ -39,7 +45,7 @@ fn signed(values: &[usize]) -> Vec<i64> {
 
 impl Slnn {
     pub fn parse(file: &[u8]) -> Self {
-        assert_eq!(&file[..8], b"SLNN0001");
+        assert_eq!(&file[..8], b"SLNN0002");
         let (length, rest) = file[8..].split_first_chunk::<4>().expect("a length");
         let (header, payload) = rest.split_at(u32::from_le_bytes(*length) as usize);
         let header: Value = serde_json::from_slice(header).expect("a header");
@@ -48,7 +54,7 @@ impl Slnn {
             "f32" => payload.as_chunks().0.iter().map(|single| f32::from_le_bytes(*single)).collect(),
             other => panic!("weights of type {other}"),
         };
-        Self { header, weights, payload: payload.to_vec() }
+        Self { header, weights, file: file.to_vec() }
     }
 
     fn nodes(&self) -> &Vec<Value> {
@@ -65,21 +71,9 @@ impl Slnn {
         self.header["outputs"].as_array().expect("outputs").iter().map(|name| text(name).to_owned()).collect()
     }
 
-    /// What its nodes write, one after the other.
-    pub fn tensors(&self) -> Vec<String> {
-        self.nodes().iter().map(|node| text(&node["out"]).to_owned()).collect()
-    }
-
-    /// The same file with other outputs. Nothing that is an output may be folded into something else.
-    pub fn with_outputs(&self, outputs: &[String]) -> Vec<u8> {
-        let mut header = self.header.clone();
-        header["outputs"] = outputs.into();
-        let header = header.to_string().into_bytes();
-        let mut file = b"SLNN0001".to_vec();
-        file.extend((header.len() as u32).to_le_bytes());
-        file.extend(header);
-        file.extend(&self.payload);
-        file
+    /// The file itself.
+    pub fn file(&self) -> &[u8] {
+        &self.file
     }
 
     /// What the net makes of luma before its first layer.
@@ -96,7 +90,8 @@ impl Slnn {
             }
             other => panic!("normalised by {other}"),
         };
-        luma.iter().map(|v| ((f64::from(*v) - offset) * scale) as f32).collect()
+        let steps = |v: u8| ((f64::from(v) - offset) * LUMA_STEPS).round_ties_even();
+        luma.iter().map(|v| (steps(*v) / LUMA_STEPS * scale) as f32).collect()
     }
 
     /// The net as an ONNX file with these outputs. Its input takes normalised luma, [1, 1, rows, columns].
@@ -112,8 +107,9 @@ impl Slnn {
                 names => names.as_array().expect("names").iter().map(text).collect(),
             };
             let relu = node["act"].as_str() == Some("relu");
-            let linear = format!("{out}.linear");
-            let made = if relu { &linear } else { out };
+            let (linear, exact) = (format!("{out}.linear"), format!("{out}.exact"));
+            let kept = if node["keep"].is_object() { exact.as_str() } else { out };
+            let made = if relu { linear.as_str() } else { kept };
             match text(&node["op"]) {
                 "conv" => self.convolution(&mut onnx, node, inputs[0], made),
                 "add" => onnx.node("Add", &inputs, made, &[]),
@@ -133,17 +129,13 @@ impl Slnn {
                     made,
                     &[("blocksize", Attribute::Int(2)), ("mode", Attribute::Text("DCR"))],
                 ),
-                "concat" => onnx.node("Concat", &inputs, made, &[("axis", Attribute::Int(1))]),
-                "maxpool" => {
-                    let (kernel, stride) = (signed(&wholes(&node["kernel"])), signed(&wholes(&node["stride"])));
-                    let attributes =
-                        [("kernel_shape", Attribute::Ints(&kernel)), ("strides", Attribute::Ints(&stride))];
-                    onnx.node("MaxPool", &inputs, made, &attributes);
-                }
                 other => panic!("a node {other}"),
             }
             if relu {
-                onnx.node("Relu", &[made], out, &[]);
+                onnx.node("Relu", &[made], kept, &[]);
+            }
+            if kept != out {
+                keep(&mut onnx, &node["keep"], kept, out);
             }
         }
         outputs.iter().for_each(|name| onnx.output(name));
@@ -153,28 +145,51 @@ impl Slnn {
     fn convolution(&self, onnx: &mut Onnx, node: &Value, input: &str, made: &str) {
         let (kernel, stride, pad) = (wholes(&node["kernel"]), wholes(&node["stride"]), wholes(&node["pad"]));
         let channels = wholes(&node["channels"]);
-        let depthwise = node["depthwise"].as_bool().unwrap_or(false);
-        let (inner, outer, taps) = (if depthwise { 1 } else { channels[0] }, channels[1], kernel[0] * kernel[1]);
+        let (inner, outer, taps) = (channels[0], channels[1], kernel[0] * kernel[1]);
         let ours = &self.weights[whole(&node["weight"])..][..taps * inner * outer];
         let bias = &self.weights[whole(&node["bias"])..][..outer];
         // Ours: [tap][in][out]; theirs: [out][in][tap].
+        let words = (i64::from(i32::MAX) / (WORDS as i64 * (taps * inner) as i64)).clamp(1, WORDS as i64) as f32;
+        let most = if self.bytes(input) { BYTE_WEIGHTS } else { words };
         let mut theirs = Vec::with_capacity(ours.len());
         for o in 0..outer {
+            let greatest = ours.iter().skip(o).step_by(outer).fold(0f32, |most, weight| most.max(weight.abs()));
+            let step = if greatest > 0.0 { greatest / most } else { 1.0 };
             for i in 0..inner {
-                theirs.extend((0..taps).map(|tap| ours[(tap * inner + i) * outer + o]));
+                let steps = |tap| (ours[(tap * inner + i) * outer + o] / step).round_ties_even();
+                theirs.extend((0..taps).map(|tap| steps(tap) * step));
             }
         }
         let (weights, biases) = (format!("{made}.weights"), format!("{made}.bias"));
         onnx.floats(&weights, &[outer, inner, kernel[0], kernel[1]], &theirs);
         onnx.floats(&biases, &[outer], bias);
-        let group = if depthwise { outer } else { 1 };
         let (kernel, stride, pad) = (signed(&kernel), signed(&stride), signed(&pad));
         let attributes = [
             ("kernel_shape", Attribute::Ints(&kernel)),
             ("strides", Attribute::Ints(&stride)),
             ("pads", Attribute::Ints(&pad)),
-            ("group", Attribute::Int(group as i64)),
         ];
         onnx.node("Conv", &[input, &weights, &biases], made, &attributes);
     }
+
+    /// Whether the tensor of this name is kept in bytes.
+    fn bytes(&self, name: &str) -> bool {
+        self.nodes().iter().any(|node| text(&node["out"]) == name && node["keep"]["bytes"].is_number())
+    }
+}
+
+/// Rounds to what there is room for.
+fn keep(onnx: &mut Onnx, how: &Value, from: &str, to: &str) {
+    let (least, most, peak) = match (how["bytes"].as_f64(), how["words"].as_f64()) {
+        (Some(peak), _) => (0.0, BYTES, peak as f32),
+        (_, peak) => (-WORDS, WORDS, peak.expect("bytes or words") as f32),
+    };
+    let name = |what: &str| format!("{to}.{what}");
+    onnx.floats(&name("least"), &[], &[least]);
+    onnx.floats(&name("most"), &[], &[most]);
+    onnx.floats(&name("unit"), &[], &[peak / most]);
+    onnx.node("Div", &[from, &name("unit")], &name("steps"), &[]);
+    onnx.node("Round", &[&name("steps")], &name("whole"), &[]);
+    onnx.node("Clip", &[&name("whole"), &name("least"), &name("most")], &name("kept"), &[]);
+    onnx.node("Mul", &[&name("kept"), &name("unit")], to, &[]);
 }

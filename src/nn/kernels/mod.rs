@@ -1,8 +1,7 @@
-//! The arithmetic: one file a kind of layer, each written once over [`pulp::Simd`].
+//! What a net computes, a row at a time.
 //!
-//! Owns loops over cells and channels. Trusts the layouts that the plan made; a wrong one is a panic at a slice, never
+//! Safe code throughout: offsets come from layouts that were checked, and a mistake is a panic at a slice, never
 //! a wrong read.
 
 pub mod conv;
-pub mod depthwise;
-pub mod pointwise;
+pub mod finish;
