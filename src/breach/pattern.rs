@@ -169,6 +169,21 @@ impl Odometer {
         &self.message
     }
 
+    /// What each setting of the last slots adds to [`Odometer::block`], read as a little-endian number, when they show their first
+    /// characters now: in order, of as many slots as have at least `least` settings.
+    pub fn turns(&self, least: usize) -> Vec<u128> {
+        let mut turns = vec![0];
+        for &(at, first, last) in &self.wheels {
+            if turns.len() >= least {
+                break;
+            }
+            let inner = turns;
+            let step = |step: u8| u128::from(step) << (8 * at);
+            turns = (0..=last - first).flat_map(|by| inner.iter().map(move |turn| turn + step(by))).collect();
+        }
+        turns
+    }
+
     /// Shows the next serial; after the last comes the first.
     pub fn advance(&mut self) {
         for &(at, first, last) in &self.wheels {
@@ -221,6 +236,21 @@ mod tests {
         }
         assert_eq!(odometer.message(), b"A-0");
         assert_eq!(Odometer::at(&pattern, Spelling::Lower, 259).expect("fits").message(), b"z9");
+    }
+
+    #[test]
+    fn turns_lead_from_the_first_setting_to_all_others() {
+        for (mask, least, count) in [("LLL-DDD", 100, 100), ("LLL-DDD", 101, 1000), ("DD-LL", 100_000, 67_600)] {
+            let pattern = Pattern::parse(mask).expect("mask");
+            let first = Odometer::at(&pattern, Spelling::Dashed, 0).expect("fits");
+            let mut next = Odometer::at(&pattern, Spelling::Dashed, 0).expect("fits");
+            let turns = first.turns(least);
+            assert_eq!(turns.len(), count, "{mask}");
+            for turn in turns {
+                assert_eq!((u128::from_le_bytes(*first.block()) + turn).to_le_bytes(), *next.block());
+                next.advance();
+            }
+        }
     }
 
     #[test]

@@ -156,7 +156,7 @@ impl Slnn {
             let greatest = ours.iter().skip(o).step_by(outer).fold(0f32, |most, weight| most.max(weight.abs()));
             let step = if greatest > 0.0 { greatest / most } else { 1.0 };
             for i in 0..inner {
-                let steps = |tap| (ours[(tap * inner + i) * outer + o] / step).round_ties_even();
+                let steps = |tap: usize| (ours[(tap * inner + i) * outer + o] / step).round_ties_even();
                 theirs.extend((0..taps).map(|tap| steps(tap) * step));
             }
         }
