@@ -2,12 +2,15 @@
 //!
 //! Owns that file's columns, its dialects and its errors. An error names the line and the column, never the cell: cells identify.
 
-use std::collections::hash_map::Entry;
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
@@ -24,27 +27,41 @@ pub const COLUMNS: [&str; 6] = ["file", "site", "lane", "direction", "timestamp"
 /// The years in which a capture may lie. What is outside them stands for "unknown" in some system, or is a slip.
 const YEARS: std::ops::RangeInclusive<i16> = 1900..=2100;
 
-/// Rows by image.
+/// Rows by image. A year of one site has few lanes and millions of rows: names lie one behind another, and all else that a row
+/// says is there once for all rows that say the same.
 #[derive(Default)]
 pub struct Captures {
-    /// Places in `table`, by the name as it is written.
-    rows: HashMap<Box<[u8]>, usize>,
-    /// The same by the name as other systems write it; `None` when two rows would be the same.
-    folded: HashMap<Box<str>, Option<usize>>,
+    names: String,
     table: Vec<Row>,
+    words: Vec<Words>,
+    /// Places in `table`, by the name as it is written.
+    exact: HashTable<u32>,
+    /// The same by the name as other systems write it, marked [`TWICE`] when two rows would be the same.
+    folded: HashTable<u32>,
+    hasher: RandomState,
 }
 
-/// A year of one site has few lanes and many rows: words are shared.
 struct Row {
-    name: Box<str>,
+    /// Where its name ends in `names`, which is where the next one's begins.
+    end: u32,
+    /// Place in `words`.
+    words: u32,
+    /// Nanoseconds since 1970 UTC, or [`UNKNOWN`].
+    captured_at: i64,
     /// Whether an image of that name was asked for.
     used: bool,
-    captured_at: Option<jiff::Timestamp>,
-    site: Option<Arc<str>>,
-    lane: Option<Arc<str>>,
-    direction: Option<Arc<str>>,
-    class: Option<Arc<str>>,
 }
+
+const _: () = assert!(size_of::<Row>() <= 24, "a table has millions");
+
+/// Site, lane, direction and class.
+type Words = [Option<Arc<str>>; 4];
+
+/// No time: of those in [`YEARS`] none is so early.
+const UNKNOWN: i64 = i64::MIN;
+
+/// Beside the place of one row whose name is, as other systems write it, another row's too. No table has so many rows.
+const TWICE: u32 = 1 << 31;
 
 /// Why a table cannot be used. A table in doubt stops a run before its first image: circumstances cannot be added later.
 #[derive(Debug, Error)]
@@ -150,6 +167,7 @@ impl Captures {
         let mut table = csv::ReaderBuilder::new().trim(csv::Trim::All).delimiter(delimiter).from_reader(file);
         let places = places(table.headers().map_err(malformed)?, path)?;
         let mut words = HashMap::<String, Arc<str>>::new();
+        let mut known = HashMap::<Words, u32>::new();
         let mut captures = Self::default();
         let mut record = csv::StringRecord::new();
         while table.read_record(&mut record).map_err(malformed)? {
@@ -165,27 +183,23 @@ impl Captures {
                     None => Arc::clone(words.entry(cell.to_owned()).or_insert(Arc::from(cell))),
                 })
             };
-            let row = Row {
-                name: cell(0).unwrap_or_default().into(),
-                used: false,
-                site: word(1),
-                lane: word(2),
-                direction: word(3),
-                class: word(5),
-                captured_at: match cell(4).map(str::parse::<jiff::Timestamp>) {
-                    None => None,
-                    Some(Ok(time)) if is_plausible(time) => Some(time),
-                    Some(Ok(_)) => return Err(CapturesError::Year { path: path.to_owned(), line: line() }),
-                    // Beyond what is a time at all: the last one of some systems' calendars, and one before the first.
-                    Some(Err(_))
-                        if cell(4).is_some_and(|cell| cell.starts_with("9999-") || cell.starts_with("0000-")) =>
-                    {
-                        return Err(CapturesError::Year { path: path.to_owned(), line: line() });
-                    }
-                    Some(Err(_)) => return Err(CapturesError::Timestamp { path: path.to_owned(), line: line() }),
-                },
+            let captured_at = match cell(4).map(str::parse::<jiff::Timestamp>) {
+                None => UNKNOWN,
+                Some(Ok(time)) if is_plausible(time) => i64::try_from(time.as_nanosecond()).unwrap_or(UNKNOWN),
+                Some(Ok(_)) => return Err(CapturesError::Year { path: path.to_owned(), line: line() }),
+                // Beyond what is a time at all: the last one of some systems' calendars, and one before the first.
+                Some(Err(_)) if cell(4).is_some_and(|cell| cell.starts_with("9999-") || cell.starts_with("0000-")) => {
+                    return Err(CapturesError::Year { path: path.to_owned(), line: line() });
+                }
+                Some(Err(_)) => return Err(CapturesError::Timestamp { path: path.to_owned(), line: line() }),
             };
-            if row.name.is_empty() || !captures.insert(row) {
+            let words = [word(1), word(2), word(3), word(5)];
+            let words = *known.entry(words).or_insert_with_key(|words| {
+                captures.words.push(words.clone());
+                captures.words.len() as u32 - 1
+            });
+            let name = cell(0).unwrap_or_default();
+            if name.is_empty() || !captures.insert(name, words, captured_at) {
                 return Err(CapturesError::File { path: path.to_owned(), line: line() });
             }
         }
@@ -193,36 +207,44 @@ impl Captures {
     }
 
     /// Adds a row; false when one of that name is there.
-    fn insert(&mut self, row: Row) -> bool {
-        let (at, name) = (self.table.len(), Path::new(&*row.name));
-        match self.rows.entry(key(name)) {
+    fn insert(&mut self, name: &str, words: u32, captured_at: i64) -> bool {
+        let Self { names, table, exact, folded: by_folded, hasher, .. } = self;
+        let at = table.len() as u32;
+        let of = |&at: &u32| Path::new(name_in(names, table, at & !TWICE));
+        let written = key(Path::new(name));
+        let same = |at: &u32| key(of(at)) == written;
+        match exact.entry(hasher.hash_one(&*written), same, |at| hasher.hash_one(&*key(of(at)))) {
             Entry::Occupied(_) => return false,
-            Entry::Vacant(free) => free.insert(at),
-        };
-        self.folded.entry(folded(name)).and_modify(|known| *known = None).or_insert(Some(at));
-        self.table.push(row);
+            Entry::Vacant(free) => _ = free.insert(at),
+        }
+        let written = folded(Path::new(name));
+        let same = |at: &u32| folded(of(at)) == written;
+        match by_folded.entry(hasher.hash_one(&*written), same, |at| hasher.hash_one(&*folded(of(at)))) {
+            Entry::Occupied(mut known) => *known.get_mut() |= TWICE,
+            Entry::Vacant(free) => _ = free.insert(at),
+        }
+        names.push_str(name);
+        // A table is no longer than 2 GiB.
+        table.push(Row { end: names.len() as u32, words, captured_at, used: false });
         true
     }
 
     /// The retention classes that rows name, each once, in no order.
     pub fn classes(&self) -> impl Iterator<Item = &str> {
-        self.table.iter().filter_map(|row| row.class.as_deref()).collect::<HashSet<_>>().into_iter()
+        self.words.iter().filter_map(|[.., class]| class.as_deref()).collect::<HashSet<_>>().into_iter()
     }
 
     /// The circumstances of the image `name`, a path relative to the table's folder; `None` when no row names it, be it as
     /// it is written or with another system's separators and Unicode form.
     pub fn of(&mut self, name: &Path) -> Option<Circumstances> {
         let at = self.place(name)?;
-        let row = &mut self.table[at];
+        let row = &mut self.table[at as usize];
         row.used = true;
         let owned = |word: &Option<Arc<str>>| word.as_deref().map(str::to_owned);
-        Some(Circumstances {
-            captured_at: row.captured_at,
-            site: owned(&row.site),
-            lane: owned(&row.lane),
-            direction: owned(&row.direction),
-            class: owned(&row.class),
-        })
+        let [site, lane, direction, class] = self.words[row.words as usize].each_ref().map(owned);
+        let time = Some(row.captured_at).filter(|&time| time != UNKNOWN);
+        let captured_at = time.and_then(|time| jiff::Timestamp::from_nanosecond(time.into()).ok());
+        Some(Circumstances { captured_at, site, lane, direction, class })
     }
 
     /// Whether there is no row.
@@ -240,20 +262,46 @@ impl Captures {
         self.place(name).is_some()
     }
 
-    fn place(&self, name: &Path) -> Option<usize> {
-        let exact = self.rows.get(&key(name)).copied();
-        exact.or_else(|| self.folded.get(&folded(name)).copied().flatten())
+    fn place(&self, name: &Path) -> Option<u32> {
+        let written = key(name);
+        let same = |&at: &u32| key(Path::new(self.name(at))) == written;
+        let exact = self.exact.find(self.hasher.hash_one(&*written), same).copied();
+        exact.or_else(|| Some(self.folded_place(name)?).filter(|at| at & TWICE == 0))
+    }
+
+    /// The first row of a name as other systems write it, and whether there are more.
+    fn folded_place(&self, name: &Path) -> Option<u32> {
+        let written = folded(name);
+        let same = |&at: &u32| folded(Path::new(self.name(at & !TWICE))) == written;
+        self.folded.find(self.hasher.hash_one(&*written), same).copied()
+    }
+
+    fn name(&self, at: u32) -> &str {
+        name_in(&self.names, &self.table, at)
     }
 
     /// The names in rows of which no image was asked for, in the table's order; first those that another row names as well, in
     /// other characters, of which the image was asked for.
     pub fn unused(&self) -> [Vec<&str>; 2] {
-        let used: HashSet<_> =
-            self.table.iter().filter(|row| row.used).map(|row| folded(Path::new(&*row.name))).collect();
-        let unused = self.table.iter().filter(|row| !row.used).map(|row| &*row.name);
-        let (twice, missing) = unused.partition(|name| used.contains(&folded(Path::new(name))));
+        let rows = (0..).zip(&self.table).map(|(at, row)| (self.name(at), row.used));
+        // Few rows have a namesake.
+        let has_namesake = |name: &str| self.folded_place(Path::new(name)).is_some_and(|at| at & TWICE > 0);
+        let used: HashSet<_> = rows
+            .clone()
+            .filter(|&(name, used)| used && has_namesake(name))
+            .map(|(name, _)| folded(Path::new(name)))
+            .collect();
+        let unused = rows.filter(|(_, used)| !used).map(|(name, _)| name);
+        let (twice, missing) = unused.partition(|name| !used.is_empty() && used.contains(&folded(Path::new(name))));
         [twice, missing]
     }
+}
+
+/// The name in the row at `at`.
+fn name_in<'n>(names: &'n str, table: &[Row], at: u32) -> &'n str {
+    let at = at as usize;
+    let begin = if at == 0 { 0 } else { table[at - 1].end as usize };
+    &names[begin..table[at].end as usize]
 }
 
 /// The line, as an editor counts it, in which the record at `position` begins: behind line ends of two characters and empty lines,
@@ -291,13 +339,14 @@ impl Names {
         let column = column.ok_or(io::ErrorKind::InvalidData)?;
         let (below, mut names, mut record) = (folded(below), HashSet::new(), csv::ByteRecord::new());
         while table.read_byte_record(&mut record)? {
-            let name = folded(Path::new(&*String::from_utf8_lossy(record.get(column).unwrap_or_default())));
+            let name = String::from_utf8_lossy(record.get(column).unwrap_or_default());
+            let name = folded(Path::new(&*name));
             let rest = name.strip_prefix(&*below);
             // The folder itself names nothing; a photograph that was given is named in full.
             if rest
                 .is_some_and(|rest| !name.is_empty() && (rest.is_empty() || below.is_empty() || rest.starts_with('/')))
             {
-                names.insert(name);
+                names.insert(name.into());
             }
         }
         Ok(Self(names))
@@ -305,7 +354,7 @@ impl Names {
 
     /// Whether a row names the file `name`, relative to the table's folder.
     pub(super) fn has(&self, name: &Path) -> bool {
-        self.0.contains(&folded(name))
+        self.0.contains(&*folded(name))
     }
 
     /// Whether there is none.
@@ -371,16 +420,29 @@ fn places(head: &csv::StringRecord, path: &Path) -> Result<[Option<usize>; 6], C
 }
 
 /// A path without its `.` components, as bytes: it need not be UTF-8.
-fn key(name: &Path) -> Box<[u8]> {
+fn key(name: &Path) -> Cow<'_, [u8]> {
+    let bytes = name.as_os_str().as_encoded_bytes();
+    if is_plain(bytes) {
+        return Cow::Borrowed(bytes);
+    }
     let named = |component: &Component| *component != Component::CurDir;
-    name.components().filter(named).collect::<PathBuf>().as_os_str().as_encoded_bytes().into()
+    Cow::Owned(name.components().filter(named).collect::<PathBuf>().into_os_string().into_encoded_bytes())
 }
 
 /// A path as any system would write it: with slashes, in composed characters.
-fn folded(name: &Path) -> Box<str> {
-    let text: String = name.to_string_lossy().nfc().map(|c| if c == '\\' { '/' } else { c }).collect();
+fn folded(name: &Path) -> Cow<'_, str> {
+    let text = name.to_string_lossy();
+    if text.is_ascii() && is_plain(text.as_bytes()) {
+        return text;
+    }
+    let text: String = text.nfc().map(|c| if c == '\\' { '/' } else { c }).collect();
     let parts = text.split('/').filter(|part| !matches!(*part, "" | "."));
-    parts.collect::<Vec<_>>().join("/").into()
+    Cow::Owned(parts.collect::<Vec<_>>().join("/"))
+}
+
+/// Whether a path is nothing but names with slashes between them, as most are.
+fn is_plain(path: &[u8]) -> bool {
+    path.split(|&byte| byte == b'/').all(|name| !matches!(name, b"" | b".")) && !path.contains(&b'\\')
 }
 
 #[cfg(test)]
