@@ -42,20 +42,21 @@ impl Allowance {
         }
     }
 
-    /// What an entry counts as, when it counts towards this.
-    pub(super) fn counts(self, entry: &Entry) -> Option<u64> {
-        (entry.verb.budget() == Some(self.of)).then(|| match entry.verdict {
-            // Earlier versions put there what had been asked for.
-            Verdict::Refused => entry.records.min(1),
-            Verdict::Done | Verdict::Overridden => weight(entry.verb, entry.records),
-        })
-    }
-
     /// How many more records may leave, after what left today for this purpose and for all.
     pub(super) fn left(self, spent: u64, spent_in_total: u64) -> u64 {
         let total = self.total.saturating_sub(spent_in_total);
         self.purpose.map_or(total, |limit| limit.saturating_sub(spent).min(total))
     }
+}
+
+/// What an entry counts as, and towards what, when it counts towards anything.
+pub(super) fn counts(entry: &Entry) -> Option<(Budget, u64)> {
+    let records = match entry.verdict {
+        // Earlier versions put there what had been asked for.
+        Verdict::Refused => entry.records.min(1),
+        Verdict::Done | Verdict::Overridden => weight(entry.verb, entry.records),
+    };
+    Some((entry.verb.budget()?, records))
 }
 
 /// What so many records of a verb count as. Whoever asks and finds nothing was told that, which counts as one.
@@ -94,9 +95,12 @@ mod tests {
         assert_eq!((listing.of, listing.total), (Budget::Listing, 3));
         assert_eq!((listing.left(2, 2), weight(Verb::Search, 0), weight(Verb::Export, 0)), (1, 1, 1));
         let entry = |records, verdict| Entry { records, verdict, ..Entry::new(Verb::Search, 0) };
-        let counts = |records, verdict| listing.counts(&entry(records, verdict));
-        assert_eq!([counts(0, Verdict::Done), counts(7, Verdict::Done)], [Some(1), Some(7)]);
-        assert_eq!([counts(0, Verdict::Refused), counts(420, Verdict::Refused)], [Some(0), Some(1)]);
+        let listed = |records, verdict| match counts(&entry(records, verdict)) {
+            Some((Budget::Listing, records)) => Some(records),
+            _ => None,
+        };
+        assert_eq!([listed(0, Verdict::Done), listed(7, Verdict::Done)], [Some(1), Some(7)]);
+        assert_eq!([listed(0, Verdict::Refused), listed(420, Verdict::Refused)], [Some(0), Some(1)]);
     }
 
     proptest! {

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::entry::Day;
 use super::note::Checkpoint;
+use super::spent::Spent;
 use super::tree::Hash;
 use crate::custody::AuditKey;
 use crate::files;
@@ -65,7 +66,8 @@ pub(super) struct Head {
 
 /// What became of the file.
 pub(super) enum Found {
-    Head(Head),
+    /// With what its log's last day has spent, where that is kept.
+    Head(Head, Option<Spent>),
     Missing,
     Altered,
 }
@@ -99,7 +101,12 @@ impl Head {
         let plain = sealed.and_then(|(head, sealed)| {
             cobblestone::decrypt(&cipher(wrap), &[CONTEXT, &custody.0, head].concat(), sealed).ok()
         });
-        Ok(plain.and_then(|plain| minicbor::decode(&plain).ok()).map_or(Found::Altered, Found::Head))
+        let read = |plain: Vec<u8>| {
+            let mut decoder = minicbor::Decoder::new(&plain);
+            // An earlier version wrote nothing behind the former.
+            Some(Found::Head(decoder.decode().ok()?, decoder.decode().ok()))
+        };
+        Ok(plain.and_then(read).unwrap_or(Found::Altered))
     }
 
     /// Whether these bytes may be such a file, by their beginning and their length: what anybody can tell without a key.
@@ -112,9 +119,12 @@ impl Head {
     }
 
     /// The file's bytes.
-    pub fn to_bytes(self, wrap: &AuditKey, custody: CustodyId) -> Vec<u8> {
+    pub fn to_bytes(self, spent: Option<&Spent>, wrap: &AuditKey, custody: CustodyId) -> Vec<u8> {
         let head = head_bytes();
-        let plain = minicbor::to_vec(self).expect("memory takes every write");
+        let mut plain = minicbor::to_vec(self).expect("memory takes every write");
+        if let Some(spent) = spent {
+            minicbor::encode(spent, &mut plain).expect("memory takes every write");
+        }
         let context = [CONTEXT, &custody.0, &head].concat();
         let sealed = cobblestone::encrypt(&cipher(wrap), &context, &plain).expect("a head is no petabyte");
         [head.as_slice(), &sealed].concat()
@@ -190,12 +200,12 @@ mod tests {
         let log = folder.path().join("audit");
         assert!(matches!(Head::read(&log, &wrap, custody), Ok(Found::Missing)));
         let head = Head::of(Checkpoint { size: 9, root: [4; 32] }, Timestamp::UNIX_EPOCH, None, Some(20_000));
-        let bytes = head.to_bytes(&wrap, custody);
+        let bytes = head.to_bytes(None, &wrap, custody);
         let read = |bytes: &[u8]| {
             std::fs::write(path_beside(&log), bytes).expect("written");
             Head::read(&log, &wrap, custody).expect("read")
         };
-        let Found::Head(back) = read(&bytes) else { panic!("it does not open") };
+        let Found::Head(back, None) = read(&bytes) else { panic!("it does not open") };
         assert_eq!((back.size, back.root, back.time, back.anew), (9, [4; 32], 0, Some(20_000)));
         for at in 0..bytes.len() {
             let mut altered = bytes.clone();

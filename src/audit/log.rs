@@ -261,7 +261,7 @@ impl AuditLog {
         let allowance = Allowance::of(keyring.policy(), look.verb, folded.as_deref()).filter(|_| counts);
         let leap = writer.leap();
         let (spent, spent_in_total) =
-            allowance.map_or(Ok((0, 0)), |allowance| writer.spent(allowance, &[tag, tag_of_before]))?;
+            allowance.map_or(Ok((0, 0)), |allowance| writer.spent(allowance.of, &[tag, tag_of_before]))?;
         let began_anew = allowance.is_some() && writer.began_anew()?;
         let barred = began_anew || leap.is_some_and(|_| allowance.is_some() || look.verb.writes_dates());
         let left = match allowance {

@@ -28,6 +28,7 @@ mod pending;
 mod permit;
 mod reading;
 mod records;
+mod spent;
 mod tiles;
 mod tree;
 mod verify;

@@ -4,13 +4,14 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::egress::Allowance;
+use super::egress::Budget;
 use super::entry::{Details, Entry, Finding, Opened, Verb, hour_of, month_of, open_details};
 use super::head::{self, Found, Head, Leap};
 use super::keys::{self, DetailKey, DetailKeys, PurposeTag};
 use super::log::{AuditError, AuditLog, CHECKPOINT, LOG_KEY};
 use super::note::{Checkpoint, LogKey};
 use super::pending::{self, Pending};
+use super::spent::{Spent, is_dated};
 use super::tiles::{TileError, Tiles, bundle_bytes};
 use super::tree::{self, Edge, Hash, TileId, WIDTH, leaf_hash, merkle};
 use super::who::Who;
@@ -38,6 +39,8 @@ pub(super) struct Writer<'l> {
     beside: Vec<(&'static str, Vec<u8>)>,
     /// What was known of the log and the time before.
     head: Option<Head>,
+    /// What counts at the end of the log when it had so many entries.
+    pub spent: Option<(u64, Spent)>,
     /// The last time that nothing contradicted.
     known: Timestamp,
     uptime: Option<Uptime>,
@@ -65,10 +68,10 @@ impl<'l> Writer<'l> {
         let head = Head::read(&log.folder, &wrap, custody);
         let head = head.map_err(|source| log.failed(head::path_beside(&log.folder), source))?;
         // A keyring that knows of a log was written by a version that left this file.
-        let (head, lost) = match head {
-            Found::Head(head) => (Some(head), None),
-            Found::Missing => (None, keyring.known_log().map(|_| Finding::HeadMissing)),
-            Found::Altered => (None, Some(Finding::HeadAltered)),
+        let (head, spent, lost) = match head {
+            Found::Head(head, spent) => (Some(head), spent.map(|spent| (head.size, spent)), None),
+            Found::Missing => (None, None, keyring.known_log().map(|_| Finding::HeadMissing)),
+            Found::Altered => (None, None, Some(Finding::HeadAltered)),
         };
         // Where another command has changed the keyring since it was opened, its file is newer than what was opened.
         let known_keyring = head.and_then(|head| head.keyring).unwrap_or(0);
@@ -124,6 +127,8 @@ impl<'l> Writer<'l> {
             keys_changed: false,
             beside: Vec::new(),
             head,
+            // Of a log that is gone it says nothing.
+            spent: spent.filter(|_| begun.is_some()),
             known,
             uptime,
             leap,
@@ -337,34 +342,74 @@ impl<'l> Writer<'l> {
 
     /// Records that went out today with one of this purpose's tags, and with any. Entries that claim a later day count too, so
     /// that a clock set forward and back again gives nobody a second budget.
-    pub fn spent(&self, allowance: Allowance, tags: &[Option<PurposeTag>]) -> Result<(u64, u64), AuditError> {
+    pub fn spent(&mut self, of: Budget, tags: &[Option<PurposeTag>]) -> Result<(u64, u64), AuditError> {
         let today = hour_of(self.now) / 24;
-        let (mut spent, mut total) = (0u64, 0u64);
+        let mut spent = Spent::on(today);
         // Where the log is known to have come to this day, older entries at its end are of a clock that was put back: what is of
         // this day lies before them.
         let known = self.head.and_then(|head| Timestamp::from_millisecond(head.time).ok());
         let mut met = known.is_none_or(|known| hour_of(known) / 24 < today);
-        for index in (0..self.checkpoint.size.div_ceil(WIDTH as u64)).rev() {
-            let bundle = self.tree.bundle(index)?;
-            for (at, leaf) in bundle.iter().enumerate().rev() {
-                let index = index * WIDTH as u64 + at as u64;
+        let mut passed_over = false;
+        'all: for index in (0..self.checkpoint.size.div_ceil(WIDTH as u64)).rev() {
+            let mut bundle = None;
+            let first = index * WIDTH as u64;
+            for index in (first..self.checkpoint.size.min(first + WIDTH as u64)).rev() {
+                // What was added up before ends with an entry of its day.
+                if let Some((size, before)) = &self.spent
+                    && (*size, before.day) == (index + 1, today)
+                {
+                    spent.extend(before);
+                    break 'all;
+                }
+                let bundle = match &mut bundle {
+                    Some(bundle) => bundle,
+                    none => none.insert(self.tree.bundle(index / WIDTH as u64)?),
+                };
+                let leaf = &bundle[(index - first) as usize];
                 let entry = Entry::from_bytes(leaf).ok_or(AuditError::Entry { index })?;
-                // The times of failed unlocks are anybody's words, and what follows one may have to speak of it.
-                let trusted = !matches!(entry.verb, Verb::UnlockFailed | Verb::Clock | Verb::Quiet | Verb::Finding);
-                if trusted && entry.day() < today {
+                if is_dated(&entry) && entry.day() < today {
                     if met {
-                        return Ok((spent, total));
+                        break 'all;
                     }
+                    passed_over = true;
                     continue;
                 }
-                met |= trusted;
-                if let Some(records) = allowance.counts(&entry) {
-                    total = total.saturating_add(records);
-                    spent = spent.saturating_add(if tags.contains(&entry.purpose) { records } else { 0 });
-                }
+                met |= is_dated(&entry);
+                spent.add(&entry);
             }
         }
-        Ok((spent, total))
+        let sums = spent.of(of, tags);
+        if !passed_over {
+            self.spent = Some((self.checkpoint.size, spent));
+        }
+        Ok(sums)
+    }
+
+    /// What counts when the new entries are in the log; `None` where that is not known without reading more.
+    fn spent_then(&self) -> Option<Spent> {
+        let last = match self.new.last() {
+            Some(entry) => Entry::from_bytes(entry)?,
+            None => self.last.clone()?,
+        };
+        let mut then = is_dated(&last).then(|| Spent::on(last.day()))?;
+        for entry in self.new.iter().rev() {
+            let entry = Entry::from_bytes(entry)?;
+            if is_dated(&entry) && entry.day() < then.day {
+                return Some(then);
+            }
+            then.add(&entry);
+        }
+        if self.checkpoint.size > 0 {
+            let (size, before) = self.spent.as_ref()?;
+            if *size != self.checkpoint.size || before.day > then.day {
+                return None;
+            }
+            // Of an earlier day, its last entry is where this day begins.
+            if before.day == then.day {
+                then.extend(before);
+            }
+        }
+        Some(then).filter(Spent::is_short)
     }
 
     /// Whether the log began today, or later, for a keyring that is older: who removes a log gets no second budget.
@@ -471,7 +516,8 @@ impl<'l> Writer<'l> {
         if size > 0 {
             self.keyring.saw_log(LogMark { size, root, time: known.time });
         }
-        self.log.put(&Path::new("..").join(head::FILE_NAME), &known.to_bytes(&self.keyring.audit_key(), self.custody))
+        let bytes = known.to_bytes(self.spent_then().as_ref(), &self.keyring.audit_key(), self.custody);
+        self.log.put(&Path::new("..").join(head::FILE_NAME), &bytes)
     }
 
     fn leave_pending(&self, checkpoint: Checkpoint) -> Result<(), AuditError> {

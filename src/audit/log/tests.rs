@@ -5,6 +5,7 @@ use std::time::Instant;
 use jiff::SignedDuration;
 use tempfile::TempDir;
 
+use super::super::egress::Budget;
 use super::super::entry::month_of;
 use super::super::keys::DetailKey;
 use super::super::note::LogKey;
@@ -184,6 +185,85 @@ proptest::proptest! {
         let forger = super::super::note::LogKey::of(crate::custody::VerifyingKey([7; 32]));
         let _ = Checkpoint::verify(&bytes, &forger);
         let _ = Checkpoint::verify(format!("{}\n{text}\n\n\u{2014} {text}\n", forger.origin()).as_bytes(), &forger);
+    }
+}
+
+/// Sums of what is in the log are kept, so that a look does not read all of its day; they say what reading it says, whatever
+/// days entries claim.
+#[test]
+fn what_a_day_has_spent_is_the_same_with_its_sum_and_without() {
+    let forger = Forger::new();
+    let log = forger.log();
+    let spent = |with_sum: bool| {
+        let _lock = log.lock(None).expect("locked");
+        let mut writer = Writer::open(&log, &forger.keyring, forger.now, false).expect("opened");
+        let tags = [Some(writer.key.tag("a")), None];
+        let kept = writer.spent.is_some();
+        writer.spent = writer.spent.take().filter(|_| with_sum);
+        let of = [Budget::Egress, Budget::Listing].map(|of| writer.spent(of, &tags).expect("added up"));
+        (of, kept)
+    };
+    let tag = |purpose: &str| {
+        let _lock = log.lock(None).expect("locked");
+        Some(Writer::open(&log, &forger.keyring, forger.now, false).expect("opened").key.tag(purpose))
+    };
+    // With the month's key.
+    forger.sign([]);
+    let hour = hour_of(forger.now);
+    let entry = |verb, hour, purpose, records| Entry { purpose, records, ..Entry::new(verb, hour) }.bare();
+    let (a, b) = (tag("a"), tag("b"));
+    let steps = [
+        vec![entry(Verb::Open, hour - 24, a, 1000)],
+        vec![entry(Verb::Open, hour, a, 1), entry(Verb::Export, hour, b, 20), entry(Verb::Search, hour, None, 0)],
+        vec![entry(Verb::UnlockFailed, hour - 48, None, 1), entry(Verb::Identity, hour, a, 300)],
+        vec![entry(Verb::Check, hour, None, 0)],
+        vec![entry(Verb::UnlockFailed, hour - 48, None, 1)],
+        vec![entry(Verb::Search, hour, None, 7)],
+        // More than a bundle.
+        vec![entry(Verb::Open, hour, b, 1); 300],
+        // By a clock that was ahead, and put back: what claims a later day counts.
+        vec![entry(Verb::Open, hour + 24, a, 5000), entry(Verb::Open, hour, a, 1)],
+        vec![entry(Verb::Open, hour - 24, a, 1)],
+        vec![entry(Verb::Open, hour, a, 2)],
+    ];
+    let mut sums = Vec::new();
+    for step in steps {
+        forger.sign(step);
+        let (with, kept) = spent(true);
+        assert_eq!(with, spent(false).0, "step {}", sums.len());
+        sums.push((with, kept));
+    }
+    assert_eq!(sums[1], ([(1, 21), (1, 1)], true));
+    assert_eq!(sums[6], ([(301, 621), (8, 8)], true));
+    assert_eq!(sums[7].0[0], (5302, 5622));
+    // An entry of no day, or of an earlier one, ends no sum of this day.
+    assert_eq!([sums[4].1, sums[5].1], [false, false]);
+}
+
+#[test]
+#[ignore = "measures: run with --ignored --nocapture"]
+fn a_day_of_many_entries() {
+    let egress = Egress { records_per_day: u64::MAX, purposes: Vec::new(), listed_per_day: None };
+    let forger = Forger::with(Policy { egress: Some(egress), ..Policy::default() });
+    let key = DetailKey::generate();
+    for count in [0, 10_000, 90_000] {
+        let entry =
+            Entry { month: Some(month_of(forger.now)), records: 1, ..Entry::new(Verb::Open, hour_of(forger.now)) };
+        let leaf = entry.sealed(&Details::default(), &key, forger.keyring.custody());
+        forger.sign(std::iter::repeat_n(leaf, count));
+        let look = Look {
+            verb: Verb::Open,
+            records: 1.into(),
+            purpose: Some("x"),
+            details: Details::default(),
+            over_budget: false,
+        };
+        forger.log().record(&forger.keyring, &look).expect("recorded");
+        let began = Instant::now();
+        for _ in 0..100 {
+            forger.log().record(&forger.keyring, &look).expect("recorded");
+        }
+        println!("append under a budget after {count} more: {:.2} ms", began.elapsed().as_secs_f64() * 10.0);
     }
 }
 
