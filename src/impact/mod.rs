@@ -11,6 +11,7 @@
 use std::collections::HashSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
 use std::time::Instant;
 
 use rayon::prelude::*;
@@ -287,26 +288,38 @@ fn assess_into(
     let total = (loot.segments.len() + searched.len()) as u64;
     // As many at once as keep the threads busy: only their records are in memory.
     let batch = rayon::current_num_threads() * 2;
-    let mut done = 0;
     let all = loot.segments.iter().map(|s| (s, true)).chain(searched.iter().map(|s| (s, false)));
     let all: Vec<_> = all.collect();
-    for part in all.chunks(batch) {
-        let sheets: Vec<Sheet> =
-            part.par_iter().map(|(stolen, _)| sheet(stolen, custodian, &thief, &loot.inventory.copies)).collect();
-        for ((stolen, whole), mut sheet) in part.iter().zip(sheets) {
-            tally.recognise(loot, &sheet.records);
-            if !whole {
-                // The vault's own: by name it was not taken.
-                let own = sheet.fault.take_if(|fault| matches!(fault, Unread::Damaged));
-                tally.uncounted.lacking += u64::from(own.is_some());
-                sheet.records.retain(|record| loot.wants(record));
-                tally.met.extend(sheet.records.iter().map(|record| CaptureId(record.id)));
+    let thief_keys = &thief;
+    let read = |part: &[(&StolenSegment, bool)]| -> Vec<Sheet> {
+        part.par_iter().map(|(stolen, _)| sheet(stolen, custodian, thief_keys, &loot.inventory.copies)).collect()
+    };
+    // Counted on this thread, one after the other, while what comes next is read.
+    std::thread::scope(|scope| {
+        let (send, sheets) = mpsc::sync_channel(1);
+        let parts = all.chunks(batch);
+        scope.spawn({
+            let parts = parts.clone();
+            move || parts.map(read).try_for_each(|sheets| send.send(sheets))
+        });
+        let mut done = 0;
+        for (part, sheets) in parts.zip(sheets) {
+            for ((stolen, whole), mut sheet) in part.iter().zip(sheets) {
+                tally.recognise(loot, &sheet.records);
+                if !whole {
+                    // The vault's own: by name it was not taken.
+                    let own = sheet.fault.take_if(|fault| matches!(fault, Unread::Damaged));
+                    tally.uncounted.lacking += u64::from(own.is_some());
+                    sheet.records.retain(|record| loot.wants(record));
+                    tally.met.extend(sheet.records.iter().map(|record| CaptureId(record.id)));
+                }
+                tally.add(stolen.vault, sheet)?;
             }
-            tally.add(stolen.vault, sheet)?;
+            done += part.len() as u64;
+            progress(done, total);
         }
-        done += part.len() as u64;
-        progress(done, total);
-    }
+        Ok::<_, ImpactError>(())
+    })?;
     tally.finish(loot, custodian, thief, started)
 }
 
