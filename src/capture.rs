@@ -7,6 +7,7 @@ mod folding;
 pub(crate) use folding::small_look_alike;
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use data_encoding::{Encoding, Specification};
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -123,7 +124,7 @@ impl PlateText {
 }
 
 /// Crockford's base32: no I, L, O or U, read back in either case, with O as 0 and I, L as 1.
-fn crockford() -> Encoding {
+static CROCKFORD: LazyLock<Encoding> = LazyLock::new(|| {
     let mut spec = Specification::new();
     spec.symbols.push_str("0123456789ABCDEFGHJKMNPQRSTVWXYZ");
     spec.translate.from.push_str("abcdefghjkmnpqrstvwxyzoOiIlL");
@@ -133,16 +134,16 @@ fn crockford() -> Encoding {
     // fingerprint would look like two.
     spec.check_trailing_bits = true;
     spec.encoding().expect("a constant specification")
-}
+});
 
 /// 128 bits as 26 characters of Crockford's base32.
 pub fn to_base32(bits: &[u8; 16]) -> String {
-    crockford().encode(bits)
+    CROCKFORD.encode(bits)
 }
 
 /// The 128 bits that `text` spells, or `None`.
 pub fn from_base32(text: &str) -> Option<[u8; 16]> {
-    crockford().decode(text.trim().as_bytes()).ok()?.try_into().ok()
+    CROCKFORD.decode(text.trim().as_bytes()).ok()?.try_into().ok()
 }
 
 /// A capture's random name in the vault; shown and typed as Crockford base32.

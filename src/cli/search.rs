@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::holder::{HolderArgs, open_vault};
 use super::ledger::EgressArgs;
 use super::remedies::stdout_failed;
-use super::terminal::{Page, count, json, say, tell};
+use super::terminal::{Long, Piece, count, say, tell};
 use super::{Context, Failure, Outcome, gaps};
 use crate::audit::{Details, Look, Verb};
 use crate::capture::{CaptureId, PlateError, PlateText, RegionKind};
@@ -114,10 +114,10 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let look = Look { verb: Verb::Search, records: 0.into(), purpose: None, details, over_budget: false };
     holder.may_ask(look.clone(), &egress)?;
     let details = look.details;
-    let mut found = query.run(&vault, holder.keys())?;
     if let Some((spellings, _)) = tries {
-        found.narrow(spellings, &holder.keyring().ok_or_else(no_plate_key)?.search_keys()?);
+        query.spelt = Some((spellings, holder.keyring().ok_or_else(no_plate_key)?.search_keys()?));
     }
+    let mut found = query.run(&vault, holder.keys())?;
     let look = Look { verb: Verb::Search, records: found.records(), purpose: None, details, over_budget: false };
     // Told after it is on record only.
     let stranger = asked_site.filter(|_| found.lacks_site()).and_then(|name| unknown_site(&name, holder.keyring()));
@@ -127,13 +127,12 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let keys = holder.permitted(look, &egress)?;
     let expired = found.expired.len();
     let gaps = std::mem::take(&mut found.gaps);
-    let mut hits = found.hits(&keys)?;
     // The exact spelling first; within a spelling by time.
-    hits.sort_by_key(|hit| hit.matched.map_or(0, |matched| matched.rank));
+    found.nearest_first();
 
     let by_pseudonym = manifest.as_ref().is_some_and(Manifest::is_by_pseudonym);
-    let mut out = Page::default();
-    let printed = if context.json {
+    let mut shown = 0;
+    if context.json {
         let answer = Answer {
             custodian: vault.card().custodian.custody().to_string(),
             export: manifest.as_ref().map(Export::of),
@@ -148,16 +147,30 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             unknown_site: stranger.is_some(),
             without_time: untimed,
             unexamined,
-            hits: hits.iter().map(|hit| Row::of(hit, plate.as_ref(), &tried)).collect(),
         };
-        json(&answer)
+        let mut out = Long::json(&answer, "hits").map_err(stdout_failed)?;
+        let put = |piece: std::io::Result<Piece>| piece.and_then(|piece| out.put(&piece)).map_err(stdout_failed);
+        found.each(&keys, |hit| Piece::json(&Row::of(&hit, plate.as_ref(), &tried)), put)?;
+        out.end().map_err(stdout_failed)?;
     } else {
-        print(&mut out, &hits, (plate.as_ref(), &tried))
-    };
-    printed.map_err(stdout_failed)?;
+        let mut out = Long::text();
+        let mut put = |piece: Piece| {
+            if shown == 0 {
+                out.put(&Piece::line(&columns(["RECORD", "CAPTURED", "SITE", "LANE", "DIR", "FOUND"])))?;
+            }
+            shown += 1;
+            out.put(&piece)
+        };
+        found.each(
+            &keys,
+            |hit| Piece::line(&Row::of(&hit, plate.as_ref(), &tried).in_words()),
+            |piece| put(piece).map_err(stdout_failed),
+        )?;
+        out.end().map_err(stdout_failed)?;
+    }
     if !context.quiet {
         if !context.json {
-            sum_up(&hits, manifest.as_ref(), expired);
+            sum_up(shown, manifest.as_ref(), expired);
         }
         note.iter().for_each(|said| tell!("{said}"));
     }
@@ -294,6 +307,7 @@ fn parse_pseudonym(text: &str) -> Result<(RegionKind, Pseudonym), Failure> {
     Ok((kind, Pseudonym(value)))
 }
 
+/// What `--json` prints, and behind it `hits`, a list of [`Row`]s.
 #[derive(Serialize)]
 struct Answer {
     /// Whose vault it is, or whose copy: as the card says, which was held against the keyring, --custodian, or what is known.
@@ -324,7 +338,6 @@ struct Answer {
     without_time: u64,
     /// Captures that could not be examined, where a plate or a pseudonym was asked for.
     unexamined: u64,
-    hits: Vec<Row>,
 }
 
 /// What a recipient's copy is, by its manifest.
@@ -351,15 +364,15 @@ impl Export {
 }
 
 #[derive(Serialize)]
-struct Row {
+struct Row<'h> {
     record: String,
     captured_at: Option<String>,
-    site: Option<String>,
+    site: Option<&'h str>,
     /// The site whose pack sealed it, whatever a table of captures said of the site.
-    sealed_by: Option<String>,
-    lane: Option<String>,
-    direction: Option<String>,
-    class: Option<String>,
+    sealed_by: Option<&'h str>,
+    lane: Option<&'h str>,
+    direction: Option<&'h str>,
+    class: Option<&'h str>,
     readable: bool,
     regions: Vec<RegionRow>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -382,8 +395,8 @@ struct MatchRow {
     region: usize,
 }
 
-impl Row {
-    fn of(hit: &Hit, asked: Option<&Asked>, tried: &[PlateText]) -> Self {
+impl<'h> Row<'h> {
+    fn of(hit: &'h Hit, asked: Option<&Asked>, tried: &[PlateText]) -> Self {
         let record = &hit.record;
         let region = |region: &crate::vault::record::RegionRecord| {
             let kind = if region.kind == 0 { RegionKind::Plate } else { RegionKind::Face };
@@ -393,11 +406,11 @@ impl Row {
         Self {
             record: CaptureId(record.id).to_string(),
             captured_at: record.captured_at.map(shown_time),
-            site: record.site.clone(),
-            sealed_by: record.sealed_by.clone(),
-            lane: record.lane.clone(),
-            direction: record.direction.clone(),
-            class: record.class.clone(),
+            site: record.site.as_deref(),
+            sealed_by: record.sealed_by.as_deref(),
+            lane: record.lane.as_deref(),
+            direction: record.direction.as_deref(),
+            class: record.class.as_deref(),
             readable: record.status == Status::Examined,
             regions: record.regions.iter().map(region).collect(),
             matched: hit.matched.map(|matched| {
@@ -411,6 +424,31 @@ impl Row {
             }),
         }
     }
+
+    /// As a line of a table.
+    fn in_words(&self) -> String {
+        let found = match &self.matched {
+            Some(matched) if matched.exact => format!("read as asked, {:.0} %", matched.probability * 100.0),
+            Some(matched) => format!("read as {}, {:.0} %", matched.spelling, matched.probability * 100.0),
+            None if !self.readable => "unreadable".to_owned(),
+            None => {
+                let of = |kind| self.regions.iter().filter(|region| region.kind == kind).count() as u64;
+                ["plate", "face"].map(|kind| count(of(kind), kind)).join(", ")
+            }
+        };
+        let found = match self.sealed_by.filter(|&sealer| self.site != Some(sealer)) {
+            Some(sealer) => format!("{found}; sealed by {sealer}"),
+            None => found,
+        };
+        let words = [self.captured_at.as_deref(), self.site, self.lane, self.direction];
+        let [time, site, lane, direction] = words.map(|word| word.unwrap_or("-"));
+        columns([&self.record, time, site, lane, direction, &found])
+    }
+}
+
+/// A line of the table of hits.
+fn columns([record, captured, site, lane, direction, found]: [&str; 6]) -> String {
+    format!("{record:26}  {captured:20}  {site:14}  {lane:6}  {direction:3}  {found}")
 }
 
 fn shown_time(milliseconds: i64) -> String {
@@ -419,42 +457,8 @@ fn shown_time(milliseconds: i64) -> String {
         .unwrap_or_default()
 }
 
-fn print(out: &mut Page, hits: &[Hit], (asked, tried): (Option<&Asked>, &[PlateText])) -> std::io::Result<()> {
-    if !hits.is_empty() {
-        writeln!(out, "{:26}  {:20}  {:14}  {:6}  {:3}  FOUND", "RECORD", "CAPTURED", "SITE", "LANE", "DIR")?;
-    }
-    for hit in hits {
-        let row = Row::of(hit, asked, tried);
-        let word = |word: &Option<String>| word.clone().unwrap_or_else(|| "-".to_owned());
-        let found = match &row.matched {
-            Some(matched) if matched.exact => format!("read as asked, {:.0} %", matched.probability * 100.0),
-            Some(matched) => format!("read as {}, {:.0} %", matched.spelling, matched.probability * 100.0),
-            None if !row.readable => "unreadable".to_owned(),
-            None => {
-                let of = |kind| row.regions.iter().filter(|region| region.kind == kind).count() as u64;
-                ["plate", "face"].map(|kind| count(of(kind), kind)).join(", ")
-            }
-        };
-        let found = match row.sealed_by.as_ref().filter(|sealer| row.site.as_ref() != Some(sealer)) {
-            Some(sealer) => format!("{found}; sealed by {sealer}"),
-            None => found,
-        };
-        writeln!(
-            out,
-            "{:26}  {:20}  {:14}  {:6}  {:3}  {found}",
-            row.record,
-            word(&row.captured_at),
-            word(&row.site),
-            word(&row.lane),
-            word(&row.direction)
-        )?;
-    }
-    Ok(())
-}
-
 /// How much it is, and of what, and what nobody can search any more.
-fn sum_up(hits: &[Hit], manifest: Option<&Manifest>, expired: usize) {
-    let found = hits.len() as u64;
+fn sum_up(found: u64, manifest: Option<&Manifest>, expired: usize) {
     match manifest.is_some_and(Manifest::is_by_pseudonym) {
         true => tell!(
             "{}, one for each pseudonym: which of them are of one capture is not in the copy",

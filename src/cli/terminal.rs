@@ -1,12 +1,12 @@
 //! Words for the operator: the one way to a terminal, numbers and errors in words, and the progress bar.
 //!
 //! Owns stdout and stderr: clippy refuses them, and `println!`, everywhere else. Whatever is said goes through [`Page`],
-//! [`say`] or [`json`], which escape a line as a whole *after* it was put together: no field can be forgotten, whoever
+//! [`Long`], [`say`] or [`json`], which escape a line as a whole *after* it was put together: no field can be forgotten, whoever
 //! wrote it. A field cannot begin a line of its own either.
 
 use std::error::Error;
 use std::fmt::{self, Write as _};
-use std::io::{self, IsTerminal, Write as _};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver};
@@ -46,32 +46,149 @@ pub fn shown(path: &Path) -> String {
     escaped(&path.to_string_lossy())
 }
 
-/// JSON as it may stand on a terminal: the same values, but nothing of it steers.
-fn safe_json(json: &str) -> String {
-    let mut safe = String::with_capacity(json.len());
-    for c in json.chars() {
-        // Within strings only: everything between them is ASCII. What is below space, serde_json has escaped already.
-        if c >= '\u{7f}' && is_unsafe(c) {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                let _ = write!(safe, "\\u{unit:04x}");
-            }
-        } else {
-            safe.push(c);
+/// JSON on its way to where a terminal may read it: the same values, but nothing of it steers.
+struct Safe<W>(W);
+
+impl<W: Write> Write for Safe<W> {
+    fn write(&mut self, json: &[u8]) -> io::Result<usize> {
+        if json.iter().all(|&byte| byte < 0x7f) {
+            return self.0.write(json);
         }
+        // Within strings only, of which serde_json writes whole characters. What is below space, it has escaped already.
+        let text = str::from_utf8(json).map_err(|_| io::ErrorKind::InvalidData)?;
+        let mut safe = String::with_capacity(text.len() + 8);
+        for c in text.chars() {
+            if c >= '\u{7f}' && is_unsafe(c) {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    let _ = write!(safe, "\\u{unit:04x}");
+                }
+            } else {
+                safe.push(c);
+            }
+        }
+        self.0.write_all(safe.as_bytes())?;
+        Ok(json.len())
     }
-    safe
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Stdout with a buffer before it: what is long costs a call for each 64 kB, and not for each word of it.
+#[derive(Default)]
+struct Buffered(Vec<u8>);
+
+impl Buffered {
+    const LEN: usize = 64 << 10;
+}
+
+impl Write for Buffered {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > Self::LEN {
+            self.flush()?;
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        to_stdout(&std::mem::take(&mut self.0))
+    }
 }
 
 /// A value as indented JSON on stdout.
 pub fn json(value: &impl serde::Serialize) -> io::Result<()> {
-    let text = serde_json::to_string_pretty(value)?;
-    to_stdout(format!("{}\n", safe_json(&text)).as_bytes())
+    let mut out = Safe(Buffered::default());
+    serde_json::to_writer_pretty(&mut out, value)?;
+    out.write_all(b"\n")?;
+    out.flush()
 }
 
 /// A value as one line of JSON.
 pub fn json_line(value: &impl serde::Serialize) -> io::Result<()> {
-    let text = serde_json::to_string(value)?;
-    to_stdout(format!("{}\n", safe_json(&text)).as_bytes())
+    let mut out = Safe(Buffered::default());
+    serde_json::to_writer(&mut out, value)?;
+    out.write_all(b"\n")?;
+    out.flush()
+}
+
+/// A line or a value of a [`Long`] answer, put together on whichever thread, and escaped.
+pub struct Piece(Vec<u8>);
+
+impl Piece {
+    /// A line of text.
+    pub fn line(text: &str) -> Self {
+        Self((escaped(text) + "\n").into_bytes())
+    }
+
+    /// A value of the list that [`Long::json`] begins.
+    ///
+    /// # Errors
+    ///
+    /// When it is no JSON.
+    pub fn json(value: &impl serde::Serialize) -> io::Result<Self> {
+        // Within two lists it is indented as it will be within a field's.
+        let json = serde_json::to_vec_pretty(&[[value]])?;
+        let mut safe = Safe(Vec::with_capacity(json.len()));
+        safe.write_all(&json[b"[\n  [\n".len()..json.len() - b"\n  ]\n]".len()])?;
+        Ok(Self(safe.0))
+    }
+}
+
+/// An answer of any length on stdout, of which no more is in memory than a buffer.
+pub struct Long {
+    out: Buffered,
+    json: bool,
+    empty: bool,
+}
+
+impl Long {
+    /// Begins lines.
+    pub fn text() -> Self {
+        Self { out: Buffered::default(), json: false, empty: true }
+    }
+
+    /// Begins indented JSON: the fields of `head`, and then a list under the name `list`.
+    ///
+    /// # Errors
+    ///
+    /// When stdout is closed or full.
+    pub fn json(head: &impl serde::Serialize, list: &str) -> io::Result<Self> {
+        let mut json = Vec::new();
+        serde_json::to_writer_pretty(Safe(&mut json), head)?;
+        json.truncate(json.len() - b"\n}".len());
+        let mut out = Buffered(json);
+        write!(out, ",\n  \"{list}\": [")?;
+        Ok(Self { out, json: true, empty: true })
+    }
+
+    /// Adds a piece.
+    ///
+    /// # Errors
+    ///
+    /// When stdout is closed or full.
+    pub fn put(&mut self, Piece(piece): &Piece) -> io::Result<()> {
+        if self.json {
+            self.out.write_all(if self.empty { b"\n" } else { b",\n" })?;
+        }
+        self.empty = false;
+        self.out.write_all(piece)
+    }
+
+    /// Ends the answer, all of which is then out.
+    ///
+    /// # Errors
+    ///
+    /// When stdout is closed or full.
+    pub fn end(mut self) -> io::Result<()> {
+        match (self.json, self.empty) {
+            (false, _) => {}
+            (true, true) => self.out.write_all(b"]\n}\n")?,
+            (true, false) => self.out.write_all(b"\n  ]\n}\n")?,
+        }
+        self.out.flush()
+    }
 }
 
 /// Bytes that are meant for a file or another program, as they are: a picture, a script.
@@ -336,12 +453,28 @@ mod tests {
         assert_eq!(one_line("x\r\n"), "x\\r\n");
     }
 
+    #[test]
+    fn a_list_of_any_length_is_the_json_that_it_would_be_as_a_field() {
+        for hits in [vec![], vec![serde_json::json!({ "a": [1, 2], "b": "\u{9b}\"\n" })], vec![1.into(), "x".into()]] {
+            let mut long = Long::json(&serde_json::json!({ "by": "a\u{202e}b" }), "hits").unwrap();
+            hits.iter().for_each(|hit| long.put(&Piece::json(hit).unwrap()).unwrap());
+            let said = long.out.0.clone();
+            let end: &[u8] = if hits.is_empty() { b"]\n}\n" } else { b"\n  ]\n}\n" };
+            let mut whole = Vec::new();
+            serde_json::to_writer_pretty(Safe(&mut whole), &serde_json::json!({ "by": "a\u{202e}b", "hits": hits }))
+                .unwrap();
+            assert_eq!(String::from_utf8([&said, end].concat()), String::from_utf8([&whole[..], b"\n"].concat()));
+        }
+    }
+
     proptest::proptest! {
         #[test]
         fn nothing_unsafe_comes_out_and_json_keeps_its_value(text in ".*", steer in "[\u{80}-\u{9f}\u{202a}-\u{202e}\u{2066}-\u{2069}\u{e0001}\x00-\x1f\x7f]+") {
             let text = format!("{text}{steer}{text}");
             proptest::prop_assert!(!escaped(&text).chars().any(is_unsafe));
-            let json = safe_json(&serde_json::to_string(&text).unwrap());
+            let mut json = Vec::new();
+            serde_json::to_writer(Safe(&mut json), &text).unwrap();
+            let json = String::from_utf8(json).unwrap();
             proptest::prop_assert!(!json.chars().any(is_unsafe));
             proptest::prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
         }

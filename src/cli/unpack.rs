@@ -17,9 +17,9 @@ use super::{Context, Failure, Outcome, gaps};
 use crate::audit::{Details, Look, Records, Verb};
 use crate::capture::CaptureId;
 use crate::redact::{needs_scene, restore};
-use crate::seal::{Capability, SegmentId};
-use crate::vault::record::CatalogueRecord;
-use crate::vault::{OpenError, OpeningVault};
+use crate::seal::Capability;
+use crate::vault::record::{CatalogueRecord, IdentityRecord, SceneRecord};
+use crate::vault::{OpenError, RecordsOf};
 
 /// A folder to make of a copy.
 pub(super) struct Unpack<'a> {
@@ -58,8 +58,12 @@ impl Unpack<'_> {
         for segment in vault.segments()? {
             // What is damaged is among the gaps.
             let Ok(records) = vault.catalogue(segment, &keys) else { continue };
+            let mut parts = Parts {
+                scenes: vault.scenes_in(segment, &keys),
+                identities: self.identity.then(|| vault.identities_in(segment, &keys)),
+            };
             for record in records {
-                let picture = match self.picture(&vault, segment, &record, &keys) {
+                let picture = match parts.picture(&record) {
                     Ok(picture) => picture,
                     Err(Refused::NoPicture) => {
                         without += 1;
@@ -96,22 +100,32 @@ impl Unpack<'_> {
             outcome => Ok(outcome),
         }
     }
+}
 
-    fn picture(
-        &self,
-        vault: &OpeningVault,
-        segment: SegmentId,
-        record: &CatalogueRecord,
-        keys: &crate::audit::PermittedKeys,
-    ) -> Result<Picture, Refused> {
+/// What a segment has of its captures.
+struct Parts<'k> {
+    scenes: Result<RecordsOf<'k, SceneRecord>, OpenError>,
+    /// Where originals are asked for.
+    identities: Option<Result<RecordsOf<'k, IdentityRecord>, OpenError>>,
+}
+
+impl Parts<'_> {
+    fn picture(&mut self, record: &CatalogueRecord) -> Result<Picture, Refused> {
         let id = CaptureId(record.id);
-        if !self.identity {
-            let scene = vault.scene_in(segment, id, keys)?;
-            let extension = if scene.media_type == "image/jpeg" { "jpg" } else { "bin" };
-            return Ok(Picture { name: named(record, extension), file: scene.file });
-        }
-        let identity = vault.identity_in(segment, id, keys)?;
-        let scene = if needs_scene(identity.method) { Some(vault.scene_in(segment, id, keys)?) } else { None };
+        let scene = |scenes: &mut Result<RecordsOf<'_, SceneRecord>, OpenError>| match scenes {
+            Ok(scenes) => scenes.record(id).map_err(|error| Refused::of(&error)),
+            Err(error) => Err(Refused::of(error)),
+        };
+        let identity = match &mut self.identities {
+            None => {
+                let scene = scene(&mut self.scenes)?;
+                let extension = if scene.media_type == "image/jpeg" { "jpg" } else { "bin" };
+                return Ok(Picture { name: named(record, extension), file: scene.file });
+            }
+            Some(Ok(identities)) => identities.record(id).map_err(|error| Refused::of(&error))?,
+            Some(Err(error)) => return Err(Refused::of(error)),
+        };
+        let scene = if needs_scene(identity.method) { Some(scene(&mut self.scenes)?) } else { None };
         let scene = scene.as_ref().map(|scene| scene.file.as_slice());
         let file = restore(identity.method, scene, &identity.removed, &identity.blake3)
             .map_err(|error| Refused::Broken(chain(&error)))?;
@@ -132,11 +146,11 @@ enum Refused {
     Broken(String),
 }
 
-impl From<OpenError> for Refused {
-    fn from(error: OpenError) -> Self {
+impl Refused {
+    fn of(error: &OpenError) -> Self {
         match error {
             OpenError::NoRecord { .. } | OpenError::NoSection { .. } | OpenError::NoKey { .. } => Self::NoPicture,
-            error => Self::Broken(chain(&error)),
+            error => Self::Broken(chain(error)),
         }
     }
 }

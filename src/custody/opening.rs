@@ -1,9 +1,10 @@
 //! Private keys taken out of a keyring or a recipient's file for one task.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
 
 use super::pack::JournalKey;
-use crate::seal::{CustodyId, JournalId, KeyId, PrivateKey};
+use crate::seal::{CustodyId, JournalId, KeyId, Opener, PrivateKey};
 
 /// Private keys by their ids: all that an opening vault can open with them.
 ///
@@ -11,7 +12,7 @@ use crate::seal::{CustodyId, JournalId, KeyId, PrivateKey};
 /// catalogue keys only, so that a fault in it cannot show a picture.
 #[derive(Default)]
 pub struct OpeningKeys {
-    keys: HashMap<KeyId, PrivateKey>,
+    keys: HashMap<KeyId, (PrivateKey, OnceLock<Opener>)>,
     custody: Option<CustodyId>,
     /// Keys that were destroyed when their time was over.
     destroyed: HashSet<KeyId>,
@@ -27,12 +28,17 @@ impl OpeningKeys {
 
     /// Adds a key under its id.
     pub(super) fn insert(&mut self, id: KeyId, key: PrivateKey) {
-        self.keys.insert(id, key);
+        self.keys.insert(id, (key, OnceLock::new()));
     }
 
     /// The key of that id, if it was given.
     pub(crate) fn key(&self, id: KeyId) -> Option<&PrivateKey> {
-        self.keys.get(&id)
+        self.keys.get(&id).map(|(key, _)| key)
+    }
+
+    /// The same, ready for all the segments whose envelopes it opens.
+    pub(crate) fn opener(&self, id: KeyId) -> Option<&Opener> {
+        self.keys.get(&id).map(|(key, opener)| opener.get_or_init(|| Opener::from(key)))
     }
 
     /// Of whose keyring they are; `None` for a recipient's.

@@ -15,30 +15,26 @@
 //! docs/vault-format.md with a manifest beside it.
 
 mod bundle;
+mod copy;
 mod error;
 mod manifest;
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use jiff::{SignedDuration, Timestamp};
-use rand::seq::SliceRandom;
+use jiff::Timestamp;
 use rayon::prelude::*;
 
 use crate::audit::{AuditLog, Details, Look, Permit, PermitError, Records, Verb};
 use crate::capture::{CaptureId, RegionKind};
-use crate::custody::{Keyring, OpeningKeys, RecipientPublicKey, SealingKey, fold_purpose};
-use crate::pseudonym::{Canary, EpochKeys, Pseudonym};
-use crate::seal::{BucketId, Capability, SegmentId};
-use crate::vault::record::{CatalogueRecord, IdentityRecord, RegionRecord};
-use crate::vault::{Gaps, Hit, OpenError, OpeningVault, Query, SegmentDraft};
+use crate::custody::{Keyring, OpeningKeys, RecipientPublicKey, fold_purpose};
+use crate::seal::{Capability, SectionKey, SegmentId};
+use crate::vault::record::CatalogueRecord;
+use crate::vault::{Found, Gaps, OpenError, OpeningVault, Query, Readable};
 
 use bundle::Bundle;
 pub use error::ExportError;
 pub use manifest::{Manifest, ManifestError};
-
-/// A segment is flushed at this many bytes: large enough that envelopes cost nothing, small enough to hold in memory.
-const SEGMENT_BYTES: u64 = 32 << 20;
 
 /// What a recipient is granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,8 +180,10 @@ pub struct ExportPlan<'a> {
     vault: &'a OpeningVault,
     keyring: &'a Keyring,
     request: &'a Request<'a>,
-    keys: OpeningKeys,
-    found: Vec<Hit>,
+    found: Found,
+    /// For each of these, how many bytes of scene and identity the copy will take from the vault.
+    lengths: Vec<u64>,
+    sections: Sections,
     /// What is left out of the copy; nothing is in it yet.
     left_out: ExportTotals,
     gaps: Gaps,
@@ -194,6 +192,9 @@ pub struct ExportPlan<'a> {
     /// Whether no catalogue has the site that was asked for.
     lacks_site: bool,
 }
+
+/// Keys of sections, by which what was read to its end is read again.
+type Sections = HashMap<(SegmentId, Capability), SectionKey>;
 
 /// What becomes of a capture that matches.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -220,19 +221,22 @@ impl<'a> ExportPlan<'a> {
         }
         fold_purpose(request.purpose)?;
         let keys = keyring.opening_keys(request.view.capabilities());
-        let mut matching = request.query.run(vault, &keys)?;
-        let mut gaps = std::mem::take(&mut matching.gaps);
-        let (lacks_site, without_time) = (matching.lacks_site(), matching.passed_over().untimed);
-        let expired_segments = matching.expired.len() as u64;
-        let mut found = matching.into_hits();
-        let matching = found.len();
-        found.retain(|hit| request.view != View::Metadata || carried(&hit.record, request.regions).next().is_some());
-        let without_regions = (matching - found.len()) as u64;
-        let fates = fates(vault, &keys, request.view, &found, &mut gaps)?;
+        // How many records of the copy each is: none where it carries no region and has nothing to say.
+        let parts = |record: &CatalogueRecord| copy::parts_of(record, request).len() as u8;
+        let mut found = request.query.run_noting(vault, &keys, parts)?;
+        let mut gaps = std::mem::take(&mut found.gaps);
+        let (lacks_site, without_time) = (found.lacks_site(), found.passed_over().untimed);
+        let expired_segments = found.expired.len() as u64;
+        let matching = found.places().len();
+        found.retain(|place| place.note > 0);
+        let without_regions = (matching - found.places().len()) as u64;
+        let Judged { fates, mut lengths, sections } = judge(vault, &keys, request.view, &found, &mut gaps)?;
         let count = |fate| fates.iter().filter(|&&found| found == fate).count() as u64;
         let [expired, damaged, closed] = [Fate::Expired, Fate::Damaged, Fate::Closed].map(count);
-        let mut fates = fates.iter();
-        found.retain(|_| fates.next() == Some(&Fate::Given));
+        let given = || fates.iter().map(|&fate| fate == Fate::Given);
+        let (mut of_places, mut of_lengths) = (given(), given());
+        found.retain(|_| of_places.next() == Some(true));
+        lengths.retain(|_| of_lengths.next() == Some(true));
         let faults = gaps.faults().count();
         let left_out = ExportTotals {
             expired,
@@ -243,7 +247,7 @@ impl<'a> ExportPlan<'a> {
             expired_segments,
             ..ExportTotals::default()
         };
-        Ok(Self { vault, keyring, request, keys, found, left_out, gaps, faults, lacks_site })
+        Ok(Self { vault, keyring, request, found, lengths, sections, left_out, gaps, faults, lacks_site })
     }
 
     /// What is missing from the vault, damaged in it, or not opened because its keys are elsewhere, and therefore not in the copy.
@@ -263,7 +267,7 @@ impl<'a> ExportPlan<'a> {
     }
 
     fn captures(&self) -> impl ExactSizeIterator<Item = CaptureId> {
-        self.found.iter().map(|hit| CaptureId(hit.record.id))
+        self.found.places().iter().map(|place| place.id)
     }
 
     /// What is to be put on record before the copy is made. That there is nothing to give is an answer, and an entry, too.
@@ -287,77 +291,87 @@ impl<'a> ExportPlan<'a> {
     /// See [`ExportError`]; that there is nothing to give is told here and not before.
     pub fn write(self, permit: Permit, folder: &Path) -> Result<ExportTotals, ExportError> {
         self.check(&permit)?;
-        let Self { vault, keyring, request, keys, found, left_out, faults, lacks_site, .. } = self;
-        if found.is_empty() {
+        let Self { keyring, request, found, left_out, faults, lacks_site, .. } = &self;
+        if found.places().is_empty() {
             return Err(match &request.query.site {
-                _ if faults > 0 => ExportError::NothingWhole { damaged: left_out.damaged, gaps: faults },
-                Some(name) if lacks_site && !keyring.has_site(name) => {
+                _ if *faults > 0 => ExportError::NothingWhole { damaged: left_out.damaged, gaps: *faults },
+                Some(name) if *lacks_site && !keyring.has_site(name) => {
                     let known = keyring.sites().map(|(_, known)| format!("{known:?}")).collect();
                     ExportError::UnknownSite { name: name.clone(), known }
                 }
                 _ => ExportError::Nothing { without_time: left_out.without_time },
             });
         }
-        let mut parts: Vec<Part<'_>> = found.iter().flat_map(|hit| Part::of(hit, request)).collect();
-        // The order of sealing tells neighbours in time apart, and would join two copies of the same hour.
-        parts.shuffle(&mut rand::rng());
-        make(vault, keyring, request, &keys, &parts, left_out, folder)
+        self.make(folder)
     }
 }
 
-/// What becomes of each capture that was found; what does not open is added to `gaps`.
-fn fates(
+/// What is known of the captures that were found, once all that the copy will take of them was read.
+struct Judged {
+    /// What becomes of each.
+    fates: Vec<Fate>,
+    lengths: Vec<u64>,
+    sections: Sections,
+}
+
+/// Judges each capture; what does not open is added to `gaps`.
+fn judge(
     vault: &OpeningVault,
     keys: &OpeningKeys,
     view: View,
-    found: &[Hit],
+    found: &Found,
     gaps: &mut Gaps,
-) -> Result<Vec<Fate>, OpenError> {
+) -> Result<Judged, OpenError> {
+    let places = found.places();
     let mut by_segment: HashMap<SegmentId, Vec<usize>> = HashMap::new();
-    for (at, hit) in found.iter().enumerate() {
-        by_segment.entry(hit.segment).or_default().push(at);
+    for (at, place) in places.iter().enumerate() {
+        by_segment.entry(found.segment_of(place)).or_default().push(at);
     }
     let by_segment: Vec<_> = by_segment.into_iter().collect();
     let judged: Result<Vec<_>, OpenError> = by_segment
         .par_iter()
-        .map(|(segment, places)| {
-            let records: Vec<_> = places.iter().map(|&at| &found[at].record).collect();
-            fates_in(vault, keys, view, *segment, &records)
+        .map(|(segment, numbers)| {
+            let ids: Vec<_> = numbers.iter().map(|&at| places[at].id).collect();
+            judge_in(vault, keys, view, *segment, &ids)
         })
         .collect();
-    let mut fates = vec![Fate::Given; found.len()];
-    for ((segment, places), (judged, fault)) in by_segment.iter().zip(judged?) {
-        if judged.contains(&Fate::Closed) {
+    let (count, mut sections) = (places.len(), HashMap::new());
+    let (mut fates, mut lengths) = (vec![Fate::Given; count], vec![0; count]);
+    for ((segment, numbers), (judged, opened, fault)) in by_segment.iter().zip(judged?) {
+        if judged.iter().any(|(fate, _)| *fate == Fate::Closed) {
             gaps.closed.insert(*segment);
         }
-        places.iter().zip(judged).for_each(|(&at, fate)| fates[at] = fate);
+        numbers.iter().zip(judged).for_each(|(&at, judged)| (fates[at], lengths[at]) = judged);
+        sections.extend(opened.into_iter().map(|(capability, key)| ((*segment, capability), key)));
         fault.into_iter().for_each(|fault| gaps.add_damage(fault));
     }
-    Ok(fates)
+    Ok(Judged { fates, lengths, sections })
 }
 
-fn fates_in(
+/// The fate of each capture and how long what the copy takes of it is, the keys of the sections, and what did not open.
+type JudgedSegment = (Vec<(Fate, u64)>, Vec<(Capability, SectionKey)>, Option<OpenError>);
+
+fn judge_in(
     vault: &OpeningVault,
     keys: &OpeningKeys,
     view: View,
     segment: SegmentId,
-    records: &[&CatalogueRecord],
-) -> Result<(Vec<Fate>, Option<OpenError>), OpenError> {
-    let (mut fates, mut fault) = (vec![Fate::Given; records.len()], None);
+    ids: &[CaptureId],
+) -> Result<JudgedSegment, OpenError> {
+    let (mut judged, mut opened, mut fault) = (vec![(Fate::Given, 0); ids.len()], Vec::new(), None);
     for &capability in view.capabilities().iter().filter(|&&capability| capability != Capability::Catalogue) {
         let readable = vault.readable(segment, capability, keys);
         let kept = match &readable {
             Err(OpenError::NoKey { key, .. }) if !vault.has_expired(*key, keys)? => Fate::Closed,
             _ => Fate::Expired,
         };
-        for (fate, record) in fates.iter_mut().zip(records) {
-            let id = CaptureId(record.id);
+        for ((fate, length), &id) in judged.iter_mut().zip(ids) {
             match &readable {
-                Ok(readable) => match readable.get(&id) {
-                    Some(true) => {}
+                Ok(Readable { records, .. }) => match records.get(&id) {
+                    Some(Some(of_record)) => *length += of_record,
                     // An image that could not be examined has no scene.
                     None if capability == Capability::Scene => {}
-                    Some(false) | None => {
+                    Some(None) | None => {
                         *fate = Fate::Damaged;
                         fault = fault.or(Some(OpenError::Record { segment, capability, id }));
                     }
@@ -368,216 +382,10 @@ fn fates_in(
             }
         }
         match readable {
-            Ok(_) | Err(OpenError::NoKey { .. }) => {}
+            Ok(Readable { key, .. }) => opened.push((capability, key)),
+            Err(OpenError::NoKey { .. }) => {}
             Err(error) => fault = Some(error),
         }
     }
-    Ok((fates, fault))
-}
-
-fn make(
-    vault: &OpeningVault,
-    keyring: &Keyring,
-    request: &Request<'_>,
-    keys: &OpeningKeys,
-    parts: &[Part<'_>],
-    mut totals: ExportTotals,
-    folder: &Path,
-) -> Result<ExportTotals, ExportError> {
-    let mut domain = ExportDomain::default();
-    let mut bundle = Bundle::create(folder, keyring, sealing_keys(request))?;
-    let mut draft = SegmentDraft::default();
-    let (canaries, number) = (keyring.canaries(), crate::seal::random());
-    for part in parts {
-        let canary = Canary::new(request.to.id(), number, CaptureId(part.hit.record.id));
-        let id = canaries.mark_part(canary, part.number);
-        let Some(copy) = copy_of(vault, keys, part, id, request, &mut domain)? else {
-            totals.expired += 1;
-            continue;
-        };
-        totals.captures += u64::from(part.number == 0);
-        totals.without_scene += u64::from(request.view != View::Metadata && copy.scene.is_none());
-        draft.push(&copy.catalogue, copy.scene.as_ref(), copy.identity.as_ref());
-        if draft.plain_len() >= SEGMENT_BYTES {
-            bundle.write(&std::mem::take(&mut draft))?;
-        }
-    }
-    if totals.captures == 0 {
-        return Err(ExportError::Nothing { without_time: totals.without_time });
-    }
-    if !draft.is_empty() {
-        bundle.write(&draft)?;
-    }
-    let (segments, bytes) = bundle.finish(keyring, request, &totals)?;
-    Ok(ExportTotals { segments, bytes, ..totals })
-}
-
-fn sealing_keys(request: &Request<'_>) -> Vec<SealingKey> {
-    // A copy has no retention of its own: its one bucket is its recipient.
-    let bucket = BucketId(request.to.id().0);
-    let seal = |&capability| SealingKey { capability, bucket, key: request.to.key.clone() };
-    request.view.capabilities().iter().map(seal).collect()
-}
-
-/// Pseudonyms of one export. They derive from those of the vault and not from texts, so that a copy of pseudonyms can be
-/// made without opening a single identity.
-/// Their keys are random and kept nowhere.
-#[derive(Default)]
-struct ExportDomain {
-    epochs: HashMap<u32, EpochKeys>,
-}
-
-impl ExportDomain {
-    fn rederive(&mut self, epoch: u32, kind: RegionKind, home: [u8; 16]) -> [u8; 16] {
-        let keys = self.epochs.entry(epoch).or_insert_with(|| EpochKeys::random(epoch));
-        keys.rederive(kind, Pseudonym(home)).0
-    }
-}
-
-/// What becomes a record of the copy: a capture, or, of metadata, one of its pseudonyms.
-struct Part<'h> {
-    hit: &'h Hit,
-    /// Numbers of the regions that it carries.
-    regions: Vec<usize>,
-    /// 0 for a capture's first or only part.
-    number: u8,
-}
-
-impl<'h> Part<'h> {
-    fn of(hit: &'h Hit, request: &Request<'_>) -> Vec<Self> {
-        let carried = carried(&hit.record, request.regions);
-        if request.view != View::Metadata {
-            return vec![Self { hit, regions: carried.map(|(at, _)| at).collect(), number: 0 }];
-        }
-        // Without box and pseudonym, a region would be no more than a number.
-        let named: Vec<usize> = carried.filter(|(_, region)| !region.pseudonyms.is_empty()).map(|(at, _)| at).collect();
-        let (single, rest) = named.split_at(named.len().min(usize::from(Canary::PARTS) - 1));
-        let mut regions: Vec<Vec<usize>> = single.iter().map(|&at| vec![at]).collect();
-        if regions.is_empty() || !rest.is_empty() {
-            regions.push(rest.to_vec());
-        }
-        (0..).zip(regions).map(|(number, regions)| Self { hit, regions, number }).collect()
-    }
-}
-
-/// A capture as the recipient gets it.
-struct Copy {
-    catalogue: CatalogueRecord,
-    scene: Option<crate::vault::record::SceneRecord>,
-    identity: Option<IdentityRecord>,
-}
-
-/// `None` when what the view needs has expired.
-fn copy_of(
-    vault: &OpeningVault,
-    keys: &crate::custody::OpeningKeys,
-    part: &Part<'_>,
-    id: CaptureId,
-    request: &Request<'_>,
-    domain: &mut ExportDomain,
-) -> Result<Option<Copy>, ExportError> {
-    let (segment, record) = (part.hit.segment, &part.hit.record);
-    let home = CaptureId(record.id);
-    let mut scene = None;
-    if request.view != View::Metadata {
-        match vault.read_scene(segment, home, keys) {
-            Ok(found) => scene = Some(found),
-            // An image that could not be examined has none.
-            Err(OpenError::NoRecord { .. }) => {}
-            Err(OpenError::NoKey { .. }) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    let mut identity = None;
-    if request.view == View::Full {
-        match vault.read_identity(segment, home, keys) {
-            Ok(found) => identity = Some(found),
-            Err(OpenError::NoKey { .. }) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    let catalogue = catalogue_for(part, id, request, domain, &mut identity);
-    if let Some(scene) = &mut scene {
-        scene.id = id.0;
-    }
-    if let Some(identity) = &mut identity {
-        identity.id = id.0;
-    }
-    Ok(Some(Copy { catalogue, scene, identity }))
-}
-
-/// The catalogue record as the view shows it. Leaving regions out renumbers those that `identity` speaks of.
-fn catalogue_for(
-    part: &Part<'_>,
-    id: CaptureId,
-    request: &Request<'_>,
-    domain: &mut ExportDomain,
-    identity: &mut Option<IdentityRecord>,
-) -> CatalogueRecord {
-    let record = &part.hit.record;
-    let mut numbers = HashMap::new();
-    let mut regions = Vec::new();
-    for &at in &part.regions {
-        let region = &record.regions[at];
-        numbers.insert(at as u32, regions.len() as u32);
-        let kind = kind_of(region);
-        let mut copy = region.clone();
-        if request.view != View::Full {
-            // How sure the eyes were, and of how many readings, tells captures apart as a fingerprint does.
-            copy.score = 0;
-            copy.pseudonyms.truncate(1);
-            copy.pseudonyms.iter_mut().for_each(|pseudonym| pseudonym.probability = 0);
-        }
-        for pseudonym in &mut copy.pseudonyms {
-            pseudonym.value = domain.rederive(record.epoch, kind, pseudonym.value);
-        }
-        if request.view == View::Metadata {
-            // So does a box, to the pixel.
-            (copy.bounds, copy.blank) = ([0; 4], None);
-        }
-        regions.push(copy);
-    }
-    if let Some(identity) = identity {
-        identity.plates.retain_mut(|plate| {
-            let number = numbers.get(&plate.region);
-            plate.region = number.copied().unwrap_or_default();
-            number.is_some()
-        });
-    }
-    // Digests would tell two recipients' copies of one capture by.
-    let mut copy = CatalogueRecord { id: id.0, regions, original: None, scene: None, ..record.clone() };
-    if request.view != View::Full {
-        copy.captured_at = copy.captured_at.map(to_the_hour);
-        (copy.lane, copy.sealed_by) = (None, None);
-    }
-    if request.view == View::Metadata {
-        (copy.width, copy.height) = (0, 0);
-    }
-    copy
-}
-
-fn carried(record: &CatalogueRecord, regions: Regions) -> impl Iterator<Item = (usize, &RegionRecord)> {
-    record.regions.iter().enumerate().filter(move |(_, region)| regions.include(kind_of(region)))
-}
-
-fn kind_of(region: &RegionRecord) -> RegionKind {
-    if region.kind == 0 { RegionKind::Plate } else { RegionKind::Face }
-}
-
-/// Milliseconds, rounded down to the hour.
-fn to_the_hour(milliseconds: i64) -> i64 {
-    let hour = SignedDuration::from_hours(1).as_millis() as i64;
-    milliseconds.div_euclid(hour) * hour
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_rounded_down_also_before_1970() {
-        assert_eq!(to_the_hour(3_600_000 * 5 + 1), 3_600_000 * 5);
-        assert_eq!(to_the_hour(-1), -3_600_000);
-        assert_eq!(to_the_hour(0), 0);
-    }
+    Ok((judged, opened, fault))
 }

@@ -7,6 +7,7 @@ use hpke::kem::XWing;
 use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
 use zeroize::Zeroizing;
 
+use super::keys::Opener;
 use super::{PrivateKey, PublicKey, SectionKey};
 
 /// Length of HPKE's encapsulated key in bytes.
@@ -50,6 +51,11 @@ impl Envelope {
 
     /// Takes the section key out.
     pub fn open(&self, with: &PrivateKey, info: &[u8]) -> Result<SectionKey, EnvelopeError> {
+        self.open_by(&Opener::from(with), info)
+    }
+
+    /// The same with a key that opens many.
+    pub(crate) fn open_by(&self, with: &Opener, info: &[u8]) -> Result<SectionKey, EnvelopeError> {
         let enc = <XWing as Kem>::EncappedKey::from_bytes(&self.enc).map_err(|_| EnvelopeError)?;
         let mut key = Zeroizing::new([0; 32]);
         let (ciphertext, tag_bytes) = self.wrapped.split_at(32);
@@ -57,7 +63,7 @@ impl Envelope {
         let tag = Deserializable::from_bytes(tag_bytes).map_err(|_| EnvelopeError)?;
         hpke::single_shot_open_inout_detached::<AesGcm256, HkdfSha256, XWing>(
             &OpModeR::Base,
-            &with.expanded(),
+            &with.0,
             &enc,
             info,
             InOutBuf::from(key.as_mut_slice()),

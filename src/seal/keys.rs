@@ -91,6 +91,16 @@ impl PrivateKey {
     }
 }
 
+/// A private key that opens many envelopes: what comes of its seed is computed once, which is a third of opening one. Its seed
+/// is wiped on drop by the crate whose type it is.
+pub(crate) struct Opener(pub(super) <XWing as Kem>::PrivateKey);
+
+impl From<&PrivateKey> for Opener {
+    fn from(key: &PrivateKey) -> Self {
+        Self(key.expanded())
+    }
+}
+
 /// The public half of an X-Wing key pair: seals, and cannot open.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PublicKey(pub(super) <XWing as Kem>::PublicKey);

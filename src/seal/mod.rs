@@ -15,7 +15,7 @@ pub use body::{BODY_OVERHEAD, BodyError, BodyReader, BodyWriter, sealed_len};
 pub use envelope::{ENC_LEN, Envelope, EnvelopeError, WRAPPED_LEN};
 pub use ids::{BucketId, Capability, CustodyId, JournalId, KeyId, SegmentId, SlotId, TombstoneId, VaultId};
 pub use keys::{InvalidPublicKey, PRIVATE_KEY_LEN, PUBLIC_KEY_LEN, PrivateKey, PublicKey, SectionKey};
-pub(crate) use keys::{assert_secret, secret_key};
+pub(crate) use keys::{Opener, assert_secret, secret_key};
 pub use padding::{GRANULE, padded_len, padme};
 
 /// Number of the suite of primitives, stored in every file: X-Wing, HKDF-SHA256, AES-256-GCM; Cobblestone-256; BLAKE3.

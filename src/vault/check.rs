@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,8 @@ use super::head::{Departure, SiteState};
 use super::header::TRAILER_LEN;
 use super::journal::{self, JournalError};
 use super::layout::Layout;
-use super::opening::{OpenError, OpeningVault, Section, SegmentFile};
+use super::opening::{OpenError, OpeningVault};
+use super::reading::{Section, SegmentFile};
 use super::record::{CatalogueRecord, IdentityRecord, SceneRecord, Status};
 use super::tombstone::TombstoneError;
 use super::trust::Trust;
@@ -25,7 +26,7 @@ use crate::capture::CaptureId;
 use crate::custody::{OpeningKeys, SitePack};
 use crate::files;
 use crate::redact::{RestoreError, needs_scene, restore};
-use crate::seal::{BucketId, Capability, CustodyId, JournalId, KeyId, SegmentId, TombstoneId};
+use crate::seal::{BucketId, Capability, CustodyId, JournalId, KeyId, SectionKey, SegmentId, TombstoneId};
 
 /// What is wrong with a vault.
 #[derive(Debug, thiserror::Error)]
@@ -410,7 +411,7 @@ fn examine_segment(
         }
     };
     findings.bytes = file.header.file_len();
-    match trailer(&mut file.file, findings.bytes) {
+    match trailer(&mut file, keys.is_some()) {
         Ok((computed, stored)) if computed != stored => findings.faults.push(Fault::Damaged { segment }),
         Ok((computed, _)) => {
             if claim.flatten().is_some_and(|claim| claim.trailer != computed) {
@@ -428,8 +429,18 @@ fn examine_segment(
     findings
 }
 
-/// BLAKE3 of all but the last 32 bytes, and those.
-fn trailer(file: &mut File, len: u64) -> io::Result<([u8; 32], [u8; 32])> {
+/// So many bytes of segments are held at once by all threads, between hashing and opening them. Of longer ones each section is read
+/// again.
+const HELD: u64 = 192 << 20;
+
+/// BLAKE3 of all but the last 32 bytes, and those. What is to be opened after that is held, if it is not too long.
+fn trailer(file: &mut SegmentFile, to_open: bool) -> io::Result<([u8; 32], [u8; 32])> {
+    let len = file.header.file_len();
+    if to_open && len <= HELD / rayon::current_num_threads() as u64 {
+        let (bytes, stored) = file.hold()?.split_last_chunk().ok_or(io::ErrorKind::UnexpectedEof)?;
+        return Ok((*blake3::hash(bytes).as_bytes(), *stored));
+    }
+    let file = &mut file.file;
     file.rewind()?;
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(file.by_ref().take(len - TRAILER_LEN as u64))?;
@@ -447,8 +458,10 @@ impl Findings {
         let mut scenes = None;
         for entry in &file.header.entries {
             let capability = entry.capability;
-            let mut section = match file.section(capability, keys) {
-                Ok(section) => section,
+            let opened = file.section_key(capability, keys);
+            let opened = opened.and_then(|key| Ok((file.section_by(capability, &key)?, key)));
+            let (mut section, key) = match opened {
+                Ok(opened) => opened,
                 Err(OpenError::NoKey { capability, bucket, key, .. }) => {
                     self.notes.push(Note::Unopened { segment, capability, bucket, key });
                     continue;
@@ -460,8 +473,8 @@ impl Findings {
             };
             self.opened += 1;
             has_catalogue |= capability == Capability::Catalogue;
-            if capability == Capability::Identity {
-                scenes = Scenes::open(file, keys);
+            if capability == Capability::Scene {
+                scenes = Scenes::open(file, &key);
             }
             let ids: Vec<_> = section.reader.ids().collect();
             for (at, id) in ids.into_iter().enumerate() {
@@ -519,9 +532,9 @@ struct Scenes {
 }
 
 impl Scenes {
-    /// `None` when these keys do not open them.
-    fn open(file: &SegmentFile, keys: &OpeningKeys) -> Option<Self> {
-        let section = file.section(Capability::Scene, keys).ok()?;
+    /// `None` when this key does not open them.
+    fn open(file: &SegmentFile, key: &SectionKey) -> Option<Self> {
+        let section = file.section_by(Capability::Scene, key).ok()?;
         let places = section.reader.ids().zip(0..).collect();
         Some(Self { section, places })
     }

@@ -1,27 +1,29 @@
 //! The opening vault: the custodian's and the recipient's side. It reads and cannot write.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use minicbor::Decode;
-use zeroize::Zeroizing;
+use rayon::prelude::*;
 
 use super::card::{Card, CardError};
-use super::header::{FIXED_LEN, Header, HeaderError, TRAILER_LEN};
+use super::header::{Header, HeaderError, TRAILER_LEN};
 use super::layout::Layout;
+use super::reading::{HasId, Section, SegmentFile};
 use super::record::{CatalogueRecord, IdentityRecord, SceneRecord};
-use super::section::{SectionError, SectionReader};
+use super::section::SectionError;
 use super::tombstone::Tombstones;
 use super::trust::Trust;
 use crate::audit::{PermitError, PermittedKeys};
 use crate::capture::CaptureId;
 use crate::custody::OpeningKeys;
-use crate::files;
 use crate::redact::{RestoreError, needs_scene, restore};
-use crate::seal::{BodyReader, BucketId, Capability, CustodyId, KeyId, SegmentId};
+use crate::seal::{BucketId, Capability, CustodyId, KeyId, SectionKey, SegmentId, VaultId};
 use crate::words::count;
 
 /// A vault or a record in it cannot be opened.
@@ -182,10 +184,23 @@ pub enum ProbeError {
 }
 
 /// A vault for reading.
+#[derive(Clone)]
 pub struct OpeningVault {
     layout: Layout,
     card: Card,
     vouched: bool,
+    /// Where captures were found before: a part of one lies where another part does.
+    met: Arc<Mutex<HashMap<CaptureId, SegmentId>>>,
+}
+
+/// Segments that are looked into at once for each thread, before the next ones are.
+const ABREAST: usize = 8;
+
+/// What a section gives, and its key, by which it is read again.
+pub(crate) struct Readable {
+    pub key: SectionKey,
+    /// The length of each record; `None` for such as are damaged.
+    pub records: HashMap<CaptureId, Option<u64>>,
 }
 
 impl OpeningVault {
@@ -204,7 +219,7 @@ impl OpeningVault {
                 listed => _ = listed.map_err(|source| OpenError::Io { path, source })?,
             }
         }
-        Ok(Self { layout, card, vouched: trust.is_somebody() })
+        Ok(Self { layout, card, vouched: trust.is_somebody(), met: Arc::default() })
     }
 
     /// Whether the opener knew the custodian. If not, what the card and the tombstones say is the word of whoever wrote
@@ -282,7 +297,7 @@ impl OpeningVault {
     /// A capture's redacted image, when its segment is known: one envelope and a few chunks are opened.
     pub fn scene_in(&self, segment: SegmentId, id: CaptureId, keys: &PermittedKeys) -> Result<SceneRecord, OpenError> {
         keys.admit(Capability::Scene, self.card.vault, id)?;
-        self.read_scene(segment, id, keys)
+        self.segment(segment)?.record(id, Capability::Scene, keys)
     }
 
     /// What gives back a capture's original, when its segment is known.
@@ -293,7 +308,25 @@ impl OpeningVault {
         keys: &PermittedKeys,
     ) -> Result<IdentityRecord, OpenError> {
         keys.admit(Capability::Identity, self.card.vault, id)?;
-        self.read_identity(segment, id, keys)
+        self.segment(segment)?.record(id, Capability::Identity, keys)
+    }
+
+    /// The redacted images of a segment, for who wants many of them: its envelope is opened once.
+    pub fn scenes_in<'k>(
+        &self,
+        segment: SegmentId,
+        keys: &'k PermittedKeys,
+    ) -> Result<RecordsOf<'k, SceneRecord>, OpenError> {
+        RecordsOf::open(self, segment, Capability::Scene, keys)
+    }
+
+    /// The same for what gives back originals.
+    pub fn identities_in<'k>(
+        &self,
+        segment: SegmentId,
+        keys: &'k PermittedKeys,
+    ) -> Result<RecordsOf<'k, IdentityRecord>, OpenError> {
+        RecordsOf::open(self, segment, Capability::Identity, keys)
     }
 
     /// Whether a capture's original, or its redacted image, can be given out, byte for byte: what is damaged or expired
@@ -323,67 +356,76 @@ impl OpeningVault {
         ids.into_iter().enumerate().map(|(at, id)| section.decode(at, id)).collect()
     }
 
-    /// The catalogue records of a segment that can be read, and the first fault that kept others from it.
+    /// Hands over the catalogue records of a segment that can be read, each with its place. Gives the key by which they can be read
+    /// again, and the first fault that kept others from it.
     pub(super) fn readable_catalogue(
         &self,
         segment: SegmentId,
         keys: &OpeningKeys,
-    ) -> Result<(Vec<CatalogueRecord>, Option<OpenError>), OpenError> {
-        let mut section = self.segment(segment)?.section(Capability::Catalogue, keys)?;
+        mut each: impl FnMut(usize, CatalogueRecord),
+    ) -> Result<(SectionKey, Option<OpenError>), OpenError> {
+        let file = self.segment(segment)?;
+        let key = file.section_key(Capability::Catalogue, keys)?;
+        let mut section = file.section_by(Capability::Catalogue, &key)?;
         let ids: Vec<_> = section.reader.ids().collect();
-        let (mut records, mut fault) = (Vec::with_capacity(ids.len()), None);
+        let mut fault = None;
         for (at, id) in ids.into_iter().enumerate() {
             match section.decode(at, id) {
-                Ok(record) => records.push(record),
+                Ok(record) => each(at, record),
                 Err(error) => fault = fault.or(Some(error)),
             }
         }
-        Ok((records, fault))
+        Ok((key, fault))
     }
 
-    /// Which records of one capability a segment gives: each is read to its end and nothing is kept. False for such as are
-    /// damaged.
+    /// Which records of one capability a segment gives: each is read to its end and nothing is kept.
     pub(crate) fn readable(
         &self,
         segment: SegmentId,
         capability: Capability,
         keys: &OpeningKeys,
-    ) -> Result<HashMap<CaptureId, bool>, OpenError> {
-        let mut section = self.segment(segment)?.section(capability, keys)?;
-        let ids: Vec<_> = section.reader.ids().collect();
-        let mut readable = |(at, id)| {
+    ) -> Result<Readable, OpenError> {
+        let file = self.segment(segment)?;
+        let key = file.section_key(capability, keys)?;
+        let mut section = file.section_by(capability, &key)?;
+        let index: Vec<_> = section.reader.ids().zip(section.reader.lengths()).collect();
+        let mut readable = |(at, (id, length))| {
             let read = match capability {
                 Capability::Catalogue => section.decode::<CatalogueRecord>(at, id).map(drop),
                 Capability::Scene => section.decode::<SceneRecord>(at, id).map(drop),
                 Capability::Identity => section.decode::<IdentityRecord>(at, id).map(drop),
             };
-            (id, read.is_ok())
+            (id, read.ok().map(|()| length))
         };
-        Ok(ids.into_iter().enumerate().map(&mut readable).collect())
+        let records = index.into_iter().enumerate().map(&mut readable).collect();
+        Ok(Readable { key, records })
+    }
+
+    /// The records of these captures in one section, in the order of the captures, and `None` for each that has none there. For what
+    /// has a permit of its own, by the key that [`Self::readable`] took out. Not for `cli`.
+    pub(crate) fn read_several<T: for<'b> Decode<'b, ()> + HasId>(
+        &self,
+        segment: SegmentId,
+        capability: Capability,
+        key: &SectionKey,
+        ids: &[CaptureId],
+    ) -> Result<Vec<Option<T>>, OpenError> {
+        let mut section = self.segment(segment)?.section_by(capability, key)?;
+        let places: HashMap<CaptureId, usize> = section.reader.ids().zip(0..).collect();
+        let place = |(number, id)| places.get(id).map(|&at| (at, number));
+        let mut wanted: Vec<(usize, usize)> =
+            ids.iter().enumerate().filter_map(|(number, id)| place((number, id))).collect();
+        // Each chunk is opened once.
+        wanted.sort_unstable();
+        let mut found: Vec<Option<T>> = ids.iter().map(|_| None).collect();
+        for (at, number) in wanted {
+            found[number] = Some(section.decode(at, ids[number])?);
+        }
+        Ok(found)
     }
 
     pub(super) fn layout(&self) -> &Layout {
         &self.layout
-    }
-
-    /// [`Self::scene_in`] for what has a permit of its own. Not for `cli`.
-    pub(crate) fn read_scene(
-        &self,
-        segment: SegmentId,
-        id: CaptureId,
-        keys: &OpeningKeys,
-    ) -> Result<SceneRecord, OpenError> {
-        self.segment(segment)?.record(id, Capability::Scene, keys)
-    }
-
-    /// [`Self::identity_in`] for what has a permit of its own. Not for `cli`.
-    pub(crate) fn read_identity(
-        &self,
-        segment: SegmentId,
-        id: CaptureId,
-        keys: &OpeningKeys,
-    ) -> Result<IdentityRecord, OpenError> {
-        self.segment(segment)?.record(id, Capability::Identity, keys)
     }
 
     /// The captures of a segment, in the order in which they were sealed, by its catalogue's index.
@@ -425,19 +467,32 @@ impl OpeningVault {
         Tombstones::read(&self.layout, &self.card)
     }
 
-    fn find<T: for<'b> Decode<'b, ()> + HasId>(
+    fn find<T: for<'b> Decode<'b, ()> + HasId + Send>(
         &self,
         id: CaptureId,
         capability: Capability,
         keys: &OpeningKeys,
     ) -> Result<T, OpenError> {
+        let met = || self.met.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = |segment| self.segment(segment)?.record(id, capability, keys);
+        let known = met().get(&id).copied();
+        if let Some(Ok(found)) = known.map(read) {
+            return Ok(found);
+        }
         let mut damage = None;
-        for segment in self.segments()? {
-            match self.segment(segment).and_then(|segment| segment.record(id, capability, keys)) {
-                Ok(found) => return Ok(found),
-                // Not here, or in what these keys do not open: it may be in another segment.
-                Err(OpenError::NoRecord { .. } | OpenError::NoSection { .. } | OpenError::NoKey { .. }) => {}
-                Err(error) => damage = damage.or(Some(error)),
+        // The first that has it counts, whichever thread comes upon it first.
+        for abreast in self.segments()?.chunks(ABREAST * rayon::current_num_threads()) {
+            let read: Vec<_> = abreast.par_iter().map(|&segment| (segment, read(segment))).collect();
+            for (segment, read) in read {
+                match read {
+                    Ok(found) => {
+                        met().insert(id, segment);
+                        return Ok(found);
+                    }
+                    // Not here, or in what these keys do not open: it may be in another segment.
+                    Err(OpenError::NoRecord { .. } | OpenError::NoSection { .. } | OpenError::NoKey { .. }) => {}
+                    Err(error) => damage = damage.or(Some(error)),
+                }
             }
         }
         // It may be in what is damaged.
@@ -455,139 +510,36 @@ impl OpeningVault {
     }
 }
 
-/// A segment's file with its header read and its structure verified.
-pub(super) struct SegmentFile {
-    pub path: PathBuf,
-    pub file: File,
-    pub header: Header,
-    pub header_bytes: Vec<u8>,
-}
-
-impl SegmentFile {
-    pub fn open(path: &Path, segment: SegmentId, card: &Card) -> Result<Self, OpenError> {
-        let failed = |source| OpenError::Io { path: path.to_owned(), source };
-        let malformed = |source| OpenError::Header { segment, source };
-        let (mut file, found) = files::open_own(path).map_err(failed)?;
-        let mut header_bytes = Vec::with_capacity(Header::len_with(3));
-        file.by_ref().take(FIXED_LEN as u64).read_to_end(&mut header_bytes).map_err(failed)?;
-        let rest = Header::len_from(&header_bytes).map_err(malformed)? - FIXED_LEN;
-        file.by_ref().take(rest as u64).read_to_end(&mut header_bytes).map_err(failed)?;
-        let header = Header::from_bytes(&header_bytes).map_err(malformed)?;
-        if header.segment != segment {
-            return Err(OpenError::Misnamed { named: segment, segment: header.segment });
-        }
-        if header.vault != card.vault {
-            return Err(OpenError::ForeignSegment { segment });
-        }
-        let expected = header.file_len();
-        if found != expected {
-            return Err(OpenError::Length { segment, expected, found });
-        }
-        Ok(Self { path: path.to_owned(), file, header, header_bytes })
-    }
-
-    /// One record of a section.
-    pub fn record<T: for<'b> Decode<'b, ()> + HasId>(
-        &self,
-        id: CaptureId,
-        capability: Capability,
-        keys: &OpeningKeys,
-    ) -> Result<T, OpenError> {
-        let mut section = self.section(capability, keys)?;
-        let at = section.reader.ids().position(|found| found == id);
-        section.decode(at.ok_or(OpenError::NoRecord { id, capability })?, id)
-    }
-
-    /// Opens one section.
-    pub fn section(&self, capability: Capability, keys: &OpeningKeys) -> Result<Section, OpenError> {
-        let segment = self.header.segment;
-        let entry = self.header.entry(capability).ok_or(OpenError::NoSection { segment, capability })?;
-        let (bucket, key) = (entry.bucket, entry.key);
-        let private = keys.key(key).ok_or(OpenError::NoKey { segment, capability, bucket, key })?;
-        let info = Header::envelope_info(self.header.vault, segment, capability, bucket, key);
-        let section_key =
-            entry.envelope.open(private, &info).map_err(|_| OpenError::Envelope { segment, capability })?;
-        let file = self.file.try_clone().map_err(|source| OpenError::Io { path: self.path.clone(), source })?;
-        let window = Window { file, start: entry.offset, len: entry.length, at: 0 };
-        let context = Header::section_context(&self.header_bytes, capability);
-        let reader = BodyReader::new(&section_key, &context, window)
-            .map_err(SectionError::from)
-            .and_then(SectionReader::new)
-            .map_err(|source| OpenError::Section { segment, capability, source })?;
-        Ok(Section { segment, capability, reader })
-    }
-}
-
-/// An open section that knows where it is.
-pub(super) struct Section {
-    segment: SegmentId,
+/// One section of a segment, open for many of its records.
+pub struct RecordsOf<'k, T> {
+    section: Section,
+    places: HashMap<CaptureId, usize>,
     capability: Capability,
-    pub reader: SectionReader<Window>,
+    vault: VaultId,
+    keys: &'k PermittedKeys,
+    record: PhantomData<T>,
 }
 
-impl Section {
-    /// Reads and decodes one record; its own id must be the index's.
-    pub fn decode<T: for<'b> Decode<'b, ()> + HasId>(&mut self, at: usize, id: CaptureId) -> Result<T, OpenError> {
-        let Self { segment, capability, .. } = *self;
-        let failed = |source| OpenError::Section { segment, capability, source };
-        let bytes: Zeroizing<Vec<u8>> = self.reader.record_at(at).map_err(failed)?;
-        match minicbor::decode::<T>(&bytes) {
-            Ok(record) if record.id() == id => Ok(record),
-            _ => Err(OpenError::Record { segment, capability, id }),
-        }
+impl<'k, T: for<'b> Decode<'b, ()> + HasId> RecordsOf<'k, T> {
+    fn open(
+        vault: &OpeningVault,
+        segment: SegmentId,
+        capability: Capability,
+        keys: &'k PermittedKeys,
+    ) -> Result<Self, OpenError> {
+        let section = vault.segment(segment)?.section(capability, keys)?;
+        let places = section.reader.ids().zip(0..).collect();
+        Ok(Self { section, places, capability, vault: vault.card.vault, keys, record: PhantomData })
     }
-}
 
-/// A record says which capture it is of.
-pub(super) trait HasId {
-    fn id(&self) -> CaptureId;
-}
-
-impl HasId for CatalogueRecord {
-    fn id(&self) -> CaptureId {
-        CaptureId(self.id)
-    }
-}
-
-impl HasId for SceneRecord {
-    fn id(&self) -> CaptureId {
-        CaptureId(self.id)
-    }
-}
-
-impl HasId for IdentityRecord {
-    fn id(&self) -> CaptureId {
-        CaptureId(self.id)
-    }
-}
-
-/// A part of a file that behaves like a file of its own.
-pub(super) struct Window {
-    file: File,
-    start: u64,
-    len: u64,
-    at: u64,
-}
-
-impl Read for Window {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.len.saturating_sub(self.at);
-        let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
-        self.file.seek(SeekFrom::Start(self.start + self.at))?;
-        let read = self.file.read(&mut buffer[..wanted])?;
-        self.at += read as u64;
-        Ok(read)
-    }
-}
-
-impl Seek for Window {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let at = match to {
-            SeekFrom::Start(at) => Some(at),
-            SeekFrom::End(by) => self.len.checked_add_signed(by),
-            SeekFrom::Current(by) => self.at.checked_add_signed(by),
-        };
-        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(self.at)
+    /// A capture's record.
+    ///
+    /// # Errors
+    ///
+    /// When it is not what is on record, or not here, or damaged.
+    pub fn record(&mut self, id: CaptureId) -> Result<T, OpenError> {
+        self.keys.admit(self.capability, self.vault, id)?;
+        let at = self.places.get(&id).ok_or(OpenError::NoRecord { id, capability: self.capability })?;
+        self.section.decode(*at, id)
     }
 }

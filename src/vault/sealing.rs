@@ -28,7 +28,7 @@ use super::layout::Layout;
 use super::lock::Lock;
 use super::record::{CaptureRecord, Status};
 use super::recovery::JournalWriter;
-use super::segment::{SealedSegment, SegmentDraft};
+use super::segment::{Drafted, SealedSegment, SegmentDraft};
 use super::sieve::{Digest, Holder, Origin, Sieve};
 use super::store::{Disk, Store};
 use super::time::{ClockBehind, SiteTime};
@@ -415,7 +415,7 @@ impl SealingVault {
             self.pending.len() - 1
         });
         let pending = &mut self.pending[at];
-        pending.draft.push(&record.catalogue, record.scene.as_ref(), Some(&record.identity));
+        pending.draft.push(Drafted::new(&record.catalogue, record.scene.as_ref(), Some(&record.identity)));
         pending.digests.extend(digests);
         self.flush_due()
     }

@@ -133,6 +133,11 @@ impl<R: Read + Seek> SectionReader<R> {
         self.index.iter().map(|place| CaptureId(place.id))
     }
 
+    /// The length of each record, in order.
+    pub fn lengths(&self) -> impl Iterator<Item = u64> {
+        self.index.iter().map(|place| place.length)
+    }
+
     /// The CBOR of the record at that position of the index.
     pub fn record_at(&mut self, at: usize) -> Result<Zeroizing<Vec<u8>>, SectionError> {
         let Place { offset, length, .. } = *self.index.get(at).ok_or(SectionError::Index)?;

@@ -22,6 +22,33 @@ pub struct SegmentDraft {
     identity: SectionDraft,
 }
 
+/// A record as it will lie in a section, under its id. Wiped on drop.
+type Encoded = ([u8; 16], Zeroizing<Vec<u8>>);
+
+/// A capture as it will lie in a segment. Made on any core, while a segment takes one after the other.
+pub struct Drafted {
+    catalogue: Encoded,
+    scene: Option<Encoded>,
+    identity: Option<Encoded>,
+}
+
+impl Drafted {
+    /// What is left out cannot be opened later by anybody.
+    pub fn new(catalogue: &CatalogueRecord, scene: Option<&SceneRecord>, identity: Option<&IdentityRecord>) -> Self {
+        let scene_capacity = |scene: &SceneRecord| scene.file.len() + scene.media_type.len() + 64;
+        Self {
+            catalogue: (catalogue.id, encoded(catalogue, catalogue_capacity(catalogue))),
+            scene: scene.map(|scene| (scene.id, encoded(scene, scene_capacity(scene)))),
+            identity: identity.map(|identity| (identity.id, encoded(identity, identity_capacity(identity)))),
+        }
+    }
+
+    /// Whether there is a scene.
+    pub fn has_scene(&self) -> bool {
+        self.scene.is_some()
+    }
+}
+
 /// What became of a draft.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SealedSegment {
@@ -36,19 +63,13 @@ pub struct SealedSegment {
 }
 
 impl SegmentDraft {
-    /// Adds a capture. What is left out cannot be opened later by anybody.
-    pub fn push(
-        &mut self,
-        catalogue: &CatalogueRecord,
-        scene: Option<&SceneRecord>,
-        identity: Option<&IdentityRecord>,
-    ) {
-        self.catalogue.push(catalogue.id, encoded(catalogue, catalogue_capacity(catalogue)));
-        if let Some(scene) = scene {
-            self.scene.push(scene.id, encoded(scene, scene.file.len() + scene.media_type.len() + 64));
-        }
-        if let Some(identity) = identity {
-            self.identity.push(identity.id, encoded(identity, identity_capacity(identity)));
+    /// Adds a capture.
+    pub fn push(&mut self, Drafted { catalogue, scene, identity }: Drafted) {
+        let parts = [(&mut self.catalogue, Some(catalogue)), (&mut self.scene, scene), (&mut self.identity, identity)];
+        for (section, record) in parts {
+            if let Some((id, bytes)) = record {
+                section.push(id, bytes);
+            }
         }
     }
 

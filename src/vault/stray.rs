@@ -8,7 +8,8 @@ use std::path::Path;
 use minicbor::Decode;
 
 use super::header::{FIXED_LEN, Header, HeaderError, TRAILER_LEN};
-use super::opening::{HasId, OpenError, SegmentFile};
+use super::opening::OpenError;
+use super::reading::{HasId, SegmentFile};
 use super::record::{CatalogueRecord, IdentityRecord, SceneRecord};
 use crate::capture::CaptureId;
 use crate::custody::OpeningKeys;
@@ -76,7 +77,7 @@ impl StraySegment {
         let rest = Header::len_from(&header_bytes).map_err(malformed)? - FIXED_LEN;
         file.by_ref().take(rest as u64).read_to_end(&mut header_bytes)?;
         let header = Header::from_bytes(&header_bytes).map_err(malformed)?;
-        Ok(Self { file: SegmentFile { path: path.to_owned(), file, header, header_bytes }, found })
+        Ok(Self { file: SegmentFile { path: path.to_owned(), file, header, header_bytes, held: None }, found })
     }
 
     /// Its header.

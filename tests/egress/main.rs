@@ -244,8 +244,7 @@ fn a_permit_opens_what_its_entry_says_and_nothing_else() {
 #[test]
 fn the_command_line_goes_through_the_gate() {
     let cli = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli");
-    let doors =
-        ["read_catalogue", "read_scene", "read_identity", "into_hits", "StraySegment", ".identities(", ".scenes("];
+    let doors = ["read_catalogue", "read_several", "read_in", "places()", "StraySegment", ".identities(", ".scenes("];
     for path in files_below(&cli) {
         let text = std::fs::read_to_string(&path).expect("read");
         let named: Vec<_> = doors.iter().filter(|door| text.contains(**door)).collect();
