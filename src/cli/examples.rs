@@ -76,6 +76,7 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         "open",
         &[
             ("safelight open 3CQ9… --vault V --custody C -o scene.jpg", "one scene"),
+            ("safelight open 3CQ9… 7B0F… --vault V --custody C -o pictures", "several"),
             ("safelight open --all --vault copy --key partner.key -o pictures", "all"),
         ],
     ),

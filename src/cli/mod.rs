@@ -86,7 +86,7 @@ enum Verb {
     Inspect(inspect::Args),
     /// Find captures of a plate
     Search(search::Args),
-    /// Open one record: its scene, or its original
+    /// Open records: their scenes, or their originals
     Open(open::Args),
     /// Make a copy for a partner, under pseudonyms of its own
     Export(export::Args),

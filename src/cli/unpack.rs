@@ -156,7 +156,7 @@ impl Refused {
 }
 
 /// A name by time and place, and by the id, which is the copy's own.
-fn named(record: &CatalogueRecord, extension: &str) -> PathBuf {
+pub(super) fn named(record: &CatalogueRecord, extension: &str) -> PathBuf {
     let time = record.captured_at.and_then(|time| Timestamp::from_millisecond(time).ok());
     let time = time.map(|time| time.strftime("%Y-%m-%dT%H-%M-%SZ").to_string());
     let id = CaptureId(record.id).to_string();
@@ -169,14 +169,14 @@ fn named(record: &CatalogueRecord, extension: &str) -> PathBuf {
 }
 
 /// The name that the photograph had, as far as it leads nowhere else.
-fn own_name(name: &[u8]) -> Option<PathBuf> {
+pub(super) fn own_name(name: &[u8]) -> Option<PathBuf> {
     let name = String::from_utf8_lossy(name);
     let inside: PathBuf = Path::new(&*name).components().filter(|part| matches!(part, Component::Normal(_))).collect();
     (!inside.as_os_str().is_empty() && !name.contains('\0')).then_some(inside)
 }
 
 /// The name, or one with a number where it is taken. Some systems do not tell names apart by case.
-fn free_name(name: PathBuf, taken: &mut HashSet<String>) -> PathBuf {
+pub(super) fn free_name(name: PathBuf, taken: &mut HashSet<String>) -> PathBuf {
     let numbered = |number: u32| {
         let stem = name.file_stem().unwrap_or_default().to_string_lossy();
         let end = name.extension().map(|extension| format!(".{}", extension.to_string_lossy())).unwrap_or_default();
@@ -187,7 +187,7 @@ fn free_name(name: PathBuf, taken: &mut HashSet<String>) -> PathBuf {
 }
 
 /// A file for its owner alone, which has its name only when it is whole.
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let mut file = tempfile::Builder::new().prefix(".safelight-").suffix(".part").tempfile_in(folder)?;

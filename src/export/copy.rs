@@ -23,10 +23,16 @@ use crate::vault::{Drafted, OpenError, Place, SegmentDraft};
 const SEGMENT_BYTES: u64 = 32 << 20;
 
 /// So many bytes are read at once. What is read in several goes opens its segments several times.
-const READ_BYTES: u64 = 96 << 20;
+const READ_BYTES: u64 = 100 << 20;
 
-/// About what a record takes in memory beside scene and identity: its catalogue record, and places and ends of buffers.
-const RECORD_BYTES: u64 = 512;
+/// What a record takes in memory, at most, beside scene and identity: its catalogue record, and places and lengths of buffers.
+const fn record_bytes(view: View) -> u64 {
+    match view {
+        // Of one region, and without a box.
+        View::Metadata => 256,
+        View::Scene | View::Full => 400,
+    }
+}
 
 /// What becomes a record of the copy: a capture, or, of metadata, one of its pseudonyms.
 #[derive(Clone, Copy)]
@@ -67,7 +73,7 @@ impl ExportPlan<'_> {
         while !rest.is_empty() {
             let mut bytes = 0;
             let fits = |part: &&Part| {
-                bytes += RECORD_BYTES + lengths[part.place as usize];
+                bytes += record_bytes(request.view) + lengths[part.place as usize];
                 bytes <= READ_BYTES
             };
             let count = rest.iter().take_while(fits).count().max(1);

@@ -1,6 +1,6 @@
 //! The opening vault: the custodian's and the recipient's side. It reads and cannot write.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::marker::PhantomData;
@@ -327,6 +327,32 @@ impl OpeningVault {
         keys: &'k PermittedKeys,
     ) -> Result<RecordsOf<'k, IdentityRecord>, OpenError> {
         RecordsOf::open(self, segment, Capability::Identity, keys)
+    }
+
+    /// Looks for many captures at once, so that what is then asked of each need not look through the vault for it. What is not found is
+    /// told when it is asked for.
+    ///
+    /// # Errors
+    ///
+    /// When the vault cannot be listed.
+    pub fn locate(&self, ids: &[CaptureId], capability: Capability, keys: &OpeningKeys) -> Result<(), OpenError> {
+        let mut left: HashSet<CaptureId> = ids.iter().copied().collect();
+        for abreast in self.segments()?.chunks(ABREAST * rayon::current_num_threads()) {
+            let look = |&segment: &SegmentId| -> Result<Vec<(CaptureId, SegmentId)>, OpenError> {
+                let section = self.segment(segment)?.section(capability, keys)?;
+                Ok(section.reader.ids().filter(|id| left.contains(id)).map(|id| (id, segment)).collect())
+            };
+            let found: Vec<_> = abreast.par_iter().filter_map(|segment| look(segment).ok()).flatten().collect();
+            for (id, segment) in found {
+                if left.remove(&id) {
+                    self.met.lock().unwrap_or_else(PoisonError::into_inner).insert(id, segment);
+                }
+            }
+            if left.is_empty() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Whether a capture's original, or its redacted image, can be given out, byte for byte: what is damaged or expired

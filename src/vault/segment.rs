@@ -151,13 +151,17 @@ impl SegmentDraft {
     }
 }
 
-/// `capacity` is above the encoding's length, so that no plaintext is left behind by a buffer that grew.
+/// `capacity` is above the encoding's length, so that no plaintext is left behind by a buffer that grew. What is kept of short
+/// records is as long as they are: there are many.
 fn encoded<T: Encode<()>>(record: &T, capacity: usize) -> Zeroizing<Vec<u8>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));
     minicbor::encode(record, &mut *bytes).expect("memory takes every write");
     debug_assert!(bytes.len() <= capacity, "{} > {capacity}", bytes.len());
-    bytes
+    if bytes.len() > SHORT { bytes } else { Zeroizing::new(bytes.to_vec()) }
 }
+
+/// Of longer records what their buffers have too much does not count.
+const SHORT: usize = 4 << 10;
 
 fn catalogue_capacity(record: &CatalogueRecord) -> usize {
     let words = [&record.site, &record.lane, &record.direction, &record.class];

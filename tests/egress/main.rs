@@ -114,6 +114,31 @@ impl Agency {
     }
 }
 
+/// Several records take one entry, which counts them all; one that is not there stops all of them before there is an entry.
+#[test]
+fn several_records_are_opened_by_one_entry() {
+    let agency = Agency::new();
+    let open = |numbers: &[u64], to: &str| {
+        let ids: Vec<String> = numbers.iter().map(|&number| id(number).to_string()).collect();
+        let mut args = vec!["open", "--vault", "vault", "--custody", "custody", "--purpose", "case 7", "--identity"];
+        args.extend(["-o", to]);
+        args.extend(ids.iter().map(String::as_str));
+        agency.custodian(&args)
+    };
+    let (code, said) = open(&[0, CAPTURES, 1], "never");
+    assert!(code == 2 && said.contains(&id(CAPTURES).to_string()) && !agency.at("never").exists(), "{code}: {said}");
+    assert!(!agency.custodian.custody().join("audit").exists(), "nothing was given out, and nothing is on record");
+    let (code, said) = open(&[0, CAPTURES - 1, 1, 0], "pictures");
+    assert_eq!(code, 0, "{said}");
+    let entries = agency.entries();
+    assert_eq!(entries[1..], [(Verb::Identity, 3, Verdict::Done)], "{entries:?}");
+    let written = files_below(&agency.at("pictures")).into_iter().map(|path| std::fs::read(path).expect("read"));
+    let written: std::collections::BTreeSet<Vec<u8>> = written.collect();
+    assert_eq!(written, [0, 1, CAPTURES - 1].map(|number| capture(number, None).identity.removed.clone()).into());
+    let (code, said) = open(&[0, 1], "pictures");
+    assert_eq!(code, 2, "a folder that holds something is none for pictures: {said}");
+}
+
 #[test]
 fn six_weeks_stop_at_the_budget() {
     let agency = Agency::new();
