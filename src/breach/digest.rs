@@ -78,16 +78,26 @@ pub type Words = [u32; LANES];
 /// enough to look up, and the few that match are hashed again in full.
 #[inline(always)]
 pub fn md5_lanes<S: Simd>(simd: S, message: &[Words; MESSAGE_WORDS], length: usize) -> [Words; 2] {
-    let words = message.each_ref().map(|words| S::as_simd_u32s(words).0);
+    // Loops and no closures: those would be compiled without the set's instructions.
+    let mut words: [&[S::u32s]; MESSAGE_WORDS] = [&[]; MESSAGE_WORDS];
+    for (words, message) in words.iter_mut().zip(message) {
+        *words = S::as_simd_u32s(message).0;
+    }
     let mut digests = [[0; LANES]; 2];
-    let [low, high] = digests.each_mut().map(|words| S::as_mut_simd_u32s(words).0);
     let bits = simd.splat_u32s(length as u32 * 8);
-    for register in (0..words[0].len()).step_by(2) {
+    let registers = words[0].len();
+    for register in (0..registers).step_by(2) {
         // Two independent chains in turn; a lone last register is done twice.
-        let pair = [register, (register + 1).min(words[0].len() - 1)];
-        let [first, second] = md5_pair(simd, words.map(|words| pair.map(|at| words[at])), bits);
-        for (at, [a, b]) in pair.into_iter().zip([first, second]) {
-            (low[at], high[at]) = (a, b);
+        let pair = [register, (register + 1).min(registers - 1)];
+        let mut of_pair = [[bits; 2]; MESSAGE_WORDS];
+        for (word, words) in of_pair.iter_mut().zip(words) {
+            *word = [words[pair[0]], words[pair[1]]];
+        }
+        let found = md5_pair(simd, of_pair, bits);
+        for (at, digest) in pair.into_iter().zip(found) {
+            for (words, word) in digests.iter_mut().zip(digest) {
+                S::as_mut_simd_u32s(words).0[at] = word;
+            }
         }
     }
     digests
@@ -97,39 +107,58 @@ pub fn md5_lanes<S: Simd>(simd: S, message: &[Words; MESSAGE_WORDS], length: usi
 #[inline(always)]
 fn md5_pair<S: Simd>(simd: S, words: [[S::u32s; 2]; MESSAGE_WORDS], bits: S::u32s) -> [[S::u32s; 2]; 2] {
     const START: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
+    let mut start = [bits; 4];
+    for (start, word) in start.iter_mut().zip(START) {
+        *start = simd.splat_u32s(word);
+    }
+    let mut state = [start; 2];
+    // Written out, so that each knows its shift: a rotation is one instruction then, where there is one.
+    macro_rules! steps {
+        ($($step:literal)*) => { $(step::<S, $step>(simd, &mut state, &words, bits);)* };
+    }
+    steps!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31);
+    steps!(32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63);
+    let [[a, b, ..], [c, d, ..]] = state;
+    let add = S::add_u32s;
+    [[add(simd, a, start[0]), add(simd, b, start[1])], [add(simd, c, start[0]), add(simd, d, start[1])]]
+}
+
+/// Step number `STEP` of RFC 1321's 64, on both chains.
+#[inline(always)]
+fn step<S: Simd, const STEP: usize>(
+    simd: S,
+    state: &mut [[S::u32s; 4]; 2],
+    words: &[[S::u32s; 2]; MESSAGE_WORDS],
+    bits: S::u32s,
+) {
     const SHIFTS: [[u32; 4]; 4] = [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]];
     let (add, and, or, xor) = (S::add_u32s, S::and_u32s, S::or_u32s, S::xor_u32s);
-    let start = START.map(|word| simd.splat_u32s(word));
-    let mut state = [start; 2];
-    for step in 0..64 {
-        let round = step / 16;
-        let word = match round {
-            0 => step,
-            1 => 5 * step + 1,
-            2 => 3 * step + 5,
-            _ => 7 * step,
-        } % 16;
-        let shift = SHIFTS[round][step % 4];
-        let (left, right) = (simd.splat_u32s(shift), simd.splat_u32s(32 - shift));
-        for (chain, [a, b, c, d]) in state.iter_mut().enumerate() {
-            let mixed = match round {
-                0 => xor(simd, *d, and(simd, *b, xor(simd, *c, *d))),
-                1 => xor(simd, *c, and(simd, *d, xor(simd, *b, *c))),
-                2 => xor(simd, *b, xor(simd, *c, *d)),
-                _ => xor(simd, *c, or(simd, *b, simd.not_u32s(*d))),
-            };
-            let mut sum = add(simd, add(simd, *a, mixed), simd.splat_u32s(SINES[step]));
-            // Words beyond the message are zero, but for its length in bits.
-            if let Some(words) = words.get(word) {
-                sum = add(simd, sum, words[chain]);
-            } else if word == 14 {
-                sum = add(simd, sum, bits);
-            }
-            let turned = or(simd, simd.wrapping_dyn_shl_u32s(sum, left), simd.wrapping_dyn_shr_u32s(sum, right));
-            (*a, *d, *c, *b) = (*d, *c, *b, add(simd, *b, turned));
+    let round = STEP / 16;
+    let word = match round {
+        0 => STEP,
+        1 => 5 * STEP + 1,
+        2 => 3 * STEP + 5,
+        _ => 7 * STEP,
+    } % 16;
+    let shift = SHIFTS[round][STEP % 4];
+    let (left, right) = (simd.splat_u32s(shift), simd.splat_u32s(32 - shift));
+    for (chain, [a, b, c, d]) in state.iter_mut().enumerate() {
+        let mixed = match round {
+            0 => xor(simd, *d, and(simd, *b, xor(simd, *c, *d))),
+            1 => xor(simd, *c, and(simd, *d, xor(simd, *b, *c))),
+            2 => xor(simd, *b, xor(simd, *c, *d)),
+            _ => xor(simd, *c, or(simd, *b, simd.not_u32s(*d))),
+        };
+        let mut sum = add(simd, add(simd, *a, mixed), simd.splat_u32s(SINES[STEP]));
+        // Words beyond the message are zero, but for its length in bits.
+        if word < MESSAGE_WORDS {
+            sum = add(simd, sum, words[word][chain]);
+        } else if word == 14 {
+            sum = add(simd, sum, bits);
         }
+        let turned = or(simd, simd.wrapping_dyn_shl_u32s(sum, left), simd.wrapping_dyn_shr_u32s(sum, right));
+        (*a, *d, *c, *b) = (*d, *c, *b, add(simd, *b, turned));
     }
-    state.map(|[a, b, _, _]| [add(simd, a, start[0]), add(simd, b, start[1])])
 }
 
 /// RFC 1321's table: ⌊2³² · |sin(i + 1)|⌋.
