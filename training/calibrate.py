@@ -1,7 +1,6 @@
 """Chooses, on held-out training pictures and never on a measuring set, what operating.json holds.
 
-For each class: how much the detector's and the refiner's opinions weigh against each other (what finds most), the lowest threshold
-at which a picture has no more than `--false` regions that touch nothing labelled, and for each side the margin that covers that
+For each class: how much the detector's and the refiner's opinions weigh, and of faces the size, the lowest threshold at which a picture has no more than `--false` regions that touch nothing labelled, and for each side the margin that covers that
 side of all but a few in a hundred of the found boxes.
 """
 
@@ -12,13 +11,13 @@ import pathlib
 import numpy as np
 import torch
 
-from eyes import Eyes, overlap, suppressed, together
+from eyes import Eyes, overlap, size, suppressed, together
 from export import OPERATING
 from pack import Pack
 
 GRID = [round(0.02 * n, 2) for n in range(1, 46)]
-# How much the detector's logit may weigh against the refiner's.
-RATIOS = [0.5, 0.8, 1.2, 1.6, 2.0, 2.5, 3.0]
+# Large things are seldom taken for faces; plates are hidden better without.
+BY_SIZE = {"plate": False, "face": True}
 
 
 def main() -> None:
@@ -36,10 +35,10 @@ def main() -> None:
     propose = operating["detector"]["propose"]
     for k, kind in enumerate(("plate", "face")):
         seen = list(examined(eyes, args.packs, k, kind, propose, args.most))
-        fuse = fitted(max(RATIOS, key=lambda ratio: yielded(seen, kind, [ratio, 1.0, 0.0], eyes, args.false)), seen)
+        *fuse, by_size = fitted(seen, BY_SIZE[kind])
         wanted, false, short = [], [], []
         for name, truth, hidden, found in seen:
-            kept = suppressed([(kind, together(fuse, first, logit), box) for first, logit, box in found], eyes.detector.meta["refined_iou"])
+            kept = suppressed([(kind, together(fuse, by_size, first, logit, box), box) for first, logit, box in found], eyes.detector.meta["refined_iou"])
             for box in truth:
                 best = max(kept, key=lambda f: (overlap(f[2], box) >= 0.5) * f[1], default=None)
                 found_it = best is not None and overlap(best[2], box) >= 0.5
@@ -51,13 +50,13 @@ def main() -> None:
         threshold = next(t for t in GRID + [1.0] if sum(s >= t for s, _ in false) / len(seen) <= args.false)
         margin = [round(max(0.0, float(np.quantile(s, args.side))), 3) for s in np.array(short).T]
         median = [round(float(np.median(s)), 3) for s in np.array(short).T]
-        print(f"{kind}: fuse {fuse}, threshold {threshold}; the truth beyond the box, l t r b: median {median}, margin {margin}; "
+        print(f"{kind}: fuse {fuse}, by size {by_size}, threshold {threshold}; the truth beyond the box, l t r b: median {median}, margin {margin}; "
               f"{sum(len(s[3]) for s in seen) / len(seen):.1f} candidates a picture")
         for name, count in pictures.items():
             hits = [s for s, n in wanted if n == name]
             print(f"  {name}: detected {sum(s >= threshold for s in hits)}/{len(hits)}, "
                   f"false {sum(s >= threshold for s, n in false if n == name) / count:.2f} in {count} pictures")
-        operating["fuse"][kind] = fuse
+        operating["fuse"][kind], operating["by_size"][kind] = fuse, by_size
         operating["detector"]["threshold"]["redact"][kind] = threshold
         operating["detector"]["margin"][kind] = margin
     if args.write:
@@ -82,31 +81,18 @@ def examined(eyes: Eyes, stems: list[pathlib.Path], k: int, kind: str, propose: 
             yield name, corners, hidden, [(p[1], logit, box) for p, (logit, box) in zip(mine, refined)]
 
 
-def yielded(seen, kind: str, fuse: list[float], eyes: Eyes, most: float) -> float:
-    """The share of truths found where a picture has no more than `most` regions that touch nothing labelled."""
-    scores, false = [], []
-    for _, truth, hidden, found in seen:
-        kept = suppressed([(kind, together(fuse, first, logit), box) for first, logit, box in found], eyes.detector.meta["refined_iou"])
-        scores += [max((f[1] for f in kept if overlap(f[2], box) >= 0.5), default=0.0) for box in truth]
-        false += [score for _, score, box in kept if not touched(box, truth + hidden)]
-    false.sort(reverse=True)
-    allowed = int(most * len(seen))
-    threshold = false[allowed] if allowed < len(false) else 0.0
-    return float(np.mean(np.array(scores) > threshold))
-
-
-def fitted(ratio: float, seen) -> list[float]:
-    """Weights of the detector's logit, the refiner's logit and 1 that make a probability, the first `ratio` times the second: a
-    logistic regression by Newton's method with a little damping."""
-    rows = [(ratio * np.log(first / (1 - first)) + logit, hit(box, truth)) for _, truth, hidden, found in seen for first, logit, box in found
-            if hit(box, truth) or not touched(box, truth + hidden)]
-    x, y = np.stack([[r[0] for r in rows], np.ones(len(rows))], 1), np.array([float(r[1]) for r in rows])
-    w = np.array([0.5, 0.0])
+def fitted(seen, by_size: bool) -> list[float]:
+    """Weights of the detector's logit, the refiner's logit, 1 and the size that make a probability: a logistic regression by Newton's
+    method with a little damping."""
+    rows = [(np.log(first / (1 - first)), logit, 1.0, size(box) if by_size else 0.0, hit(box, truth))
+            for _, truth, hidden, found in seen for first, logit, box in found if hit(box, truth) or not touched(box, truth + hidden)]
+    *x, y = np.array(rows, float).T
+    x, w = np.stack(x, 1), np.zeros(4)
     for _ in range(30):
         p = 1 / (1 + np.exp(-x @ w))
-        hessian = x.T @ (x * (p * (1 - p))[:, None]) + 1e-2 * np.eye(2)
+        hessian = x.T @ (x * (p * (1 - p))[:, None]) + 1e-2 * np.eye(4)
         w += np.linalg.solve(hessian, x.T @ (y - p) - 1e-2 * w)
-    return [round(float(v), 3) for v in (ratio * w[0], w[0], w[1])]
+    return [round(float(v), 3) for v in w]
 
 
 def hit(box, truth) -> bool:

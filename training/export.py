@@ -48,8 +48,8 @@ def main() -> None:
     for kind, checkpoint in (("plate", args.refine_plate), ("face", args.refine_face)):
         if checkpoint:
             shape = WINDOW[KINDS[kind]]
-            net, told = averaged(nets.Refiner(*shape["size"]), checkpoint)
-            meta = {"kind": kind, **shape, "fuse": operating["fuse"][kind], "trained": told}
+            net, told = averaged(nets.Refiner(*shape["size"], deep=kind == "face"), checkpoint)
+            meta = {"kind": kind, **shape, "fuse": operating["fuse"][kind], "by_size": operating["by_size"][kind], "trained": told}
             write(args.out, f"refine-{kind}", net, slnn.refiner_graph(net), standardised, meta, shape["size"], standard)
     if args.reader:
         net, told = averaged(nets.Reader(), args.reader)

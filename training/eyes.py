@@ -120,10 +120,14 @@ def window(image: np.ndarray, box: list[float], meta: dict) -> tuple[np.ndarray,
     return to_crop(patch, px, py, x, y, w, h, meta["size"]), [x, y, w, h]
 
 
-def together(fuse: list[float], score: float, logit: float) -> float:
-    """One probability from the detector's and the refiner's."""
-    first = math.log(score / (1 - score))
-    return 1 / (1 + math.exp(-(fuse[0] * first + fuse[1] * logit + fuse[2])))
+def together(fuse: list[float], by_size: float, score: float, logit: float, box: list[float]) -> float:
+    """One probability from the detector's, the refiner's and the refined box's size."""
+    return 1 / (1 + math.exp(-(fuse[0] * math.log(score / (1 - score)) + fuse[1] * logit + fuse[2] + by_size * size(box))))
+
+
+def size(box: list[float]) -> float:
+    """The logarithm of the shorter side in pixels."""
+    return math.log(max(1.0, min(box[2] - box[0], box[3] - box[1])))
 
 
 class Eyes:
@@ -166,7 +170,8 @@ class Eyes:
         for kind in meta["classes"]:
             mine = [p for p in proposals if p[0] == kind]
             for (_, score, _), (logit, box) in zip(mine, self.refined(image, kind, [p[2] for p in mine])):
-                fused = together(self.refiners[kind].meta["fuse"], score, logit)
+                refiner = self.refiners[kind].meta
+                fused = together(refiner["fuse"], refiner.get("by_size", 0.0), score, logit, box)
                 if fused >= least[kind]:
                     found.append((kind, fused, box))
         return [(kind, score, [l, t, r - l, b - t]) for kind, score, (l, t, r, b) in suppressed(found, meta["refined_iou"])]

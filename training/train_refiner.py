@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 import nets
-from pack import KINDS
+from pack import FACE, KINDS
 from refine_data import WINDOW, Windows
 from train_reader import standard
 from trainer import Training, arguments, generalised_iou
@@ -34,7 +34,7 @@ def main() -> None:
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     kind = KINDS[args.kind]
-    training = Training(args, nets.Refiner(*WINDOW[kind]["size"]), 0.03, standard)
+    training = Training(args, nets.Refiner(*WINDOW[kind]["size"], deep=kind == FACE), 0.03, standard)
     windows = Windows(args.packs, args.mined, args.data, kind, training.stream, args.batch, args.simulated)
     for crops, one, edges, gaps in training.batches(windows):
         out = training.forward(crops).flatten(1)

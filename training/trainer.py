@@ -167,8 +167,16 @@ def load(net: nn.Module, path: pathlib.Path, crops: Tensor) -> None:
     """Gives `net` the weights of a file, to be trained on: with batch norms that would measure on `crops`, inputs as the net takes
     them, what they believe, and that undo it again, so that the net says what the file says."""
     file = list(slnn.Model(path).convs.values())
-    layers = [module for module in net.modules() if isinstance(module, (nets.Conv, nets.Head))]  # in order of computation
-    if [weight.shape for weight, *_ in file] != [layer.conv.weight.shape for layer in layers]:
+    # What is new since the file was written begins as the identity.
+    new = {block.body for block in net.modules() if isinstance(block, nets.Residual) and not block.body.norm.weight.any()}
+    layers, count = [], 0
+    for layer in (module for module in net.modules() if isinstance(module, (nets.Conv, nets.Head))):  # in order of computation
+        if count < len(file) and file[count][0].shape == layer.conv.weight.shape:
+            layers.append(layer)
+            count += 1
+        elif layer not in new:
+            break
+    if len(layers) != len(file) or layers[-1:] != [layer]:
         raise SystemExit(f"{path} holds another net than nets.py describes: train from nothing, or give the file of this version")
     norms: dict[nn.Module, tuple] = {}
     for layer, (weight, *_, bias) in zip(layers, file, strict=True):

@@ -123,6 +123,10 @@ pub struct RefinerMeta {
     pub grow: [f32; 2],
     /// Weights of the detector's logit, of the refiner's, and of 1, in the logit of both together.
     pub fuse: [f32; 3],
+    /// Weight of the natural logarithm of the refined box's shorter side, in pixels of the image: what is large and no face
+    /// is seldom taken for one.
+    #[serde(default)]
+    pub by_size: f32,
 }
 
 impl RefinerMeta {
@@ -133,6 +137,7 @@ impl RefinerMeta {
             (self.size.iter().all(|side| (8..=1024).contains(side)), "size"),
             (self.grow.iter().all(|share| (0.0..=2.0).contains(share)), "grow"),
             (self.fuse.iter().all(|weight| weight.is_finite()), "fuse"),
+            (self.by_size.is_finite(), "by_size"),
         ]
         .into_iter()
         .find_map(|(holds, field)| (!holds).then_some(field))

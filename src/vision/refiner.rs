@@ -34,10 +34,6 @@ impl Refiner {
         let Some(&[logit, left, top, right, bottom]) = self.session.output(0).cell(0, 0).first_chunk::<5>() else {
             return candidate;
         };
-        let [detector, refiner, constant] = self.meta.fuse;
-        // A certain candidate's logit has no end, and a weight of nothing would make no number of it.
-        let score = score.clamp(f32::EPSILON, 1.0 - f32::EPSILON);
-        let score = sigmoid(detector * libm::logf(score / (1.0 - score)) + refiner * logit + constant);
         let refined = Rect::new(
             shown.x + left * shown.w,
             shown.y + top * shown.h,
@@ -46,6 +42,12 @@ impl Refiner {
         );
         let refined = refined.clipped(image.size());
         let bounds = if refined.w >= 1.0 && refined.h >= 1.0 { refined } else { bounds };
+        let [detector, refiner, constant] = self.meta.fuse;
+        // A certain candidate's logit has no end, and a weight of nothing would make no number of it.
+        let score = score.clamp(f32::EPSILON, 1.0 - f32::EPSILON);
+        let size = libm::logf(bounds.w.min(bounds.h).max(1.0));
+        let logit = detector * libm::logf(score / (1.0 - score)) + refiner * logit + constant + self.meta.by_size * size;
+        let score = sigmoid(logit);
         Detection { kind, bounds, score }
     }
 }
