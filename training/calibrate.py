@@ -1,7 +1,8 @@
 """Chooses, on held-out training pictures and never on a measuring set, what operating.json holds.
 
-For each class: how much the detector's and the refiner's opinions weigh, and of faces the size, the lowest threshold at which a picture has no more than `--false` regions that touch nothing labelled, and for each side the margin that covers that
-side of all but a few in a hundred of the found boxes.
+For each class: how much the opinions of detector and refiner weigh, and of faces the size; the lowest threshold at which a picture
+has no more than `--false` regions that touch nothing labelled; and for each side the margin that covers that side of all but a few
+in a hundred of the found boxes.
 """
 
 import argparse
@@ -27,7 +28,7 @@ def main() -> None:
     parser.add_argument("--false", type=float, default=0.4)
     parser.add_argument("--side", type=float, default=0.985, help="share of found boxes whose side the margin covers")
     parser.add_argument("--most", type=int, default=120, help="held-out pictures of each set")
-    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--write", action="store_true", help="into operating.json and the weight files")
     args = parser.parse_args()
     torch.set_num_threads(1)
     eyes = Eyes(args.models)
@@ -61,6 +62,13 @@ def main() -> None:
         operating["detector"]["margin"][kind] = margin
     if args.write:
         OPERATING.write_text(json.dumps(operating, indent=2) + "\n")
+        eyes.detector.meta |= operating["detector"]
+        eyes.detector.rewrite(args.models / "detector.slnn")
+        eyes.reader.meta |= operating["reader"]
+        eyes.reader.rewrite(args.models / "reader.slnn")
+        for kind, refiner in eyes.refiners.items():
+            refiner.meta |= {"fuse": operating["fuse"][kind], "by_size": operating["by_size"][kind]}
+            refiner.rewrite(args.models / f"refine-{kind}.slnn")
 
 
 def examined(eyes: Eyes, stems: list[pathlib.Path], k: int, kind: str, propose: dict, most: int):

@@ -48,8 +48,11 @@ def to_grid(image: np.ndarray, how: tuple[int, int, int], grid: dict) -> tuple[n
     sx, sy = width / small.shape[1] / d, height / small.shape[0] / d
     if small.shape != (height, width):
         small = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
-    m = grid["multiple"]
-    return np.pad(small, [(0, -n % m) for n in small.shape], constant_values=grid["pad_value"]), sx, sy
+    return padded(small, grid), sx, sy
+
+
+def padded(small: np.ndarray, grid: dict) -> np.ndarray:
+    return np.pad(small, [(0, -n % grid["multiple"]) for n in small.shape], constant_values=grid["pad_value"])
 
 
 def candidates(heads: np.ndarray, meta: dict, least: dict[str, float]) -> list[tuple[str, float, list[float]]]:
@@ -142,11 +145,17 @@ class Eyes:
         """(kind, score, [l, t, r, b] in stored pixels) of all that might be one, best first."""
         meta, found = self.detector.meta, []
         h, w = image.shape
-        small, sx, sy = to_grid(image, look(w, h, meta["grid"]), meta["grid"])
-        for kind, score, (l, t, r, b) in candidates(self.detector.run(small[None])[0], meta, least):
-            box = [max(l / sx, 0), max(t / sy, 0), min(r / sx, w), min(b / sy, h)]
-            if box[2] - box[0] >= 2 and box[3] - box[1] >= 2:
-                found.append((kind, score, box))
+        _, columns, rows = how = look(w, h, meta["grid"])
+        small, sx, sy = to_grid(image, how, meta["grid"])
+        looks = [(small, sx, sy, dict.fromkeys(meta["classes"], 0.0))]
+        if coarse := meta.get("coarse"):
+            factor = coarse["factor"]
+            looks.append((padded(reduced(small[:rows, :columns], factor), meta["grid"]), sx / factor, sy / factor, coarse["least"]))
+        for grid, sx, sy, smallest in looks:
+            for kind, score, (l, t, r, b) in candidates(self.detector.run(grid[None])[0], meta, least):
+                box = [max(l / sx, 0), max(t / sy, 0), min(r / sx, w), min(b / sy, h)]
+                if min(r - l, b - t) >= smallest[kind] and box[2] - box[0] >= 2 and box[3] - box[1] >= 2:
+                    found.append((kind, score, box))
         return suppressed(found, meta["nms_iou"])
 
     def refined(self, image: np.ndarray, kind: str, boxes: list[list[float]]) -> list[tuple[float, list[float]]]:
@@ -200,7 +209,7 @@ class Eyes:
         h, w = image.shape
         for kind, score, box in self.detect(image):
             region = {"kind": kind, "box": [round(v, 2) for v in box], "score": round(score, 4)}
-            if kind == "plate" and score >= meta["threshold"]["read"]:
+            if kind == "plate" and score >= meta["threshold"]["read"] and box[2] >= self.reader.meta.get("min_width", 0):
                 text, probability = self.read(image, box)[0]
                 if text and probability >= self.reader.meta["min_probability"]:
                     region |= {"text": text, "text_score": round(probability, 4)}

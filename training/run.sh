@@ -52,10 +52,7 @@ read_on --steps "$half"
 "$python" transcribe.py --data "$DATA" --models "$models" --out "$work/told.json"
 read_on --steps $((2 * half)) --told "$work/told.json"
 
-all() { "$python" export.py --detector "$work/detector.pt" --refine-plate "$work/refine-plate.pt" --refine-face "$work/refine-face.pt" --reader "$work/reader.pt" --out "$1"; }
-all "$models"
-"$python" steps.py --packs "$work/packs/real" --models "$models"
-"$python" calibrate.py --packs $packs --models "$models" --write
-all "$root/models"
+"$python" export.py --detector "$work/detector.pt" --refine-plate "$work/refine-plate.pt" --refine-face "$work/refine-face.pt" --reader "$work/reader.pt" --out "$root/models"
 "$python" steps.py --packs "$work/packs/real" --models "$root/models"
+"$python" calibrate.py --packs $packs --models "$root/models" --write
 "$python" measure.py --data "$DATA" --score "${SCORE:?tools/score.py}" --simulated "$work/fresh" --models "$root/models"

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::grid::{Grid, Tile, glance, tiles};
-use super::meta::{DetectorMeta, PerClass};
+use super::meta::{CoarseMeta, DetectorMeta, PerClass};
 use super::nms::suppress;
 use super::refiner::Refiner;
 use super::{Detection, Detector, sigmoid};
 use crate::capture::RegionKind;
 use crate::frame::LumaSource;
-use crate::geometry::Rect;
+use crate::geometry::{Rect, Size};
 use crate::nn::{Output, Session};
 
 /// [`Detector`] by nets of ours: one proposes, one for each class refines.
@@ -27,26 +27,37 @@ impl NetDetector {
         Self { session, meta, refiners, grid: Grid::default(), had_candidates: false }
     }
 
-    /// All that might be a plate or a face, unsure ones included.
-    fn propose(&mut self, image: &dyn LumaSource, all: &[Tile]) -> Vec<Detection> {
-        let (size, grid) = (image.size(), &self.meta.grid);
+    /// All that might be a plate or a face on these tiles, unsure ones included. The last tile is the whole image, and is looked at
+    /// once more where `coarse`.
+    fn propose(&mut self, image: &dyn LumaSource, all: &[Tile], coarse: Option<CoarseMeta>) -> Vec<Detection> {
+        let size = image.size();
         let mut found = Vec::new();
         for level in all.chunk_by(|a, b| a.denominator == b.denominator) {
             // Once for all tiles of a scale: it may have to be decoded.
             let plane = image.reduced(level[0].denominator);
             for tile in level {
-                self.grid.fill(&plane, tile, grid);
-                let Grid { luma, width, height, scale, .. } = &self.grid;
-                self.session.run(luma, *width, *height).expect("a padded grid of bounded size was tried at parsing");
-                found.extend(candidates(self.session.output(0), &self.meta).into_iter().filter_map(
-                    |(kind, bounds, score)| {
-                        let bounds = tile.place_of(bounds, *scale, size)?;
-                        (bounds.w >= LEAST_SIDE && bounds.h >= LEAST_SIDE).then_some(Detection { kind, bounds, score })
-                    },
-                ));
+                self.grid.fill(&plane, tile, &self.meta.grid);
+                self.see(tile, size, PerClass { plate: 0.0, face: 0.0 }, &mut found);
             }
         }
+        if let (Some(coarse), Some(whole)) = (coarse, all.last()) {
+            self.grid.coarsen(whole, coarse.factor, &self.meta.grid);
+            self.see(whole, size, coarse.least, &mut found);
+        }
         suppress(found, self.meta.nms_iou)
+    }
+
+    /// What the net finds on the grid, which shows `tile` of an image of `size`, if its shorter side has `least` pixels of the grid.
+    fn see(&mut self, tile: &Tile, size: Size, least: PerClass<f32>, found: &mut Vec<Detection>) {
+        let Grid { luma, width, height, scale, .. } = &self.grid;
+        self.session.run(luma, *width, *height).expect("a padded grid of bounded size was tried at parsing");
+        found.extend(candidates(self.session.output(0), &self.meta).into_iter().filter_map(|(kind, bounds, score)| {
+            if bounds.w.min(bounds.h) < least.of(kind) {
+                return None;
+            }
+            let bounds = tile.place_of(bounds, *scale, size)?;
+            (bounds.w >= LEAST_SIDE && bounds.h >= LEAST_SIDE).then_some(Detection { kind, bounds, score })
+        }));
     }
 }
 
@@ -56,14 +67,14 @@ const LEAST_SIDE: f32 = 2.0;
 impl Detector for NetDetector {
     fn detect(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
         let all = tiles(image.size(), &self.meta.grid);
-        let found = self.propose(image, &all);
+        let found = self.propose(image, &all, self.meta.coarse);
         self.had_candidates = !found.is_empty();
         self.refine(image, found)
     }
 
     fn glance(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
         let whole = glance(image.size(), &self.meta.grid);
-        let mut found = self.propose(image, &[whole]);
+        let mut found = self.propose(image, &[whole], None);
         found.sort_by(|a, b| b.score.total_cmp(&a.score));
         found.retain(|candidate| candidate.score >= GLANCED_FROM);
         found.truncate(GLANCED);

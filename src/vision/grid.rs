@@ -44,6 +44,8 @@ pub struct Grid {
     /// Image pixels in a grid pixel, across and down.
     pub scale: (f32, f32),
     columns: Vec<Tap>,
+    /// Sums of a row of blocks.
+    sums: Vec<u32>,
 }
 
 /// Where a resampled pixel comes from: two neighbours, and the weight of the second in 1/2048.
@@ -184,6 +186,38 @@ impl Grid {
             row[width..].fill(meta.pad_value);
         }
         self.luma[height * self.width..].fill(meta.pad_value);
+    }
+
+    /// Makes of a grid that `tile` filled one at 1/`factor` of its size: the means of its blocks, a last partial block's that of what it
+    /// has.
+    pub fn coarsen(&mut self, tile: &Tile, factor: u32, meta: &GridMeta) {
+        let (width, height) = (tile.size.width as usize, tile.size.height as usize);
+        let (multiple, factor) = (meta.multiple as usize, factor as usize);
+        let (columns, rows) = (width.div_ceil(factor), height.div_ceil(factor));
+        let to_width = columns.next_multiple_of(multiple);
+        for row in 0..rows {
+            self.sums.clear();
+            self.sums.resize(columns, 0);
+            let lines = factor.min(height - row * factor);
+            for line in self.luma.chunks_exact(self.width).skip(row * factor).take(lines) {
+                for (sum, block) in self.sums.iter_mut().zip(line[..width].chunks(factor)) {
+                    *sum += block.iter().map(|luma| u32::from(*luma)).sum::<u32>();
+                }
+            }
+            // In place: what is written lies before what is still to be read, for a row is no longer than it was.
+            let to = &mut self.luma[row * to_width..][..to_width];
+            for (column, (to, sum)) in to.iter_mut().zip(&self.sums).enumerate() {
+                let count = (lines * factor.min(width - column * factor)) as u32;
+                *to = ((sum + count / 2) / count) as u8;
+            }
+            to[columns..].fill(meta.pad_value);
+        }
+        self.width = to_width;
+        self.height = rows.next_multiple_of(multiple);
+        self.luma.truncate(rows * to_width);
+        self.luma.resize(self.width * self.height, meta.pad_value);
+        let factor = factor as f32;
+        self.scale = (self.scale.0 * factor, self.scale.1 * factor);
     }
 
     /// The whole plane. Bilinear, half-pixel centres, edges repeated.
@@ -358,6 +392,29 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_coarser_grid_has_the_means_of_blocks(
+            width in 1u32..80, height in 1u32..80, factor in 2u32..6, seed in any::<u64>(),
+        ) {
+            let size = Size::new(width, height);
+            let plane = GrayPlane { size, data: crate::nn::testing::luma(seed, (width * height) as usize) };
+            let area = PixelRect::new(0, 0, width, height);
+            let tile = Tile { denominator: 1, area, size, own: area.rect() };
+            let mut grid = Grid::default();
+            grid.fill(&plane, &tile, &META);
+            grid.coarsen(&tile, factor, &META);
+            let wanted = Picture(plane).reduced(factor).into_owned();
+            prop_assert_eq!((grid.width % 32, grid.height % 32), (0, 0));
+            prop_assert_eq!(grid.scale, (factor as f32, factor as f32));
+            prop_assert_eq!(grid.luma.len(), grid.width * grid.height);
+            for (at, luma) in grid.luma.iter().enumerate() {
+                let (x, y) = (at % grid.width, at / grid.width);
+                let inside = x < wanted.size.width as usize && y < wanted.size.height as usize;
+                let due = if inside { wanted.data[y * wanted.size.width as usize + x] } else { META.pad_value };
+                prop_assert_eq!(*luma, due, "{}, {}", x, y);
+            }
+        }
+
         #[test]
         fn resampling_is_bilinear(
             width in 1u32..40, height in 1u32..40, to_width in 1u32..80, to_height in 1u32..80, seed in any::<u64>(),

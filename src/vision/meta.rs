@@ -16,6 +16,9 @@ pub struct DetectorMeta {
     pub raw_min: f32,
     pub raw_max: f32,
     pub grid: GridMeta,
+    /// Another look at the whole, for what is too large for the first.
+    #[serde(default)]
+    pub coarse: Option<CoarseMeta>,
     /// Probability from which a cell's box is a candidate.
     pub propose: PerClass<f32>,
     pub threshold: Thresholds,
@@ -52,6 +55,15 @@ pub struct GridMeta {
     pub multiple: u32,
     /// Luma of the padding.
     pub pad_value: u8,
+}
+
+/// A look at the whole at a fraction of the scale of the coarsest one of [`GridMeta`].
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct CoarseMeta {
+    /// So many grid pixels, across and down, become one.
+    pub factor: u32,
+    /// Shorter side, in pixels of this grid, from which its candidates count: what is smaller the other looks see better.
+    pub least: PerClass<f32>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -100,6 +112,7 @@ impl DetectorMeta {
             (sides.contains(&self.grid.most), "grid.most"),
             (sides.contains(&self.grid.least) && self.grid.least <= self.grid.most, "grid.least"),
             ((1..=256).contains(&self.grid.multiple), "grid.multiple"),
+            (self.coarse.is_none_or(|coarse| (2..=16).contains(&coarse.factor)), "coarse.factor"),
             (probability(self.threshold.redact.plate) && probability(self.threshold.redact.face), "threshold.redact"),
             (probability(self.threshold.read), "threshold.read"),
             (probability(self.propose.plate) && probability(self.propose.face), "propose"),
@@ -159,6 +172,9 @@ pub struct ReaderMeta {
     pub alphabet: String,
     /// The best candidate's probability from which there is a reading at all.
     pub min_probability: f32,
+    /// Pixels of the image across a plate below which it is not tried: there is nothing to be told from so few.
+    #[serde(default)]
+    pub min_width: f32,
 }
 
 impl ReaderMeta {
@@ -172,6 +188,7 @@ impl ReaderMeta {
             (self.blank == 0, "blank"),
             (letters && !self.alphabet.is_empty(), "alphabet"),
             ((0.0..=1.0).contains(&self.min_probability), "min_probability"),
+            ((0.0..=1024.0).contains(&self.min_width), "min_width"),
         ]
         .into_iter()
         .find_map(|(holds, field)| (!holds).then_some(field))

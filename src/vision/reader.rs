@@ -90,6 +90,9 @@ impl NetReader {
 
 impl Reader for NetReader {
     fn read(&mut self, image: &dyn LumaSource, plate: Rect) -> Option<Reading> {
+        if plate.w < self.meta.min_width {
+            return None;
+        }
         let texts = self.agreed(image, plate)?;
         let mut candidates: Vec<Candidate> = texts
             .iter()

@@ -46,7 +46,8 @@ impl Refiner {
         // A certain candidate's logit has no end, and a weight of nothing would make no number of it.
         let score = score.clamp(f32::EPSILON, 1.0 - f32::EPSILON);
         let size = libm::logf(bounds.w.min(bounds.h).max(1.0));
-        let logit = detector * libm::logf(score / (1.0 - score)) + refiner * logit + constant + self.meta.by_size * size;
+        let logit =
+            detector * libm::logf(score / (1.0 - score)) + refiner * logit + constant + self.meta.by_size * size;
         let score = sigmoid(logit);
         Detection { kind, bounds, score }
     }

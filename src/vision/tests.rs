@@ -131,6 +131,29 @@ fn what_is_unsure_is_hidden_but_not_read() {
 }
 
 #[test]
+fn a_narrow_plate_is_hidden_but_not_read() {
+    let mut nets = nets();
+    nets.reader.meta["min_width"] = json!(16.5);
+    let found = parsed(nets).unwrap().eyes().look(&spot(Size::new(640, 384), 1, 20, 20));
+    assert!(found.len() == 1 && found[0].reading.is_none());
+}
+
+#[test]
+fn what_fills_the_picture_is_seen_at_a_coarser_scale() {
+    let nets = |least: u32| {
+        let mut nets = nets();
+        nets.detector.meta["coarse"] = json!({"factor": 3, "least": {"plate": least, "face": 8}});
+        nets
+    };
+    // Bright where every cell of a third of the scale is: a plate of 8 × 16 of its pixels around it, twelve cells of the first grid.
+    let picture = spot(Size::new(640, 384), 3, 20, 10);
+    let widest = |nets| parsed(nets).unwrap().eyes().look(&picture).iter().map(|r| r.bounds.w).fold(0.0, f32::max);
+    assert!((widest(nets(8)) - 48.0).abs() < 2.0);
+    assert!(widest(nets(9)) < 20.0, "too small for the coarser look");
+    assert!(widest(self::nets()) < 20.0);
+}
+
+#[test]
 fn one_pair_of_eyes_serves_any_order_of_images() {
     let pictures = [
         spot(Size::new(1280, 720), 2, 11, 7),
@@ -162,6 +185,13 @@ fn a_refiner_moves_the_edges_and_weighs_in() {
     let found = parsed(nets).unwrap().eyes().look(&spot(Size::new(640, 384), 1, 20, 20));
     // The detector's logit of a white cell is 4.
     let expected = 1.0 / (1.0 + (-1.0f32).exp());
+    assert!((found[0].score - expected).abs() < 1e-3, "{}", found[0].score);
+
+    let mut nets = super::tests::nets();
+    nets.refine_plate.meta["by_size"] = json!(-1.0);
+    let found = parsed(nets).unwrap().eyes().look(&spot(Size::new(640, 384), 1, 20, 20));
+    // Eight pixels high.
+    let expected = 1.0 / (1.0 + (8.0f32.ln() - 4.0).exp());
     assert!((found[0].score - expected).abs() < 1e-3, "{}", found[0].score);
 
     let mut nets = super::tests::nets();
@@ -208,6 +238,11 @@ fn weights_that_contradict_themselves_are_refused() {
     assert!(matches!(refused(|_, r| r["size"] = json!([1])), NetsError::Meta { net: "reader", .. }));
     assert!(matches!(refused(|d, _| d["nms_iou"] = json!(1.5)), NetsError::Field { field: "nms_iou", .. }));
     assert!(matches!(refused(|_, r| r["alphabet"] = json!("a☃")), NetsError::Field { field: "alphabet", .. }));
+    assert!(matches!(
+        refused(|d, _| d["coarse"] = json!({"factor": 1, "least": {"plate": 1, "face": 1}})),
+        NetsError::Field { field: "coarse.factor", .. }
+    ));
+    assert!(matches!(refused(|_, r| r["min_width"] = json!(-1)), NetsError::Field { field: "min_width", .. }));
     assert!(matches!(refused(|_, r| r["size"] = json!([8, 8])), NetsError::Run { net: "reader", .. }));
     assert!(matches!(
         refused(|d, _| d["stride"] = json!(8)),
