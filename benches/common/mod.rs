@@ -134,6 +134,7 @@ pub fn capture_record(number: u64, file: &[u8]) -> CaptureRecord {
             sealed_by: None,
             original: None,
             scene: None,
+            effort: None,
         },
         scene: Some(SceneRecord { id, media_type: "image/jpeg".to_owned(), file: file.to_vec() }),
         identity: IdentityRecord {

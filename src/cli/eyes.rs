@@ -8,7 +8,7 @@ use clap::builder::PossibleValue;
 use super::Failure;
 use super::terminal::{chain, shown};
 use crate::files;
-use crate::vision::{NetFiles, Nets, PlateRegion};
+use crate::vision::{Effort, NetFiles, Nets, PlateRegion};
 
 /// How many threads look. All of them are there from the start, each with memory of its own.
 pub(super) fn threads(text: &str) -> Result<NonZeroUsize, String> {
@@ -28,6 +28,10 @@ pub struct EyesArgs {
     /// their patterns weigh more; all others are read all the same
     #[arg(long, value_name = "REGIONS", value_delimiter = ',', value_enum)]
     plates: Vec<PlateRegion>,
+    /// How hard to look: more finds more, takes longer, and blanks more in vain (fast: two scales; normal: three; thorough:
+    /// also enlarged, mirrored and turned)
+    #[arg(long, value_name = "EFFORT", value_enum, default_value_t)]
+    effort: Effort,
     #[cfg(feature = "onnx")]
     #[command(flatten)]
     own: super::detector::DetectorArgs,
@@ -45,10 +49,20 @@ impl clap::ValueEnum for PlateRegion {
     }
 }
 
+impl clap::ValueEnum for Effort {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
+    }
+}
+
 impl EyesArgs {
     /// Reads the nets.
     pub fn nets(&self) -> Result<Nets, Failure> {
-        let nets = self.trained()?.expecting(&self.plates);
+        let nets = self.trained()?.expecting(&self.plates).with_effort(self.effort);
         #[cfg(feature = "onnx")]
         let nets = self.own.beside(nets)?;
         Ok(nets)

@@ -17,6 +17,7 @@ use crate::export::{Manifest, View};
 use crate::pseudonym::{Pattern, Pseudonym, TooWide, spellings, within};
 use crate::vault::record::Status;
 use crate::vault::{Hit, PassedOver, Query, Spellings, pseudonyms_of};
+use crate::vision::Effort;
 
 /// Arguments of `search`.
 #[derive(clap::Args)]
@@ -374,6 +375,9 @@ struct Row<'h> {
     direction: Option<&'h str>,
     class: Option<&'h str>,
     readable: bool,
+    /// How hard it was looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effort: Option<&'static str>,
     regions: Vec<RegionRow>,
     #[serde(skip_serializing_if = "Option::is_none")]
     matched: Option<MatchRow>,
@@ -412,6 +416,7 @@ impl<'h> Row<'h> {
             direction: record.direction.as_deref(),
             class: record.class.as_deref(),
             readable: record.status == Status::Examined,
+            effort: record.effort.and_then(Effort::from_code).map(Effort::name),
             regions: record.regions.iter().map(region).collect(),
             matched: hit.matched.map(|matched| {
                 let spelling = hit.spelling.as_ref().or_else(|| tried.get(matched.rank));

@@ -64,6 +64,14 @@ impl Told {
     }
 }
 
+#[cfg(test)]
+impl Told {
+    /// That the picture stands this way, and nothing else.
+    pub(crate) fn standing(way: Orientation) -> Self {
+        Self { ways: vec![way], panorama: false }
+    }
+}
+
 impl Default for Told {
     /// Nothing.
     fn default() -> Self {

@@ -70,6 +70,20 @@ impl Orientation {
         matches!(self, Self::Transposed | Self::QuarterRight | Self::Transversed | Self::QuarterLeft)
     }
 
+    /// The way that shows this one's picture in a mirror.
+    pub(crate) fn mirrored(self) -> Self {
+        match self {
+            Self::Upright => Self::Mirrored,
+            Self::Mirrored => Self::Upright,
+            Self::HalfTurn => Self::Flipped,
+            Self::Flipped => Self::HalfTurn,
+            Self::Transposed => Self::QuarterRight,
+            Self::QuarterRight => Self::Transposed,
+            Self::Transversed => Self::QuarterLeft,
+            Self::QuarterLeft => Self::Transversed,
+        }
+    }
+
     /// The size of the upright picture where the stored one's is `stored`.
     pub fn seen_size(self, stored: Size) -> Size {
         if self.swaps_sides() { Size::new(stored.height, stored.width) } else { stored }

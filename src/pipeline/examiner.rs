@@ -63,7 +63,7 @@ impl Examiner<'_, '_> {
         show: impl FnOnce(Examined<'_>) -> Result<T, RedactError>,
     ) -> Result<(T, CaptureRecord), Unreadable> {
         let Examiners { options, budget, .. } = self.common;
-        let clerk = Clerk { keys, site };
+        let clerk = Clerk { keys, site, effort: options.effort };
         let mut stages = Stages::default();
         let look = |examined: Examined<'_>, stages: &mut Stages| {
             // First, so that the samples are the record's alone when it is made.

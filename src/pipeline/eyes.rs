@@ -3,25 +3,26 @@
 use super::examine::Look;
 use super::summary::{Stages, timed};
 use crate::frame::Frame;
-use crate::vision::{Eyes, Found, Looks, Margins, Nets};
+use crate::vision::{Effort, Eyes, Found, Looks, Margins, Nets};
 
 /// Eyes from trained nets, with the margins that their training measured.
 pub struct TrainedEyes {
     eyes: Eyes,
     margins: Margins,
+    effort: Effort,
 }
 
 impl TrainedEyes {
     /// Eyes for one thread.
     pub fn new(nets: &Nets) -> Self {
-        Self { eyes: nets.eyes(), margins: nets.margins() }
+        Self { eyes: nets.eyes(), margins: nets.margins(), effort: nets.effort() }
     }
 }
 
 impl Look for TrainedEyes {
     fn look(&mut self, frame: &Frame, stages: &mut Stages) -> Vec<Found> {
         let looks = timed(&mut stages.detect, || {
-            let mut looks = Looks::plan(frame, frame.told());
+            let mut looks = Looks::plan(frame, frame.told(), self.effort);
             looks.find(&mut self.eyes);
             looks
         });

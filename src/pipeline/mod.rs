@@ -11,6 +11,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use crate::frame::Limits;
+use crate::vision::Effort;
 
 mod captures;
 mod choice;
@@ -70,6 +71,8 @@ pub struct Options {
     pub commit_interval: Duration,
     /// Seal what was sealed before once more.
     pub allow_duplicates: bool,
+    /// How hard the eyes look, for the record.
+    pub effort: Effort,
     /// Delete each file when its record is committed.
     pub consume: Option<Consume>,
 }
@@ -90,6 +93,7 @@ impl Default for Options {
             // What a crash may cost is what arrived in this time, and it is read again.
             commit_interval: Duration::from_secs(3),
             allow_duplicates: false,
+            effort: Effort::default(),
             consume: None,
         }
     }

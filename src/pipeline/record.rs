@@ -16,11 +16,14 @@ use crate::vault::record::{
     CaptureRecord, CatalogueRecord, IdentityRecord, PlateRecord, PseudonymRecord, RegionRecord, SceneRecord, Status,
     file_digest,
 };
+use crate::vision::Effort;
 
 /// Under which keys and for which site records are made.
 pub(super) struct Clerk<'k> {
     pub(super) keys: &'k EpochKeys,
     pub(super) site: &'k str,
+    /// How hard the eyes look.
+    pub(super) effort: Effort,
 }
 
 /// A scene and the catalogue's and identity's share of what was seen. The original's bytes are added by
@@ -167,6 +170,7 @@ impl Clerk<'_> {
                 sealed_by: Some(self.site.to_owned()),
                 original: Some(file_digest(&digest)),
                 scene: shown,
+                effort: Some(self.effort.code()),
             },
             scene,
             identity: IdentityRecord {

@@ -65,6 +65,9 @@ pub struct CatalogueRecord {
     /// The first 16 bytes of the scene's BLAKE3, likewise; absent also where there is no scene.
     #[n(13)]
     pub scene: Option<FileDigest>,
+    /// How hard it was looked at: 0 fast, 1 normal, 2 thorough. Absent from records of before there was a choice.
+    #[n(14)]
+    pub effort: Option<u8>,
 }
 
 /// What a catalogue keeps of a file's BLAKE3.

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::grid::{Grid, Tile, glance, tiles};
-use super::meta::{CoarseMeta, DetectorMeta, PerClass};
+use super::effort::Effort;
+use super::grid::{Grid, Tile, enlarged, glance, tiles};
+use super::meta::{DetectorMeta, PerClass};
 use super::nms::suppress;
 use super::refiner::Refiner;
 use super::{Detection, Detector, sigmoid};
@@ -17,34 +18,40 @@ pub struct NetDetector {
     session: Session,
     meta: Arc<DetectorMeta>,
     refiners: PerClass<Refiner>,
+    effort: Effort,
     grid: Grid,
     had_candidates: bool,
 }
 
 impl NetDetector {
     /// `session` must run a net whose outputs were checked against `meta`.
-    pub fn new(session: Session, meta: Arc<DetectorMeta>, refiners: PerClass<Refiner>) -> Self {
-        Self { session, meta, refiners, grid: Grid::default(), had_candidates: false }
+    pub fn new(session: Session, meta: Arc<DetectorMeta>, refiners: PerClass<Refiner>, effort: Effort) -> Self {
+        Self { session, meta, refiners, effort, grid: Grid::default(), had_candidates: false }
     }
 
-    /// All that might be a plate or a face on these tiles, unsure ones included. The last tile is the whole image, and is looked at
-    /// once more where `coarse`.
-    fn propose(&mut self, image: &dyn LumaSource, all: &[Tile], coarse: Option<CoarseMeta>) -> Vec<Detection> {
-        let size = image.size();
+    /// All that might be a plate or a face on these tiles, unsure ones included.
+    fn propose(&mut self, image: &dyn LumaSource, all: &[Tile]) -> Vec<Detection> {
         let mut found = Vec::new();
         for level in all.chunk_by(|a, b| a.denominator == b.denominator) {
             // Once for all tiles of a scale: it may have to be decoded.
             let plane = image.reduced(level[0].denominator);
             for tile in level {
                 self.grid.fill(&plane, tile, &self.meta.grid);
-                self.see(tile, size, PerClass { plate: 0.0, face: 0.0 }, &mut found);
+                self.see(tile, image.size(), PerClass { plate: 0.0, face: 0.0 }, &mut found);
             }
         }
-        if let (Some(coarse), Some(whole)) = (coarse, all.last()) {
-            self.grid.coarsen(whole, coarse.factor, &self.meta.grid);
-            self.see(whole, size, coarse.least, &mut found);
+        found
+    }
+
+    /// The same of the whole image, reduced further than on its tile `whole`: what is large there.
+    fn propose_large(&mut self, image: &dyn LumaSource, whole: &Tile, found: &mut Vec<Detection>) {
+        let Some(coarse) = self.meta.coarse else { return };
+        let plane = image.reduced(whole.denominator);
+        for factor in self.effort.factors(&coarse) {
+            self.grid.fill(&plane, whole, &self.meta.grid);
+            self.grid.coarsen(whole, factor, &self.meta.grid);
+            self.see(whole, image.size(), coarse.least, found);
         }
-        suppress(found, self.meta.nms_iou)
     }
 
     /// What the net finds on the grid, which shows `tile` of an image of `size`, if its shorter side has `least` pixels of the grid.
@@ -66,16 +73,21 @@ const LEAST_SIDE: f32 = 2.0;
 
 impl Detector for NetDetector {
     fn detect(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
-        let all = tiles(image.size(), &self.meta.grid);
-        let found = self.propose(image, &all, self.meta.coarse);
+        let mut all = tiles(image.size(), &self.meta.grid);
+        let whole = *all.last().expect("no image without a look");
+        if self.effort == Effort::Thorough {
+            all.splice(..0, enlarged(image.size(), &self.meta.grid));
+        }
+        let mut found = self.propose(image, &all);
+        self.propose_large(image, &whole, &mut found);
+        let found = suppress(found, self.meta.nms_iou);
         self.had_candidates = !found.is_empty();
         self.refine(image, found)
     }
 
     fn glance(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
         let whole = glance(image.size(), &self.meta.grid);
-        let mut found = self.propose(image, &[whole], None);
-        found.sort_by(|a, b| b.score.total_cmp(&a.score));
+        let mut found = suppress(self.propose(image, &[whole]), self.meta.nms_iou);
         found.retain(|candidate| candidate.score >= GLANCED_FROM);
         found.truncate(GLANCED);
         self.refine(image, found)
@@ -93,9 +105,10 @@ const GLANCED_FROM: f32 = 0.25;
 
 impl NetDetector {
     fn refine(&mut self, image: &dyn LumaSource, mut found: Vec<Detection>) -> Vec<Detection> {
+        let threshold = self.effort.threshold(&self.meta.threshold);
         found.retain_mut(|candidate| {
             *candidate = self.refiners.of_mut(candidate.kind).refine(image, *candidate);
-            candidate.score >= self.meta.threshold.redact.of(candidate.kind)
+            candidate.score >= threshold.of(candidate.kind)
         });
         suppress(found, self.meta.refined_iou)
     }

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::beside::Second;
 use super::detector::NetDetector;
+use super::effort::Effort;
 use super::margins::Margins;
 use super::meta::{ClassName, DetectorMeta, PerClass, ReaderMeta, RefinerMeta};
 use super::reader::NetReader;
@@ -120,6 +121,7 @@ pub struct Nets {
     reader: Net<ReaderMeta>,
     expected: Arc<[PlateRegion]>,
     second: Option<Second>,
+    effort: Effort,
 }
 
 impl Nets {
@@ -167,7 +169,7 @@ impl Nets {
         let [rows, columns] = reader.meta.size;
         let symbols = reader.meta.alphabet.len() + 1;
         try_out("reader", &reader.model, columns, rows, |[_, steps, _]| [reader.meta.rows, steps, symbols])?;
-        Ok(Self { detector, refiners, reader, expected: Arc::default(), second: None })
+        Ok(Self { detector, refiners, reader, expected: Arc::default(), second: None, effort: Effort::default() })
     }
 
     /// The same nets where plates of these regions are expected: among spellings that the reader holds possible, theirs
@@ -175,6 +177,17 @@ impl Nets {
     #[must_use]
     pub fn expecting(self, regions: &[PlateRegion]) -> Self {
         Self { expected: regions.into(), ..self }
+    }
+
+    /// The same nets, looking so hard.
+    #[must_use]
+    pub fn with_effort(self, effort: Effort) -> Self {
+        Self { effort, ..self }
+    }
+
+    /// How hard they look.
+    pub fn effort(&self) -> Effort {
+        self.effort
     }
 
     /// The same nets with another detector beside theirs.
@@ -189,7 +202,8 @@ impl Nets {
             plate: Refiner::new(self.refiners.plate.session(), Arc::clone(&self.refiners.plate.meta)),
             face: Refiner::new(self.refiners.face.session(), Arc::clone(&self.refiners.face.meta)),
         };
-        let detector = NetDetector::new(self.detector.session(), Arc::clone(&self.detector.meta), refiners);
+        let detector =
+            NetDetector::new(self.detector.session(), Arc::clone(&self.detector.meta), refiners, self.effort);
         let (meta, expected) = (Arc::clone(&self.reader.meta), Arc::clone(&self.expected));
         let reader = NetReader::new(self.reader.session(), meta, expected);
         let read_from = self.detector.meta.threshold.read;

@@ -99,6 +99,17 @@ pub fn tiles(size: Size, meta: &GridMeta) -> Vec<Tile> {
     all
 }
 
+/// A look at the whole of an image at one and a half times its usual scale, of one that needs no tiles: they show what is small
+/// already.
+pub fn enlarged(size: Size, meta: &GridMeta) -> Option<Tile> {
+    let [Tile { denominator, size: usual, .. }] = tiles(size, meta)[..] else { return None };
+    let denominator = (denominator / 2).max(1);
+    let plane = divided(size, denominator);
+    let area = PixelRect::new(0, 0, plane.width, plane.height);
+    let larger = |side: u32| side + side.div_ceil(2);
+    Some(Tile { denominator, area, size: Size::new(larger(usual.width), larger(usual.height)), own: area.rect() })
+}
+
 /// A look at the whole of an image at half the scale of its coarsest look in [`tiles`].
 pub fn glance(size: Size, meta: &GridMeta) -> Tile {
     let Tile { denominator, size: usual, .. } = tiles(size, meta).pop().expect("no image without a look");

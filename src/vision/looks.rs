@@ -5,11 +5,12 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::ops::Range;
 
 use super::margins::is_oval;
 use super::pale::stretch;
 use super::shown::{Part, Shown, Tone, View};
-use super::{Detection, Eyes, Margins};
+use super::{Detection, Effort, Eyes, Margins};
 use crate::capture::{Region, RegionKind};
 use crate::frame::{GrayPlane, LumaSource, Orientation, Told};
 use crate::geometry::{PixelRect, Rect, Size};
@@ -36,11 +37,16 @@ const SURE_FACE: f32 = 0.99;
 /// What a glance sees less surely than this is no reason to look.
 const GLIMPSED: f32 = 0.5;
 
+/// What is seen on a guessed side counts from here on: a picture that stands on its feet shows much there that is nothing.
+const GUESSED_FROM: f32 = 0.5;
+
 /// All looks at one image.
 pub struct Looks<'a> {
     image: &'a dyn LumaSource,
     views: Vec<Shown<'a>>,
     first: Orientation,
+    /// Views of sides on which nothing says that the picture stands.
+    guessed: Range<usize>,
     sightings: Vec<Sighting>,
     had_candidates: bool,
 }
@@ -54,8 +60,8 @@ struct Sighting {
 }
 
 impl<'a> Looks<'a> {
-    /// What is planned for `image`, of whose file this was `told`.
-    pub fn plan(image: &'a dyn LumaSource, told: &Told) -> Self {
+    /// What is planned for `image`, of whose file this was `told`, with so much `effort`.
+    pub fn plan(image: &'a dyn LumaSource, told: &Told, effort: Effort) -> Self {
         let first = told.orientation();
         let mut views: Vec<View> = told.ways().iter().map(|&way| View { way, ..View::default() }).collect();
         if let Some(tone) = stretch(image) {
@@ -70,8 +76,18 @@ impl<'a> Looks<'a> {
             // The seam, the fields and the rows are those of the stored picture.
             views.push(View { part, way: first, tone: Tone::Stored });
         }
+        let turned = |way| View { way, ..View::default() };
+        let mut guessed = 0..0;
+        if effort == Effort::Thorough {
+            views.push(turned(first.mirrored()));
+            guessed.start = views.len();
+            let turns =
+                [Orientation::Upright, Orientation::QuarterRight, Orientation::HalfTurn, Orientation::QuarterLeft];
+            views.extend(turns.into_iter().filter(|way| !told.ways().contains(way)).map(turned));
+            guessed.end = views.len();
+        }
         let views = views.into_iter().map(|view| Shown::new(image, view)).collect();
-        Self { image, views, first, sightings: Vec::new(), had_candidates: false }
+        Self { image, views, first, guessed, sightings: Vec::new(), had_candidates: false }
     }
 
     /// Looks: everything that must be blanked.
@@ -127,7 +143,8 @@ impl<'a> Looks<'a> {
         let Some(view) = self.views.get(at) else { return };
         let found = eyes.find(view);
         self.had_candidates |= eyes.had_candidates();
-        self.sightings.extend(found.into_iter().flat_map(|detection| {
+        let least = if self.guessed.contains(&at) { GUESSED_FROM } else { 0.0 };
+        self.sightings.extend(found.into_iter().filter(|detection| detection.score >= least).flat_map(|detection| {
             let (stored, other) = view.to_stored(detection.bounds);
             let sighting = move |stored| Sighting { view: at, detection, stored };
             [Some(sighting(stored)), other.map(sighting)].into_iter().flatten()

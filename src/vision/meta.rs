@@ -62,6 +62,8 @@ pub struct GridMeta {
 pub struct CoarseMeta {
     /// So many grid pixels, across and down, become one.
     pub factor: u32,
+    /// The same for one more look, where more than the least effort is made.
+    pub second: Option<u32>,
     /// Shorter side, in pixels of this grid, from which its candidates count: what is smaller the other looks see better.
     pub least: PerClass<f32>,
 }
@@ -70,6 +72,9 @@ pub struct CoarseMeta {
 pub struct Thresholds {
     /// Probability, refiners heard, from which a region is blanked.
     pub redact: PerClass<f32>,
+    /// The same with more effort than the least, and with the most, whose looks show more of everything.
+    pub normal: Option<PerClass<f32>>,
+    pub thorough: Option<PerClass<f32>>,
     /// Probability from which a plate is read.
     pub read: f32,
 }
@@ -102,6 +107,7 @@ impl DetectorMeta {
     /// The first field that makes no sense.
     pub fn fault(&self) -> Option<&'static str> {
         let probability = |p: f32| p > 0.0 && p < 1.0;
+        let both = |each: PerClass<f32>| probability(each.plate) && probability(each.face);
         let sides = 32..=8192;
         [
             (!self.classes.is_empty() && self.classes.len() <= 2, "classes"),
@@ -113,9 +119,15 @@ impl DetectorMeta {
             (sides.contains(&self.grid.least) && self.grid.least <= self.grid.most, "grid.least"),
             ((1..=256).contains(&self.grid.multiple), "grid.multiple"),
             (self.coarse.is_none_or(|coarse| (2..=16).contains(&coarse.factor)), "coarse.factor"),
-            (probability(self.threshold.redact.plate) && probability(self.threshold.redact.face), "threshold.redact"),
+            (
+                self.coarse.and_then(|coarse| coarse.second).is_none_or(|second| (2..=16).contains(&second)),
+                "coarse.second",
+            ),
+            (both(self.threshold.redact), "threshold.redact"),
+            (self.threshold.normal.is_none_or(both), "threshold.normal"),
+            (self.threshold.thorough.is_none_or(both), "threshold.thorough"),
             (probability(self.threshold.read), "threshold.read"),
-            (probability(self.propose.plate) && probability(self.propose.face), "propose"),
+            (both(self.propose), "propose"),
             (probability(self.nms_iou), "nms_iou"),
             (probability(self.refined_iou), "refined_iou"),
             ([self.margin.plate, self.margin.face].iter().flatten().all(|m| (0.0..=2.0).contains(m)), "margin"),

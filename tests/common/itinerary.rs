@@ -108,6 +108,7 @@ impl Itinerary {
                 sealed_by: None,
                 original: None,
                 scene: None,
+                effort: None,
             },
             scene: Some(SceneRecord { id, media_type: "image/jpeg".to_owned(), file: original.clone() }),
             identity: IdentityRecord {

@@ -110,6 +110,7 @@ pub fn capture(number: u64, class: Option<&str>) -> CaptureRecord {
             sealed_by: Some("North Bridge".to_owned()),
             original: None,
             scene: None,
+            effort: None,
         },
         scene: readable.then(|| SceneRecord {
             id,

@@ -11,6 +11,7 @@ use crate::capture::Reading;
 const FACE: Detection = Detection { kind: RegionKind::Face, bounds: Rect::new(10.0, 20.0, 30.0, 40.0), score: 0.999 };
 
 /// Sees the same in every view.
+#[derive(Default)]
 struct Says {
     found: Vec<Detection>,
     glimpsed: Vec<Detection>,
@@ -64,11 +65,46 @@ fn taken_with(
         glances: Arc::clone(&glances),
     };
     let mut eyes = Eyes::new(Box::new(says), Box::new(Illiterate), 0.5);
-    Looks::plan(image, &Told::default()).find(&mut eyes);
+    Looks::plan(image, &Told::default(), Effort::Normal).find(&mut eyes);
     (looks.load(Ordering::Relaxed), glances.load(Ordering::Relaxed))
 }
 
 const SIZE: Size = Size::new(1280, 720);
+
+#[test]
+fn the_most_effort_looks_at_every_side_and_in_a_mirror() {
+    let picture = Picture::gradient(SIZE);
+    for first in 1..=8 {
+        let first = Orientation::from_number(first).unwrap();
+        let told = Told::standing(first);
+        let looks = Looks::plan(&picture, &told, Effort::Thorough);
+        let ways: Vec<Orientation> = looks.views.iter().map(|shown| shown.view().way).collect();
+        assert!(looks.views.iter().all(|shown| shown.view().part == Part::Whole));
+        assert_eq!(ways[0], first);
+        assert_eq!(ways[1], first.mirrored());
+        for way in [Orientation::Upright, Orientation::QuarterRight, Orientation::HalfTurn, Orientation::QuarterLeft] {
+            assert!(ways.contains(&way), "{first:?}: {way:?}");
+        }
+        assert_eq!(looks.guessed, 2..ways.len());
+        let seen = first.turned(picture.0.clone());
+        let mirror = first.mirrored().turned(picture.0.clone());
+        let width = seen.size.width as usize;
+        assert!(seen.data.chunks(width).zip(mirror.data.chunks(width)).all(|(a, b)| a.iter().eq(b.iter().rev())));
+    }
+}
+
+#[test]
+fn a_guessed_side_counts_where_it_is_sure() {
+    let picture = Picture::gradient(SIZE);
+    let regions = |score| {
+        let says = Says { found: vec![Detection { score, ..FACE }], ..Says::default() };
+        let mut eyes = Eyes::new(Box::new(says), Box::new(Illiterate), 0.5);
+        let mut looks = Looks::plan(&picture, &Told::default(), Effort::Thorough);
+        looks.find(&mut eyes);
+        looks.sightings.len()
+    };
+    assert_eq!((regions(0.4), regions(0.6)), (2, 5));
+}
 
 #[test]
 fn a_usual_picture_takes_one_look() {
@@ -159,14 +195,15 @@ fn every_layer_takes_a_look_of_its_own() {
     // A pale one is looked at once, stretched.
     let pale = Layered(vec![Picture::gradient(SIZE), under_a_bar(0)]);
     assert_eq!(taken(&pale, &[FACE], &[]).0, 2);
-    let tones: Vec<Tone> = Looks::plan(&pale, &Told::default()).views.iter().map(|shown| shown.view().tone).collect();
+    let tones: Vec<Tone> =
+        Looks::plan(&pale, &Told::default(), Effort::Normal).views.iter().map(|shown| shown.view().tone).collect();
     assert!(matches!(tones[..], [Tone::Stored, Tone::Stretched(..)]));
 }
 
 #[test]
 fn what_several_views_show_is_one_region_blanked_as_far_as_any_shows_it() {
     let picture = Picture::gradient(SIZE);
-    let mut looks = Looks::plan(&picture, &Told::default());
+    let mut looks = Looks::plan(&picture, &Told::default(), Effort::Normal);
     looks.views.push(Shown::new(&picture, View { tone: Tone::Negative, ..View::default() }));
     let moved = Rect::new(14.0, 20.0, 30.0, 40.0);
     looks.sightings = vec![
