@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use data_encoding::{Encoding, Specification};
+use minicbor::{Decode, Encode};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::geometry::Rect;
@@ -30,6 +31,41 @@ impl RegionKind {
             Self::Plate => "plate",
             Self::Face => "face",
         }
+    }
+}
+
+/// How hard images are looked at. More finds more, takes longer, and takes more for a plate or a face that is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Effort {
+    /// At the scale of small plates and faces, and at a third of it for what fills the picture.
+    #[n(0)]
+    Fast,
+    /// At half of that scale, too.
+    #[default]
+    #[n(1)]
+    Normal,
+    /// Enlarged, too, and in a mirror, on both sides and upside down.
+    #[n(2)]
+    Thorough,
+}
+
+impl Effort {
+    /// All of them, the least first.
+    pub const ALL: [Self; 3] = [Self::Fast, Self::Normal, Self::Thorough];
+
+    /// What it is called.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fast => "fast",
+            Self::Normal => "normal",
+            Self::Thorough => "thorough",
+        }
+    }
+
+    /// The one of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|effort| effort.name() == name)
     }
 }
 

@@ -14,7 +14,7 @@ use std::process::Command;
 
 use common::{CHEAP, Custodian, PASSPHRASE, capture, spliced};
 use safelight::audit::{AuditLog, Details, LogKey, Look, PermittedKeys, Verb};
-use safelight::capture::{CaptureId, to_base32};
+use safelight::capture::{CaptureId, Effort, to_base32};
 use safelight::custody::{
     ClassPolicy, Egress, EpochLength, Passphrase, Policy, PurposeBudget, Quorum, RecipientKeys, Retention, SlotRole,
     SlotTerms,
@@ -204,6 +204,7 @@ fn python_reads_the_policy() {
         dual_control: true,
         egress: egress(Some(7)),
         details_kept: Some(Retention::Months(30)),
+        effort: Some(Effort::Thorough),
     };
     let policies = [Policy::default(), Policy { egress: egress(None), ..common::endless() }, own];
     for policy in policies {
@@ -224,6 +225,7 @@ fn python_reads_the_policy() {
             "dual_control": policy.dual_control,
             "egress": limits,
             "details_kept": policy.details_kept.map_or("1 year".to_owned(), |term| term.to_string()),
+            "effort": policy.effort().name(),
             "unknown": [],
         });
         let theirs = told(&python, "policy.py", &[&custody, &passphrase]).expect("the reader opens the keyring");

@@ -10,6 +10,7 @@ use super::eyes::EyesArgs;
 use super::remedies::stdout_failed;
 use super::terminal::{Page, count, grouped, json_line, say, shown};
 use super::{Context, Failure, Outcome, target};
+use crate::capture::Effort;
 use crate::report::Measure;
 
 mod stage;
@@ -50,7 +51,7 @@ pub struct Args {
 
 /// Runs `demo`.
 pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    let nets = args.eyes.nets()?;
+    let nets = args.eyes.nets(Effort::Fast)?;
     target::must_lie_outside(&args.out)?;
     let stage = Stage::set(&args.out)?;
     let mut clock = Clock { context, began: Instant::now(), measures: Vec::new() };

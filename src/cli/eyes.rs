@@ -7,8 +7,9 @@ use clap::builder::PossibleValue;
 
 use super::Failure;
 use super::terminal::{chain, shown};
+use crate::capture::Effort;
 use crate::files;
-use crate::vision::{Effort, NetFiles, Nets, PlateRegion};
+use crate::vision::{NetFiles, Nets, PlateRegion};
 
 /// How many threads look. All of them are there from the start, each with memory of its own.
 pub(super) fn threads(text: &str) -> Result<NonZeroUsize, String> {
@@ -29,9 +30,9 @@ pub struct EyesArgs {
     #[arg(long, value_name = "REGIONS", value_delimiter = ',', value_enum)]
     plates: Vec<PlateRegion>,
     /// How hard to look: more finds more, takes longer, and blanks more in vain (fast: two scales; normal: three; thorough:
-    /// also enlarged, mirrored and turned)
-    #[arg(long, value_name = "EFFORT", value_enum, default_value_t)]
-    effort: Effort,
+    /// also enlarged, mirrored and turned) [default: normal, or what the policy asks for]
+    #[arg(long, value_name = "EFFORT", value_enum)]
+    effort: Option<Effort>,
     #[cfg(feature = "onnx")]
     #[command(flatten)]
     own: super::detector::DetectorArgs,
@@ -60,9 +61,17 @@ impl clap::ValueEnum for Effort {
 }
 
 impl EyesArgs {
-    /// Reads the nets.
-    pub fn nets(&self) -> Result<Nets, Failure> {
-        let nets = self.trained()?.expecting(&self.plates).with_effort(self.effort);
+    /// Reads the nets, which look at least so hard.
+    pub fn nets(&self, least: Effort) -> Result<Nets, Failure> {
+        let effort = self.effort.unwrap_or(least.max(Effort::default()));
+        if effort < least {
+            let (asked, least) = (effort.name(), least.name());
+            return Err(Failure::usage(
+                format!("--effort {asked} is less than the custodian's policy asks for: {least}"),
+                format!("give --effort {least}, or none"),
+            ));
+        }
+        let nets = self.trained()?.expecting(&self.plates).with_effort(effort);
         #[cfg(feature = "onnx")]
         let nets = self.own.beside(nets)?;
         Ok(nets)

@@ -113,7 +113,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     source.look_for_tables(args.consume);
     source.take_films(args.every, args.via.map(|via| via.find(&stop)).transpose()?);
     check_tables(&source, &args)?;
-    let nets = args.eyes.nets()?;
+    let nets = args.eyes.nets(site.pack.schedule().effort())?;
     let sealing = SealingOptions {
         // The pipeline says when to flush: it must know what is durable before it deletes anything.
         segment_bytes: u64::MAX,

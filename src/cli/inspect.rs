@@ -15,7 +15,7 @@ use super::overlay::{Overlay, OverlayError};
 use super::remedies::stdout_failed;
 use super::terminal::{Page, chain, count, ending, json_line, say, say_note, shown};
 use super::{Context, Failure, Outcome, Stop, interrupt, target};
-use crate::capture::{Region, RegionKind};
+use crate::capture::{Effort, Region, RegionKind};
 use crate::frame::LumaSource;
 use crate::geometry::Size;
 use crate::pipeline::{Examined, Inspected, Look, Looked, Note, Options, Source, SourceImage, TrainedEyes, inspect};
@@ -87,7 +87,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         .map(|path| Source::open(path, None))
         .collect::<Result<Vec<_>, _>>()
         .map_err(source_failure)?;
-    let nets = args.eyes.nets()?;
+    let nets = args.eyes.nets(Effort::Fast)?;
     let defaults = Options::default();
     let options = Options { workers: args.jobs.unwrap_or(defaults.workers), ..defaults };
     let format = args.format.unwrap_or(if context.json { Format::Jsonl } else { Format::Table });

@@ -16,7 +16,7 @@ use super::terminal::{Voice, chain, say, shown, stdout_is_terminal, to_stdout};
 use super::trust::PinArgs;
 use super::video;
 use super::{Context, Failure, Outcome, Stop, interrupt};
-use crate::capture::{PlateText, RegionKind};
+use crate::capture::{Effort, PlateText, RegionKind};
 use crate::files;
 use crate::frame::{Format, Kind};
 use crate::pipeline::{
@@ -203,7 +203,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     }
     let mut targets = targets(&args)?;
     let ffmpeg = args.via.map(|via| via.find(&stop)).transpose()?;
-    let nets = args.eyes.nets()?;
+    let nets = args.eyes.nets(Effort::Fast)?;
     let defaults = Options::default();
     let options = Options { workers: args.jobs.unwrap_or(defaults.workers), ..defaults };
     let eyes = || -> Box<dyn Look> { Box::new(TrainedEyes::new(&nets)) };
@@ -352,7 +352,7 @@ fn one(args: &Args, choice: &Choice, context: &Context) -> Result<Outcome, Failu
     if !to_out {
         must_fit(&args.out, &file)?;
     }
-    let nets = args.eyes.nets()?;
+    let nets = args.eyes.nets(Effort::Fast)?;
     let eyes = || -> Box<dyn Look> { Box::new(TrainedEyes::new(&nets)) };
     let made = inspect_one(&file, &eyes, &options, |examined| choice.copy(listed, examined));
     let copy = match made {

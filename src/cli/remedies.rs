@@ -130,6 +130,7 @@ impl From<PolicyError> for Failure {
         let problem = error.to_string();
         let remedy = match error {
             PolicyError::Syntax { .. } => "`safelight custody policy` prints a policy that you can start from",
+            PolicyError::Effort { .. } => "give fast, normal or thorough, or leave it out",
             PolicyError::NoClass => "give it at least one [[class]] with a name and a term for scene",
             PolicyError::TooManyClasses => "put classes with the same terms together",
             PolicyError::Name { .. } => "give 1 to 40 characters, without blanks at the ends",

@@ -11,13 +11,12 @@ use super::remedies::stdout_failed;
 use super::terminal::{Long, Piece, count, say, tell};
 use super::{Context, Failure, Outcome, gaps};
 use crate::audit::{Details, Look, Verb};
-use crate::capture::{CaptureId, PlateError, PlateText, RegionKind};
+use crate::capture::{CaptureId, Effort, PlateError, PlateText, RegionKind};
 use crate::custody::Keyring;
 use crate::export::{Manifest, View};
 use crate::pseudonym::{Pattern, Pseudonym, TooWide, spellings, within};
 use crate::vault::record::Status;
 use crate::vault::{Hit, PassedOver, Query, Spellings, pseudonyms_of};
-use crate::vision::Effort;
 
 /// Arguments of `search`.
 #[derive(clap::Args)]
@@ -416,7 +415,7 @@ impl<'h> Row<'h> {
             direction: record.direction.as_deref(),
             class: record.class.as_deref(),
             readable: record.status == Status::Examined,
-            effort: record.effort.and_then(Effort::from_code).map(Effort::name),
+            effort: record.effort.map(Effort::name),
             regions: record.regions.iter().map(region).collect(),
             matched: hit.matched.map(|matched| {
                 let spelling = hit.spelling.as_ref().or_else(|| tried.get(matched.rank));

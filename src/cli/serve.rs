@@ -20,7 +20,7 @@ use super::site::AtSite;
 use super::terminal::{chain, count, json_line, say, shown, to_stdout};
 use super::trust::PinArgs;
 use super::{Context, Failure, Outcome, interrupt};
-use crate::capture::{PlateText, Region, RegionKind};
+use crate::capture::{Effort, PlateText, Region, RegionKind};
 use crate::custody::SitePack;
 use crate::files;
 use crate::frame::{Format, LumaSource, Orientation};
@@ -100,7 +100,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let stop = interrupt::stop_flag()?;
     let token = args.token_file.as_deref().map(read_token).transpose()?;
     let mut site = args.pack.as_deref().map(|pack| AtSite::read(pack, &args.pin)).transpose()?;
-    let nets = args.eyes.nets()?;
+    let nets = args.eyes.nets(site.as_ref().map_or(Effort::Fast, |site| site.pack.schedule().effort()))?;
     let defaults = Options::default();
     let options = Options {
         workers: args.jobs.unwrap_or(defaults.workers),

@@ -13,6 +13,7 @@ use super::epoch::Epoch;
 use super::file::{self, FileError};
 use super::policy::{ClassPolicy, Month, Policy};
 use super::signing::{CardSigner, SITE_CARDS, Signature, SigningKey, VerifyingKey};
+use crate::capture::Effort;
 use crate::pseudonym::{EpochKeys, FaceKey, PlateKey};
 use crate::seal::{BucketId, Capability, CustodyId, JournalId, PublicKey, SUITE, secret_key};
 
@@ -251,6 +252,11 @@ impl Schedule {
     /// When it expires.
     pub fn until(&self) -> Timestamp {
         self.until
+    }
+
+    /// How hard sites look at least.
+    pub fn effort(&self) -> Effort {
+        self.policy.effort()
     }
 
     /// The retention classes that may be named in `captures.csv`.

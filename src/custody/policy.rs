@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use minicbor::{Decode, Encode};
 
+use crate::capture::Effort;
 use crate::seal::Capability;
 
 /// A month of the UTC calendar, counted from year 0: the grain of expiry.
@@ -292,6 +293,9 @@ pub struct Policy {
     /// For how long the details of the audit log are kept at least; `None` is a year.
     #[n(5)]
     pub details_kept: Option<Retention>,
+    /// How hard sites look at photographs at least; `None` asks for nothing.
+    #[n(6)]
+    pub effort: Option<Effort>,
 }
 
 impl Default for Policy {
@@ -316,6 +320,7 @@ impl Default for Policy {
             dual_control: false,
             egress: None,
             details_kept: None,
+            effort: None,
         }
     }
 }
@@ -324,6 +329,11 @@ impl Policy {
     /// For how long the details of the audit log are kept at least.
     pub fn details_kept(&self) -> Retention {
         self.details_kept.unwrap_or(Retention::Years(1))
+    }
+
+    /// How hard sites look at least.
+    pub fn effort(&self) -> Effort {
+        self.effort.unwrap_or(Effort::Fast)
     }
 
     /// The class of that name, or of none.

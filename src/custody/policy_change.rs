@@ -36,6 +36,8 @@ impl Policy {
         changes.add("epoch", self.epoch.name(), new.epoch.name(), length(new.epoch) > length(self.epoch));
         let [kept, keeps] = [self, new].map(Self::details_kept);
         changes.add("details_kept", kept, keeps, keeps.approximate_days() < kept.approximate_days());
+        let [least, now] = [self, new].map(Self::effort);
+        changes.add("effort", least.name(), now.name(), now < least);
         changes.classes(self, new);
         changes.budgets(self.egress.as_ref(), new.egress.as_ref());
         changes.0
@@ -104,6 +106,7 @@ impl Changes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::Effort;
     use crate::custody::{PurposeBudget, Retention};
 
     fn limited(records_per_day: u64, own: Option<u64>, listed_per_day: Option<u64>) -> Policy {
@@ -135,6 +138,11 @@ mod tests {
             (limited(50, Some(0), None), limited(50, None, None), "purpose \"press\": 0 → none"),
             (Policy { dual_control: true, ..base.clone() }, base.clone(), "dual_control: true → false"),
             (base.clone(), Policy { epoch: EpochLength::Never, ..base.clone() }, "epoch: month → never"),
+            (
+                Policy { effort: Some(Effort::Thorough), ..base.clone() },
+                Policy { effort: Some(Effort::Normal), ..base.clone() },
+                "effort: thorough → normal",
+            ),
             (
                 base.clone(),
                 Policy { details_kept: Some(Retention::Days(30)), ..base.clone() },

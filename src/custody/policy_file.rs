@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::policy::{ClassPolicy, Egress, EpochLength, Policy, PurposeBudget, Retention};
 use super::purpose::fold_purpose;
+use crate::capture::Effort;
 
 /// Each class costs a pack about four kilobytes for every month of its term.
 const MAX_CLASSES: usize = 64;
@@ -86,6 +87,12 @@ pub enum PolicyError {
         /// Its value.
         text: String,
     },
+    /// The least effort is none of the three.
+    #[error("effort: {text:?} is none: fast, normal or thorough is wanted")]
+    Effort {
+        /// Its value.
+        text: String,
+    },
     /// Two purposes are one, since letters and digits tell purposes apart and nothing else does.
     #[error("egress: the purposes {one:?} and {other:?} are one: letters and digits alone tell purposes apart")]
     SamePurpose {
@@ -110,6 +117,7 @@ struct File {
     #[serde(default)]
     dual_control: bool,
     details_kept: Option<String>,
+    effort: Option<String>,
     #[serde(default)]
     class: Vec<Class>,
     egress: Option<EgressTable>,
@@ -163,8 +171,10 @@ impl Policy {
         });
         let kept = |text: String| text.parse().map_err(|_| PolicyError::DetailsKept { text });
         let details_kept = file.details_kept.map(kept).transpose()?;
+        let named = |text: String| Effort::named(&text).ok_or(PolicyError::Effort { text });
+        let effort = file.effort.map(named).transpose()?;
         let (default_class, dual_control) = (file.default_class, file.dual_control);
-        let policy = Self { classes, default_class, epoch, dual_control, egress, details_kept };
+        let policy = Self { classes, default_class, epoch, dual_control, egress, details_kept, effort };
         policy.check()?;
         Ok(policy)
     }
@@ -179,11 +189,14 @@ impl Policy {
              # Whether identities are opened, and plates searched, with two slots only.\n\
              dual_control = {}\n\
              # For how long the audit log can say who looked for what and why, at least.\n\
-             details_kept = \"{}\"\n",
+             details_kept = \"{}\"\n\
+             # How hard sites look at photographs, at least: fast, normal or thorough.\n\
+             effort = \"{}\"\n",
             quoted(&self.default_class),
             self.epoch.name(),
             self.dual_control,
             self.details_kept(),
+            self.effort().name(),
         );
         for class in &self.classes {
             let ClassPolicy { name, catalogue, scene, identity } = class;
@@ -324,9 +337,11 @@ mod tests {
             dual_control: true,
             egress: Some(egress),
             details_kept,
+            effort: Some(Effort::Thorough),
             ..Policy::default()
         };
-        let default = Policy { details_kept: Some(Retention::Years(1)), ..Policy::default() };
+        let default =
+            Policy { details_kept: Some(Retention::Years(1)), effort: Some(Effort::Fast), ..Policy::default() };
         for policy in [default, full] {
             assert_eq!(Policy::from_toml(&policy.to_toml()).expect("its own words"), policy);
         }

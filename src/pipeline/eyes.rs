@@ -2,8 +2,9 @@
 
 use super::examine::Look;
 use super::summary::{Stages, timed};
+use crate::capture::Effort;
 use crate::frame::Frame;
-use crate::vision::{Effort, Eyes, Found, Looks, Margins, Nets};
+use crate::vision::{Eyes, Found, Looks, Margins, Nets};
 
 /// Eyes from trained nets, with the margins that their training measured.
 pub struct TrainedEyes {

@@ -10,8 +10,8 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use crate::capture::Effort;
 use crate::frame::Limits;
-use crate::vision::Effort;
 
 mod captures;
 mod choice;

@@ -7,7 +7,7 @@ use super::several::{self, Sheet};
 use super::source::SourceImage;
 use super::summary::{Stages, timed};
 use super::taken::taken;
-use crate::capture::{Region, RegionKind};
+use crate::capture::{Effort, Region, RegionKind};
 use crate::frame::LumaSource;
 use crate::geometry::{PixelRect, Size};
 use crate::pseudonym::EpochKeys;
@@ -16,7 +16,6 @@ use crate::vault::record::{
     CaptureRecord, CatalogueRecord, IdentityRecord, PlateRecord, PseudonymRecord, RegionRecord, SceneRecord, Status,
     file_digest,
 };
-use crate::vision::Effort;
 
 /// Under which keys and for which site records are made.
 pub(super) struct Clerk<'k> {
@@ -170,7 +169,7 @@ impl Clerk<'_> {
                 sealed_by: Some(self.site.to_owned()),
                 original: Some(file_digest(&digest)),
                 scene: shown,
-                effort: Some(self.effort.code()),
+                effort: Some(self.effort),
             },
             scene,
             identity: IdentityRecord {

@@ -5,6 +5,8 @@
 use minicbor::{Decode, Encode};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use crate::capture::Effort;
+
 /// Whether an image could be examined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(index_only)]
@@ -65,9 +67,9 @@ pub struct CatalogueRecord {
     /// The first 16 bytes of the scene's BLAKE3, likewise; absent also where there is no scene.
     #[n(13)]
     pub scene: Option<FileDigest>,
-    /// How hard it was looked at: 0 fast, 1 normal, 2 thorough. Absent from records of before there was a choice.
+    /// How hard it was looked at. Absent from records of before there was a choice.
     #[n(14)]
-    pub effort: Option<u8>,
+    pub effort: Option<Effort>,
 }
 
 /// What a catalogue keeps of a file's BLAKE3.

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use super::effort::Effort;
 use super::grid::{Grid, Tile, enlarged, glance, tiles};
 use super::meta::{DetectorMeta, PerClass};
 use super::nms::suppress;
 use super::refiner::Refiner;
 use super::{Detection, Detector, sigmoid};
-use crate::capture::RegionKind;
+use crate::capture::{Effort, RegionKind};
 use crate::frame::LumaSource;
 use crate::geometry::{Rect, Size};
 use crate::nn::{Output, Session};
@@ -47,7 +46,7 @@ impl NetDetector {
     fn propose_large(&mut self, image: &dyn LumaSource, whole: &Tile, found: &mut Vec<Detection>) {
         let Some(coarse) = self.meta.coarse else { return };
         let plane = image.reduced(whole.denominator);
-        for factor in self.effort.factors(&coarse) {
+        for factor in coarse.factors(self.effort) {
             self.grid.fill(&plane, whole, &self.meta.grid);
             self.grid.coarsen(whole, factor, &self.meta.grid);
             self.see(whole, image.size(), coarse.least, found);
@@ -105,7 +104,7 @@ const GLANCED_FROM: f32 = 0.25;
 
 impl NetDetector {
     fn refine(&mut self, image: &dyn LumaSource, mut found: Vec<Detection>) -> Vec<Detection> {
-        let threshold = self.effort.threshold(&self.meta.threshold);
+        let threshold = self.meta.threshold.redact(self.effort);
         found.retain_mut(|candidate| {
             *candidate = self.refiners.of_mut(candidate.kind).refine(image, *candidate);
             candidate.score >= threshold.of(candidate.kind)

@@ -7,14 +7,13 @@ use thiserror::Error;
 
 use super::beside::Second;
 use super::detector::NetDetector;
-use super::effort::Effort;
 use super::margins::Margins;
 use super::meta::{ClassName, DetectorMeta, PerClass, ReaderMeta, RefinerMeta};
 use super::reader::NetReader;
 use super::refiner::Refiner;
 use super::serial::PlateRegion;
 use super::{Detection, Detector, Reader};
-use crate::capture::{Region, RegionKind};
+use crate::capture::{Effort, Region, RegionKind};
 use crate::frame::LumaSource;
 use crate::nn::{Model, ModelError, RunError, Session};
 

@@ -10,8 +10,8 @@ use std::ops::Range;
 use super::margins::is_oval;
 use super::pale::stretch;
 use super::shown::{Part, Shown, Tone, View};
-use super::{Detection, Effort, Eyes, Margins};
-use crate::capture::{Region, RegionKind};
+use super::{Detection, Eyes, Margins};
+use crate::capture::{Effort, Region, RegionKind};
 use crate::frame::{GrayPlane, LumaSource, Orientation, Told};
 use crate::geometry::{PixelRect, Rect, Size};
 

@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 
-use crate::capture::RegionKind;
+use crate::capture::{Effort, RegionKind};
 
 /// The detector's grid, decoding and thresholds.
 #[derive(Clone, Debug, Deserialize)]
@@ -83,6 +83,26 @@ pub struct Thresholds {
 pub struct PerClass<T> {
     pub plate: T,
     pub face: T,
+}
+
+impl CoarseMeta {
+    /// The factors of the looks that `effort` takes.
+    pub fn factors(&self, effort: Effort) -> impl Iterator<Item = u32> + use<> {
+        let second = self.second.filter(|_| effort >= Effort::Normal);
+        [Some(self.factor), second].into_iter().flatten()
+    }
+}
+
+impl Thresholds {
+    /// The probability from which a region is blanked.
+    pub fn redact(&self, effort: Effort) -> PerClass<f32> {
+        let normal = self.normal.unwrap_or(self.redact);
+        match effort {
+            Effort::Fast => self.redact,
+            Effort::Normal => normal,
+            Effort::Thorough => self.thorough.unwrap_or(normal),
+        }
+    }
 }
 
 impl<T: Copy> PerClass<T> {

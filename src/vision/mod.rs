@@ -12,7 +12,6 @@ use crate::geometry::Rect;
 mod beside;
 mod ctc;
 mod detector;
-mod effort;
 mod eyes;
 mod grid;
 mod looks;
@@ -33,7 +32,6 @@ mod tests;
 mod window;
 
 pub use beside::Second;
-pub use effort::Effort;
 pub use eyes::{Eyes, NetFiles, Nets, NetsError};
 pub use looks::{Found, Looks};
 pub use margins::{Margin, Margins};

@@ -31,7 +31,8 @@ def policy(decided):
         "dual_control": decided.get(3) or False,
         "egress": limits,
         "details_kept": term(decided[5]) if decided.get(5) else "1 year",
-        "unknown": sorted(set(decided) - set(range(6))),
+        "effort": "fast" if decided.get(6) is None else ["fast", "normal", "thorough"][decided[6]],
+        "unknown": sorted(set(decided) - set(range(7))),
     }
 
 
