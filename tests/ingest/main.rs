@@ -12,6 +12,8 @@ use std::path::Path;
 
 use common::site::{AT_ONCE, Ended, Site, jpeg, photo, picture};
 use common::{files_below, snapshot};
+use safelight::capture::Effort;
+use safelight::custody::{PackRequest, Policy};
 use safelight::frame::{Frame, Limits, LumaSource};
 use safelight::redact::FILL;
 use safelight::vault::record::Status;
@@ -539,4 +541,30 @@ fn a_run_that_only_skips_claims_no_rate() {
         "{again:?}"
     );
     assert!(again.stderr.contains("1 image in") && !again.stderr.contains("a day"), "{again:?}");
+}
+
+#[test]
+fn a_site_looks_as_hard_as_it_says_and_no_less_than_the_policy_asks() {
+    let mut site = Site::new();
+    site.put("a.jpg", &photo(0));
+    let run = site.ingest(&["--effort", "fast"]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    site.put("b.jpg", &photo(1));
+    assert_eq!(site.ingest(&[]).code, Some(0));
+
+    let keyring = &mut site.custodian.keyring;
+    let policy = Policy { effort: Some(Effort::Thorough), ..keyring.policy().clone() };
+    keyring.set_policy(policy, jiff::Timestamp::now()).expect("decided");
+    let request = PackRequest { site: "North Bridge", valid_days: 30, now: jiff::Timestamp::now() };
+    let pack = site.custodian.folder.path().join("site.pack");
+    fs::remove_file(&pack).expect("the old pack");
+    keyring.issue_pack(&request, &pack).expect("issued");
+    site.put("c.jpg", &photo(2));
+    let run = site.ingest(&["--effort", "normal"]);
+    assert_eq!(run.code, Some(2), "{run:?}");
+    assert!(run.stderr.contains("thorough"), "{run:?}");
+    assert_eq!(site.ingest(&[]).code, Some(0));
+
+    let looked: Vec<_> = site.opened().iter().map(|capture| capture.catalogue.effort).collect();
+    assert_eq!(looked, [Effort::Fast, Effort::Normal, Effort::Thorough].map(Some));
 }
