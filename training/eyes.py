@@ -141,17 +141,24 @@ class Eyes:
         self.refiners = {kind: slnn.Model(models / f"refine-{kind}.slnn") for kind in self.detector.meta["classes"]}
         self.reader = slnn.Model(models / "reader.slnn")
 
-    def proposals(self, image: np.ndarray, least: dict[str, float]) -> list[tuple[str, float, list[float]]]:
-        """(kind, score, [l, t, r, b] in stored pixels) of all that might be one, best first."""
+    def looks(self, image: np.ndarray, effort: str):
+        """(grid image, grid pixels per stored pixel across and down, the shorter side from which candidates count) of each look."""
+        meta, (h, w) = self.detector.meta, image.shape
+        d, columns, rows = how = look(w, h, meta["grid"])
+        small, sx, sy = to_grid(image, how, meta["grid"])
+        every = dict.fromkeys(meta["classes"], 0.0)
+        yield small, sx, sy, every
+        if coarse := meta.get("coarse"):
+            for factor in [coarse["factor"], coarse["second"]][: 1 + (effort != "fast")]:
+                yield padded(reduced(small[:rows, :columns], factor), meta["grid"]), sx / factor, sy / factor, coarse["least"]
+        if effort == "thorough":
+            yield *to_grid(image, (max(d // 2, 1), columns + (columns + 1) // 2, rows + (rows + 1) // 2), meta["grid"]), every
+
+    def proposals(self, image: np.ndarray, least: dict[str, float], effort: str = "normal") -> list[tuple[str, float, list[float]]]:
+        """(kind, score, [l, t, r, b] in stored pixels) of all that might be one, best first. Turned views are not taken."""
         meta, found = self.detector.meta, []
         h, w = image.shape
-        _, columns, rows = how = look(w, h, meta["grid"])
-        small, sx, sy = to_grid(image, how, meta["grid"])
-        looks = [(small, sx, sy, dict.fromkeys(meta["classes"], 0.0))]
-        if coarse := meta.get("coarse"):
-            factor = coarse["factor"]
-            looks.append((padded(reduced(small[:rows, :columns], factor), meta["grid"]), sx / factor, sy / factor, coarse["least"]))
-        for grid, sx, sy, smallest in looks:
+        for grid, sx, sy, smallest in self.looks(image, effort):
             for kind, score, (l, t, r, b) in candidates(self.detector.run(grid[None])[0], meta, least):
                 box = [max(l / sx, 0), max(t / sy, 0), min(r / sx, w), min(b / sy, h)]
                 if min(r - l, b - t) >= smallest[kind] and box[2] - box[0] >= 2 and box[3] - box[1] >= 2:
@@ -175,7 +182,7 @@ class Eyes:
         """(kind, score, [x, y, w, h] in stored pixels), best first."""
         meta, found = self.detector.meta, []
         proposals = self.proposals(image, propose or meta["propose"])
-        least = least or meta["threshold"]["redact"]
+        least = least or meta["threshold"]["normal"]
         for kind in meta["classes"]:
             mine = [p for p in proposals if p[0] == kind]
             for (_, score, _), (logit, box) in zip(mine, self.refined(image, kind, [p[2] for p in mine])):

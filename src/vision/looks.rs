@@ -37,14 +37,17 @@ const SURE_FACE: f32 = 0.99;
 /// What a glance sees less surely than this is no reason to look.
 const GLIMPSED: f32 = 0.5;
 
-/// What is seen on a guessed side counts from here on: a picture that stands on its feet shows much there that is nothing.
-const GUESSED_FROM: f32 = 0.5;
+/// Where something was seen surely, what a guessed side shows counts from here on: a picture that stands on its feet shows much there
+/// that is nothing. Where nothing was, from [`GLIMPSED`] on.
+const GUESSED_FROM: f32 = 0.9;
 
 /// All looks at one image.
 pub struct Looks<'a> {
     image: &'a dyn LumaSource,
     views: Vec<Shown<'a>>,
     first: Orientation,
+    /// The view that shows the first one in a mirror.
+    mirrored: Option<usize>,
     /// Views of sides on which nothing says that the picture stands.
     guessed: Range<usize>,
     sightings: Vec<Sighting>,
@@ -54,6 +57,8 @@ pub struct Looks<'a> {
 /// What was found on one view.
 struct Sighting {
     view: usize,
+    /// The view on whose pixels `detection` is, and which can be read: a mirrored one cannot.
+    legible: usize,
     detection: Detection,
     /// Tight, in the stored image.
     stored: Rect,
@@ -77,8 +82,9 @@ impl<'a> Looks<'a> {
             views.push(View { part, way: first, tone: Tone::Stored });
         }
         let turned = |way| View { way, ..View::default() };
-        let mut guessed = 0..0;
+        let (mut mirrored, mut guessed) = (None, 0..0);
         if effort == Effort::Thorough {
+            mirrored = Some(views.len());
             views.push(turned(first.mirrored()));
             guessed.start = views.len();
             let turns =
@@ -87,7 +93,7 @@ impl<'a> Looks<'a> {
             guessed.end = views.len();
         }
         let views = views.into_iter().map(|view| Shown::new(image, view)).collect();
-        Self { image, views, first, guessed, sightings: Vec::new(), had_candidates: false }
+        Self { image, views, first, mirrored, guessed, sightings: Vec::new(), had_candidates: false }
     }
 
     /// Looks: everything that must be blanked.
@@ -95,22 +101,31 @@ impl<'a> Looks<'a> {
         for at in 0..self.views.len() {
             self.look(eyes, at);
         }
+        let least = if self.is_sure() { GUESSED_FROM } else { GLIMPSED };
+        let guessed = self.guessed.clone();
+        self.sightings.retain(|sighting| !guessed.contains(&sighting.view) || sighting.detection.score >= least);
         self.again(eyes);
+    }
+
+    /// The best score of a kind on views that show the picture as it may well stand.
+    fn best(&self, kind: RegionKind) -> f32 {
+        let of_kind = |sighting: &&Sighting| sighting.detection.kind == kind && !self.guessed.contains(&sighting.view);
+        self.sightings.iter().filter(of_kind).map(|sighting| sighting.detection.score).fold(0.0, f32::max)
+    }
+
+    /// Whether something was seen so surely that the picture stands as it was looked at.
+    fn is_sure(&self) -> bool {
+        self.best(RegionKind::Plate) >= SURE_PLATE || self.best(RegionKind::Face) >= SURE_FACE
     }
 
     /// Where nothing was seen surely, glances at what the picture would be on its other sides and as a negative, and a look at
     /// the one that shows more. A glance is a quarter of a look. Without any candidate there is nothing on the other sides: of
     /// 1,940 photographs of the training sets that lay on a side and showed something in a glance, each had one.
     fn again(&mut self, eyes: &mut Eyes) {
-        let best = |kind| {
-            let scores = self.sightings.iter().filter(|sighting| sighting.detection.kind == kind);
-            scores.map(|sighting| sighting.detection.score).fold(0.0, f32::max)
-        };
-        let (plate, face) = (best(RegionKind::Plate), best(RegionKind::Face));
-        if plate >= SURE_PLATE || face >= SURE_FACE || !self.had_candidates {
+        if self.is_sure() || !self.had_candidates {
             return;
         }
-        let best = plate.max(face);
+        let best = self.best(RegionKind::Plate).max(self.best(RegionKind::Face));
         let turned = |way| View { way, ..View::default() };
         let mut seen: Option<(f32, View)> = None;
         let small = Small { image: self.image, plane: OnceCell::new() };
@@ -143,10 +158,14 @@ impl<'a> Looks<'a> {
         let Some(view) = self.views.get(at) else { return };
         let found = eyes.find(view);
         self.had_candidates |= eyes.had_candidates();
-        let least = if self.guessed.contains(&at) { GUESSED_FROM } else { 0.0 };
-        self.sightings.extend(found.into_iter().filter(|detection| detection.score >= least).flat_map(|detection| {
-            let (stored, other) = view.to_stored(detection.bounds);
-            let sighting = move |stored| Sighting { view: at, detection, stored };
+        let mirrored = self.mirrored == Some(at);
+        let legible = if mirrored { 0 } else { at };
+        self.sightings.extend(found.into_iter().flat_map(|mut detection| {
+            if mirrored {
+                detection.bounds.x = view.size().width as f32 - detection.bounds.right();
+            }
+            let (stored, other) = self.views[legible].to_stored(detection.bounds);
+            let sighting = move |stored| Sighting { view: at, legible, detection, stored };
             [Some(sighting(stored)), other.map(sighting)].into_iter().flatten()
         }));
     }
@@ -157,8 +176,8 @@ impl<'a> Looks<'a> {
         let Self { image, views, mut sightings, .. } = self;
         sightings.sort_by(|a, b| b.detection.score.total_cmp(&a.detection.score));
         let mut kept: Vec<(Found, Rect, usize)> = Vec::new();
-        for Sighting { view: at, detection, stored } in sightings {
-            let view = &views[at];
+        for Sighting { view: at, legible, detection, stored } in sightings {
+            let view = &views[legible];
             let (wide, other) = view.to_stored(margins.widen(detection.kind, detection.bounds, detection.score));
             // The half that this sighting is about.
             let wide = match other {

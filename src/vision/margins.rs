@@ -50,6 +50,11 @@ impl Margins {
         Self { margin: PerClass { plate: margin(meta.margin.plate), face: margin(meta.margin.face) } }
     }
 
+    #[cfg(test)]
+    pub(super) fn of_all(margin: Margin) -> Self {
+        Self { margin: PerClass { plate: margin, face: margin } }
+    }
+
     /// What is added for a region of `kind`.
     pub fn of_kind(&self, kind: RegionKind) -> Margin {
         self.margin.of(kind)
@@ -96,7 +101,7 @@ mod tests {
     #[test]
     fn a_sure_face_has_less_around_it_and_a_small_one_more() {
         let margin = Margin { left: 0.25, top: 0.25, right: 0.25, bottom: 0.25 };
-        let margins = Margins { margin: PerClass { plate: margin, face: margin } };
+        let margins = Margins::of_all(margin);
         let cases = [(20.0, 0.95), (20.0, 0.5), (40.0, 0.95), (60.0, 0.95), (60.0, 0.5), (100.0, 0.95), (100.0, 0.5)];
         let widths =
             cases.map(|(side, score)| margins.widen(RegionKind::Face, Rect::new(100.0, 100.0, side, side), score).w);

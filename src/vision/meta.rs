@@ -168,8 +168,8 @@ pub struct RefinerMeta {
     pub grow: [f32; 2],
     /// Weights of the detector's logit, of the refiner's, and of 1, in the logit of both together.
     pub fuse: [f32; 3],
-    /// Weight of the natural logarithm of the refined box's shorter side, in pixels of the image: what is large and no face
-    /// is seldom taken for one.
+    /// Weight of the natural logarithm of the refined box's shorter side, in pixels of the image: much that is small
+    /// looks like a face, and little that is large.
     #[serde(default)]
     pub by_size: f32,
 }

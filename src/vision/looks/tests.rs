@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::super::testing::Picture;
-use super::super::{Detector, Reader};
+use super::super::{Detector, Margin, Reader};
 use super::*;
-use crate::capture::Reading;
+use crate::capture::{Candidate, PlateText, Reading};
 
 const FACE: Detection = Detection { kind: RegionKind::Face, bounds: Rect::new(10.0, 20.0, 30.0, 40.0), score: 0.999 };
 
@@ -93,17 +93,67 @@ fn the_most_effort_looks_at_every_side_and_in_a_mirror() {
     }
 }
 
+/// Sees a plate where the picture is bright, and another thing on its side.
+struct Bright {
+    upright: Detection,
+    aside: Detection,
+}
+
+impl Detector for Bright {
+    fn detect(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
+        let Size { width, height } = image.size();
+        if width < height {
+            return vec![self.aside];
+        }
+        let plane = image.reduced(1);
+        let left = plane.data.iter().position(|luma| *luma == 255).expect("a bright place") as u32 % width;
+        vec![Detection { bounds: Rect { x: left as f32, ..self.upright.bounds }, ..self.upright }]
+    }
+}
+
+/// Says whether the plate is bright.
+struct Sees;
+
+impl Reader for Sees {
+    fn read(&mut self, image: &dyn LumaSource, plate: Rect) -> Option<Reading> {
+        let bright = image.crop(plate.pixels(image.size())?).data.iter().all(|luma| *luma == 255);
+        let text = PlateText::canonical(if bright { "BRIGHT" } else { "DARK" })?;
+        Some(Reading { candidates: vec![Candidate { text, probability: 1.0 }] })
+    }
+}
+
 #[test]
-fn a_guessed_side_counts_where_it_is_sure() {
-    let picture = Picture::gradient(SIZE);
-    let regions = |score| {
-        let says = Says { found: vec![Detection { score, ..FACE }], ..Says::default() };
+fn what_a_mirror_shows_is_one_with_what_was_there_and_read_as_it_stands() {
+    let mut picture = Picture::flat(SIZE, 0);
+    picture.fill(PixelRect::new(100, 300, 80, 20), 255);
+    let plate = Detection { kind: RegionKind::Plate, bounds: Rect::new(0.0, 300.0, 80.0, 20.0), score: 0.9 };
+    let says = Bright { upright: plate, aside: Detection { score: 0.1, ..plate } };
+    let mut eyes = Eyes::new(Box::new(says), Box::new(Sees), 0.5);
+    let mut looks = Looks::plan(&picture, &Told::default(), Effort::Thorough);
+    looks.find(&mut eyes);
+    assert!(looks.sightings.iter().any(|sighting| sighting.view == 1));
+    let margin = Margin { left: 0.0, top: 0.0, right: 0.0, bottom: 0.0 };
+    let margins = Margins::of_all(margin);
+    let found = looks.read(&mut eyes, &margins);
+    let plates: Vec<_> =
+        found.iter().filter(|found| found.region.bounds.iou(Rect::new(100.0, 300.0, 80.0, 20.0)) > 0.99).collect();
+    assert_eq!(plates.len(), 1);
+    let reading = plates[0].region.reading.as_ref().expect("read");
+    assert_eq!(reading.candidates[0].text.expose(), "BRIGHT");
+}
+
+#[test]
+fn a_guessed_side_counts_where_it_is_sure_or_nothing_else_is() {
+    let mut picture = Picture::flat(SIZE, 0);
+    picture.fill(PixelRect::new(100, 300, 80, 20), 255);
+    let kept = |upright, aside| {
+        let says = Bright { upright: Detection { score: upright, ..FACE }, aside: Detection { score: aside, ..FACE } };
         let mut eyes = Eyes::new(Box::new(says), Box::new(Illiterate), 0.5);
         let mut looks = Looks::plan(&picture, &Told::default(), Effort::Thorough);
         looks.find(&mut eyes);
-        looks.sightings.len()
+        looks.sightings.iter().filter(|sighting| sighting.detection.score == aside).count()
     };
-    assert_eq!((regions(0.4), regions(0.6)), (2, 5));
+    assert_eq!((kept(0.995, 0.85), kept(0.995, 0.95), kept(0.7, 0.6), kept(0.7, 0.4)), (0, 2, 2, 0));
 }
 
 #[test]
@@ -207,8 +257,8 @@ fn what_several_views_show_is_one_region_blanked_as_far_as_any_shows_it() {
     looks.views.push(Shown::new(&picture, View { tone: Tone::Negative, ..View::default() }));
     let moved = Rect::new(14.0, 20.0, 30.0, 40.0);
     looks.sightings = vec![
-        Sighting { view: 0, detection: FACE, stored: FACE.bounds },
-        Sighting { view: 1, detection: Detection { bounds: moved, score: 0.9, ..FACE }, stored: moved },
+        Sighting { view: 0, legible: 0, detection: FACE, stored: FACE.bounds },
+        Sighting { view: 1, legible: 1, detection: Detection { bounds: moved, score: 0.9, ..FACE }, stored: moved },
     ];
     let nets = super::super::Nets::builtin();
     let found = looks.read(&mut nets.eyes(), &nets.margins());
