@@ -1,90 +1,125 @@
 """Chooses, on held-out training pictures and never on a measuring set, what operating.json holds.
 
-For each class: how much the opinions of detector and refiner weigh, and of faces the size; the lowest threshold at which a picture
-has no more than so many regions that touch nothing labelled; and for each side the margin that covers that side of all but a few
-in a hundred of the found boxes.
+For each class: how much the opinions of detector and refiner weigh, and of faces the size; for each side the margin that covers that
+side of all but a few in a hundred of the found boxes; and, by what the product itself says of the same pictures with each effort,
+the lowest threshold at which a picture has no more than so many regions that touch nothing labelled.
 """
 
 import argparse
+import collections
 import json
 import pathlib
+import shutil
+import subprocess
+import tempfile
 
 import numpy as np
 import torch
 
 from eyes import Eyes, overlap, size, suppressed, together
 from export import OPERATING
-from pack import Pack
+from pack import KINDS, Pack
 
 GRID = [round(0.01 * n, 2) for n in range(1, 91)]
 # Much that is small looks like a face, and little that is large; plates are hidden better without.
 BY_SIZE = {"plate": False, "face": True}
 # Under which name the detector's file has the threshold of each effort.
 EFFORTS = {"fast": "redact", "normal": "normal", "thorough": "thorough"}
-# So many regions of a picture may be none, with each effort, in pictures that are counted.
-FALSE = {"plate": [0.4, 0.5, 0.7], "face": [0.6, 0.8, 1.2]}
-UNCOUNTED = {"simulated", "plates-train/world"}
+# So many regions of a picture may be none, with each effort, but in a set where many are not labelled.
+FALSE = {"plate": [0.4, 0.4, 0.5], "face": [0.6, 0.8, 1.2]}
+UNCOUNTED = {"plates-train/world"}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--packs", type=pathlib.Path, nargs="+", required=True)
-    parser.add_argument("--models", type=pathlib.Path, required=True)
+    parser.add_argument("--data", type=pathlib.Path, required=True)
+    parser.add_argument("--packs", type=pathlib.Path, nargs="+", required=True, help="the first of them of the photographs in --data")
+    parser.add_argument("--models", type=pathlib.Path, required=True, help="operating.json and these are written")
+    parser.add_argument("--program", type=pathlib.Path, required=True, help="safelight")
     parser.add_argument("--side", type=float, default=0.985, help="share of found boxes whose side the margin covers")
     parser.add_argument("--most", type=int, default=200, help="held-out pictures of each set")
-    parser.add_argument("--write", action="store_true", help="into operating.json and the weight files")
     args = parser.parse_args()
     torch.set_num_threads(1)
     eyes = Eyes(args.models)
     operating = json.loads(OPERATING.read_text())
     eyes.detector.meta |= operating["detector"]
-    for k, kind in enumerate(("plate", "face")):
-        fuse = None
-        for (effort, name), most in zip(EFFORTS.items(), FALSE[kind]):
-            seen = list(examined(eyes, args.packs, k, kind, effort, args.most))
-            if fuse is None:
-                *fuse, by_size = fitted(seen, BY_SIZE[kind])
-                operating["fuse"][kind], operating["by_size"][kind] = fuse, by_size
-                print(f"{kind}: fuse {fuse}, by size {by_size}")
-            threshold, margin = chosen(eyes, seen, kind, fuse, by_size, most, args.side)
-            operating["detector"]["threshold"][name][kind] = threshold
-            if effort == "normal":
-                operating["detector"]["margin"][kind] = margin
-            print(f"{kind}, {effort}: threshold {threshold}, margin {margin}", flush=True)
-    if args.write:
-        OPERATING.write_text(json.dumps(operating, indent=2) + "\n")
-        eyes.detector.meta |= operating["detector"]
-        eyes.detector.rewrite(args.models / "detector.slnn")
-        eyes.reader.meta |= operating["reader"]
-        eyes.reader.rewrite(args.models / "reader.slnn")
-        for kind, refiner in eyes.refiners.items():
-            refiner.meta |= {"fuse": operating["fuse"][kind], "by_size": operating["by_size"][kind]}
-            refiner.rewrite(args.models / f"refine-{kind}.slnn")
+    for k, kind in enumerate(FALSE):
+        seen = list(examined(eyes, args.packs, k, kind, args.most))
+        *fuse, by_size = fitted(seen, BY_SIZE[kind])
+        operating["fuse"][kind], operating["by_size"][kind] = fuse, by_size
+        operating["detector"]["margin"][kind] = margins(eyes, seen, kind, fuse, by_size, args.side)
+        print(f"{kind}: fuse {fuse}, by size {by_size}, margin {operating['detector']['margin'][kind]}", flush=True)
+    threshold = operating["detector"]["threshold"]
+    for name in EFFORTS.values():
+        threshold[name] = dict.fromkeys(FALSE, 0.03)
+    write(operating, eyes, args.models)
+    for nth, (effort, name) in enumerate(EFFORTS.items()):
+        told = list(inspected(args, effort))
+        threshold[name] = {kind: chosen(told, kind, most[nth], effort) for kind, most in FALSE.items()}
+    OPERATING.write_text(json.dumps(operating, indent=2) + "\n")
+    write(operating, eyes, args.models)
 
 
-def chosen(eyes: Eyes, seen: list, kind: str, fuse: list[float], by_size: float, most: float, side: float) -> tuple[float, list[float]]:
-    """The threshold and the margins, and a line for each set on what they find."""
-    wanted, false, short = [], [], []
-    for name, truth, hidden, found in seen:
+def write(operating: dict, eyes: Eyes, models: pathlib.Path) -> None:
+    """The files of `models` with what was chosen."""
+    eyes.detector.meta |= operating["detector"]
+    eyes.detector.rewrite(models / "detector.slnn")
+    eyes.reader.meta |= operating["reader"]
+    eyes.reader.rewrite(models / "reader.slnn")
+    for kind, refiner in eyes.refiners.items():
+        refiner.meta |= {"fuse": operating["fuse"][kind], "by_size": operating["by_size"][kind]}
+        refiner.rewrite(models / f"refine-{kind}.slnn")
+
+
+def inspected(args: argparse.Namespace, effort: str):
+    """(entry, regions that the product sees) of the held-out photographs."""
+    held = [entry for entry in Pack(args.packs[0]).entries if entry["held"]]
+    with tempfile.TemporaryDirectory() as folder:
+        names = {f"{n:04}{pathlib.Path(entry['path']).suffix}": entry for n, entry in enumerate(held)}
+        for name, entry in names.items():
+            shutil.copy(args.data / entry["path"], pathlib.Path(folder) / name)
+        lines = subprocess.run([args.program, "inspect", folder, "--format", "jsonl", "--quiet", "--models", args.models, "--effort", effort],
+                               stdout=subprocess.PIPE, text=True, check=True).stdout
+    for line in lines.splitlines():
+        row = json.loads(line)
+        yield names[row["path"]], row["regions"]
+
+
+def chosen(told: list, kind: str, most: float, effort: str) -> float:
+    """The threshold, and a line for each set on what is found with it."""
+    corners = lambda boxes: [[x, y, x + w, y + h] for x, y, w, h, *_ in boxes]  # noqa: E731
+    wanted, false, pictures = [], [], collections.Counter()
+    for entry, regions in told:
+        if KINDS[kind] not in entry["labelled"]:
+            continue
+        pictures[entry["set"]] += 1
+        truth = corners(box for box in entry["boxes"] if box[4] == KINDS[kind])
+        mine = [(region["score"], *corners([region["box"]])) for region in regions if region["kind"] == kind]
+        wanted += [(max((s for s, box in mine if overlap(box, t) >= 0.5), default=0.0), entry["set"]) for t in truth]
+        false += [(s, entry["set"]) for s, box in mine if not touched(box, truth + corners(entry["ignore"]))]
+    counted = sum(n for name, n in pictures.items() if name not in UNCOUNTED)
+    threshold = next(t for t in GRID + [1.0] if sum(s >= t and name not in UNCOUNTED for s, name in false) <= most * counted)
+    print(f"{kind}, {effort}: threshold {threshold}")
+    for name, count in pictures.items():
+        hits = [s >= threshold for s, n in wanted if n == name]
+        print(f"  {name}: detected {sum(hits)}/{len(hits)}, false {sum(s >= threshold for s, n in false if n == name) / count:.2f} in {count} pictures",
+              flush=True)
+    return threshold
+
+
+def margins(eyes: Eyes, seen: list, kind: str, fuse: list[float], by_size: float, side: float) -> list[float]:
+    """What a found box lacks of the truth on each side, but for the worst of them."""
+    short = []
+    for _, truth, _, found in seen:
         kept = suppressed([(kind, together(fuse, by_size, first, logit, box), box) for first, logit, box in found], eyes.detector.meta["refined_iou"])
         for box in truth:
             best = max(kept, key=lambda f: (overlap(f[2], box) >= 0.5) * f[1], default=None)
-            found_it = best is not None and overlap(best[2], box) >= 0.5
-            wanted.append((best[1] if found_it else 0.0, name))
             if best is not None and overlap(best[2], box) >= 0.4 and best[1] >= 0.2:
                 short.append(shortfall(best[2], box))
-        false += [(score, name) for _, score, box in kept if not touched(box, truth + hidden)]
-    # In drawn pictures little looks like what it is not, and where many are not labelled what is found may well be one.
-    counted = [name for name, *_ in seen if name not in UNCOUNTED]
-    threshold = next(t for t in GRID + [1.0] if sum(s >= t and n not in UNCOUNTED for s, n in false) <= most * len(counted))
-    for name in dict.fromkeys(s[0] for s in seen):
-        hits, count = [s for s, n in wanted if n == name], sum(s[0] == name for s in seen)
-        print(f"  {name}: detected {sum(s >= threshold for s in hits)}/{len(hits)}, "
-              f"false {sum(s >= threshold for s, n in false if n == name) / count:.2f} in {count} pictures")
-    return threshold, [round(max(0.0, float(np.quantile(s, side))), 3) for s in np.array(short).T]
+    return [round(max(0.0, float(np.quantile(s, side))), 3) for s in np.array(short).T]
 
 
-def examined(eyes: Eyes, stems: list[pathlib.Path], k: int, kind: str, effort: str, most: int):
+def examined(eyes: Eyes, stems: list[pathlib.Path], k: int, kind: str, most: int):
     """(set, truth, what to ignore, [(detector's score, refiner's logit, refined box)]) of each held-out picture."""
     counts: dict[str, int] = {}
     for stem in stems:
@@ -95,7 +130,7 @@ def examined(eyes: Eyes, stems: list[pathlib.Path], k: int, kind: str, effort: s
                 continue
             counts[name] = counts.get(name, 0) + 1
             image = pack.level(entry, False)
-            mine = [p for p in eyes.proposals(image, eyes.detector.meta["propose"], effort) if p[0] == kind]
+            mine = [p for p in eyes.proposals(image, eyes.detector.meta["propose"]) if p[0] == kind]
             refined = eyes.refined(image, kind, [p[2] for p in mine])
             corners = [[x, y, x + w, y + h] for x, y, w, h, c in entry["boxes"] if c == k]
             hidden = [[x, y, x + w, y + h] for x, y, w, h in entry["ignore"]]

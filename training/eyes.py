@@ -149,7 +149,7 @@ class Eyes:
         every = dict.fromkeys(meta["classes"], 0.0)
         yield small, sx, sy, every
         if coarse := meta.get("coarse"):
-            for factor in [coarse["factor"], coarse["second"]][: 1 + (effort != "fast")]:
+            for factor in coarse["factors"][: 1 if effort == "fast" else None]:
                 yield padded(reduced(small[:rows, :columns], factor), meta["grid"]), sx / factor, sy / factor, coarse["least"]
         if effort == "thorough":
             yield *to_grid(image, (max(d // 2, 1), columns + (columns + 1) // 2, rows + (rows + 1) // 2), meta["grid"]), every

@@ -54,5 +54,5 @@ read_on --steps $((2 * half)) --told "$work/told.json"
 
 "$python" export.py --detector "$work/detector.pt" --refine-plate "$work/refine-plate.pt" --refine-face "$work/refine-face.pt" --reader "$work/reader.pt" --out "$root/models"
 "$python" steps.py --packs "$work/packs/real" --models "$root/models"
-"$python" calibrate.py --packs $packs --models "$root/models" --write
+"$python" calibrate.py --data "$DATA" --packs $packs --models "$root/models" --program "$root/target/release/safelight"
 "$python" measure.py --data "$DATA" --score "${SCORE:?tools/score.py}" --simulated "$work/fresh" --models "$root/models"

@@ -2,7 +2,9 @@
 """Safelight, libjpeg-turbo and deface on the same pictures, in turns, on the same cores. See README.md."""
 
 import argparse
+import functools
 import importlib.metadata
+import itertools
 import json
 import math
 import multiprocessing
@@ -113,11 +115,11 @@ def timed(command: list, cores: list[int], instructions: str = "") -> tuple[floa
     return seconds, ended.stdout
 
 
-def measure_safelight(job: dict) -> dict:
+def measure_ingest(job: dict, effort: str) -> dict:
     """The whole process, from its start to its end: by then the vault is durable."""
     with tempfile.TemporaryDirectory(dir=job["scratch"]) as folder:
         command = [job["program"], "ingest", job["folder"], "--vault", f"{folder}/vault", "--pack", job["pack"], "--json", "--quiet"]
-        command += ["--new", "--allow-duplicates", "--jobs", str(len(job["cores"]))]
+        command += ["--new", "--allow-duplicates", "--effort", effort, "--jobs", str(len(job["cores"]))]
         seconds, said = timed(command, job["cores"], job["instructions"])
     summary = json.loads(said)
     if summary["sealed"] != len(job["files"]):
@@ -150,14 +152,14 @@ def measure_deface(job: dict) -> dict:
 
 
 MEASURES = {
-    "safelight": measure_safelight,
     "redact": measure_redact,
+    **{f"ingest, {effort}": functools.partial(measure_ingest, effort=effort) for effort in ("fast", "normal", "thorough")},
     "libjpeg-turbo": measure_libjpeg_turbo,
     "deface": measure_deface,
 }
 
 # What can be held to a set of instructions.
-OURS = ("safelight", "redact")
+OURS = ("redact", "ingest, fast", "ingest, normal", "ingest, thorough")
 
 
 def instructions_of(program: Path) -> list[str]:
@@ -210,12 +212,16 @@ def table(files: list[Path], core_counts: list[int], sets: list[str], results: d
     rate = lambda peer, column: statistics.median(run["rate"] for run in runs(peer, column))  # noqa: E731
     lines = [f"| images a second; {len(files):,} pictures of {mean:.0f} KB, the same in each row; {processor()} | " + " | ".join(heads) + " |"]
     lines.append("|---|" + "--:|" * len(heads))
-    copies = [number(rate("redact", column)) for column in columns]
-    lines.append("| `safelight redact`: find, read, blank, and write a folder of copies | " + " | ".join(copies) + " |")
-    ours = [f"**{number(rate('safelight', column))}**" for column in columns]
-    lines.append("| `safelight ingest`: find, read, pseudonymise, blank, encrypt, commit | " + " | ".join(ours) + " |")
-    days = [f"{rate('safelight', column) * 0.0864:.1f} million" for column in columns]
-    lines.append("| … a day | " + " | ".join(days) + " |")
+    ours = {
+        "redact": "`safelight redact`: find, read, blank, and write a folder of copies",
+        "ingest, normal": "`safelight ingest`: find, read, pseudonymise, blank, encrypt, commit",
+        "ingest, fast": "… with `--effort fast`",
+        "ingest, thorough": "… with `--effort thorough`",
+    }
+    for peer, words in ours.items():
+        lines.append(f"| {words} | " + " | ".join(f"**{number(rate(peer, column))}**" for column in columns) + " |")
+    days = [f"{rate('ingest, normal', column) * 0.0864:.1f} million" for column in columns]
+    lines.append("| `safelight ingest`, a day | " + " | ".join(days) + " |")
     rows = {
         "libjpeg-turbo": f"libjpeg-turbo {version_of_libjpeg_turbo()}: decode and encode, and nothing else",
         "deface": f"deface {importlib.metadata.version('deface')}: find and blur faces, and nothing else",
@@ -224,19 +230,19 @@ def table(files: list[Path], core_counts: list[int], sets: list[str], results: d
     for peer, words in shown.items():
         rates = [number(rate(peer, column)) if runs(peer, column) else "" for column in columns]
         lines.append(f"| {words} | " + " | ".join(rates) + " |")
-    for peer in shown:
+    for peer, effort in itertools.product(shown, ("fast", "normal")):
         ratios = []
         for column in columns:
-            ours, theirs = runs("safelight", column), runs(peer, column)
+            ours, theirs = runs(f"ingest, {effort}", column), runs(peer, column)
             if theirs is None:
                 ratios.append("")
                 continue
             if len(ours) == len(theirs):
                 ratio = statistics.median(our["rate"] / their["rate"] for our, their in zip(ours, theirs))
             else:
-                ratio = rate("safelight", column) / rate(peer, column)
+                ratio = rate(f"ingest, {effort}", column) / rate(peer, column)
             ratios.append(f"{ratio:.2f} ×" if ratio < 10 else f"{ratio:.0f} ×")
-        lines.append(f"| Safelight's speed over {peer}'s | " + " | ".join(ratios) + " |")
+        lines.append(f"| speed of `ingest --effort {effort}` over {peer}'s | " + " | ".join(ratios) + " |")
     return "\n".join(lines)
 
 
@@ -291,8 +297,8 @@ def main() -> None:
             sample = job | {"files": job["files"][:: max(1, count // wanted)][:wanted]}
             results["deface", core_counts[-1], None] = [measured("deface", sample, under)]
         print(table(files, core_counts, sets, results))
-    peaks = {cores: max(run["peak"] for run in results["safelight", cores, sets[-1]]) for cores in core_counts}
-    spliced = results["safelight", core_counts[0], sets[-1]][0]["spliced"]
+    peaks = {cores: max(run["peak"] for run in results["ingest, normal", cores, sets[-1]]) for cores in core_counts}
+    spliced = results["ingest, normal", core_counts[0], sets[-1]][0]["spliced"]
     told = ", ".join(f"{peak / 1e6:.0f} MB on {cores}" for cores, peak in peaks.items())
     print(f"\nPeak memory of Safelight: {told}. Spliced without decoding pixels: {spliced:,} of {count:,}.")
 

@@ -64,6 +64,12 @@ impl Detector for Beside {
         found
     }
 
+    fn detect_aside(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
+        let mut found = self.built_in.detect_aside(image);
+        found.retain(|found| !self.alone_on.contains(&found.kind));
+        found
+    }
+
     fn glance(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
         self.built_in.glance(image)
     }

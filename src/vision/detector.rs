@@ -28,29 +28,29 @@ impl NetDetector {
         Self { session, meta, refiners, effort, grid: Grid::default(), had_candidates: false }
     }
 
-    /// All that might be a plate or a face on these tiles, unsure ones included.
-    fn propose(&mut self, image: &dyn LumaSource, all: &[Tile]) -> Vec<Detection> {
-        let mut found = Vec::new();
+    /// All that might be a plate or a face on these tiles, unsure ones included. The last one is the whole image, and is looked at
+    /// reduced further, too, where `coarse` says with how much effort: for what is large there.
+    fn propose(&mut self, image: &dyn LumaSource, all: &[Tile], coarse: Option<Effort>) -> Vec<Detection> {
+        let (size, mut found) = (image.size(), Vec::new());
+        let meta = Arc::clone(&self.meta);
         for level in all.chunk_by(|a, b| a.denominator == b.denominator) {
             // Once for all tiles of a scale: it may have to be decoded.
             let plane = image.reduced(level[0].denominator);
             for tile in level {
-                self.grid.fill(&plane, tile, &self.meta.grid);
-                self.see(tile, image.size(), PerClass { plate: 0.0, face: 0.0 }, &mut found);
+                self.grid.fill(&plane, tile, &meta.grid);
+                self.see(tile, size, NO_LEAST, &mut found);
+            }
+            let (Some(whole), Some(effort), Some(coarse)) = (all.last(), coarse, &meta.coarse) else { continue };
+            if level.last() != Some(whole) {
+                continue;
+            }
+            for factor in coarse.factors(effort) {
+                self.grid.fill(&plane, whole, &meta.grid);
+                self.grid.coarsen(whole, *factor, &meta.grid);
+                self.see(whole, size, coarse.least, &mut found);
             }
         }
-        found
-    }
-
-    /// The same of the whole image, reduced further than on its tile `whole`: what is large there.
-    fn propose_large(&mut self, image: &dyn LumaSource, whole: &Tile, found: &mut Vec<Detection>) {
-        let Some(coarse) = self.meta.coarse else { return };
-        let plane = image.reduced(whole.denominator);
-        for factor in coarse.factors(self.effort) {
-            self.grid.fill(&plane, whole, &self.meta.grid);
-            self.grid.coarsen(whole, factor, &self.meta.grid);
-            self.see(whole, image.size(), coarse.least, found);
-        }
+        suppress(found, self.meta.nms_iou)
     }
 
     /// What the net finds on the grid, which shows `tile` of an image of `size`, if its shorter side has `least` pixels of the grid.
@@ -70,23 +70,28 @@ impl NetDetector {
 /// Pixels of the image. Nothing can be told from less, and a window around it would show nothing but its edge.
 const LEAST_SIDE: f32 = 2.0;
 
+/// Every candidate counts.
+const NO_LEAST: PerClass<f32> = PerClass { plate: 0.0, face: 0.0 };
+
 impl Detector for NetDetector {
     fn detect(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
         let mut all = tiles(image.size(), &self.meta.grid);
-        let whole = *all.last().expect("no image without a look");
         if self.effort == Effort::Thorough {
             all.splice(..0, enlarged(image.size(), &self.meta.grid));
         }
-        let mut found = self.propose(image, &all);
-        self.propose_large(image, &whole, &mut found);
-        let found = suppress(found, self.meta.nms_iou);
+        let found = self.propose(image, &all, Some(self.effort));
         self.had_candidates = !found.is_empty();
+        self.refine(image, found)
+    }
+
+    fn detect_aside(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
+        let found = self.propose(image, &tiles(image.size(), &self.meta.grid), None);
         self.refine(image, found)
     }
 
     fn glance(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
         let whole = glance(image.size(), &self.meta.grid);
-        let mut found = suppress(self.propose(image, &[whole]), self.meta.nms_iou);
+        let mut found = self.propose(image, &[whole], None);
         found.retain(|candidate| candidate.score >= GLANCED_FROM);
         found.truncate(GLANCED);
         self.refine(image, found)

@@ -266,6 +266,11 @@ impl Eyes {
         self.detector.detect(image)
     }
 
+    /// [`Eyes::find`] on another side: see [`Detector::detect_aside`].
+    pub fn find_aside(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
+        self.detector.detect_aside(image)
+    }
+
     /// [`Eyes::find`] at half the scale: see [`Detector::glance`].
     pub fn glance(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
         self.detector.glance(image)

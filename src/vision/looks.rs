@@ -156,9 +156,14 @@ impl<'a> Looks<'a> {
 
     fn look(&mut self, eyes: &mut Eyes, at: usize) {
         let Some(view) = self.views.get(at) else { return };
-        let found = eyes.find(view);
-        self.had_candidates |= eyes.had_candidates();
         let mirrored = self.mirrored == Some(at);
+        let found = if mirrored || self.guessed.contains(&at) {
+            eyes.find_aside(view)
+        } else {
+            let found = eyes.find(view);
+            self.had_candidates |= eyes.had_candidates();
+            found
+        };
         let legible = if mirrored { 0 } else { at };
         self.sightings.extend(found.into_iter().flat_map(|mut detection| {
             if mirrored {

@@ -16,7 +16,7 @@ pub struct DetectorMeta {
     pub raw_min: f32,
     pub raw_max: f32,
     pub grid: GridMeta,
-    /// Another look at the whole, for what is too large for the first.
+    /// Other looks at the whole, for what is too large for the first.
     #[serde(default)]
     pub coarse: Option<CoarseMeta>,
     /// Probability from which a cell's box is a candidate.
@@ -57,13 +57,11 @@ pub struct GridMeta {
     pub pad_value: u8,
 }
 
-/// A look at the whole at a fraction of the scale of the coarsest one of [`GridMeta`].
-#[derive(Clone, Copy, Debug, Deserialize)]
+/// Looks at the whole at fractions of the scale of the coarsest one of [`GridMeta`].
+#[derive(Clone, Debug, Deserialize)]
 pub struct CoarseMeta {
-    /// So many grid pixels, across and down, become one.
-    pub factor: u32,
-    /// The same for one more look, where more than the least effort is made.
-    pub second: Option<u32>,
+    /// So many grid pixels, across and down, become one: for the look that every effort takes, and for those that others take, too.
+    pub factors: Vec<u32>,
     /// Shorter side, in pixels of this grid, from which its candidates count: what is smaller the other looks see better.
     pub least: PerClass<f32>,
 }
@@ -87,9 +85,9 @@ pub struct PerClass<T> {
 
 impl CoarseMeta {
     /// The factors of the looks that `effort` takes.
-    pub fn factors(&self, effort: Effort) -> impl Iterator<Item = u32> + use<> {
-        let second = self.second.filter(|_| effort >= Effort::Normal);
-        [Some(self.factor), second].into_iter().flatten()
+    pub fn factors(&self, effort: Effort) -> &[u32] {
+        let count = if effort == Effort::Fast { 1 } else { self.factors.len() };
+        &self.factors[..count.min(self.factors.len())]
     }
 }
 
@@ -138,10 +136,9 @@ impl DetectorMeta {
             (sides.contains(&self.grid.most), "grid.most"),
             (sides.contains(&self.grid.least) && self.grid.least <= self.grid.most, "grid.least"),
             ((1..=256).contains(&self.grid.multiple), "grid.multiple"),
-            (self.coarse.is_none_or(|coarse| (2..=16).contains(&coarse.factor)), "coarse.factor"),
             (
-                self.coarse.and_then(|coarse| coarse.second).is_none_or(|second| (2..=16).contains(&second)),
-                "coarse.second",
+                self.coarse.iter().flat_map(|coarse| &coarse.factors).all(|factor| (2..=16).contains(factor)),
+                "coarse.factors",
             ),
             (both(self.threshold.redact), "threshold.redact"),
             (self.threshold.normal.is_none_or(both), "threshold.normal"),

@@ -55,6 +55,11 @@ pub trait Detector: Send {
     /// Every region above the redaction threshold, overlaps already merged, best first.
     fn detect(&mut self, image: &dyn LumaSource) -> Vec<Detection>;
 
+    /// The same of an image that is looked at otherwise, too: turned, or in a mirror. Less is enough.
+    fn detect_aside(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
+        self.detect(image)
+    }
+
     /// What is surest of it at half the scale, where it is large: less than a quarter of the work.
     fn glance(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
         self.detect(image)

@@ -142,7 +142,7 @@ fn a_narrow_plate_is_hidden_but_not_read() {
 fn what_fills_the_picture_is_seen_at_a_coarser_scale() {
     let nets = |least: u32| {
         let mut nets = nets();
-        nets.detector.meta["coarse"] = json!({"factor": 3, "least": {"plate": least, "face": 8}});
+        nets.detector.meta["coarse"] = json!({"factors": [3], "least": {"plate": least, "face": 8}});
         nets
     };
     // Bright where every cell of a third of the scale is: a plate of 8 × 16 of its pixels around it, twelve cells of the first grid.
@@ -239,8 +239,8 @@ fn weights_that_contradict_themselves_are_refused() {
     assert!(matches!(refused(|d, _| d["nms_iou"] = json!(1.5)), NetsError::Field { field: "nms_iou", .. }));
     assert!(matches!(refused(|_, r| r["alphabet"] = json!("a☃")), NetsError::Field { field: "alphabet", .. }));
     assert!(matches!(
-        refused(|d, _| d["coarse"] = json!({"factor": 1, "least": {"plate": 1, "face": 1}})),
-        NetsError::Field { field: "coarse.factor", .. }
+        refused(|d, _| d["coarse"] = json!({"factors": [3, 1], "least": {"plate": 1, "face": 1}})),
+        NetsError::Field { field: "coarse.factors", .. }
     ));
     assert!(matches!(refused(|_, r| r["min_width"] = json!(-1)), NetsError::Field { field: "min_width", .. }));
     assert!(matches!(refused(|_, r| r["size"] = json!([8, 8])), NetsError::Run { net: "reader", .. }));
