@@ -44,8 +44,8 @@ pub struct Grid {
     /// Image pixels in a grid pixel, across and down.
     pub scale: (f32, f32),
     columns: Vec<Tap>,
-    /// Sums of a row of blocks.
-    sums: Vec<u32>,
+    /// Sums of the columns of a row of blocks.
+    sums: Vec<u16>,
 }
 
 /// Where a resampled pixel comes from: two neighbours, and the weight of the second in 1/2048.
@@ -207,18 +207,20 @@ impl Grid {
         let (columns, rows) = (width.div_ceil(factor), height.div_ceil(factor));
         let to_width = columns.next_multiple_of(multiple);
         for row in 0..rows {
+            // Of columns first: that is one loop without a step.
             self.sums.clear();
-            self.sums.resize(columns, 0);
+            self.sums.resize(width, 0);
             let lines = factor.min(height - row * factor);
             for line in self.luma.chunks_exact(self.width).skip(row * factor).take(lines) {
-                for (sum, block) in self.sums.iter_mut().zip(line[..width].chunks(factor)) {
-                    *sum += block.iter().map(|luma| u32::from(*luma)).sum::<u32>();
+                for (sum, luma) in self.sums.iter_mut().zip(line) {
+                    *sum += u16::from(*luma);
                 }
             }
             // In place: what is written lies before what is still to be read, for a row is no longer than it was.
             let to = &mut self.luma[row * to_width..][..to_width];
-            for (column, (to, sum)) in to.iter_mut().zip(&self.sums).enumerate() {
-                let count = (lines * factor.min(width - column * factor)) as u32;
+            for (to, block) in to.iter_mut().zip(self.sums.chunks(factor)) {
+                let count = (lines * block.len()) as u32;
+                let sum: u32 = block.iter().map(|sum| u32::from(*sum)).sum();
                 *to = ((sum + count / 2) / count) as u8;
             }
             to[columns..].fill(meta.pad_value);
