@@ -178,8 +178,13 @@ impl<'a> Looks<'a> {
     /// What was found, best first and each thing once, plates with what they say. What several views show is blanked as far as
     /// any of them shows it.
     pub fn read(self, eyes: &mut Eyes, margins: &Margins) -> Vec<Found> {
-        let Self { image, views, mut sightings, .. } = self;
-        sightings.sort_by(|a, b| b.detection.score.total_cmp(&a.detection.score));
+        let Self { image, views, mirrored, guessed, mut sightings, .. } = self;
+        // Boxes are best where the picture stands as it was taken: what else shows the same adds to what is blanked.
+        let aside = |view: usize| Some(view) == mirrored || guessed.contains(&view);
+        sightings.sort_by(|a, b| {
+            let first = aside(a.view).cmp(&aside(b.view));
+            first.then(b.detection.score.total_cmp(&a.detection.score))
+        });
         let mut kept: Vec<(Found, Rect, usize)> = Vec::new();
         for Sighting { view: at, legible, detection, stored } in sightings {
             let view = &views[legible];
@@ -198,6 +203,7 @@ impl<'a> Looks<'a> {
                     // The oval in the box around two boxes may leave out what the oval in one of them hides.
                     found.oval &= both == found.wide;
                     found.wide = both;
+                    found.region.score = found.region.score.max(detection.score);
                 }
                 None => {
                     let region = Region { bounds: stored, ..eyes.read(view, detection) };
@@ -206,7 +212,9 @@ impl<'a> Looks<'a> {
                 }
             }
         }
-        kept.into_iter().map(|(found, ..)| found).collect()
+        let mut found: Vec<Found> = kept.into_iter().map(|(found, ..)| found).collect();
+        found.sort_by(|a, b| b.region.score.total_cmp(&a.region.score));
+        found
     }
 }
 

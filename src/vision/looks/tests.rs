@@ -127,7 +127,7 @@ fn what_a_mirror_shows_is_one_with_what_was_there_and_read_as_it_stands() {
     let mut picture = Picture::flat(SIZE, 0);
     picture.fill(PixelRect::new(100, 300, 80, 20), 255);
     let plate = Detection { kind: RegionKind::Plate, bounds: Rect::new(0.0, 300.0, 80.0, 20.0), score: 0.9 };
-    let says = Bright { upright: plate, aside: Detection { score: 0.1, ..plate } };
+    let says = Bright { upright: plate, aside: Detection { score: 0.95, ..plate } };
     let mut eyes = Eyes::new(Box::new(says), Box::new(Sees), 0.5);
     let mut looks = Looks::plan(&picture, &Told::default(), Effort::Thorough);
     looks.find(&mut eyes);
@@ -138,6 +138,7 @@ fn what_a_mirror_shows_is_one_with_what_was_there_and_read_as_it_stands() {
     let plates: Vec<_> =
         found.iter().filter(|found| found.region.bounds.iou(Rect::new(100.0, 300.0, 80.0, 20.0)) > 0.99).collect();
     assert_eq!(plates.len(), 1);
+    assert!(found.is_sorted_by(|a, b| a.region.score >= b.region.score) && found[0].region.score > 0.9);
     let reading = plates[0].region.reading.as_ref().expect("read");
     assert_eq!(reading.candidates[0].text.expose(), "BRIGHT");
 }
