@@ -101,10 +101,22 @@ impl<'a> Looks<'a> {
         for at in 0..self.views.len() {
             self.look(eyes, at);
         }
-        let least = if self.is_sure() { GUESSED_FROM } else { GLIMPSED };
-        let guessed = self.guessed.clone();
-        self.sightings.retain(|sighting| !guessed.contains(&sighting.view) || sighting.detection.score >= least);
+        self.doubt();
         self.again(eyes);
+    }
+
+    /// Drops what guessed sides show unsurely. Where nothing was seen surely, the one that shows most is taken for how the picture
+    /// stands, and all that it shows counts.
+    fn doubt(&mut self) {
+        let (guessed, is_sure) = (self.guessed.clone(), self.is_sure());
+        let aside = self.sightings.iter().filter(|sighting| guessed.contains(&sighting.view));
+        let most = aside.max_by(|a, b| a.detection.score.total_cmp(&b.detection.score));
+        let known = self.best(RegionKind::Plate).max(self.best(RegionKind::Face));
+        let stands = most.filter(|most| !is_sure && most.detection.score > known.max(GLIMPSED)).map(|most| most.view);
+        let least = if is_sure { GUESSED_FROM } else { GLIMPSED };
+        self.sightings.retain(|Sighting { view, detection, .. }| {
+            !guessed.contains(view) || Some(*view) == stands || detection.score >= least
+        });
     }
 
     /// The best score of a kind on views that show the picture as it may well stand.

@@ -158,6 +158,25 @@ fn a_guessed_side_counts_where_it_is_sure_or_nothing_else_is() {
 }
 
 #[test]
+fn all_that_shows_on_the_side_that_a_picture_stands_on_counts() {
+    let picture = Picture::gradient(SIZE);
+    let mut looks = Looks::plan(&picture, &Told::default(), Effort::Thorough);
+    let seen =
+        |view, score| Sighting { view, legible: view, detection: Detection { score, ..FACE }, stored: FACE.bounds };
+    let quarter = looks.guessed.start;
+    let scores = |looks: &Looks<'_>| -> Vec<f32> { looks.sightings.iter().map(|seen| seen.detection.score).collect() };
+    let all =
+        || vec![seen(0, 0.3), seen(quarter, 0.8), seen(quarter, 0.2), seen(quarter + 1, 0.6), seen(quarter + 1, 0.1)];
+    looks.sightings = all();
+    looks.doubt();
+    assert_eq!(scores(&looks), [0.3, 0.8, 0.2, 0.6]);
+    looks.sightings = all();
+    looks.sightings.push(seen(0, 0.995));
+    looks.doubt();
+    assert_eq!(scores(&looks), [0.3, 0.995]);
+}
+
+#[test]
 fn a_usual_picture_takes_one_look() {
     assert_eq!(taken(&Picture::gradient(SIZE), &[FACE], &[]), (1, 0));
     let plate = Detection { kind: RegionKind::Plate, score: 0.6, ..FACE };
