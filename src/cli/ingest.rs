@@ -152,7 +152,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             unreadable: args.consume_unreadable,
         }),
         commit_bytes: args.commit_bytes,
-        effort: nets.effort(),
+        effort: Some(nets.effort()),
         ..defaults
     };
     let voice = Voice::new(context, &args.folder);

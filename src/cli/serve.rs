@@ -105,7 +105,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let options = Options {
         workers: args.jobs.unwrap_or(defaults.workers),
         max_file_bytes: args.max_bytes.min(defaults.max_file_bytes),
-        effort: nets.effort(),
+        effort: Some(nets.effort()),
         ..defaults
     };
     let eyes = || -> Box<dyn Look> { Box::new(TrainedEyes::new(&nets)) };

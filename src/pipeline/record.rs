@@ -22,7 +22,7 @@ pub(super) struct Clerk<'k> {
     pub(super) keys: &'k EpochKeys,
     pub(super) site: &'k str,
     /// How hard the eyes look.
-    pub(super) effort: Effort,
+    pub(super) effort: Option<Effort>,
 }
 
 /// A scene and the catalogue's and identity's share of what was seen. The original's bytes are added by
@@ -169,7 +169,7 @@ impl Clerk<'_> {
                 sealed_by: Some(self.site.to_owned()),
                 original: Some(file_digest(&digest)),
                 scene: shown,
-                effort: Some(self.effort),
+                effort: self.effort.filter(|_| status == Status::Examined),
             },
             scene,
             identity: IdentityRecord {

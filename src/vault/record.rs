@@ -67,7 +67,7 @@ pub struct CatalogueRecord {
     /// The first 16 bytes of the scene's BLAKE3, likewise; absent also where there is no scene.
     #[n(13)]
     pub scene: Option<FileDigest>,
-    /// How hard it was looked at. Absent from records of before there was a choice.
+    /// How hard it was looked at. Absent where it could not be examined, and from records of before there was a choice.
     #[n(14)]
     pub effort: Option<Effort>,
 }

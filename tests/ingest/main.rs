@@ -565,6 +565,9 @@ fn a_site_looks_as_hard_as_it_says_and_no_less_than_the_policy_asks() {
     assert!(run.stderr.contains("thorough"), "{run:?}");
     assert_eq!(site.ingest(&[]).code, Some(0));
 
+    site.put("d.jpg", b"\xff\xd8\xff\xe0 no picture");
+    assert_eq!(site.ingest(&[]).code, Some(1));
+
     let looked: Vec<_> = site.opened().iter().map(|capture| capture.catalogue.effort).collect();
-    assert_eq!(looked, [Effort::Fast, Effort::Normal, Effort::Thorough].map(Some));
+    assert_eq!(looked, [Some(Effort::Fast), Some(Effort::Normal), Some(Effort::Thorough), None]);
 }

@@ -175,7 +175,7 @@ impl Stage {
             keys: pack.epoch_keys(),
             site: pack.site(),
             eyes: &eyes,
-            options: &Options { effort: nets.effort(), ..Options::default() },
+            options: &Options { effort: Some(nets.effort()), ..Options::default() },
             progress: &voice,
             stop: &AtomicBool::new(false),
         };
