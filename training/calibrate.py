@@ -1,6 +1,7 @@
 """Chooses, on held-out training pictures and never on a measuring set, what operating.json holds.
 
-For each class: how much the opinions of detector and refiner weigh, and of faces the size; for each side the margin that covers that
+For each class: how much the opinions of detector and refiner weigh, and of faces the size, after one window and after the closer look at
+what that leaves in doubt; for each side the margin that covers that
 side of all but a few in a hundred of the found boxes; and, by what the product itself says of the same pictures with each effort,
 the lowest threshold at which a picture has no more than so many regions that touch nothing labelled.
 """
@@ -23,6 +24,8 @@ from pack import KINDS, Pack
 GRID = [round(0.01 * n, 2) for n in range(1, 91)]
 # Much that is small looks like a face, and little that is large; plates are hidden better without.
 BY_SIZE = {"plate": False, "face": True}
+# Between these probabilities a candidate gets a closer look. A plate shows no more in a mirror.
+DOUBT = {"face": (0.02, 0.9)}
 # Under which name the detector's file has the threshold of each effort.
 EFFORTS = {"fast": "redact", "normal": "normal", "thorough": "thorough"}
 # So many regions of a picture may be none, with each effort, but in a set where many are not labelled.
@@ -45,10 +48,13 @@ def main() -> None:
     eyes.detector.meta |= operating["detector"]
     for k, kind in enumerate(FALSE):
         seen = list(examined(eyes, args.packs, k, kind, args.most))
-        *fuse, by_size = fitted(seen, BY_SIZE[kind])
-        operating["fuse"][kind], operating["by_size"][kind] = fuse, by_size
-        operating["detector"]["margin"][kind] = margins(eyes, seen, kind, fuse, by_size, args.side)
-        print(f"{kind}: fuse {fuse}, by size {by_size}, margin {operating['detector']['margin'][kind]}", flush=True)
+        *fuse, by_size = fitted([(truth, hidden, once) for _, truth, hidden, once, _ in seen], BY_SIZE[kind])
+        refiner = operating["refiner"][kind] = {"fuse": fuse, "by_size": by_size}
+        if kind in DOUBT:
+            *fuse, by_size = fitted([(truth, hidden, again) for _, truth, hidden, _, again in seen], BY_SIZE[kind])
+            refiner["doubt"] = dict(zip(("from", "until"), DOUBT[kind])) | {"fuse": fuse, "by_size": by_size}
+        operating["detector"]["margin"][kind] = margins(eyes, seen, kind, refiner, args.side)
+        print(f"{kind}: {refiner}, margin {operating['detector']['margin'][kind]}", flush=True)
     threshold = operating["detector"]["threshold"]
     for name in EFFORTS.values():
         threshold[name] = dict.fromkeys(FALSE, 0.03)
@@ -67,7 +73,7 @@ def write(operating: dict, eyes: Eyes, models: pathlib.Path) -> None:
     eyes.reader.meta |= operating["reader"]
     eyes.reader.rewrite(models / "reader.slnn")
     for kind, refiner in eyes.refiners.items():
-        refiner.meta |= {"fuse": operating["fuse"][kind], "by_size": operating["by_size"][kind]}
+        refiner.meta |= operating["refiner"][kind]
         refiner.rewrite(models / f"refine-{kind}.slnn")
 
 
@@ -107,11 +113,18 @@ def chosen(told: list, kind: str, most: float, effort: str) -> float:
     return threshold
 
 
-def margins(eyes: Eyes, seen: list, kind: str, fuse: list[float], by_size: float, side: float) -> list[float]:
+def margins(eyes: Eyes, seen: list, kind: str, refiner: dict, side: float) -> list[float]:
     """What a found box lacks of the truth on each side, but for the worst of them."""
     short = []
-    for _, truth, _, found in seen:
-        kept = suppressed([(kind, together(fuse, by_size, first, logit, box), box) for first, logit, box in found], eyes.detector.meta["refined_iou"])
+    for _, truth, _, once, again in seen:
+        found = []
+        for (first, logit, box), closer in zip(once, again):
+            score = together(refiner["fuse"], refiner["by_size"], first, logit, box)
+            if (doubt := refiner.get("doubt")) and doubt["from"] <= score < doubt["until"]:
+                _, logit, box = closer
+                score = together(doubt["fuse"], doubt["by_size"], first, logit, box)
+            found.append((kind, score, box))
+        kept = suppressed(found, eyes.detector.meta["refined_iou"])
         for box in truth:
             best = max(kept, key=lambda f: (overlap(f[2], box) >= 0.5) * f[1], default=None)
             if best is not None and overlap(best[2], box) >= 0.4 and best[1] >= 0.2:
@@ -120,7 +133,7 @@ def margins(eyes: Eyes, seen: list, kind: str, fuse: list[float], by_size: float
 
 
 def examined(eyes: Eyes, stems: list[pathlib.Path], k: int, kind: str, most: int):
-    """(set, truth, what to ignore, [(detector's score, refiner's logit, refined box)]) of each held-out picture."""
+    """(set, truth, what to ignore, [(detector's score, refiner's logit, refined box)], the same after a closer look) of each held-out picture."""
     counts: dict[str, int] = {}
     for stem in stems:
         pack = Pack(stem)
@@ -131,17 +144,18 @@ def examined(eyes: Eyes, stems: list[pathlib.Path], k: int, kind: str, most: int
             counts[name] = counts.get(name, 0) + 1
             image = pack.level(entry, False)
             mine = [p for p in eyes.proposals(image, eyes.detector.meta["propose"], "fast") if p[0] == kind]
-            refined = eyes.refined(image, kind, [p[2] for p in mine])
+            once = eyes.refined(image, kind, [p[2] for p in mine])
+            again = eyes.refined(image, kind, [box for _, box in once], mirrored=True)
             corners = [[x, y, x + w, y + h] for x, y, w, h, c in entry["boxes"] if c == k]
             hidden = [[x, y, x + w, y + h] for x, y, w, h in entry["ignore"]]
-            yield name, corners, hidden, [(p[1], logit, box) for p, (logit, box) in zip(mine, refined)]
+            yield name, corners, hidden, *([(p[1], logit, box) for p, (logit, box) in zip(mine, told)] for told in (once, again))
 
 
 def fitted(seen, by_size: bool) -> list[float]:
     """Weights of the detector's logit, the refiner's logit, 1 and the size that make a probability: a logistic regression by Newton's
     method with a little damping."""
     rows = [(np.log(first / (1 - first)), logit, 1.0, size(box) if by_size else 0.0, hit(box, truth))
-            for _, truth, hidden, found in seen for first, logit, box in found if hit(box, truth) or not touched(box, truth + hidden)]
+            for truth, hidden, found in seen for first, logit, box in found if hit(box, truth) or not touched(box, truth + hidden)]
     *x, y = np.array(rows, float).T
     x, w = np.stack(x, 1), np.zeros(4)
     for _ in range(30):

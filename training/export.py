@@ -49,7 +49,7 @@ def main() -> None:
         if checkpoint:
             shape = WINDOW[KINDS[kind]]
             net, told = averaged(nets.Refiner(*shape["size"], deep=kind == "face"), checkpoint)
-            meta = {"kind": kind, **shape, "fuse": operating["fuse"][kind], "by_size": operating["by_size"][kind], "trained": told}
+            meta = {"kind": kind, **shape, **operating["refiner"][kind], "trained": told}
             write(args.out, f"refine-{kind}", net, slnn.refiner_graph(net), standardised, meta, shape["size"], standard)
     if args.reader:
         net, told = averaged(nets.Reader(), args.reader)

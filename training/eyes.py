@@ -165,17 +165,33 @@ class Eyes:
                     found.append((kind, score, box))
         return suppressed(found, meta["nms_iou"])
 
-    def refined(self, image: np.ndarray, kind: str, boxes: list[list[float]]) -> list[tuple[float, list[float]]]:
-        """The refiner's logit and box of each candidate of one kind."""
+    def refined(self, image: np.ndarray, kind: str, boxes: list[list[float]], mirrored: bool = False) -> list[tuple[float, list[float]]]:
+        """The refiner's logit and box of each candidate of one kind; `mirrored`: the mean of what it says of the window and of its mirror image."""
         if not boxes:
             return []
         meta, (h, w) = self.refiners[kind].meta, image.shape
         windows = [window(image, box, meta) for box in boxes]
+        crops = np.stack([c for c, _ in windows])
+        opinions = self.refiners[kind].run(crops).reshape(-1, 5)
+        if mirrored:
+            logit, l, t, r, b = self.refiners[kind].run(crops[:, :, ::-1]).reshape(-1, 5).T
+            opinions = (opinions + np.stack([logit, 1 - r, t, 1 - l, b], 1)) / 2
         out = []
-        for box, (_, (x, y, across, down)), told in zip(boxes, windows, self.refiners[kind].run(np.stack([c for c, _ in windows]))):
-            logit, l, t, r, b = told.reshape(-1).tolist()
+        for box, (_, (x, y, across, down)), told in zip(boxes, windows, opinions):
+            logit, l, t, r, b = told.tolist()
             new = [max(x + l * across, 0), max(y + t * down, 0), min(x + r * across, w), min(y + b * down, h)]
             out.append((logit, new if new[2] - new[0] >= 1 and new[3] - new[1] >= 1 else box))
+        return out
+
+    def judged(self, image: np.ndarray, kind: str, mine: list[tuple[str, float, list[float]]]) -> list[tuple[float, list[float]]]:
+        """The probability and the box of each candidate of one kind, once its refiner was heard."""
+        meta = self.refiners[kind].meta
+        out = [(together(meta["fuse"], meta.get("by_size", 0.0), score, logit, box), box)
+               for (_, score, _), (logit, box) in zip(mine, self.refined(image, kind, [p[2] for p in mine]))]
+        if doubt := meta.get("doubt"):
+            which = [n for n, (p, _) in enumerate(out) if doubt["from"] <= p < doubt["until"]]
+            for n, (logit, box) in zip(which, self.refined(image, kind, [out[n][1] for n in which], mirrored=True)):
+                out[n] = (together(doubt["fuse"], doubt.get("by_size", 0.0), mine[n][1], logit, box), box)
         return out
 
     def detect(self, image: np.ndarray, propose: dict[str, float] | None = None, least: dict[str, float] | None = None):
@@ -185,11 +201,7 @@ class Eyes:
         least = least or meta["threshold"]["normal"]
         for kind in meta["classes"]:
             mine = [p for p in proposals if p[0] == kind]
-            for (_, score, _), (logit, box) in zip(mine, self.refined(image, kind, [p[2] for p in mine])):
-                refiner = self.refiners[kind].meta
-                fused = together(refiner["fuse"], refiner.get("by_size", 0.0), score, logit, box)
-                if fused >= least[kind]:
-                    found.append((kind, fused, box))
+            found += [(kind, score, box) for score, box in self.judged(image, kind, mine) if score >= least[kind]]
         return [(kind, score, [l, t, r - l, b - t]) for kind, score, (l, t, r, b) in suppressed(found, meta["refined_iou"])]
 
     def read(self, image: np.ndarray, box: list[float]) -> list[tuple[str, float]]:

@@ -169,6 +169,23 @@ pub struct RefinerMeta {
     /// looks like a face, and little that is large.
     #[serde(default)]
     pub by_size: f32,
+    /// A closer look at what one window leaves in doubt.
+    #[serde(default)]
+    pub doubt: Option<DoubtMeta>,
+}
+
+/// Which candidates get a closer look, at a window around the refined box and at its mirror image, and what that weighs.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct DoubtMeta {
+    /// Probability after the first window from which a candidate is in doubt.
+    pub from: f32,
+    /// From here on it is sure.
+    pub until: f32,
+    /// As [`RefinerMeta::fuse`], of the mean of both logits.
+    pub fuse: [f32; 3],
+    /// As [`RefinerMeta::by_size`].
+    #[serde(default)]
+    pub by_size: f32,
 }
 
 impl RefinerMeta {
@@ -180,9 +197,19 @@ impl RefinerMeta {
             (self.grow.iter().all(|share| (0.0..=2.0).contains(share)), "grow"),
             (self.fuse.iter().all(|weight| weight.is_finite()), "fuse"),
             (self.by_size.is_finite(), "by_size"),
+            (self.doubt.is_none_or(|doubt| doubt.is_possible()), "doubt"),
         ]
         .into_iter()
         .find_map(|(holds, field)| (!holds).then_some(field))
+    }
+}
+
+impl DoubtMeta {
+    fn is_possible(&self) -> bool {
+        let weights = self.fuse.iter().chain([&self.by_size]);
+        (0.0..=1.0).contains(&self.from)
+            && (0.0..=1.0).contains(&self.until)
+            && weights.into_iter().all(|w| w.is_finite())
     }
 }
 

@@ -6,7 +6,7 @@ use super::meta::RefinerMeta;
 use super::window::Window;
 use super::{Detection, sigmoid};
 use crate::frame::LumaSource;
-use crate::geometry::Rect;
+use crate::geometry::{Rect, Size};
 use crate::nn::Session;
 
 /// The refiner of one class.
@@ -16,39 +16,92 @@ pub struct Refiner {
     window: Window,
 }
 
+/// What the net says of a window: a logit, and left, top, right and bottom in shares of the window.
+#[derive(Clone, Copy)]
+struct Opinion {
+    logit: f32,
+    edges: [f32; 4],
+}
+
 impl Refiner {
     /// `session` must run a net whose output was checked against `meta`.
     pub fn new(session: Session, meta: Arc<RefinerMeta>) -> Self {
         Self { session, meta, window: Window::default() }
     }
 
-    /// The candidate with tighter bounds and the confidence of detector and refiner together. A box that the refiner
-    /// would shrink to nothing stays.
+    /// The candidate with tighter bounds and the confidence of detector and refiner together; where that leaves a doubt, from a
+    /// closer look. A box that the refiner would shrink to nothing stays.
     pub fn refine(&mut self, image: &dyn LumaSource, candidate: Detection) -> Detection {
-        let [grow_x, grow_y] = self.meta.grow;
-        let [rows, columns] = self.meta.size;
-        let Detection { kind, bounds, score } = candidate;
-        let shown = bounds.grown(bounds.w * grow_x, bounds.h * grow_y);
-        let Some(window) = self.window.cut(image, shown, columns, rows) else { return candidate };
-        self.session.run(window, columns, rows).expect("the window's size was tried at parsing");
-        let Some(&[logit, left, top, right, bottom]) = self.session.output(0).cell(0, 0).first_chunk::<5>() else {
-            return candidate;
+        let meta = Arc::clone(&self.meta);
+        let shown = self.around(candidate.bounds);
+        let Some(seen) = self.opinion(image, shown) else { return candidate };
+        let bounds = seen.bounds(shown, image.size()).unwrap_or(candidate.bounds);
+        let first = Detection {
+            bounds,
+            score: together(meta.fuse, meta.by_size, candidate.score, seen.logit, bounds),
+            ..candidate
         };
-        let refined = Rect::new(
-            shown.x + left * shown.w,
-            shown.y + top * shown.h,
-            (right - left) * shown.w,
-            (bottom - top) * shown.h,
-        );
-        let refined = refined.clipped(image.size());
-        let bounds = if refined.w >= 1.0 && refined.h >= 1.0 { refined } else { bounds };
-        let [detector, refiner, constant] = self.meta.fuse;
-        // A certain candidate's logit has no end, and a weight of nothing would make no number of it.
-        let score = score.clamp(f32::EPSILON, 1.0 - f32::EPSILON);
-        let size = libm::logf(bounds.w.min(bounds.h).max(1.0));
-        let logit =
-            detector * libm::logf(score / (1.0 - score)) + refiner * logit + constant + self.meta.by_size * size;
-        let score = sigmoid(logit);
-        Detection { kind, bounds, score }
+        let Some(doubt) = meta.doubt.filter(|doubt| (doubt.from..doubt.until).contains(&first.score)) else {
+            return first;
+        };
+        let shown = self.around(bounds);
+        let Some((plain, mirrored)) = self.opinion(image, shown).zip(self.mirrored()) else { return first };
+        let seen = plain.mean(mirrored);
+        let bounds = seen.bounds(shown, image.size()).unwrap_or(bounds);
+        Detection {
+            bounds,
+            score: together(doubt.fuse, doubt.by_size, candidate.score, seen.logit, bounds),
+            ..candidate
+        }
     }
+
+    /// What the window around `bounds` shows.
+    fn around(&self, bounds: Rect) -> Rect {
+        let [grow_x, grow_y] = self.meta.grow;
+        bounds.grown(bounds.w * grow_x, bounds.h * grow_y)
+    }
+
+    /// What the net says of what is `shown`; `None` outside the image.
+    fn opinion(&mut self, image: &dyn LumaSource, shown: Rect) -> Option<Opinion> {
+        let [rows, columns] = self.meta.size;
+        self.window.cut(image, shown, columns, rows)?;
+        self.of_window()
+    }
+
+    /// What the net says of the last window in a mirror, edges as they lie without one.
+    fn mirrored(&mut self) -> Option<Opinion> {
+        self.window.mirror(self.meta.size[1]);
+        let Opinion { logit, edges: [left, top, right, bottom] } = self.of_window()?;
+        Some(Opinion { logit, edges: [1.0 - right, top, 1.0 - left, bottom] })
+    }
+
+    fn of_window(&mut self) -> Option<Opinion> {
+        let [rows, columns] = self.meta.size;
+        self.session.run(self.window.pixels(), columns, rows).expect("the window's size was tried at parsing");
+        let &[logit, left, top, right, bottom] = self.session.output(0).cell(0, 0).first_chunk::<5>()?;
+        Some(Opinion { logit, edges: [left, top, right, bottom] })
+    }
+}
+
+impl Opinion {
+    /// The box in an image of `size`, of which the window showed `shown`; `None` where nothing would be left of it.
+    fn bounds(&self, shown: Rect, size: Size) -> Option<Rect> {
+        let [left, top, right, bottom] = self.edges;
+        let (x, y) = (shown.x + left * shown.w, shown.y + top * shown.h);
+        let refined = Rect::new(x, y, (right - left) * shown.w, (bottom - top) * shown.h).clipped(size);
+        (refined.w >= 1.0 && refined.h >= 1.0).then_some(refined)
+    }
+
+    fn mean(self, other: Self) -> Self {
+        let edges = std::array::from_fn(|edge| self.edges[edge].midpoint(other.edges[edge]));
+        Self { logit: self.logit.midpoint(other.logit), edges }
+    }
+}
+
+/// The probability of the detector's `score`, the refiner's `logit` and the size of the box `bounds` together.
+fn together([detector, refiner, constant]: [f32; 3], by_size: f32, score: f32, logit: f32, bounds: Rect) -> f32 {
+    // A certain candidate's logit has no end, and a weight of nothing would make no number of it.
+    let score = score.clamp(f32::EPSILON, 1.0 - f32::EPSILON);
+    let size = libm::logf(bounds.w.min(bounds.h).max(1.0));
+    sigmoid(detector * libm::logf(score / (1.0 - score)) + refiner * logit + constant + by_size * size)
 }

@@ -10,7 +10,7 @@ use super::testing::{Picture, detector, reader, refiner};
 use super::{Detection, Eyes, NetFiles, Nets, NetsError};
 use crate::capture::{Region, RegionKind};
 use crate::geometry::{PixelRect, Rect, Size};
-use crate::nn::testing::FileBuilder;
+use crate::nn::testing::{ConvShape, FileBuilder};
 use crate::nn::{Model, Session};
 
 fn nets() -> NetFiles<FileBuilder> {
@@ -197,6 +197,45 @@ fn a_refiner_moves_the_edges_and_weighs_in() {
     let mut nets = super::tests::nets();
     nets.refine_plate.meta["fuse"] = json!([1.0, 1.0, -9.0]);
     assert!(parsed(nets).unwrap().eyes().look(&spot(Size::new(640, 384), 1, 20, 20)).is_empty());
+}
+
+/// A refiner that takes what is bright on the left for one and what is bright on the right for none, and whose right edge lies nearer
+/// to the middle than the left one.
+fn lopsided() -> FileBuilder {
+    let mut builder = FileBuilder::new();
+    builder.normalise = json!({"normalise": "standard", "floor": 4.0});
+    let whole =
+        ConvShape { kernel: [8, 8], stride: [8, 8], pad: [0; 4], channels: [1, 5], relu: false, keep: Value::Null };
+    let weights: Vec<f32> =
+        (0..64).flat_map(|at| [if at % 8 < 4 { 0.0625 } else { -0.0625 }, 0.0, 0.0, 0.0, 0.0]).collect();
+    builder.conv("x", "edges", &whole, &weights, &[0.0, 0.25, 0.25, 0.625, 0.75]);
+    builder.output("edges");
+    builder.meta = json!({"kind": "plate", "size": [8, 8], "grow": [0.5, 0.5], "fuse": [0.0, 1.0, 0.0]});
+    builder
+}
+
+#[test]
+fn what_is_in_doubt_is_looked_at_again_and_in_a_mirror() {
+    // Bright left of the middle of what is in question.
+    let mut picture = Picture::flat(Size::new(64, 64), 0);
+    picture.fill(PixelRect::new(0, 0, 32, 64), 255);
+    let candidate = Detection { kind: RegionKind::Plate, bounds: Rect::new(24.0, 24.0, 16.0, 16.0), score: 0.5 };
+    let refined = |doubt: Value| {
+        let mut file = lopsided();
+        file.meta["doubt"] = doubt;
+        let model = Arc::new(Model::parse(&file.file()).unwrap());
+        let meta: RefinerMeta = serde_json::from_value(model.meta().clone()).unwrap();
+        Refiner::new(Session::new(model), Arc::new(meta)).refine(&picture, candidate)
+    };
+    let sure = refined(json!({"from": 0.0, "until": 0.9, "fuse": [0.0, 1.0, 0.0]}));
+    assert!(sure.score > 0.95, "{}", sure.score);
+    assert_eq!(sure.bounds, Rect::new(24.0, 24.0, 12.0, 16.0));
+
+    // Once the mirror image is heard, too, left and right weigh alike, and the box that moved to the left is narrower on both sides.
+    let doubted = refined(json!({"from": 0.0, "until": 1.0, "fuse": [0.0, 1.0, -1.0], "by_size": 0.5}));
+    let expected = 1.0 / (1.0 + (1.0 - 0.5 * 9.0f32.ln()).exp());
+    assert!((doubted.score - expected).abs() < 1e-3, "{}", doubted.score);
+    assert_eq!(doubted.bounds, Rect::new(25.5, 24.0, 9.0, 16.0));
 }
 
 #[test]

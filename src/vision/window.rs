@@ -35,6 +35,16 @@ impl Window {
         Some(&self.pixels)
     }
 
+    /// The last window, row by row.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// Makes of the last window, of so many `columns`, its mirror image.
+    pub fn mirror(&mut self, columns: usize) {
+        self.pixels.chunks_exact_mut(columns).for_each(<[u8]>::reverse);
+    }
+
     /// Fills the window from `plane`, which is `touched` of the pixels in whose measure `area` is given.
     fn resample(&mut self, plane: GrayPlane, touched: PixelRect, area: Rect, columns: usize, rows: usize) {
         let fx = ((area.w / columns as f32) as usize).max(1);
