@@ -7,11 +7,12 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::ops::Range;
 
+use super::lettering;
 use super::margins::is_oval;
 use super::pale::stretch;
 use super::shown::{Part, Shown, Tone, View};
 use super::{Detection, Eyes, Margins};
-use crate::capture::{Effort, Region, RegionKind};
+use crate::capture::{Effort, Reading, Region, RegionKind};
 use crate::frame::{GrayPlane, LumaSource, Orientation, Told};
 use crate::geometry::{PixelRect, Rect, Size};
 
@@ -44,6 +45,7 @@ const GUESSED_FROM: f32 = 0.9;
 /// All looks at one image.
 pub struct Looks<'a> {
     image: &'a dyn LumaSource,
+    effort: Effort,
     views: Vec<Shown<'a>>,
     first: Orientation,
     /// The view that shows the first one in a mirror.
@@ -93,7 +95,7 @@ impl<'a> Looks<'a> {
             guessed.end = views.len();
         }
         let views = views.into_iter().map(|view| Shown::new(image, view)).collect();
-        Self { image, views, first, mirrored, guessed, sightings: Vec::new(), had_candidates: false }
+        Self { image, effort, views, first, mirrored, guessed, sightings: Vec::new(), had_candidates: false }
     }
 
     /// Looks: everything that must be blanked.
@@ -190,7 +192,7 @@ impl<'a> Looks<'a> {
     /// What was found, best first and each thing once, plates with what they say. What several views show is blanked as far as
     /// any of them shows it.
     pub fn read(self, eyes: &mut Eyes, margins: &Margins) -> Vec<Found> {
-        let Self { image, views, mirrored, guessed, mut sightings, .. } = self;
+        let Self { image, effort, views, mirrored, guessed, mut sightings, .. } = self;
         // Boxes are best where the picture stands as it was taken: what else shows the same adds to what is blanked.
         let aside = |view: usize| Some(view) == mirrored || guessed.contains(&view);
         sightings.sort_by(|a, b| {
@@ -225,9 +227,31 @@ impl<'a> Looks<'a> {
             }
         }
         let mut found: Vec<Found> = kept.into_iter().map(|(found, ..)| found).collect();
+        if let Some(view) = views.first() {
+            let spelt = spelt(view, &found, effort, eyes, margins);
+            found.extend(spelt);
+        }
         found.sort_by(|a, b| b.region.score.total_cmp(&a.region.score));
         found
     }
+}
+
+/// What is written into the picture that `view` shows, in the words of plates that were `found` on it: as much a plate as those.
+fn spelt(view: &Shown, found: &[Found], effort: Effort, eyes: &mut Eyes, margins: &Margins) -> Vec<Found> {
+    let plates: Vec<(&Region, &Reading)> =
+        found.iter().filter_map(|found| Some((&found.region, found.region.reading.as_ref()?))).collect();
+    let readings: Vec<&Reading> = plates.iter().map(|(_, reading)| *reading).collect();
+    let hidden: Vec<Rect> = found.iter().map(|found| view.to_shown(found.wide)).collect();
+    let read = |bounds| eyes.read(view, Detection { kind: RegionKind::Plate, bounds, score: 1.0 }).reading;
+    let written = lettering::spelt(view, &readings, &hidden, effort, read);
+    let as_found = written.into_iter().map(|(bounds, which)| {
+        let (region, reading) = plates[which];
+        let (stored, _) = view.to_stored(bounds);
+        let (wide, _) = view.to_stored(margins.widen(RegionKind::Plate, bounds, region.score));
+        let region = Region { bounds: stored, reading: Some(reading.clone()), ..*region };
+        Found { region, wide, oval: false }
+    });
+    as_found.collect()
 }
 
 /// An image whose smaller plane is made once for all glances.

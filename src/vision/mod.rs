@@ -14,6 +14,7 @@ mod ctc;
 mod detector;
 mod eyes;
 mod grid;
+mod lettering;
 mod looks;
 mod margins;
 mod meta;

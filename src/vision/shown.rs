@@ -97,6 +97,11 @@ impl<'a> Shown<'a> {
         self.view.way.turned(plane)
     }
 
+    /// The box of a view of the whole that shows what lies in `stored` of the stored image.
+    pub fn to_shown(&self, stored: Rect) -> Rect {
+        self.view.way.box_to_seen(stored, self.stored)
+    }
+
     /// The boxes of the stored image that show what `seen` shows of the view; two where it lies across a seam.
     pub fn to_stored(&self, seen: Rect) -> (Rect, Option<Rect>) {
         let ground = self.view.way.box_to_stored(seen, self.ground().size());

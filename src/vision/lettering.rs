@@ -1,0 +1,174 @@
+//! What somebody wrote into the picture itself: rows of letters, and which of them spell a plate that was read on it.
+//!
+//! Cameras burn what they recognised into a corner, so that a blanked plate stands there again. Owns where rows of letters lie, where
+//! words begin and end in them, and when two spellings are one text. Knows no net: what a word says, it is told.
+
+mod rows;
+
+use crate::capture::{Effort, Reading};
+use crate::frame::LumaSource;
+use crate::geometry::{PixelRect, Rect};
+
+use rows::{Edges, Row};
+
+/// Long side, in pixels, of the plane on which rows are looked for first. Letters are then a few pixels high, or some dozens.
+const LOOKED_AT: u32 = 1024;
+
+/// Height in pixels of a plane from which a row is taken on the coarser plane: what is lower there was found on the finer one.
+const LEAST_AGAIN: u32 = 7;
+
+/// Words of a row that are read as one: plates are written with gaps.
+const JOINED: usize = 3;
+
+/// A word is between so many times as long as it is high; a longer run of letters is read in pieces of this length, which begin so far
+/// apart.
+const ASPECT: (f32, f32) = (1.6, 8.0);
+const PIECE: f32 = 6.0;
+const STEP: f32 = 3.0;
+
+/// Letters of fewer pixels in height cannot be read.
+const LEAST_HEIGHT: u32 = 8;
+
+/// Strokes that a level line through four letters crosses, at least, and so many at most on a length of the letters' height.
+const STROKES: (f32, f32) = (4.0, 5.0);
+
+/// Words that are read in a picture at most, with effort and with the most of it.
+const MOST: usize = 40;
+const MOST_THOROUGH: usize = 200;
+
+/// Plates of fewer characters are spelt by too much.
+const LEAST_LENGTH: usize = 4;
+
+/// Where in `image` something spells one of `plates`, and which; looked for with so much `effort`, and not in `hidden`. What a box says, `read`
+/// tells.
+pub(super) fn spelt(
+    image: &dyn LumaSource,
+    plates: &[&Reading],
+    hidden: &[Rect],
+    effort: Effort,
+    mut read: impl FnMut(Rect) -> Option<Reading>,
+) -> Vec<(Rect, usize)> {
+    if effort == Effort::Fast || plates.iter().all(|plate| best(plate).len() < LEAST_LENGTH) {
+        return Vec::new();
+    }
+    let mut left = if effort == Effort::Thorough { MOST_THOROUGH } else { MOST };
+    let mut found: Vec<(Rect, usize)> = Vec::new();
+    for row in rows_of(image, effort) {
+        for word in words(image, row) {
+            if hidden.iter().any(|area| area.overlap(word) > 0.5 * word.area()) {
+                continue;
+            }
+            if left == 0 {
+                return found;
+            }
+            left -= 1;
+            let Some(said) = read(word) else { continue };
+            let Some(plate) = plates.iter().position(|plate| is_spelt(best(plate), best(&said))) else { continue };
+            match found.iter_mut().find(|(known, other)| *other == plate && known.overlap(word) > 0.0) {
+                Some((known, _)) => *known = around(*known, word),
+                None => found.push((word, plate)),
+            }
+        }
+    }
+    found
+}
+
+fn best(reading: &Reading) -> &str {
+    reading.candidates.first().map_or("", |candidate| candidate.text.expose())
+}
+
+fn around(a: Rect, b: Rect) -> Rect {
+    Rect::around([(a.x, a.y), (a.right(), a.bottom()), (b.x, b.y), (b.right(), b.bottom())])
+}
+
+/// What looks like a row of letters, in pixels of the image.
+fn rows_of(image: &dyn LumaSource, effort: Effort) -> Vec<Rect> {
+    let size = image.size();
+    let fits = |denominator: &u32| size.width.max(size.height) <= denominator * LOOKED_AT;
+    let coarse = [1, 2, 4, 8].into_iter().find(fits).unwrap_or(8);
+    let finest = if effort == Effort::Thorough { (coarse / 2).max(1) } else { coarse };
+    let (mut found, mut denominator) = (Vec::new(), finest);
+    let mut plane = image.reduced(denominator).into_owned();
+    loop {
+        let least = if denominator == finest { 0 } else { LEAST_AGAIN };
+        let rows = rows::find(&plane).into_iter().filter(|row| row.height >= least);
+        let scaled = |Row { x, y, width, height }| {
+            PixelRect::new(x * denominator, y * denominator, width * denominator, height * denominator).rect()
+        };
+        found.extend(rows.map(|row| scaled(row).clipped(size)));
+        if denominator >= 2 * coarse {
+            return found;
+        }
+        plane = rows::halved(&plane);
+        denominator *= 2;
+    }
+}
+
+/// What in a row may be a word, or several that make one text, in pixels of the image.
+fn words(image: &dyn LumaSource, row: Rect) -> Vec<Rect> {
+    let Some(area) = row.pixels(image.size()) else { return Vec::new() };
+    let edges = Edges::of(&image.crop(area));
+    let words = edges.words();
+    let joined = (0..words.len()).flat_map(|first| (1..=JOINED).map(move |count| first..first + count));
+    let mut parts: Vec<Row> = Vec::new();
+    for part in joined.filter_map(|which| Some(Row::around(words.get(which)?))) {
+        let aspect = part.width as f32 / part.height as f32;
+        if (ASPECT.0..=ASPECT.1).contains(&aspect) {
+            parts.push(part);
+        } else if aspect > ASPECT.1 && words.contains(&part) {
+            parts.extend(pieces(part));
+        }
+    }
+    parts.retain(|part| part.height >= LEAST_HEIGHT && is_lettering(&edges, *part));
+    let in_image = |Row { x, y, width, height }| PixelRect::new(area.x + x, area.y + y, width, height).rect();
+    parts.into_iter().map(in_image).collect()
+}
+
+/// A long run of letters in pieces that overlap.
+fn pieces(run: Row) -> impl Iterator<Item = Row> {
+    let length = (PIECE * run.height as f32) as u32;
+    let room = run.width - length;
+    let steps = (room as f32 / (STEP * run.height as f32)).ceil().max(1.0) as u32;
+    (0..=steps).map(move |step| Row { x: run.x + room * step / steps, width: length, ..run })
+}
+
+/// Whether level lines through a part of a row cross about as many strokes as they would in letters.
+fn is_lettering(edges: &Edges, part: Row) -> bool {
+    let (least, most) = STROKES;
+    (least..=most * part.width as f32 / part.height as f32).contains(&edges.strokes(part))
+}
+
+/// Whether a part of what is `said` is `plate`, but for some characters: the reader knows plates, and this may be any typeface.
+fn is_spelt(plate: &str, said: &str) -> bool {
+    if plate.len().min(said.len()) < LEAST_LENGTH {
+        return false;
+    }
+    let off = if plate.len() < 6 { 1 } else { plate.len() / 3 };
+    // Least number of edits from the plate's first characters to what ends at each place of what is said.
+    let mut edits = vec![0; said.len() + 1];
+    for (at, wanted) in plate.bytes().map(folded).enumerate() {
+        let mut before = std::mem::replace(&mut edits[0], at + 1);
+        for (place, character) in said.bytes().map(folded).enumerate() {
+            let replaced = before + usize::from(character != wanted);
+            before = edits[place + 1];
+            edits[place + 1] = replaced.min(before + 1).min(edits[place] + 1);
+        }
+    }
+    edits.into_iter().min().is_some_and(|least| least <= off)
+}
+
+/// One character for those that many typefaces draw alike.
+fn folded(character: u8) -> u8 {
+    match character {
+        b'O' | b'Q' | b'D' => b'0',
+        b'I' => b'1',
+        b'Z' => b'2',
+        b'S' => b'5',
+        b'G' => b'6',
+        b'B' => b'8',
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! Rows and words on planes that are drawn here, and spellings.
+
+use ab_glyph::{FontRef, PxScale};
+use image::{GrayImage, Luma};
+use imageproc::drawing::{draw_filled_rect_mut, draw_text_mut, text_size};
+use proptest::prelude::*;
+
+use super::*;
+use crate::capture::{Candidate, PlateText};
+use crate::frame::GrayPlane;
+use crate::geometry::Size;
+use crate::vision::testing::Picture;
+
+fn reading(text: &str) -> Reading {
+    Reading { candidates: vec![Candidate { text: PlateText::canonical(text).expect("a plate"), probability: 0.9 }] }
+}
+
+/// A picture of stripes across with `text` in it, and where that lies.
+fn with_text(text: &str, x: i32, y: i32, height: f32, box_behind: bool) -> (Picture, Rect) {
+    let size = Size::new(1280, 720);
+    let mut canvas =
+        GrayImage::from_fn(size.width, size.height, |x, y| Luma([(90 + (x / 40 + y / 60) % 2 * 20) as u8]));
+    let font = FontRef::try_from_slice(dejavu::sans::bold()).expect("a font");
+    let scale = PxScale::from(height);
+    let (width, high) = text_size(scale, &font, text);
+    if box_behind {
+        let behind = imageproc::rect::Rect::at(x - 3, y - 3).of_size(width + 6, high + 8);
+        draw_filled_rect_mut(&mut canvas, behind, Luma([0]));
+    }
+    draw_text_mut(&mut canvas, Luma([250]), x, y, scale, &font, text);
+    let area = Rect::new(x as f32, y as f32, width as f32, high as f32);
+    (Picture(GrayPlane { size, data: canvas.into_raw() }), area)
+}
+
+#[test]
+fn words_are_parted_where_they_are_written_apart() {
+    for (height, box_behind) in [(18.0, true), (24.0, false), (40.0, true), (70.0, false)] {
+        let (picture, area) = with_text("CAM3 AB123CD 12:44", 20, 600, height, box_behind);
+        let rows = rows_of(&picture, Effort::Normal);
+        let row = rows.iter().find(|row| row.overlap(area) > 0.5 * area.area());
+        let row = row.unwrap_or_else(|| panic!("no row of {height} pixels: {rows:?}"));
+        let words = words(&picture, *row);
+        // The second of three.
+        let plate = Rect::new(area.x + 0.3 * area.w, area.y, 0.36 * area.w, area.h);
+        assert!(words.iter().any(|word| word.iou(plate) > 0.4), "{height}: {words:?} and not {plate:?}");
+    }
+}
+
+#[test]
+fn a_plate_that_is_written_in_the_picture_is_found_and_nothing_else() {
+    let (picture, area) = with_text("LANE 2 AB123CD", 700, 20, 24.0, true);
+    let plates = [reading("XYZ777"), reading("AB123CD")];
+    let plates: Vec<&Reading> = plates.iter().collect();
+    let says = |text: &'static str| move |word: Rect| (word.overlap(area) > 0.0).then(|| reading(text));
+    let found = spelt(&picture, &plates, &[], Effort::Normal, says("AB123C0"));
+    let [(place, which)] = found[..] else { panic!("{found:?}") };
+    assert_eq!(which, 1);
+    assert!(place.overlap(area) > 0.5 * place.area());
+    assert!(spelt(&picture, &plates, &[], Effort::Normal, says("20261130")).is_empty());
+    // What is hidden already is not read again, and with the least effort nothing is.
+    assert!(spelt(&picture, &plates, &[area.grown(9.0, 9.0)], Effort::Normal, |_| panic!("read")).is_empty());
+    assert!(spelt(&picture, &plates, &[], Effort::Fast, |_| panic!("read")).is_empty());
+    assert!(spelt(&picture, &[], &[], Effort::Thorough, |_| panic!("read")).is_empty());
+}
+
+#[test]
+fn a_picture_without_letters_has_none() {
+    for picture in [Picture::flat(Size::new(1280, 720), 90), Picture::flat(Size::new(1, 1), 3)] {
+        assert!(rows_of(&picture, Effort::Thorough).is_empty());
+    }
+    for size in [Size::new(1, 3000), Size::new(3000, 1), Size::new(5, 5)] {
+        let picture = Picture::gradient(size);
+        spelt(&picture, &[&reading("AB123CD")], &[], Effort::Thorough, |_| None);
+    }
+}
+
+#[test]
+fn a_spelling_is_known_among_other_characters_and_with_a_few_that_differ() {
+    for said in ["AB123CD", "CAMAB123CDX", "A8123CD", "ABI23C0", "AB123C", "8AB12CDE"] {
+        assert!(is_spelt("AB123CD", said), "{said}");
+    }
+    for said in ["20261130", "ABCD", "AB1", "", "XY987ZW", "DC321BA"] {
+        assert!(!is_spelt("AB123CD", said), "{said}");
+    }
+    assert!(!is_spelt("AB1", "AB1") && is_spelt("AB12", "AB12") && !is_spelt("AB12", "XB13"));
+}
+
+proptest! {
+    #[test]
+    fn any_picture_is_searched(width in 1u32..90, height in 1u32..90, seed in any::<u64>()) {
+        let data = crate::nn::testing::luma(seed, (width * height) as usize);
+        let picture = Picture(GrayPlane { size: Size::new(width, height), data });
+        let said = reading("AB123CD");
+        for (place, _) in spelt(&picture, &[&said], &[], Effort::Thorough, |_| Some(reading("AB123CD"))) {
+            prop_assert!(place.x >= 0.0 && place.right() <= width as f32 && place.bottom() <= height as f32);
+        }
+    }
+
+    #[test]
+    fn a_row_lies_on_its_plane(width in 1u32..200, height in 1u32..80, seed in any::<u64>()) {
+        let data = crate::nn::testing::luma(seed, (width * height) as usize);
+        let plane = GrayPlane { size: Size::new(width, height), data };
+        for row in rows::find(&plane) {
+            prop_assert!(row.x + row.width <= width && row.y + row.height <= height && row.width > 0 && row.height > 0);
+        }
+    }
+}
