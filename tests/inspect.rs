@@ -173,3 +173,67 @@ fn lines_of_several_folders_say_of_which() {
         );
     }
 }
+
+/// What the built-in nets say of a folder, with so much effort.
+fn seen(folder: &Path, effort: &str) -> Vec<Value> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
+    command.arg("inspect").arg(folder).args(["--json", "--effort", effort]);
+    let run = Ended::of(command.output().expect("the command runs"));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    run.stdout.lines().map(|line| serde_json::from_str(line).expect("an object")).collect()
+}
+
+fn rects(areas: &Value) -> Vec<[f64; 4]> {
+    let four = |area: &Value| -> Option<[f64; 4]> {
+        area.as_array()?.iter().filter_map(Value::as_f64).collect::<Vec<_>>().try_into().ok()
+    };
+    areas.as_array().expect("areas").iter().filter_map(four).collect()
+}
+
+/// Blanking the plate is for nothing where a corner of the picture says it again.
+#[test]
+fn what_a_camera_wrote_into_the_picture_is_hidden_where_it_spells_a_plate() {
+    let temporary = tempfile::tempdir().expect("a folder");
+    let (drawn, written) = (temporary.path().join("drawn"), temporary.path().join("written"));
+    let mut simulate = Command::new(env!("CARGO_BIN_EXE_safelight"));
+    simulate.arg("simulate").arg("--out").arg(&drawn).args(["-n", "16", "--seed", "11"]);
+    assert_eq!(Ended::of(simulate.output().expect("the command runs")).code, Some(0));
+    std::fs::create_dir(&written).expect("a folder");
+
+    let font = ab_glyph::FontRef::try_from_slice(dejavu::sans_mono::bold()).expect("a font");
+    let mut texts: Vec<(String, [f64; 4])> = Vec::new();
+    for line in seen(&drawn, "fast") {
+        let regions = line["regions"].as_array().expect("regions");
+        let Some(plate) = regions.iter().filter_map(|region| region["text"].as_str()).find(|text| text.len() >= 6)
+        else {
+            continue;
+        };
+        let mut picture = image::open(drawn.join(line["path"].as_str().expect("a path"))).expect("a picture").to_rgb8();
+        let scale = ab_glyph::PxScale::from(24.0);
+        let at = |text: &str| imageproc::drawing::text_size(scale, &font, text).0;
+        let (before, said) = ("CAM 3  ", format!("CAM 3  {plate}"));
+        let strip = imageproc::rect::Rect::at(0, 0).of_size(at(&said) + 12, 32);
+        imageproc::drawing::draw_filled_rect_mut(&mut picture, strip, image::Rgb([0; 3]));
+        imageproc::drawing::draw_text_mut(&mut picture, image::Rgb([255; 3]), 6, 2, scale, &font, &said);
+        let name = format!("{}.jpg", texts.len());
+        picture.save(written.join(&name)).expect("written");
+        texts.push((name, [f64::from(6 + at(before)), 4.0, f64::from(at(&said) - at(before)), 20.0]));
+    }
+    assert!(texts.len() >= 6, "{} plates were read", texts.len());
+
+    let hidden = |effort: &str| {
+        let shown = seen(&written, effort);
+        let is_hidden = |(name, [x, y, w, h]): &&(String, [f64; 4])| {
+            let line = shown.iter().find(|line| line["path"] == name.as_str()).expect("its line");
+            let covered = rects(&line["redacted"]).into_iter().map(|[left, top, width, height]| {
+                let across = (x + w).min(left + width) - x.max(left);
+                across.max(0.0) * ((y + h).min(top + height) - y.max(top)).max(0.0)
+            });
+            covered.fold(0.0, f64::max) > 0.9 * w * h
+        };
+        texts.iter().filter(is_hidden).count()
+    };
+    // One may be misread.
+    assert!(hidden("normal") + 1 >= texts.len(), "{} of {}", hidden("normal"), texts.len());
+    assert!(hidden("fast") <= texts.len() / 2, "the least effort is not to read what is written");
+}

@@ -25,6 +25,9 @@ WINDOW = {PLATE: {"size": [48, 96], "grow": [0.5, 0.7]}, FACE: {"size": [64, 64]
 HIT, MISS = 0.4, 0.15
 # Where a class is not labelled or labelled with gaps, what the detector is surer of than this may be real.
 DOUBT = {"gaps": 0.5, "silent": 0.3}
+# How much a teacher's opinion weighs beside the label of a face, and beside that of none; what it says of a box where it sees nothing;
+# and what makes a probability of its score's logit, fitted on what the detector proposes on labelled training pictures.
+TEACHER, UNSEEN, CURVE = (0.25, 0.6), 0.012, (1.78, 1.54)
 
 
 def mine(models: pathlib.Path, stems: list[pathlib.Path], out: pathlib.Path) -> None:
@@ -45,10 +48,11 @@ def mine(models: pathlib.Path, stems: list[pathlib.Path], out: pathlib.Path) -> 
 
 
 class Windows(torch.utils.data.IterableDataset):
-    """Batches of (windows uint8, whether it is one, edges in shares of the window, whether a "no" may be a gap) without end."""
+    """Batches of (windows uint8, whether it is one, edges in shares of the window, whether a "no" may be a gap, how likely it is one, a
+    teacher heard) without end."""
 
-    def __init__(self, packs, mined, data, kind: int, seed: int, count: int, simulated: float):
-        self.packs, self.mined, self.data, self.kind = packs, mined, data, kind
+    def __init__(self, packs, mined, data, kind: int, seed: int, count: int, simulated: float, taught: pathlib.Path | None = None):
+        self.packs, self.mined, self.data, self.kind, self.taught = packs, mined, data, kind, taught
         self.seed, self.count, self.simulated = seed, count, simulated
 
     def __iter__(self):
@@ -56,6 +60,7 @@ class Windows(torch.utils.data.IterableDataset):
         info = torch.utils.data.get_worker_info()
         rng = np.random.default_rng([self.seed, info.id if info else 0])
         packs, mined = [Pack(stem) for stem in self.packs], json.loads(self.mined.read_text())
+        taught = json.loads(self.taught.read_text()) if self.taught else {}
         plates = Plates(self.data) if self.kind == PLATE else None
         groups: dict[str, list] = {}
         for pack in packs:
@@ -73,7 +78,7 @@ class Windows(torch.utils.data.IterableDataset):
             for k in rng.choice(len(names), 4 * self.count, p=odds):
                 group = groups[names[k]]
                 pack, entry = group[rng.integers(len(group))]
-                made = self.one(rng, pack, entry, mined.get(entry["path"], []), plates)
+                made = self.one(rng, pack, entry, mined.get(entry["path"], []), plates, taught.get(entry["path"]))
                 if made is not None:
                     batch.append(made)
                     if len(batch) == self.count:
@@ -81,7 +86,7 @@ class Windows(torch.utils.data.IterableDataset):
             if len(batch) == self.count:
                 yield tuple(torch.from_numpy(np.stack(part)) for part in zip(*batch))
 
-    def one(self, rng, pack: Pack, entry: dict, mined: list, plates):
+    def one(self, rng, pack: Pack, entry: dict, mined: list, plates, taught: list | None):
         kind = self.kind
         truths = [np.array([x, y, x + w, y + h]) for x, y, w, h, k in entry["boxes"] if k == kind]
         hidden = [np.array([x, y, x + w, y + h]) for x, y, w, h in entry["ignore"]]
@@ -104,7 +109,7 @@ class Windows(torch.utils.data.IterableDataset):
                 # The likelier mistakes are the ones worth learning from.
                 weight = np.array([score**0.5 for score, _ in proposed])
                 score, box = proposed[rng.choice(len(proposed), p=weight / weight.sum())]
-                if score > sure:
+                if score > sure and taught is None:
                     return None
                 box = pushed(rng, box, 0.08)
             else:
@@ -117,6 +122,10 @@ class Windows(torch.utils.data.IterableDataset):
                 truth = max(truths, key=lambda t: overlap(box, t))
             elif best > MISS or any(overlap(box, t) > 0.05 for t in hidden):
                 return None
+        said = float(truth is not None)
+        if taught is not None:
+            weight = TEACHER[truth is None] if kind in entry["labelled"] else 1.0
+            said = (1 - weight) * said + weight * opinion(taught, box if truth is None else truth)
         if plates is not None and truth is not None and not entry["set"].startswith("simulated") and rng.random() < 0.25:
             image, box, truth = repainted(rng, image, box, truth, plates)
         image, box, truth = tilted(rng, image, box, truth, kind)
@@ -132,7 +141,15 @@ class Windows(torch.utils.data.IterableDataset):
         if rng.random() < 0.6:
             plates_only = kind == PLATE and FACE not in [b[4] for b in entry["boxes"]]
             crop = photo.photograph(rng, crop.copy(), crop.shape[1] / (1 + 2 * WINDOW[kind]["grow"][0]), plates_only)
-        return crop[None], np.float32(truth is not None), edges, truth is None and entry["set"] in GAPS
+        gap = truth is None and taught is None and entry["set"] in GAPS
+        return crop[None], np.float32(truth is not None), edges, gap, np.float32(said)
+
+
+def opinion(taught: list, box: np.ndarray) -> float:
+    """How likely the teacher holds it that a box shows a face."""
+    score = max((s for *seen, s in taught if overlap(seen, box) >= 0.35), default=0.0)
+    score = min(max(score, UNSEEN), 0.99)
+    return 1 / (1 + np.exp(-(CURVE[0] * np.log(score / (1 - score)) + CURVE[1])))
 
 
 def pushed(rng, box: np.ndarray, much: float) -> np.ndarray:

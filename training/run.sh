@@ -40,9 +40,18 @@ packs="$work/packs/real $work/packs/simulated-scenes"
 
 # The refiners learn from what the detector proposes.
 "$python" refine_data.py --packs $packs --models "$models" --out "$work/mined.json"
-for kind in plate face; do
-    "$python" train_refiner.py $kind --data "$DATA" --packs $packs --mined "$work/mined.json" --checkpoint "$work/refine-$kind.pt" --steps "${REFINER_STEPS:-30000}"
-done
+refine() { # kind, options
+    kind=$1
+    shift
+    "$python" train_refiner.py "$kind" --data "$DATA" --packs $packs --mined "$work/mined.json" --checkpoint "$work/refine-$kind.pt" \
+        --steps "${REFINER_STEPS:-30000}" "$@"
+}
+refine plate
+# That of faces from a teacher, too, which has its own packages.
+python3 -m venv "$work/teacher"
+"$work/teacher/bin/pip" install --quiet --requirement "$root/benches/peers/requirements.txt"
+[ -s "$work/taught.json" ] || "$work/teacher/bin/python" teach.py --packs "$work/packs/real" --out "$work/taught.json"
+refine face --taught "$work/taught.json"
 
 # The reader reads for itself the training photographs that nobody transcribed, and goes on with what it was sure of.
 read_on() { "$python" train_reader.py --data "$DATA" --simulated "$work/plates" "$work/scenes" --share 0.32 --fonts $fonts --checkpoint "$work/reader.pt" "$@"; }

@@ -29,18 +29,19 @@ def main() -> None:
     parser.add_argument("--mined", type=pathlib.Path, required=True, help="what refine_data.py wrote")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--simulated", type=float, default=0.35, help="share of simulated pictures")
+    parser.add_argument("--taught", type=pathlib.Path, help="what teach.py wrote")
     parser.set_defaults(flat=0.4)
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     kind = KINDS[args.kind]
     training = Training(args, nets.Refiner(*WINDOW[kind]["size"], deep=kind == FACE), 0.03, standard)
-    windows = Windows(args.packs, args.mined, args.data, kind, training.stream, args.batch, args.simulated)
-    for crops, one, edges, gaps in training.batches(windows):
+    windows = Windows(args.packs, args.mined, args.data, kind, training.stream, args.batch, args.simulated, args.taught)
+    for crops, one, edges, gaps, said in training.batches(windows):
         out = training.forward(crops).flatten(1)
         # A confident answer without a label may well be right where labels have gaps.
         doubted = gaps & (out[:, 0].detach() > 1.0) & (training.age > 3000)
-        sure = torch.nn.functional.binary_cross_entropy_with_logits(out[:, 0], one, reduction="none")
+        sure = torch.nn.functional.binary_cross_entropy_with_logits(out[:, 0], said, reduction="none")
         loss_sure = torch.where(doubted, 0.15, 1.0).mul(sure).mean()
         loss_edge = edge_loss(out[:, 1:], edges, one)
         training.learn(len(crops), loss_sure + loss_edge, sure=loss_sure, edge=loss_edge)

@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use super::lettering;
 use super::margins::is_oval;
+use super::netting;
 use super::pale::stretch;
 use super::shown::{Part, Shown, Tone, View};
 use super::{Detection, Eyes, Margins};
@@ -79,10 +80,13 @@ impl<'a> Looks<'a> {
             let tone = stretch(layer).unwrap_or_default();
             views.extend(told.ways().iter().map(|&way| View { part: Part::Layer(number), tone, way }));
         }
-        for part in parts(image, told.panorama()) {
-            // The seam, the fields and the rows are those of the stored picture.
-            views.push(View { part, way: first, tone: Tone::Stored });
+        let mut parts = parts(image, told.panorama());
+        // A comb is full of thin lines, which its fields do not have.
+        if !parts.iter().any(|part| matches!(part, Part::Field(_))) {
+            parts.extend(netting::test(image, effort).into_iter().map(Part::Cleared));
         }
+        // The seam, the fields, the rows and the lines are those of the stored picture.
+        views.extend(parts.into_iter().map(|part| View { part, way: first, tone: Tone::Stored }));
         let turned = |way| View { way, ..View::default() };
         let (mut mirrored, mut guessed) = (None, 0..0);
         if effort == Effort::Thorough {
@@ -193,8 +197,10 @@ impl<'a> Looks<'a> {
     /// any of them shows it.
     pub fn read(self, eyes: &mut Eyes, margins: &Margins) -> Vec<Found> {
         let Self { image, effort, views, mirrored, guessed, mut sightings, .. } = self;
-        // Boxes are best where the picture stands as it was taken: what else shows the same adds to what is blanked.
-        let aside = |view: usize| Some(view) == mirrored || guessed.contains(&view);
+        // Boxes are best where the picture stands as it was taken and nothing was taken away: what else shows the same adds to what
+        // is blanked.
+        let is_cleared = |view: usize| matches!(views[view].view().part, Part::Cleared(_));
+        let aside = |view: usize| Some(view) == mirrored || guessed.contains(&view) || is_cleared(view);
         sightings.sort_by(|a, b| {
             let first = aside(a.view).cmp(&aside(b.view));
             first.then(b.detection.score.total_cmp(&a.detection.score))

@@ -18,6 +18,7 @@ mod lettering;
 mod looks;
 mod margins;
 mod meta;
+mod netting;
 mod nms;
 #[cfg(feature = "onnx")]
 mod onnx;

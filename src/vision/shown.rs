@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
+use super::netting::{self, Lines};
 use crate::frame::{GrayPlane, LumaSource, Orientation, Picture};
 use crate::geometry::{PixelRect, Rect, Size};
 
@@ -25,6 +26,8 @@ pub enum Part {
     Field(u32),
     /// All of another layer of it, see [`LumaSource::layer`].
     Layer(usize),
+    /// All of it without thin lines that lie over it.
+    Cleared(Lines),
 }
 
 /// What becomes of the luma.
@@ -72,6 +75,10 @@ impl<'a> Shown<'a> {
             Part::Seam(side) => Ground::Made(Box::new(seam(image, side))),
             Part::Doubled => Ground::Made(Box::new(doubled(image))),
             Part::Field(parity) => Ground::Made(Box::new(field(image, parity as usize))),
+            Part::Cleared(lines) => {
+                let GrayPlane { size, data } = netting::cleared(image, lines);
+                Ground::Made(Box::new(Picture::gray(size, data)))
+            }
         };
         Self { ground, stored, view, at_hand: OnceCell::new() }
     }
@@ -106,7 +113,7 @@ impl<'a> Shown<'a> {
     pub fn to_stored(&self, seen: Rect) -> (Rect, Option<Rect>) {
         let ground = self.view.way.box_to_stored(seen, self.ground().size());
         match self.view.part {
-            Part::Whole | Part::Layer(_) | Part::Field(_) => (ground, None),
+            Part::Whole | Part::Layer(_) | Part::Field(_) | Part::Cleared(_) => (ground, None),
             Part::Doubled => (Rect::new(ground.x, ground.y / 2.0, ground.w, ground.h / 2.0), None),
             Part::Seam(side) => {
                 let seam = side as f32;

@@ -73,7 +73,8 @@ const SIZE: Size = Size::new(1280, 720);
 
 #[test]
 fn the_most_effort_looks_at_every_side_and_in_a_mirror() {
-    let picture = Picture::gradient(SIZE);
+    let mut picture = Picture::flat(SIZE, 90);
+    picture.fill(PixelRect::new(100, 50, 400, 200), 180);
     for first in 1..=8 {
         let first = Orientation::from_number(first).unwrap();
         let told = Told::standing(first);
@@ -207,6 +208,15 @@ fn combed(size: Size) -> Picture {
     picture
 }
 
+/// Thin upright lines.
+fn behind_bars(size: Size, value: u8) -> Picture {
+    let mut picture = Picture::flat(size, 120);
+    for x in (8..size.width - 8).step_by(16) {
+        picture.fill(PixelRect::new(x, 0, 3, size.height), value);
+    }
+    picture
+}
+
 #[test]
 fn odd_pictures_take_looks_of_their_own() {
     let pale = {
@@ -216,6 +226,8 @@ fn odd_pictures_take_looks_of_their_own() {
     };
     assert_eq!(taken(&pale, &[FACE], &[]).0, 2, "pale");
     assert_eq!(taken(&combed(SIZE), &[FACE], &[]).0, 3, "interlaced");
+    assert_eq!(taken(&behind_bars(SIZE, 220), &[FACE], &[]).0, 2, "bright netting");
+    assert_eq!(taken(&behind_bars(SIZE, 10), &[FACE], &[]).0, 2, "dark netting");
     assert_eq!(taken(&Picture::gradient(Size::new(1280, 288)), &[FACE], &[]).0, 2, "a field");
     assert_eq!(taken(&Picture::gradient(Size::new(2048, 1024)), &[FACE], &[]).0, 2, "a panorama");
     assert_eq!(taken(&Picture::flat(SIZE, 90), &[FACE], &[]).0, 1, "nothing at all");
