@@ -13,6 +13,7 @@ import tempfile
 
 import torch
 
+from distorted import covered
 from eyes import Eyes
 from pack import grey
 
@@ -79,7 +80,7 @@ def groups(truth: pathlib.Path, predictions: pathlib.Path) -> None:
         got = found[pathlib.Path(row["path"]).name]
         for region in row["regions"]:
             kind, box = region["kind"], region["box"]
-            covered = share(box, got["redacted"])
+            hidden = covered(box, got["redacted"])
             read = None
             if text := "".join(c for c in region.get("text", "") if c.isalnum()):
                 read = any(r.get("text") == text and share(box, [r["box"]]) > 0.3 for r in got["regions"])
@@ -88,7 +89,7 @@ def groups(truth: pathlib.Path, predictions: pathlib.Path) -> None:
             if "skin_tone" in region:
                 keys.append(f"skin tone {region['skin_tone']}")
             for key in keys:
-                cells.setdefault((kind, key), []).append((covered >= 0.98, covered < 0.5, read))
+                cells.setdefault((kind, key), []).append((hidden >= 0.98, hidden < 0.5, read))
     for (kind, key), outcomes in sorted(cells.items()):
         texts = [r for _, _, r in outcomes if r is not None]
         print(f"    {kind:5} {key:14} {len(outcomes):5}: covered {wilson([c for c, _, _ in outcomes])} "

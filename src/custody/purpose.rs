@@ -136,9 +136,10 @@ fn ambiguous(text: &str) -> Option<char> {
         !stands_for.is_ascii() && latin(c).is_some_and(|look| folded(&look) != folded(&stands_for))
     };
     let passes = |word: &&str| word.chars().filter(told).all(|c| latin(c).is_some());
-    // Both as it is written, and as what it stands for.
+    // As it is written, as what it stands for, and as that in capitals: some letters look Latin in these alone.
     let plain: String = text.nfkc().collect();
-    [text, &plain].into_iter().find_map(|text| {
+    let capitals = plain.to_uppercase();
+    [text, &plain, &capitals].into_iter().find_map(|text| {
         let mut words = text.split(|c: char| !tells(c) && !is_combining_mark(c)).filter(passes);
         words.find_map(|word| word.chars().filter(told).find(differs))
     })
@@ -318,6 +319,14 @@ mod tests {
         {
             let text = format!("case{character}7");
             assert_eq!(fold_purpose(&text), Err(PurposeError::Invisible { character }), "{text:?}");
+        }
+    }
+
+    /// "Ᏺ" looks like "h", and "ᏺ" like nothing of Latin.
+    #[test]
+    fn what_is_ambiguous_in_capitals_is_so_in_small_letters() {
+        for text in ["\u{1e145}\u{13fa} p", "\u{1e145}\u{13f2} P"] {
+            assert_eq!(fold_purpose(text), Err(PurposeError::Ambiguous { character: '\u{1e145}' }), "{text:?}");
         }
     }
 

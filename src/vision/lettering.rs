@@ -14,7 +14,7 @@ use rows::{Edges, Row};
 /// Long side, in pixels, of the plane on which rows are looked for first. Letters are then a few pixels high, or some dozens.
 const LOOKED_AT: u32 = 1024;
 
-/// Height in pixels of a plane from which a row is taken on the coarser plane: what is lower there was found on the finer one.
+/// Height in pixels of a plane from which a row is taken on the coarsest plane: what is lower there was found on a finer one.
 const LEAST_AGAIN: u32 = 7;
 
 /// Words of a row that are read as one: plates are written with gaps.
@@ -90,7 +90,7 @@ fn rows_of(image: &dyn LumaSource, effort: Effort) -> Vec<Rect> {
     let (mut found, mut denominator) = (Vec::new(), finest);
     let mut plane = image.reduced(denominator).into_owned();
     loop {
-        let least = if denominator == finest { 0 } else { LEAST_AGAIN };
+        let least = if denominator <= coarse { 0 } else { LEAST_AGAIN };
         let rows = rows::find(&plane).into_iter().filter(|row| row.height >= least);
         let scaled = |Row { x, y, width, height }| {
             PixelRect::new(x * denominator, y * denominator, width * denominator, height * denominator).rect()
