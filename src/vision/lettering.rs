@@ -36,6 +36,9 @@ const STROKES: (f32, f32) = (4.0, 5.0);
 const MOST: usize = 40;
 const MOST_THOROUGH: usize = 200;
 
+/// A word of which this share is hidden need not be read.
+const HIDDEN: f32 = 0.8;
+
 /// Plates of fewer characters are spelt by too much.
 const LEAST_LENGTH: usize = 4;
 
@@ -55,7 +58,7 @@ pub(super) fn spelt(
     let mut found: Vec<(Rect, usize)> = Vec::new();
     for row in rows_of(image, effort) {
         for word in words(image, row) {
-            if hidden.iter().any(|area| area.overlap(word) > 0.5 * word.area()) {
+            if hidden.iter().any(|area| area.overlap(word) > HIDDEN * word.area()) {
                 continue;
             }
             if left == 0 {
