@@ -14,7 +14,7 @@ use rows::{Edges, Row};
 /// Long side, in pixels, of the plane on which rows are looked for first. Letters are then a few pixels high, or some dozens.
 const LOOKED_AT: u32 = 1024;
 
-/// Height in pixels of a plane from which a row is taken on the coarsest plane: what is lower there was found on a finer one.
+/// Height in pixels of the coarser plane from which a row is taken there: what is lower was found on the usual one.
 const LEAST_AGAIN: u32 = 7;
 
 /// Words of a row that are read as one: plates are written with gaps.
@@ -84,27 +84,26 @@ fn around(a: Rect, b: Rect) -> Rect {
     Rect::around([(a.x, a.y), (a.right(), a.bottom()), (b.x, b.y), (b.right(), b.bottom())])
 }
 
-/// What looks like a row of letters, in pixels of the image.
+/// What looks like a row of letters, in pixels of the image. With the most effort on a finer plane, too; last, for it shows most that is none.
 fn rows_of(image: &dyn LumaSource, effort: Effort) -> Vec<Rect> {
     let size = image.size();
     let fits = |denominator: &u32| size.width.max(size.height) <= denominator * LOOKED_AT;
-    let coarse = [1, 2, 4, 8].into_iter().find(fits).unwrap_or(8);
-    let finest = if effort == Effort::Thorough { (coarse / 2).max(1) } else { coarse };
-    let (mut found, mut denominator) = (Vec::new(), finest);
-    let mut plane = image.reduced(denominator).into_owned();
-    loop {
-        let least = if denominator <= coarse { 0 } else { LEAST_AGAIN };
-        let rows = rows::find(&plane).into_iter().filter(|row| row.height >= least);
-        let scaled = |Row { x, y, width, height }| {
+    let usual = [1, 2, 4, 8].into_iter().find(fits).unwrap_or(8);
+    let in_image = |denominator: u32, rows: Vec<Row>| {
+        let scaled = move |Row { x, y, width, height }| {
             PixelRect::new(x * denominator, y * denominator, width * denominator, height * denominator).rect()
         };
-        found.extend(rows.map(|row| scaled(row).clipped(size)));
-        if denominator >= 2 * coarse {
-            return found;
-        }
-        plane = rows::halved(&plane);
-        denominator *= 2;
+        rows.into_iter().map(move |row| scaled(row).clipped(size))
+    };
+    let plane = image.reduced(usual);
+    let mut found: Vec<Rect> = in_image(usual, rows::find(&plane)).collect();
+    let mut coarser = rows::find(&rows::halved(&plane));
+    coarser.retain(|row| row.height >= LEAST_AGAIN);
+    found.extend(in_image(2 * usual, coarser));
+    if effort == Effort::Thorough && usual > 1 {
+        found.extend(in_image(usual / 2, rows::find(&image.reduced(usual / 2))));
     }
+    found
 }
 
 /// What in a row may be a word, or several that make one text, in pixels of the image.
