@@ -9,6 +9,7 @@ use crate::capture::{Effort, Reading};
 use crate::frame::LumaSource;
 use crate::geometry::{PixelRect, Rect};
 
+use super::looks::around;
 use rows::{Edges, Row};
 
 /// Long side, in pixels, of the plane on which rows are looked for first. Letters are then a few pixels high, or some dozens.
@@ -80,10 +81,6 @@ fn best(reading: &Reading) -> &str {
     reading.candidates.first().map_or("", |candidate| candidate.text.expose())
 }
 
-fn around(a: Rect, b: Rect) -> Rect {
-    Rect::around([(a.x, a.y), (a.right(), a.bottom()), (b.x, b.y), (b.right(), b.bottom())])
-}
-
 /// What looks like a row of letters, in pixels of the image. With the most effort on a finer plane, too; last, for it shows most that is none.
 fn rows_of(image: &dyn LumaSource, effort: Effort) -> Vec<Rect> {
     let size = image.size();
@@ -131,7 +128,9 @@ fn pieces(run: Row) -> impl Iterator<Item = Row> {
     let length = (PIECE * run.height as f32) as u32;
     let room = run.width - length;
     let steps = (room as f32 / (STEP * run.height as f32)).ceil().max(1.0) as u32;
-    (0..=steps).map(move |step| Row { x: run.x + room * step / steps, width: length, ..run })
+    // A picture may be millions of pixels wide.
+    let begins = move |step| run.x + (u64::from(room) * u64::from(step) / u64::from(steps)) as u32;
+    (0..=steps).map(move |step| Row { x: begins(step), width: length, ..run })
 }
 
 /// Whether level lines through a part of a row cross about as many strokes as they would in letters.

@@ -285,7 +285,8 @@ impl LumaSource for Small<'_> {
     }
 }
 
-fn around(a: Rect, b: Rect) -> Rect {
+/// The box around both.
+pub(super) fn around(a: Rect, b: Rect) -> Rect {
     Rect::around([(a.x, a.y), (a.right(), a.bottom()), (b.x, b.y), (b.right(), b.bottom())])
 }
 

@@ -132,11 +132,11 @@ fn runs(full: &[bool], gap: usize) -> Vec<(usize, usize)> {
 
 /// A plane of half the size; a last odd row or column is left out.
 pub(super) fn halved(plane: &GrayPlane) -> GrayPlane {
-    let width = plane.size.width as usize;
-    let size = Size::new((plane.size.width / 2).max(1), (plane.size.height / 2).max(1));
-    if plane.size.width < 2 || plane.size.height < 2 {
+    let Size { width, height } = plane.size;
+    if width < 2 || height < 2 {
         return GrayPlane { size: Size::new(1, 1), data: plane.data[..1].to_vec() };
     }
+    let (size, width) = (Size::new(width / 2, height / 2), width as usize);
     let pairs = plane.data.chunks_exact(2 * width);
     let data = pairs.flat_map(|pair| {
         let (upper, lower) = pair.split_at(width);

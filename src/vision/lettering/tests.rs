@@ -85,6 +85,16 @@ fn a_spelling_is_known_among_other_characters_and_with_a_few_that_differ() {
     assert!(!is_spelt("AB1", "AB1") && is_spelt("AB12", "AB12") && !is_spelt("AB12", "XB13"));
 }
 
+#[test]
+fn a_row_of_any_length_is_read_in_pieces_that_cover_it() {
+    for width in [400, 2_000, 5_000_000, 200_000_000] {
+        let run = Row { x: 7, y: 3, width, height: 40 };
+        let pieces: Vec<Row> = pieces(run).collect();
+        assert!(pieces[0].x == 7 && pieces.last().is_some_and(|last| last.x + last.width == 7 + width));
+        assert!(pieces.windows(2).all(|pair| pair[0].x < pair[1].x && pair[1].x <= pair[0].x + pair[0].width));
+    }
+}
+
 proptest! {
     #[test]
     fn any_picture_is_searched(width in 1u32..90, height in 1u32..90, seed in any::<u64>()) {
