@@ -44,6 +44,8 @@ class Clock:
         if until:
             day = datetime.date.today()
             self.end = datetime.datetime.combine(day, datetime.time.fromisoformat(until)).timestamp()
+            if self.end < self.start:  # past midnight
+                self.end += 86400
 
     def done(self, step: int) -> float:
         if self.end is not None:
@@ -76,7 +78,7 @@ def arguments(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--from", type=pathlib.Path, dest="start", help="a weight file to go on from where there is no checkpoint yet")
     parser.add_argument("--quantise-from", type=float, default=0.8, help="share of the run from which tensors and weights are rounded")
     parser.add_argument("--steps", type=int, help="in all, those of earlier runs counted in")
-    parser.add_argument("--until", help="HH:MM today; a resumed run starts its schedule anew")
+    parser.add_argument("--until", help="the next HH:MM; a resumed run starts its schedule anew")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--peak", type=float, default=2e-3)
     parser.add_argument("--flat", type=float, default=0.5, help="share of the run before the rate falls")

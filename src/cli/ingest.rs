@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
 use jiff::civil::Date;
 use serde_json::json;
 
+use super::boxes;
 use super::eyes::{EyesArgs, threads};
 use super::remedies::{confirm, stdout_failed};
 use super::site::AtSite;
@@ -16,7 +17,7 @@ use super::video::Via;
 use super::{Context, Failure, Outcome, Stop, interrupt};
 use crate::custody::{ClassPolicy, SitePack};
 use crate::pipeline::{
-    CapturesError, Consume, Ingest, IngestError, Named, Options, Source, SourceError, Summary, TrainedEyes,
+    Boxes, CapturesError, Consume, Ingest, IngestError, Named, Options, Source, SourceError, Summary, TrainedEyes,
     peak_rss_bytes,
 };
 use crate::seal::Capability;
@@ -74,6 +75,11 @@ pub struct Args {
     /// What reads videos that are no AVI files of Motion JPEG, which need nothing
     #[arg(long, value_enum, value_name = "PROGRAM")]
     via: Option<Via>,
+    /// Areas that no scene shows, whatever is found there, as where a camera writes into its pictures: X,Y,WIDTH,HEIGHT in pixels of the
+    /// stored picture, or a JSON file [[x, y, width, height], …] for all photographs or {"folder/name.jpg": [[x, y, width, height], …], …}
+    /// for some
+    #[arg(long, value_name = "BOX|FILE", allow_hyphen_values = true)]
+    mask: Vec<String>,
     /// Seal photographs that the vault holds already once more
     #[arg(long)]
     allow_duplicates: bool,
@@ -113,6 +119,8 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     source.look_for_tables(args.consume);
     source.take_films(args.every, args.via.map(|via| via.find(&stop)).transpose()?);
     check_tables(&source, &args)?;
+    let mask = boxes::read(&args.mask, "--mask")?;
+    check_mask(&mask, source.base())?;
     let nets = args.eyes.nets(site.pack.schedule().effort())?;
     let sealing = SealingOptions {
         // The pipeline says when to flush: it must know what is durable before it deletes anything.
@@ -152,6 +160,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             unreadable: args.consume_unreadable,
         }),
         commit_bytes: args.commit_bytes,
+        mask,
         effort: Some(nets.effort()),
         ..defaults
     };
@@ -221,6 +230,17 @@ fn check_tables(source: &Source, args: &Args) -> Result<(), Failure> {
     }
     lost.iter().for_each(|what| say(&format!("{what} and was not read: {remedy}")));
     Ok(())
+}
+
+/// A photograph whose name is mistyped would be sealed with a scene that shows what was to be hidden.
+fn check_mask(mask: &Boxes, folder: &Path) -> Result<(), Failure> {
+    let is_there =
+        |name: &Path| name.components().all(|part| matches!(part, Component::Normal(_))) && folder.join(name).is_file();
+    let Some(missing) = mask.names().find(|name| !is_there(name)) else { return Ok(()) };
+    Err(Failure::usage(
+        format!("--mask has boxes for {}, and there is no such photograph in {}", shown(missing), shown(folder)),
+        "name each as it lies below the folder; nothing was sealed yet",
+    ))
 }
 
 /// A class that the custodian does not know would have no key to be sealed for: better known before the first image.

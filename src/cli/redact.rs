@@ -20,8 +20,8 @@ use crate::capture::{Effort, PlateText, RegionKind};
 use crate::files;
 use crate::frame::{Format, Kind};
 use crate::pipeline::{
-    Choice, Examined, EyesFactory, Look, Options, Progress, Source, SourceError, SourceImage, TrainedEyes, inspect,
-    inspect_one,
+    Boxes, Choice, Examined, EyesFactory, Look, Options, Progress, Source, SourceError, SourceImage, TrainedEyes,
+    inspect, inspect_one,
 };
 use crate::redact::exif::Keep;
 use crate::redact::{Manner, Style, Words};
@@ -453,6 +453,21 @@ impl Target {
                 folder.strip_prefix(&self.out).unwrap_or(Path::new("")).join(own.as_deref().unwrap_or(name))
             }
         }
+    }
+
+    /// The boxes of images that go here, by what those are called in their source.
+    fn own(&self, boxes: &Boxes) -> Boxes {
+        let (Boxes::ByName(named), Place::Folder(folder, own)) = (boxes, &self.place) else { return boxes.clone() };
+        let prefix = folder.strip_prefix(&self.out).unwrap_or(Path::new(""));
+        let here = named.iter().filter_map(|(listed, boxes)| {
+            let name = listed.strip_prefix(prefix).ok()?;
+            let in_source = match own {
+                None => name,
+                Some(own) => Path::new(self.given.file_name().filter(|_| name == own)?),
+            };
+            Some((in_source.to_owned(), boxes.clone()))
+        });
+        Boxes::ByName(here.collect())
     }
 
     /// Makes and writes the copy of one image.

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use safelight_serve as http;
 use serde_json::json;
 
+use super::boxes;
 use super::eyes::{EyesArgs, threads};
 use super::ingest::damage_words;
 use super::keeper::{self, Kept};
@@ -25,7 +26,7 @@ use crate::custody::SitePack;
 use crate::files;
 use crate::frame::{Format, LumaSource, Orientation};
 use crate::geometry::{Rect, Size};
-use crate::pipeline::{Choice, Examined, Examiner, Examiners, Look, Options, TrainedEyes, Unreadable};
+use crate::pipeline::{Boxes, Choice, Examined, Examiner, Examiners, Look, Options, TrainedEyes, Unreadable};
 use crate::pseudonym::EpochKeys;
 use crate::redact::exif::Keep;
 use crate::redact::{Manner, RedactError, Words, published};
@@ -69,6 +70,10 @@ pub struct Args {
     /// The vault may be a new one, although this site has sealed into another one
     #[arg(long, requires = "vault")]
     new: bool,
+    /// Blank this area, too, in every picture, as where a camera writes into it: X,Y,WIDTH,HEIGHT in pixels of the stored picture, or
+    /// a JSON file [[x, y, width, height], …]
+    #[arg(long, value_name = "BOX|FILE", allow_hyphen_values = true)]
+    mask: Vec<String>,
     /// Most bytes of a request
     #[arg(long, value_name = "BYTES", default_value_t = http::Limits::default().body_bytes, value_parser = clap::value_parser!(u64).range(1024..))]
     max_bytes: u64,
@@ -106,8 +111,15 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         workers: args.jobs.unwrap_or(defaults.workers),
         max_file_bytes: args.max_bytes.min(defaults.max_file_bytes),
         effort: Some(nets.effort()),
+        mask: boxes::read(&args.mask, "--mask")?,
         ..defaults
     };
+    if let Some(name) = options.mask.names().next() {
+        return Err(Failure::usage(
+            format!("--mask has boxes for {}, and pictures come without names", shown(name)),
+            "give boxes for all pictures, as X,Y,WIDTH,HEIGHT or [[x, y, width, height], …]",
+        ));
+    }
     let eyes = || -> Box<dyn Look> { Box::new(TrainedEyes::new(&nets)) };
     let limits = http::Limits {
         body_bytes: options.max_file_bytes,
@@ -164,7 +176,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             }
             None => (None, None),
         };
-        let desk = Desk { examiners: Examiners::new(&eyes, &options), names, keeper };
+        let desk = Desk { examiners: Examiners::new(&eyes, &options), mask: &options.mask, names, keeper };
         let summary = server.run(&desk, &stop);
         // With the last who could send, the keeper ends.
         drop(desk);
@@ -255,6 +267,7 @@ impl Names<'_> {
 /// Blanks pictures for the service.
 struct Desk<'e> {
     examiners: Examiners<'e>,
+    mask: &'e Boxes,
     names: Names<'e>,
     /// Where originals are kept: under this pack, by way of this thread.
     keeper: Option<(&'e SitePack, SyncSender<Kept>)>,
@@ -274,7 +287,7 @@ struct Clerk<'d, 'e> {
 
 impl http::Worker for Clerk<'_, '_> {
     fn work(&mut self, order: &http::Order) -> Result<http::Done, http::Refusal> {
-        let choice = choice(&order.choice)?;
+        let choice = Choice { mask: self.desk.mask.clone(), ..choice(&order.choice)? };
         if order.plates {
             self.desk.names.check()?;
         }

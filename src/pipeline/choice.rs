@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::examine::Examined;
+use super::record::masked;
 use super::several::{self, Looked};
 use crate::capture::{PlateText, Region, RegionKind};
 use crate::frame::{Format, LumaSource, Orientation};
@@ -181,10 +182,8 @@ impl Choice {
             chosen.blanked.push(region);
             chosen.blanks.push(Blank { area, style, cells });
         }
-        for &area in mask {
-            let area = on(area).ok_or(RedactError::Outside { area, size })?;
-            chosen.blanks.push(Blank { area, style: Style::Solid, cells: 0 });
-        }
+        let blank = |area| Blank { area, style: Style::Solid, cells: 0 };
+        chosen.blanks.extend(masked(mask, size, on)?.into_iter().map(blank));
         Ok(chosen)
     }
 

@@ -1,6 +1,6 @@
 //! Looks at pictures one by one, for as long as there are any: what a service needs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Options;
 use super::examine::{Examined, EyesFactory, Observer, Unreadable};
@@ -63,7 +63,7 @@ impl Examiner<'_, '_> {
         show: impl FnOnce(Examined<'_>) -> Result<T, RedactError>,
     ) -> Result<(T, CaptureRecord), Unreadable> {
         let Examiners { options, budget, .. } = self.common;
-        let clerk = Clerk { keys, site, effort: options.effort };
+        let clerk = Clerk { keys, site, effort: options.effort, mask: options.mask.of(Path::new("")) };
         let mut stages = Stages::default();
         let look = |examined: Examined<'_>, stages: &mut Stages| {
             // First, so that the samples are the record's alone when it is made.

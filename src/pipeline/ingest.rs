@@ -285,7 +285,8 @@ impl Ingest<'_> {
         stages: &mut Stages,
         beside: Option<&Beside<'_>>,
     ) -> End {
-        let clerk = Clerk { keys: self.keys, site: self.site, effort: self.options.effort };
+        let mask = self.options.mask.of(image.listed());
+        let clerk = Clerk { keys: self.keys, site: self.site, effort: self.options.effort, mask };
         let sight = worker.observer.examine(&bytes, &self.options.limits, budget, stages, |examined, stages| {
             if let Some(beside) = beside {
                 // First, so that the samples are the record's alone when it is made.

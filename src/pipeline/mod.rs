@@ -71,6 +71,8 @@ pub struct Options {
     pub commit_interval: Duration,
     /// Seal what was sealed before once more.
     pub allow_duplicates: bool,
+    /// What scenes do not show, beside what is found.
+    pub mask: Boxes,
     /// How hard the eyes look, for the record; `None` where nobody can say.
     pub effort: Option<Effort>,
     /// Delete each file when its record is committed.
@@ -93,6 +95,7 @@ impl Default for Options {
             // What a crash may cost is what arrived in this time, and it is read again.
             commit_interval: Duration::from_secs(3),
             allow_duplicates: false,
+            mask: Boxes::default(),
             effort: None,
             consume: None,
         }

@@ -9,9 +9,9 @@ use super::summary::{Stages, timed};
 use super::taken::taken;
 use crate::capture::{Effort, Region, RegionKind};
 use crate::frame::LumaSource;
-use crate::geometry::{PixelRect, Size};
+use crate::geometry::{PixelRect, Rect, Size};
 use crate::pseudonym::EpochKeys;
-use crate::redact::{Area, Method, pieces, redact};
+use crate::redact::{Area, Figure, Method, RedactError, pieces, redact};
 use crate::vault::record::{
     CaptureRecord, CatalogueRecord, IdentityRecord, PlateRecord, PseudonymRecord, RegionRecord, SceneRecord, Status,
     file_digest,
@@ -23,6 +23,8 @@ pub(super) struct Clerk<'k> {
     pub(super) site: &'k str,
     /// How hard the eyes look.
     pub(super) effort: Option<Effort>,
+    /// What is blank on every picture of the file, beside what was found.
+    pub(super) mask: &'k [Rect],
 }
 
 /// A scene and the catalogue's and identity's share of what was seen. The original's bytes are added by
@@ -57,12 +59,14 @@ impl Clerk<'_> {
     pub(super) fn sight(&self, examined: Examined<'_>, stages: &mut Stages) -> Result<Sight, Unreadable> {
         let file = examined.file;
         let further = examined.frame.further();
-        let (frame, regions, areas, crops) = if examined.further.is_empty() {
+        let (frame, regions, areas, masked, crops) = if examined.further.is_empty() {
             let Examined { frame, regions, areas, .. } = examined;
-            (frame, regions, areas, None)
+            let masked = masked(self.mask, frame.size(), |mask| Area::new(Figure::Box, mask, &frame))?;
+            (frame, regions, areas, masked, None)
         } else {
-            let Sheet { frame, regions, areas, crops } = timed(&mut stages.decode, || several::sheet(examined))?;
-            (frame, regions, areas, Some(crops))
+            let sheet = timed(&mut stages.decode, || several::sheet(examined, self.mask))?;
+            let Sheet { frame, regions, areas, masked, crops } = sheet;
+            (frame, regions, areas, masked, Some(crops))
         };
         let size = frame.size();
         let crop = |index: usize| match &crops {
@@ -70,7 +74,8 @@ impl Clerk<'_> {
             None => regions.get(index).and_then(|region| face_crop(&frame, region)),
         };
         let (records, plates) = timed(&mut stages.pseudonym, || self.regions(size, &regions, &areas, crop));
-        let redaction = timed(&mut stages.redact, || redact(frame, file, &pieces(&areas)))?;
+        let blank = [areas, masked].concat();
+        let redaction = timed(&mut stages.redact, || redact(frame, file, &pieces(&blank)))?;
         Ok(Sight {
             width: size.width,
             height: size.height,
@@ -182,6 +187,15 @@ impl Clerk<'_> {
             },
         }
     }
+}
+
+/// What is masked of a picture of this `size`, where `on` gives a mask's area.
+///
+/// # Errors
+///
+/// When a mask touches no pixel: what it was to hide may be anywhere.
+pub(super) fn masked(mask: &[Rect], size: Size, on: impl Fn(Rect) -> Option<Area>) -> Result<Vec<Area>, RedactError> {
+    mask.iter().map(|&area| on(area).ok_or(RedactError::Outside { area, size })).collect()
 }
 
 /// What a face token is the keyed hash of: width and height of the whole pixels that the tight box touches (as 32-bit

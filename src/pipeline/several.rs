@@ -9,12 +9,12 @@ use image::{Rgb, RgbImage};
 
 use super::examine::{Examined, Look, Unreadable, see};
 use super::lanes::{Budget, Held};
-use super::record::face_crop;
+use super::record::{face_crop, masked};
 use super::summary::{Stages, timed};
 use crate::capture::{Region, RegionKind};
 use crate::frame::{DecodeError, Format, Frame, Limits, LumaSource, Sequence};
 use crate::geometry::{Rect, Size};
-use crate::redact::{Area, Blank, FILL, RedactError};
+use crate::redact::{Area, Blank, FILL, Figure, RedactError};
 
 /// One of the pictures behind a file's first one.
 #[derive(Clone)]
@@ -165,6 +165,8 @@ pub(super) struct Sheet {
     pub frame: Frame,
     pub regions: Vec<Region>,
     pub areas: Vec<Area>,
+    /// What is masked on it.
+    pub masked: Vec<Area>,
     /// What each face's token is made of.
     pub crops: Vec<Option<Vec<u8>>>,
 }
@@ -173,8 +175,8 @@ pub(super) struct Sheet {
 ///
 /// # Errors
 ///
-/// When pages do not fit on a sheet.
-pub(super) fn sheet(examined: Examined<'_>) -> Result<Sheet, Unreadable> {
+/// When pages do not fit on a sheet, or `mask` touches no pixel of one of them.
+pub(super) fn sheet(examined: Examined<'_>, mask: &[Rect]) -> Result<Sheet, Unreadable> {
     let Examined { file, frame, regions, areas, further } = examined;
     let format = frame.format();
     let sizes: Vec<Size> = [frame.size()].into_iter().chain(further.iter().map(|looked| looked.size)).collect();
@@ -197,7 +199,8 @@ pub(super) fn sheet(examined: Examined<'_>) -> Result<Sheet, Unreadable> {
             picture += 1;
         }
         let (regions, areas) = sightings.into_iter().map(|sighting| (sighting.region, sighting.area)).unzip();
-        return Ok(Sheet { frame, regions, areas, crops });
+        let masked = masked(mask, frame.size(), |mask| Area::new(Figure::Box, mask, &frame))?;
+        return Ok(Sheet { frame, regions, areas, masked, crops });
     }
     drop(frame);
     let (size, places) = places(&sizes)?;
@@ -208,6 +211,11 @@ pub(super) fn sheet(examined: Examined<'_>) -> Result<Sheet, Unreadable> {
         image::imageops::replace(&mut rgb, &page, x.into(), y.into());
     }
     let frame = Frame::sheet(rgb, format);
+    let mut blank = Vec::new();
+    for (&size, &(x, y)) in sizes.iter().zip(&places) {
+        let on_page = masked(mask, size, |mask| Area::on_pixels(Figure::Box, mask, size))?;
+        blank.extend(on_page.into_iter().map(|area| area.moved(x, y)));
+    }
     let (mut regions, mut areas, mut crops) = (Vec::new(), Vec::new(), Vec::new());
     for Sighting { picture, mut region, area } in sightings {
         let (x, y) = places[picture];
@@ -216,7 +224,7 @@ pub(super) fn sheet(examined: Examined<'_>) -> Result<Sheet, Unreadable> {
         regions.push(region);
         areas.push(area.moved(x, y));
     }
-    Ok(Sheet { frame, regions, areas, crops })
+    Ok(Sheet { frame, regions, areas, masked: blank, crops })
 }
 
 /// Where pages of these `sizes` lie on a sheet, in rows, and its size.
@@ -246,7 +254,6 @@ mod tests {
     use super::*;
     use crate::capture::{Candidate, PlateText, Reading};
     use crate::geometry::PixelRect;
-    use crate::redact::Figure;
 
     const SIZE: Size = Size::new(200, 100);
 

@@ -45,6 +45,8 @@ pub struct SourceImage {
 
 /// A frame of a film, as a capture.
 pub(super) struct Frame {
+    /// The film's path below the folder.
+    pub(super) film: PathBuf,
     /// What tells it from the film's others.
     pub(super) label: String,
     pub(super) held: Held,
@@ -73,6 +75,11 @@ impl SourceImage {
     /// Where it is, for whoever is told of it.
     pub(super) fn place(&self) -> PathBuf {
         self.frame.as_ref().map_or_else(|| self.path.clone(), |frame| film::labelled(&self.path, &frame.label))
+    }
+
+    /// The path below the folder of the file that it is, or is a frame of.
+    pub(super) fn listed(&self) -> &Path {
+        self.frame.as_ref().map_or(&self.name, |frame| &frame.film)
     }
 
     /// Reads it, up to `limit` bytes.
@@ -342,7 +349,7 @@ impl Source {
     }
 
     /// The folder below which images have their names.
-    pub(super) fn base(&self) -> &Path {
+    pub fn base(&self) -> &Path {
         &self.base
     }
 

@@ -346,6 +346,29 @@ fn every_page_is_examined_and_keeps_its_samples() {
 }
 
 #[test]
+fn what_is_masked_is_blank_on_every_page() {
+    let pages: Vec<DynamicImage> = (0..3).map(|number| picture(WIDTH, HEIGHT, number).into()).collect();
+    let animated = animations().swap_remove(0);
+    let scenes = |args: &[&str]| {
+        let site = Site::new();
+        site.put(animated.0, &animated.1);
+        site.put("pages.tif", &tiff(&pages));
+        let run = site.ingest(args);
+        assert_eq!(run.code, Some(0), "{run:?}");
+        let scene = |file: &[u8]| image::load_from_memory(file).expect("a JPEG").into_luma8();
+        site.opened().into_iter().map(|opened| scene(&opened.scene.expect("a scene").file)).collect::<Vec<_>>()
+    };
+    let (open, masked) = (scenes(&[]), scenes(&["--mask", "0,0,16,16"]));
+    let newly_grey = |number: usize| {
+        let pairs = open[number].pixels().zip(masked[number].pixels());
+        pairs.filter(|(open, masked)| open.0[0] != 128 && masked.0[0] == 128).count()
+    };
+    // Of an animation the first picture is shown.
+    assert!((200..=256).contains(&newly_grey(0)), "{}", newly_grey(0));
+    assert!((600..=768).contains(&newly_grey(1)), "{}", newly_grey(1));
+}
+
+#[test]
 fn ingest_seals_them_whole_with_one_scene_and_tells_what_is_on_every_picture() {
     let site = Site::new();
     for (name, file) in animations() {

@@ -110,6 +110,26 @@ fn consumed_files_are_gone_and_can_be_restored() {
 }
 
 #[test]
+fn a_mask_of_photographs_that_are_not_there_seals_nothing() {
+    let site = Site::new();
+    site.put("lane/a.jpg", &photo(0));
+    let mask = site.custodian.folder.path().join("mask.json");
+    let path = mask.to_str().expect("text");
+    for name in ["a.jpg", "lane", "lane/../lane/a.jpg", "/lane/a.jpg"] {
+        fs::write(&mask, format!(r#"{{"{name}": [[0, 0, 16, 16]]}}"#)).expect("written");
+        site.ingest(&["--mask", path]).failed(2, name, "as it lies below the folder");
+    }
+    assert!(!site.custodian.vault().exists());
+    site.ingest(&["--mask", "1,2,3"]).failed(2, "1,2,3", "X,Y,WIDTH,HEIGHT");
+    fs::write(&mask, r#"{"lane/a.jpg": [[0, 0, 16, 16]]}"#).expect("written");
+    let run = site.ingest(&["--mask", path]);
+    assert_eq!((run.code, run.number("sealed")), (Some(0), 1), "{run:?}");
+    let scene = site.opened().pop().and_then(|capture| capture.scene).expect("a scene");
+    let shown = Frame::decode(&scene.file, &Limits::default()).expect("decodes");
+    assert!(shown.reduced(1).data[..16].iter().all(|luma| *luma == FILL));
+}
+
+#[test]
 fn a_mistyped_vault_costs_no_photograph() {
     let site = Site::new();
     site.put("a.jpg", &photo(0));

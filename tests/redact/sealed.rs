@@ -6,6 +6,7 @@ use std::process::Command;
 
 use super::common::files_below;
 use super::common::site::{Ended, Site, photo, tiny_nets};
+use safelight::redact::FILL;
 
 /// Names and contents.
 fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
@@ -60,6 +61,27 @@ fn copies_are_the_same_and_originals_come_back_from_the_vault() {
     assert!(fs::read_to_string(again.join("labels.jsonl")).expect("labels") == labels);
     fs::remove_file(again.join("labels.jsonl")).expect("removed");
     assert!(contents(&plain) == contents(&again));
+}
+
+/// A scene that showed what its copy does not would be one more place to look for it.
+#[test]
+fn what_is_masked_on_copies_is_masked_on_scenes() {
+    let site = Site::new();
+    for (number, name) in (0..).zip(["a.jpg", "lane/b.jpg", "c.jpg"]) {
+        site.put(name, &photo(number));
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let mask = folder.path().join("mask.json");
+    fs::write(&mask, r#"{"lane/b.jpg": [[0, 0, 16, 16]], "c.jpg": [[0, 0, 16, 16]]}"#).expect("written");
+    let run = redact(&site, &folder.path().join("out"), &["--new", "--mask", mask.to_str().expect("text")]);
+    assert_eq!((run.code, run.number("sealed")), (Some(0), 3), "{run:?}");
+    for capture in site.opened() {
+        let name = String::from_utf8(capture.name).expect("text");
+        let scene = image::load_from_memory(&capture.scene.expect("a scene").file).expect("decodes").to_luma8();
+        let corner = (0..256).all(|n| scene.get_pixel(n % 16, n / 16).0 == [FILL]);
+        assert_eq!(corner, name != "a.jpg", "{name}");
+        assert!(capture.original == fs::read(site.photos.path().join(&name)).expect("read"), "{name}");
+    }
 }
 
 /// A copy that cannot be written ends the run, and what was sealed by then is in a vault that is whole.

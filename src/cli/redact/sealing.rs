@@ -13,7 +13,7 @@ use crate::cli::target;
 use crate::cli::terminal::{Voice, say, shown};
 use crate::cli::{Context, Failure};
 use crate::pipeline::{
-    Examined, Ingest, IngestError, Inspected, Look, Note, Progress, Source, SourceFault, SourceImage,
+    Examined, Ingest, IngestError, Inspected, Look, Note, Options, Progress, Source, SourceFault, SourceImage,
 };
 use crate::vault::{Make, SealingOptions, SealingVault, SiteState};
 
@@ -103,11 +103,13 @@ impl Sealing {
         // The run's eyes live longer than this input does.
         let eyes = || -> Box<dyn Look + '_> { (job.eyes)() };
         let heard = Heard { voice: &voice, videos: AtomicBool::new(false) };
+        // A scene shows no more than the copy does.
+        let options = Options { mask: target.own(&job.choice.mask), ..job.options.clone() };
         let ran = Ingest {
             keys: self.site.pack.epoch_keys(),
             site: self.site.pack.site(),
             eyes: &eyes,
-            options: job.options,
+            options: &options,
             progress: &heard,
             stop: job.stop,
         }

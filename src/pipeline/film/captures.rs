@@ -127,7 +127,7 @@ impl Iterator for Captures {
             circumstances: Circumstances { captured_at, ..self.circumstances.clone() },
             length: held.length(),
             unlisted: self.unlisted,
-            frame: Some(Frame { label, held, begins }),
+            frame: Some(Frame { film: self.name.clone(), label, held, begins }),
         }))
     }
 }
