@@ -115,7 +115,7 @@ fn main() {
                 .expect("encoded");
             let frame = Frame::decode(&file, &Limits::default()).expect("decoded");
             let start = Instant::now();
-            let found = eyes.look(&frame, &mut Stages::default());
+            let found = eyes.look(&frame, &mut Stages::default()).found;
             spent = (spent.0 + start.elapsed(), spent.1 + 1);
             let figure = |oval| if oval { Figure::Oval } else { Figure::Box };
             let areas: Vec<Area> =

@@ -21,7 +21,7 @@ use safelight::frame::Frame;
 use safelight::geometry::Rect;
 use safelight::pipeline::{Examined, Look, Options, Source, SourceImage, Stages, TrainedEyes, inspect};
 use safelight::redact::pieces;
-use safelight::vision::{Found, NetFiles, Nets, PlateRegion};
+use safelight::vision::{NetFiles, Nets, PlateRegion};
 use serde::Deserialize;
 
 #[derive(Parser)]
@@ -238,7 +238,7 @@ struct Clocked<'c> {
 }
 
 impl Look for Clocked<'_> {
-    fn look(&mut self, frame: &Frame, stages: &mut Stages) -> Vec<Found> {
+    fn look(&mut self, frame: &Frame, stages: &mut Stages) -> safelight::vision::Seen {
         let before = *stages;
         let found = self.eyes.look(frame, stages);
         let mut spent = self.spent.lock().expect("one thread");

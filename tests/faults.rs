@@ -219,10 +219,10 @@ fn what_is_durable_is_counted_whatever_fails_after_it() {
 struct Staring;
 
 impl Look for Staring {
-    fn look(&mut self, _: &Frame, _: &mut Stages) -> Vec<safelight::vision::Found> {
+    fn look(&mut self, _: &Frame, _: &mut Stages) -> safelight::vision::Seen {
         let bounds = Rect::new(16.0, 16.0, 32.0, 32.0);
         let region = Region { kind: RegionKind::Face, bounds, score: 0.9, reading: None };
-        vec![safelight::vision::Found { wide: bounds, region, oval: false }]
+        vec![safelight::vision::Found { wide: bounds, region, oval: false }].into()
     }
 }
 

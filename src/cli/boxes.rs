@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::json;
 
 use super::Failure;
-use super::terminal::shown;
+use super::terminal::{count, grouped, say, shown};
 use crate::files;
 use crate::geometry::Rect;
-use crate::pipeline::Boxes;
+use crate::pipeline::{Boxes, Lettered, Lettering};
 
 /// What a file of boxes holds.
 #[derive(Deserialize)]
@@ -76,6 +77,41 @@ pub(super) fn read(given: &[String], option: &str) -> Result<Boxes, Failure> {
             "write the former to each name in the file, or run twice",
         )),
     }
+}
+
+/// Where pictures share letters that `mask` does not hide.
+pub(super) fn unmasked(lettering: &Lettering, mask: &Boxes) -> Vec<Lettered> {
+    /// Hidden as far as anybody can read it.
+    const HIDDEN: f32 = 0.8;
+    let everywhere = mask.of(Path::new(""));
+    let is_open = |area: Rect| everywhere.iter().all(|hidden| hidden.overlap(area) < HIDDEN * area.area());
+    lettering.shared().into_iter().filter(|lettered| is_open(lettered.area.rect())).collect()
+}
+
+/// Says where pictures share letters, and how they are hidden.
+pub(super) fn say_unmasked(lettered: &[Lettered]) {
+    /// So many places are named.
+    const MOST: usize = 3;
+    for Lettered { size, area, pictures, of } in lettered.iter().take(MOST) {
+        let at = format!("{},{},{},{}", area.x, area.y, area.w, area.h);
+        say(&format!(
+            "note: {} of {} pictures of {}x{} with plates have letters in one place: if the camera writes there what it saw, hide it with \
+             --mask {at}",
+            grouped(*pictures),
+            grouped(*of),
+            size.width,
+            size.height
+        ));
+    }
+    if lettered.len() > MOST {
+        say(&format!("note: and in {} more", count((lettered.len() - MOST) as u64, "place")));
+    }
+}
+
+/// The same for machines.
+pub(super) fn unmasked_json(lettered: &[Lettered]) -> serde_json::Value {
+    let place = |Lettered { size, area, pictures, of }: &Lettered| json!({ "size": [size.width, size.height], "area": [area.x, area.y, area.w, area.h], "pictures": pictures, "of": of });
+    lettered.iter().map(place).collect()
 }
 
 /// Four numbers.

@@ -185,7 +185,14 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     for damage in &damages {
         say(&format!("{}; what it held is sealed again where it is met", damage_words(*damage)));
     }
-    report(&summary, &Vaults { totals, new, unknown, behind, damages: &damages }, (&source, &pack), context, &args)?;
+    report(
+        &summary,
+        &Vaults { totals, new, unknown, behind, damages: &damages },
+        (&source, &pack),
+        context,
+        &args,
+        &options.mask,
+    )?;
     if let Some(error) = failed {
         let mut failure = Failure::from(error);
         failure.problem = format!("{} ({} sealed before)", failure.problem, count(summary.sealed, "image"));
@@ -314,11 +321,13 @@ fn report(
     (source, pack): (&Source, &SitePack),
     context: &Context,
     args: &Args,
+    mask: &Boxes,
 ) -> Result<(), Failure> {
     let Vaults { totals, new, unknown, behind, damages } = vault;
     let classes = classes(summary, pack);
     let [twice, rows] = source.rows_without_file();
     let files = source.tables().files_without_row();
+    let lettered = boxes::unmasked(&summary.lettering, mask);
     if context.json {
         let object = json!({
             "custodian": pack.custody().to_string(),
@@ -350,6 +359,7 @@ fn report(
                     "catalogue": catalogue, "scene": scene, "identity": identity,
                 })
             }).collect::<Vec<_>>(),
+            "lettering": boxes::unmasked_json(&lettered),
             "without_time": summary.without_time,
             "rows_without_file": rows.count,
             "rows_named_twice": twice.count,
@@ -426,6 +436,7 @@ fn report(
             count(summary.without_time, "capture")
         ));
     }
+    boxes::say_unmasked(&lettered);
     say_named("sealed already under other circumstances, and now again", &summary.otherwise);
     say_named("in no row of captures.csv", files);
     say_named("of which two tables say different things, and the nearest counts", source.tables().differing());

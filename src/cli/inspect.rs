@@ -142,7 +142,7 @@ fn show(
     copies: Option<&Path>,
     overlay: Option<&Overlay>,
 ) -> Shown {
-    let Examined { file, frame, regions, areas, further } = examined;
+    let Examined { file, frame, regions, areas, further, .. } = examined;
     // As it was given; and so that each of several folders' images can be told from another's.
     let name = match copies {
         _ if image.path == given => given.to_owned(),

@@ -251,7 +251,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
             tally.name_strangers(&args.out);
         }
     }
-    tally.report(&args, context)?;
+    tally.report(&args, &choice, context)?;
     ended.and(sealed).map_err(|failure| go_on(failure, &args))?;
     if interrupted {
         return Err(Failure::new(
@@ -369,7 +369,7 @@ fn one(args: &Args, choice: &Choice, context: &Context) -> Result<Outcome, Failu
         write_new(&args.out, &copy.bytes).map_err(|error| unwritable(&args.out, &error))?;
         let mut tally = Tally::new(args, choice);
         tally.made(&copy, Format::sniff(&file), Wanted::of(args));
-        tally.report(args, context)?;
+        tally.report(args, choice, context)?;
     }
     Ok(Outcome::Done)
 }

@@ -83,6 +83,8 @@ pub struct Copied {
     pub blank: u64,
     /// Regions that were left legible, as was asked for.
     pub legible: u64,
+    /// Rows of letters on the original, in pixels of the stored picture, if it was searched for such.
+    pub lettering: Option<Vec<Rect>>,
 }
 
 impl Copied {
@@ -124,7 +126,8 @@ impl Choice {
 
     /// The same in another style. What moves has one colour: means of what is there would add up over the pictures.
     pub(super) fn copy_in(&self, style: Style, name: &Path, examined: Examined<'_>) -> Result<Copied, RedactError> {
-        let Examined { file, frame, regions, areas, further } = examined;
+        let lettering = examined.searched();
+        let Examined { file, frame, regions, areas, further, .. } = examined;
         let on = |mask| Area::new(Figure::Box, mask, &frame);
         let first = self.chosen((name, style), regions, areas, frame.size(), on);
         let Chosen { blanked, blanks, legible } = first?;
@@ -133,7 +136,7 @@ impl Choice {
             let turned = frame.format().of_copy() != Format::Jpeg && orientation != Orientation::Upright;
             let (pixels, blank) = (size.pixels(), hidden(&blanks));
             let bytes = redact::copy(frame, file, &blanks, &self.manner)?;
-            return Ok(Copied { bytes, size, orientation, turned, blanked, pixels, blank, legible });
+            return Ok(Copied { bytes, size, orientation, turned, blanked, pixels, blank, legible, lettering });
         }
         let format = frame.format();
         drop(frame);
@@ -141,7 +144,8 @@ impl Choice {
         let turned = !several::moves(format) && orientation != Orientation::Upright;
         let (bytes, blanked_once) = (Vec::new(), Vec::new());
         let pixels = size.pixels() + further.iter().map(|looked| looked.size.pixels()).sum::<u64>();
-        let mut copied = Copied { bytes, size, orientation, turned, blanked: blanked_once, pixels, blank: 0, legible };
+        let mut copied =
+            Copied { bytes, size, orientation, turned, blanked: blanked_once, pixels, blank: 0, legible, lettering };
         let area_of = |blank: &Blank| blank.area.clone();
         let mut seen = vec![(blanked, blanks.iter().map(area_of).collect::<Vec<_>>())];
         let mut pictures = vec![blanks];

@@ -9,14 +9,15 @@ use super::several::{self, Looked};
 use super::summary::{Stages, timed};
 use crate::capture::Region;
 use crate::frame::{DecodeError, Frame, Header, Limits, LumaSource, Sequence};
+use crate::geometry::Rect;
 use crate::redact::{Area, Figure, RedactError};
-use crate::vision::Found;
+use crate::vision::{Found, Seen};
 
 /// Eyes: find plates and faces, and read plates. One instance serves one thread.
 pub trait Look {
     /// Every region that must be blanked, the plates among them read where that is possible. Adds the time it took to
     /// `stages`.
-    fn look(&mut self, frame: &Frame, stages: &mut Stages) -> Vec<Found>;
+    fn look(&mut self, frame: &Frame, stages: &mut Stages) -> Seen;
 }
 
 /// Makes a thread's own eyes.
@@ -33,9 +34,19 @@ pub struct Examined<'f> {
     pub regions: Vec<Region>,
     /// What must be blanked, one area for each region, in their order.
     pub areas: Vec<Area>,
+    /// Rows of letters on it, where the eyes look for such. Of a file that holds several pictures, none.
+    pub lettering: Vec<Rect>,
     /// The pictures behind it, of a file that holds several. Its scene and what else is shown of it is that of the first alone, but
     /// for [`super::Choice::copy`], which has all of them.
     pub further: Vec<Looked>,
+}
+
+impl Examined<'_> {
+    /// Its rows of letters, if it was searched for such: eyes do so where they have read a plate.
+    pub(super) fn searched(&self) -> Option<Vec<Rect>> {
+        let is_read = self.further.is_empty() && self.regions.iter().any(|region| region.reading.is_some());
+        is_read.then(|| self.lettering.clone())
+    }
 }
 
 /// Why nothing of an image may be shown.
@@ -87,7 +98,7 @@ impl<'e> Observer<'e> {
         let mut stages = Stages::default();
         self.guarded(|eyes| {
             let (frame, _held) = decode(file, limits, budget, &mut stages)?;
-            Ok(eyes.look(&frame, &mut stages))
+            Ok(eyes.look(&frame, &mut stages).found)
         })
     }
 
@@ -112,8 +123,8 @@ fn look<'f, 'b>(
         return several::look(file, sequence, eyes, budget, stages);
     }
     let (frame, held) = decode(file, limits, budget, stages)?;
-    let found = eyes.look(&frame, stages);
-    Ok((placed(file, frame, found), held))
+    let Seen { found, lettering } = eyes.look(&frame, stages);
+    Ok((Examined { lettering, ..placed(file, frame, found) }, held))
 }
 
 fn decode<'b>(
@@ -131,12 +142,12 @@ fn decode<'b>(
 /// The image with what was found on it.
 fn placed(file: &[u8], frame: Frame, found: Vec<Found>) -> Examined<'_> {
     let (regions, areas) = on_picture(&frame, found);
-    Examined { file, frame, regions, areas, further: Vec::new() }
+    Examined { file, frame, regions, areas, lettering: Vec::new(), further: Vec::new() }
 }
 
 /// What is on a picture, and what is blanked on it.
 pub(super) fn see(frame: &Frame, eyes: &mut dyn Look, stages: &mut Stages) -> (Vec<Region>, Vec<Area>) {
-    on_picture(frame, eyes.look(frame, stages))
+    on_picture(frame, eyes.look(frame, stages).found)
 }
 
 fn on_picture(frame: &Frame, found: Vec<Found>) -> (Vec<Region>, Vec<Area>) {

@@ -4,7 +4,7 @@ use super::examine::Look;
 use super::summary::{Stages, timed};
 use crate::capture::Effort;
 use crate::frame::Frame;
-use crate::vision::{Eyes, Found, Looks, Margins, Nets};
+use crate::vision::{Eyes, Looks, Margins, Nets, Seen};
 
 /// Eyes from trained nets, with the margins that their training measured.
 pub struct TrainedEyes {
@@ -21,7 +21,7 @@ impl TrainedEyes {
 }
 
 impl Look for TrainedEyes {
-    fn look(&mut self, frame: &Frame, stages: &mut Stages) -> Vec<Found> {
+    fn look(&mut self, frame: &Frame, stages: &mut Stages) -> Seen {
         let looks = timed(&mut stages.detect, || {
             let mut looks = Looks::plan(frame, frame.told(), self.effort);
             looks.find(&mut self.eyes);

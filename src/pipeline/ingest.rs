@@ -17,6 +17,7 @@ use super::record::Clerk;
 use super::sink::{Known, RecordSink};
 use super::source::{LoadError, Loaded, Source, SourceFault, SourceImage, Stamp};
 use super::summary::{Awaited, Counted, Stages, Summary, timed};
+use crate::geometry::{Rect, Size};
 use crate::pseudonym::EpochKeys;
 use crate::vault::Origin;
 use crate::vault::record::CaptureRecord;
@@ -120,6 +121,7 @@ enum End {
         record: Box<CaptureRecord>,
         regions: u64,
         further: bool,
+        lettering: Option<(Size, Vec<Rect>)>,
         fault: Option<Unreadable>,
     },
     Duplicate {
@@ -294,14 +296,15 @@ impl Ingest<'_> {
             }
             clerk.sight(examined, stages)
         });
-        let (sight, fault) = match sight {
+        let (mut sight, fault) = match sight {
             Ok(sight) => (Some(sight), None),
             Err(unreadable) => (None, Some(unreadable)),
         };
         let regions = sight.as_ref().map_or(0, |sight| sight.regions());
         let further = sight.as_ref().is_some_and(|sight| sight.has_further());
+        let lettering = sight.as_mut().and_then(|sight| sight.lettering());
         let record = Box::new(clerk.record(image, bytes, digest, sight));
-        End::Record { turn, origin, stamp, record, regions, further, fault }
+        End::Record { turn, origin, stamp, record, regions, further, lettering, fault }
     }
 }
 
@@ -393,8 +396,11 @@ impl<'s, S: RecordSink> Sealing<'s, S> {
                 self.skip(&path, &origin, film != Some(false));
                 (origin, stamp)
             }
-            End::Record { turn, origin, stamp, record, regions, further, fault } => {
+            End::Record { turn, origin, stamp, record, regions, further, lettering, fault } => {
                 let wanted = self.options.allow_duplicates || !self.known.knows(&origin);
+                if let Some((size, rows)) = &lettering {
+                    self.summary.lettering.add(*size, rows);
+                }
                 if wanted {
                     let otherwise = self.known.is_in_otherwise(&origin);
                     let counted = Counted {

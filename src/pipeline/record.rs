@@ -41,11 +41,18 @@ pub(super) struct Sight {
     further: u32,
     /// `None` when it is the original itself.
     removed: Option<Vec<u8>>,
+    /// Rows of letters on it, if it was searched for such.
+    lettering: Option<Vec<Rect>>,
 }
 
 impl Sight {
     pub(super) fn regions(&self) -> u64 {
         self.regions.len() as u64
+    }
+
+    /// The picture's size and its rows of letters, if it was searched for such.
+    pub(super) fn lettering(&mut self) -> Option<(Size, Vec<Rect>)> {
+        Some((Size::new(self.width, self.height), self.lettering.take()?))
     }
 
     /// Whether its file holds more than the scene shows.
@@ -58,7 +65,7 @@ impl Clerk<'_> {
     /// Pseudonymises and redacts.
     pub(super) fn sight(&self, examined: Examined<'_>, stages: &mut Stages) -> Result<Sight, Unreadable> {
         let file = examined.file;
-        let further = examined.frame.further();
+        let (further, lettering) = (examined.frame.further(), examined.searched());
         let (frame, regions, areas, masked, crops) = if examined.further.is_empty() {
             let Examined { frame, regions, areas, .. } = examined;
             let masked = masked(self.mask, frame.size(), |mask| Area::new(Figure::Box, mask, &frame))?;
@@ -85,6 +92,7 @@ impl Clerk<'_> {
             scene: redaction.scene,
             media_type: redaction.media_type,
             method: redaction.method,
+            lettering,
             removed: match redaction.removed {
                 Cow::Borrowed(_) => None,
                 Cow::Owned(removed) => Some(removed),

@@ -64,7 +64,7 @@ pub(super) fn look<'f, 'b>(
         }
     }
     let (frame, regions, areas) = first.ok_or(DecodeError::Truncated { format: sequence.format() })?;
-    Ok((Examined { file, frame, regions, areas, further }, held))
+    Ok((Examined { file, frame, regions, areas, lettering: Vec::new(), further }, held))
 }
 
 /// Whether a file's pictures follow each other in time.
@@ -177,7 +177,7 @@ pub(super) struct Sheet {
 ///
 /// When pages do not fit on a sheet, or `mask` touches no pixel of one of them.
 pub(super) fn sheet(examined: Examined<'_>, mask: &[Rect]) -> Result<Sheet, Unreadable> {
-    let Examined { file, frame, regions, areas, further } = examined;
+    let Examined { file, frame, regions, areas, further, .. } = examined;
     let format = frame.format();
     let sizes: Vec<Size> = [frame.size()].into_iter().chain(further.iter().map(|looked| looked.size)).collect();
     let pictures = further.into_iter().map(|looked| (looked.regions, looked.areas));

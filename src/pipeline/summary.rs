@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::lettering::Lettering;
 use super::tables::Named;
 use crate::redact::Method;
 use crate::vault::record::{CaptureRecord, CatalogueRecord};
@@ -104,6 +105,8 @@ pub struct Summary {
     pub other_sites: BTreeMap<String, u64>,
     /// Regions blanked.
     pub regions: u64,
+    /// Rows of letters on captures on which a plate was read, by place.
+    pub lettering: Lettering,
     /// Captures whose time neither a table nor the camera tells.
     pub without_time: u64,
     /// Captures by the retention class that a table names for them.

@@ -19,16 +19,17 @@ use crate::pseudonym::{Domain, EpochKeys, PseudonymRoot};
 use crate::redact::{FILL, Method, restore};
 use crate::vault::record::{CaptureRecord, Status};
 use crate::vault::{Holding, Origin};
-use crate::vision::Found;
+use crate::vision::{Found, Seen};
 
 /// Sees a plate in the top left quarter and a face in the bottom right one.
 struct FakeEyes;
 
 const PLATE: Rect = Rect::new(8.0, 8.0, 40.0, 12.0);
+const CAPTION: Rect = Rect::new(4.0, 60.0, 50.0, 9.0);
 const FACE: Rect = Rect::new(70.0, 50.0, 20.0, 24.0);
 
 impl Look for FakeEyes {
-    fn look(&mut self, _frame: &Frame, _stages: &mut Stages) -> Vec<Found> {
+    fn look(&mut self, _frame: &Frame, _stages: &mut Stages) -> Seen {
         let text = |text| PlateText::canonical(text).unwrap();
         let candidates = vec![
             Candidate { text: text("ABC1234"), probability: 0.75 },
@@ -41,7 +42,8 @@ impl Look for FakeEyes {
             Region { kind: RegionKind::Face, bounds: Rect::new(500.0, 0.0, 9.0, 9.0), score: 0.1, reading: None },
             Region { kind: RegionKind::Face, bounds: Rect::new(f32::NAN, 0.0, 9.0, 9.0), score: 0.1, reading: None },
         ];
-        regions.map(|region| Found { wide: region.bounds.grown(2.0, 2.0), region, oval: false }).into()
+        let found = regions.map(|region| Found { wide: region.bounds.grown(2.0, 2.0), region, oval: false });
+        Seen { found: found.into(), lettering: vec![CAPTION] }
     }
 }
 
@@ -257,6 +259,18 @@ fn a_capture_holds_what_was_seen_and_gives_back_the_original() {
     assert!(restore(identity.method, shown, &identity.removed, &digest).unwrap() == original);
 }
 
+#[test]
+fn letters_that_many_captures_have_in_one_place_are_told() {
+    let files: Vec<(String, Vec<u8>)> =
+        (0..9).map(|n| (format!("{n}.jpg"), jpeg(&picture(100, 80), |e| e.set_quality(70 + n)))).collect();
+    let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    let folder = folder(&files);
+    let summary = Run::new(3).ingest(folder.path(), &mut FakeSink::default(), &fake_eyes).unwrap();
+    let shared = summary.lettering.shared();
+    let [Lettered { area, pictures: 9, of: 9, .. }] = shared[..] else { panic!("{shared:?}") };
+    assert!(area.rect().overlap(CAPTION) >= CAPTION.area());
+}
+
 /// What is blank on account of the regions of a record.
 fn blank(record: &CaptureRecord) -> Vec<PixelRect> {
     let area = |[x, y, w, h]: [i32; 4]| PixelRect::new(x as u32, y as u32, w as u32, h as u32);
@@ -379,7 +393,7 @@ fn what_cannot_be_examined_is_sealed_whole_and_shows_nothing() {
 fn a_panic_of_the_eyes_costs_one_scene_and_nothing_else() {
     struct Fragile(Cell<bool>);
     impl Look for Fragile {
-        fn look(&mut self, frame: &Frame, stages: &mut Stages) -> Vec<Found> {
+        fn look(&mut self, frame: &Frame, stages: &mut Stages) -> Seen {
             assert!(!self.0.get(), "used after it broke");
             self.0.set(frame.size().width == 101);
             assert!(!self.0.get(), "breaks on this picture");
@@ -492,7 +506,7 @@ fn stopping_commits_what_was_taken() {
     let seen = AtomicU32::new(0);
     struct Stopping<'s>(&'s AtomicU32, &'s AtomicBool);
     impl Look for Stopping<'_> {
-        fn look(&mut self, frame: &Frame, stages: &mut Stages) -> Vec<Found> {
+        fn look(&mut self, frame: &Frame, stages: &mut Stages) -> Seen {
             if self.0.fetch_add(1, Ordering::SeqCst) == 7 {
                 self.1.store(true, Ordering::SeqCst);
             }

@@ -43,38 +43,52 @@ const HIDDEN: f32 = 0.8;
 /// Plates of fewer characters are spelt by too much.
 const LEAST_LENGTH: usize = 4;
 
-/// Where in `image` something spells one of `plates`, and which; looked for with so much `effort`, and not in `hidden`. What a box says, `read`
-/// tells.
-pub(super) fn spelt(
+/// What is written on an image.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    /// Where it spells a plate, and which.
+    pub spelt: Vec<(Rect, usize)>,
+    /// Rows in which something could be read, whatever it says.
+    pub rows: Vec<Rect>,
+}
+
+/// What is written on `image`, and where that spells one of `plates`; looked for with so much `effort`, and not in `hidden`. What a box says,
+/// `read` tells.
+pub(super) fn look(
     image: &dyn LumaSource,
     plates: &[&Reading],
     hidden: &[Rect],
     effort: Effort,
     mut read: impl FnMut(Rect) -> Option<Reading>,
-) -> Vec<(Rect, usize)> {
+) -> Written {
+    let mut written = Written::default();
     if effort == Effort::Fast || plates.iter().all(|plate| best(plate).len() < LEAST_LENGTH) {
-        return Vec::new();
+        return written;
     }
     let mut left = if effort == Effort::Thorough { MOST_THOROUGH } else { MOST };
-    let mut found: Vec<(Rect, usize)> = Vec::new();
     for row in rows_of(image, effort) {
+        let mut is_legible = false;
         for word in words(image, row) {
             if hidden.iter().any(|area| area.overlap(word) > HIDDEN * word.area()) {
                 continue;
             }
             if left == 0 {
-                return found;
+                return written;
             }
             left -= 1;
             let Some(said) = read(word) else { continue };
+            if !is_legible && best(&said).len() >= LEAST_LENGTH {
+                is_legible = true;
+                written.rows.push(row);
+            }
             let Some(plate) = plates.iter().position(|plate| is_spelt(best(plate), best(&said))) else { continue };
-            match found.iter_mut().find(|(known, other)| *other == plate && known.overlap(word) > 0.0) {
+            match written.spelt.iter_mut().find(|(known, other)| *other == plate && known.overlap(word) > 0.0) {
                 Some((known, _)) => *known = around(*known, word),
-                None => found.push((word, plate)),
+                None => written.spelt.push((word, plate)),
             }
         }
     }
-    found
+    written
 }
 
 fn best(reading: &Reading) -> &str {

@@ -28,6 +28,21 @@ pub struct Found {
     pub oval: bool,
 }
 
+/// What was seen on an image.
+#[derive(Default)]
+pub struct Seen {
+    /// What must be blanked.
+    pub found: Vec<Found>,
+    /// Rows of letters beside plates, in pixels of the stored image: looked for where plates were read, and not with the least effort.
+    pub lettering: Vec<Rect>,
+}
+
+impl From<Vec<Found>> for Seen {
+    fn from(found: Vec<Found>) -> Self {
+        Self { found, lettering: Vec::new() }
+    }
+}
+
 /// From this overlap on, two views show the same plate or face.
 const SAME: f32 = 0.4;
 
@@ -195,7 +210,7 @@ impl<'a> Looks<'a> {
 
     /// What was found, best first and each thing once, plates with what they say. What several views show is blanked as far as
     /// any of them shows it.
-    pub fn read(self, eyes: &mut Eyes, margins: &Margins) -> Vec<Found> {
+    pub fn read(self, eyes: &mut Eyes, margins: &Margins) -> Seen {
         let Self { image, effort, views, mirrored, guessed, mut sightings, .. } = self;
         // Boxes are best where the picture stands as it was taken and nothing was taken away: what else shows the same adds to what
         // is blanked.
@@ -233,31 +248,29 @@ impl<'a> Looks<'a> {
             }
         }
         let mut found: Vec<Found> = kept.into_iter().map(|(found, ..)| found).collect();
-        if let Some(view) = views.first() {
-            let spelt = spelt(view, &found, effort, eyes, margins);
-            found.extend(spelt);
-        }
+        let written = views.first().map(|view| written(view, &found, effort, eyes, margins)).unwrap_or_default();
+        found.extend(written.found);
         found.sort_by(|a, b| b.region.score.total_cmp(&a.region.score));
-        found
+        Seen { found, lettering: written.lettering }
     }
 }
 
-/// What is written into the picture that `view` shows, in the words of plates that were `found` on it: as much a plate as those.
-fn spelt(view: &Shown, found: &[Found], effort: Effort, eyes: &mut Eyes, margins: &Margins) -> Vec<Found> {
+/// What is written into the picture that `view` shows; in the words of plates that were `found` on it, it is as much a plate as those.
+fn written(view: &Shown, found: &[Found], effort: Effort, eyes: &mut Eyes, margins: &Margins) -> Seen {
     let plates: Vec<(&Region, &Reading)> =
         found.iter().filter_map(|found| Some((&found.region, found.region.reading.as_ref()?))).collect();
     let readings: Vec<&Reading> = plates.iter().map(|(_, reading)| *reading).collect();
     let hidden: Vec<Rect> = found.iter().map(|found| view.to_shown(found.wide)).collect();
     let read = |bounds| eyes.read(view, Detection { kind: RegionKind::Plate, bounds, score: 1.0 }).reading;
-    let written = lettering::spelt(view, &readings, &hidden, effort, read);
-    let as_found = written.into_iter().map(|(bounds, which)| {
+    let written = lettering::look(view, &readings, &hidden, effort, read);
+    let as_found = written.spelt.into_iter().map(|(bounds, which)| {
         let (region, reading) = plates[which];
         let (stored, _) = view.to_stored(bounds);
         let (wide, _) = view.to_stored(margins.widen(RegionKind::Plate, bounds, region.score));
         let region = Region { bounds: stored, reading: Some(reading.clone()), ..*region };
         Found { region, wide, oval: false }
     });
-    as_found.collect()
+    Seen { found: as_found.collect(), lettering: written.rows.into_iter().map(|row| view.to_stored(row).0).collect() }
 }
 
 /// An image whose smaller plane is made once for all glances.

@@ -35,7 +35,7 @@ mod window;
 
 pub use beside::Second;
 pub use eyes::{Eyes, NetFiles, Nets, NetsError};
-pub use looks::{Found, Looks};
+pub use looks::{Found, Looks, Seen};
 pub use margins::{Margin, Margins};
 #[cfg(feature = "onnx")]
 pub use onnx::{OnnxDetector, OnnxError, OnnxFormat, OnnxModel, OnnxOptions};

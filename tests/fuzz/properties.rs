@@ -166,16 +166,16 @@ pub fn copies(file: &[u8]) {
     use safelight::frame::{Format, Limits};
     use safelight::geometry::Rect;
     use safelight::pipeline::{Choice, Look, Options, Stages, Unreadable, inspect_one};
-    use safelight::vision::Found;
+    use safelight::vision::{Found, Seen};
 
     /// Sees a face in the middle of whatever it is shown.
     struct Middle;
     impl Look for Middle {
-        fn look(&mut self, frame: &Frame, _stages: &mut Stages) -> Vec<Found> {
+        fn look(&mut self, frame: &Frame, _stages: &mut Stages) -> Seen {
             let size = frame.size();
             let bounds = Rect::new(size.width as f32 / 3.0, size.height as f32 / 3.0, 4.0, 5.0);
             let region = Region { kind: RegionKind::Face, bounds, score: 0.5, reading: None };
-            vec![Found { region, wide: bounds.grown(2.0, 2.0), oval: true }]
+            vec![Found { region, wide: bounds.grown(2.0, 2.0), oval: true }].into()
         }
     }
 

@@ -10,6 +10,7 @@ use walkdir::WalkDir;
 
 use super::{Args, Kept, write_new};
 use crate::capture::RegionKind;
+use crate::cli::boxes;
 use crate::cli::labels::{Label, Labels};
 use crate::cli::remedies::stdout_failed;
 use crate::cli::target::{self, unwritable};
@@ -18,7 +19,8 @@ use crate::cli::video::{self, Films};
 use crate::cli::{Context, Failure};
 use crate::files;
 use crate::frame::{Format, Orientation};
-use crate::pipeline::{Choice, Copied, Inspected, Note, Progress};
+use crate::geometry::{Rect, Size};
+use crate::pipeline::{Choice, Copied, Inspected, Lettering, Note, Progress};
 use crate::redact::RedactError;
 use crate::report::{ContactSheet, Print};
 
@@ -72,6 +74,7 @@ pub(super) struct Done {
     /// Where the copy is.
     copy: PathBuf,
     counts: Counts,
+    lettering: Option<(Size, Vec<Rect>)>,
     label: Option<Label>,
     print: Option<Print>,
 }
@@ -117,6 +120,7 @@ impl Wanted {
             source: source.to_owned(),
             copy: path.to_owned(),
             counts: Counts::of(copy, Some(format), self),
+            lettering: copy.lettering.clone().map(|rows| (copy.size, rows)),
             label,
             print: print.flatten(),
         }
@@ -140,6 +144,7 @@ pub(super) enum Made {
 pub(super) struct Tally {
     since: Instant,
     pub counts: Counts,
+    lettering: Lettering,
     pub failures: u64,
     /// What was wrong beside photographs: boxes of none, labels that are there already.
     pub complaints: u64,
@@ -163,6 +168,7 @@ impl Tally {
         Self {
             since: Instant::now(),
             counts: Counts::default(),
+            lettering: Lettering::default(),
             failures: 0,
             complaints: 0,
             ignored: 0,
@@ -225,7 +231,10 @@ impl Tally {
     }
 
     fn keep(&mut self, done: Done) {
-        let Done { source, copy, label, print, .. } = done;
+        let Done { source, copy, lettering, label, print, .. } = done;
+        if let Some((size, rows)) = lettering {
+            self.lettering.add(size, &rows);
+        }
         self.unmet.remove(&source);
         self.known.insert(copy);
         if let (Some(labels), Some(label)) = (&mut self.labels, label) {
@@ -304,7 +313,8 @@ impl Tally {
         self.complaints += strangers;
     }
 
-    pub(super) fn report(&self, args: &Args, context: &Context) -> Result<(), Failure> {
+    pub(super) fn report(&self, args: &Args, choice: &Choice, context: &Context) -> Result<(), Failure> {
+        let lettered = boxes::unmasked(&self.lettering, &choice.mask);
         let Self { counts: Counts { images, plates, faces, legible, pixels, blank, mute }, ignored, ref films, .. } =
             *self;
         let (copies, failures, existing) =
@@ -314,6 +324,7 @@ impl Tally {
                 "copies": copies, "plates": plates, "faces": faces, "legible": legible,
                 "failed": failures + films.flawed, "existing": existing, "ignored": ignored, "sealed": self.sealed,
                 "pixels": pixels, "blank_pixels": blank, "videos": films.json(),
+                "lettering": boxes::unmasked_json(&lettered),
             });
             return json(&object).map_err(stdout_failed);
         }
@@ -325,6 +336,7 @@ impl Tally {
         if !args.except_plate.is_empty() && legible + films.legible() == 0 {
             say("note: no plate was read as one of --except-plate: none is legible by that");
         }
+        boxes::say_unmasked(&lettered);
         if let (Some(sealed), Some(vault)) = (self.sealed, &args.vault) {
             rows.push(("originals sealed", number(sealed), format!("in {}", shown(vault))));
         }

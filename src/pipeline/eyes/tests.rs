@@ -98,7 +98,7 @@ fn blanked(file: &[u8]) -> Vec<Area> {
     static NETS: OnceLock<Nets> = OnceLock::new();
     let frame = Frame::decode(file, &Limits::default()).unwrap();
     let mut eyes = TrainedEyes::new(NETS.get_or_init(Nets::builtin));
-    let found = eyes.look(&frame, &mut Stages::default());
+    let found = eyes.look(&frame, &mut Stages::default()).found;
     let figure = |oval| if oval { Figure::Oval } else { Figure::Box };
     found.iter().filter_map(|found| Area::new(figure(found.oval), found.wide, &frame)).collect()
 }

@@ -52,15 +52,19 @@ fn a_plate_that_is_written_in_the_picture_is_found_and_nothing_else() {
     let plates = [reading("XYZ777"), reading("AB123CD")];
     let plates: Vec<&Reading> = plates.iter().collect();
     let says = |text: &'static str| move |word: Rect| (word.overlap(area) > 0.0).then(|| reading(text));
-    let found = spelt(&picture, &plates, &[], Effort::Normal, says("AB123C0"));
-    let [(place, which)] = found[..] else { panic!("{found:?}") };
+    let written = look(&picture, &plates, &[], Effort::Normal, says("AB123C0"));
+    let [(place, which)] = written.spelt[..] else { panic!("{written:?}") };
+    let [row] = written.rows[..] else { panic!("{written:?}") };
+    assert!(row.overlap(area) > 0.5 * area.area());
     assert_eq!(which, 1);
     assert!(place.overlap(area) > 0.5 * place.area());
-    assert!(spelt(&picture, &plates, &[], Effort::Normal, says("20261130")).is_empty());
+    let other = look(&picture, &plates, &[], Effort::Normal, says("20261130"));
+    assert!(other.spelt.is_empty() && other.rows == [row]);
+    assert!(look(&picture, &plates, &[], Effort::Normal, says("AB1")).rows.is_empty());
     // What is hidden already is not read again, and with the least effort nothing is.
-    assert!(spelt(&picture, &plates, &[area.grown(9.0, 9.0)], Effort::Normal, |_| panic!("read")).is_empty());
-    assert!(spelt(&picture, &plates, &[], Effort::Fast, |_| panic!("read")).is_empty());
-    assert!(spelt(&picture, &[], &[], Effort::Thorough, |_| panic!("read")).is_empty());
+    assert!(look(&picture, &plates, &[area.grown(9.0, 9.0)], Effort::Normal, |_| panic!("read")).rows.is_empty());
+    assert!(look(&picture, &plates, &[], Effort::Fast, |_| panic!("read")).rows.is_empty());
+    assert!(look(&picture, &[], &[], Effort::Thorough, |_| panic!("read")).rows.is_empty());
 }
 
 #[test]
@@ -70,7 +74,7 @@ fn a_picture_without_letters_has_none() {
     }
     for size in [Size::new(1, 3000), Size::new(3000, 1), Size::new(5, 5)] {
         let picture = Picture::gradient(size);
-        spelt(&picture, &[&reading("AB123CD")], &[], Effort::Thorough, |_| None);
+        look(&picture, &[&reading("AB123CD")], &[], Effort::Thorough, |_| None);
     }
 }
 
@@ -101,7 +105,7 @@ proptest! {
         let data = crate::nn::testing::luma(seed, (width * height) as usize);
         let picture = Picture(GrayPlane { size: Size::new(width, height), data });
         let said = reading("AB123CD");
-        for (place, _) in spelt(&picture, &[&said], &[], Effort::Thorough, |_| Some(reading("AB123CD"))) {
+        for (place, _) in look(&picture, &[&said], &[], Effort::Thorough, |_| Some(reading("AB123CD"))).spelt {
             prop_assert!(place.x >= 0.0 && place.right() <= width as f32 && place.bottom() <= height as f32);
         }
     }

@@ -135,7 +135,7 @@ fn what_a_mirror_shows_is_one_with_what_was_there_and_read_as_it_stands() {
     assert!(looks.sightings.iter().any(|sighting| sighting.view == 1));
     let margin = Margin { left: 0.0, top: 0.0, right: 0.0, bottom: 0.0 };
     let margins = Margins::of_all(margin);
-    let found = looks.read(&mut eyes, &margins);
+    let found = looks.read(&mut eyes, &margins).found;
     let plates: Vec<_> =
         found.iter().filter(|found| found.region.bounds.iou(Rect::new(100.0, 300.0, 80.0, 20.0)) > 0.99).collect();
     assert_eq!(plates.len(), 1);
@@ -293,7 +293,7 @@ fn what_several_views_show_is_one_region_blanked_as_far_as_any_shows_it() {
         Sighting { view: 1, legible: 1, detection: Detection { bounds: moved, score: 0.9, ..FACE }, stored: moved },
     ];
     let nets = super::super::Nets::builtin();
-    let found = looks.read(&mut nets.eyes(), &nets.margins());
+    let found = looks.read(&mut nets.eyes(), &nets.margins()).found;
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].region.bounds, FACE.bounds);
     for (bounds, score) in [(FACE.bounds, FACE.score), (moved, 0.9)] {
