@@ -40,7 +40,7 @@ pub struct Args {
     #[arg(long, value_name = "S", default_value_t = 2019)]
     seed: u64,
     /// Millions of hashes to try at most on each store when cracking, in MD5s; other hashes cost 16
-    #[arg(long, value_name = "MILLIONS", default_value_t = 4000)]
+    #[arg(long, value_name = "MILLIONS", default_value_t = 1500)]
     tries: u64,
     /// Keep the keyring, its passphrase and the partner's private key in the folder
     #[arg(long)]
