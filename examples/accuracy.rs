@@ -16,7 +16,7 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use clap::Parser;
-use safelight::capture::{PlateText, Region, RegionKind};
+use safelight::capture::{Effort, PlateText, Region, RegionKind};
 use safelight::frame::Frame;
 use safelight::geometry::Rect;
 use safelight::pipeline::{Examined, Look, Options, Source, SourceImage, Stages, TrainedEyes, inspect};
@@ -38,6 +38,9 @@ struct Arguments {
     /// Whose plates are expected, parted by commas: us, ca, mx, br, ar, uk, eu.
     #[arg(long, value_delimiter = ',', value_parser = plate_region)]
     plates: Vec<PlateRegion>,
+    /// How hard to look: fast, normal or thorough.
+    #[arg(long, default_value = "normal", value_parser = effort)]
+    effort: Effort,
     /// Blank the boxes without the product's margins.
     #[arg(long)]
     tight: bool,
@@ -46,6 +49,10 @@ struct Arguments {
 fn plate_region(name: &str) -> Result<PlateRegion, String> {
     let known = |region: &PlateRegion| format!("{region:?}").eq_ignore_ascii_case(name);
     PlateRegion::ALL.into_iter().find(known).ok_or_else(|| "no such region".to_owned())
+}
+
+fn effort(name: &str) -> Result<Effort, String> {
+    Effort::named(name).ok_or_else(|| "fast, normal or thorough is wanted".to_owned())
 }
 
 #[derive(Deserialize)]
@@ -71,6 +78,10 @@ struct Truth {
     text: Option<String>,
     /// Monk's scale, 1 to 10.
     skin_tone: Option<u8>,
+    /// How far a face is turned to a side, in degrees.
+    yaw: Option<f32>,
+    /// A plate's corners, from the top left one on.
+    quad: Option<[[f32; 2]; 4]>,
 }
 
 impl Truth {
@@ -170,7 +181,7 @@ fn groups(kind: RegionKind, picture: &Picture, truth: &Truth) -> Vec<(u8, String
     let width = truth.bounds[2];
     let bounds: &[f32] = match kind {
         RegionKind::Plate => &[24.0, 48.0, 96.0],
-        RegionKind::Face => &[16.0, 24.0, 48.0],
+        RegionKind::Face | RegionKind::Head => &[16.0, 24.0, 48.0],
     };
     let above = bounds.iter().filter(|bound| width >= **bound).count();
     let size = match above {
@@ -184,6 +195,16 @@ fn groups(kind: RegionKind, picture: &Picture, truth: &Truth) -> Vec<(u8, String
         ..=3 => (20, "skin tone 1 to 3".to_owned()),
         4..=7 => (21, "skin tone 4 to 7".to_owned()),
         8.. => (22, "skin tone 8 to 10".to_owned()),
+    }));
+    groups.extend(truth.yaw.map(|yaw| match yaw.abs() {
+        ..30.0 => (30, "turned by < 30°".to_owned()),
+        ..60.0 => (31, "turned by 30-60°".to_owned()),
+        _ => (32, "turned by > 60°".to_owned()),
+    }));
+    groups.extend(truth.quad.map(|[[x, y], [right, up], ..]| match (up - y).atan2(right - x).to_degrees().abs() {
+        ..5.0 => (40, "tilted by < 5°".to_owned()),
+        ..15.0 => (41, "tilted by 5-15°".to_owned()),
+        _ => (42, "tilted by > 15°".to_owned()),
     }));
     groups
 }
@@ -305,7 +326,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(folder) => Nets::parse(&NetFiles::NAMES.try_map(|name| std::fs::read(folder.join(name)))?)?,
         None => Nets::builtin(),
     };
-    let nets = nets.expecting(&arguments.plates);
+    let nets = nets.expecting(&arguments.plates).with_effort(arguments.effort);
     for truth in &arguments.truths {
         measure(&arguments, &nets, truth)?;
     }

@@ -25,7 +25,9 @@ const COMMIT: u64 = 480;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let folder = PathBuf::from(arguments.next().ok_or("name a folder")?);
+    let folder =
+        arguments.next().filter(|folder| !folder.starts_with('-')).ok_or("usage: six_weeks FOLDER [COUNT] [SEED]")?;
+    let folder = PathBuf::from(folder);
     let count: u64 = arguments.next().map_or(Ok(184_000), |n| n.parse())?;
     let seed: u64 = arguments.next().map_or(Ok(2019), |n| n.parse())?;
 

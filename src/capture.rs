@@ -22,15 +22,44 @@ pub enum RegionKind {
     Plate,
     /// A human face.
     Face,
+    /// A human head of which no face is seen: from behind, turned away, under a helmet.
+    Head,
 }
 
 impl RegionKind {
-    /// `plate` or `face`, as in every output format.
+    /// All of them, in the order of their numbers in every format.
+    pub const ALL: [Self; 3] = [Self::Plate, Self::Face, Self::Head];
+
+    /// `plate`, `face` or `head`, as in every output format.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Plate => "plate",
             Self::Face => "face",
+            Self::Head => "head",
         }
+    }
+
+    /// The number that stands for it in records.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Plate => 0,
+            Self::Face => 1,
+            Self::Head => 2,
+        }
+    }
+
+    /// The one of that number; what a later version may have found is a person at most, and no plate.
+    pub const fn from_code(code: u8) -> Self {
+        match code {
+            0 => Self::Plate,
+            1 => Self::Face,
+            _ => Self::Head,
+        }
+    }
+
+    /// Whether it is somebody.
+    pub const fn is_person(self) -> bool {
+        matches!(self, Self::Face | Self::Head)
     }
 }
 

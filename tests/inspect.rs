@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -175,6 +176,21 @@ fn lines_of_several_folders_say_of_which() {
 }
 
 /// What the built-in nets say of a folder, with so much effort.
+#[test]
+fn heads_are_looked_for_where_a_net_knows_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.jpg");
+    fs::write(&path, photo(0)).expect("written");
+    inspect(&[&path], &["--heads=on"]).failed(2, "--models has none", "refine-head.slnn");
+    inspect(&[&path], &["--heads"]).failed(2, "--models has none", "refine-head.slnn");
+    for more in [&["--heads=off"][..], &["--effort", "thorough"], &["--effort", "thorough", "--heads=off"]] {
+        assert_eq!(inspect(&[&path], more).code, Some(0), "{more:?}");
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
+    command.arg("inspect").arg(&path).arg("--heads");
+    assert_eq!(command.output().expect("the command runs").status.code(), Some(0));
+}
+
 fn seen(folder: &Path, effort: &str) -> Vec<Value> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_safelight"));
     command.arg("inspect").arg(folder).args(["--json", "--effort", effort]);

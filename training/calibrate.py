@@ -19,7 +19,7 @@ import torch
 
 from eyes import Eyes, overlap, size, suppressed, together
 from export import OPERATING
-from pack import KINDS, Pack
+from pack import FACE, KINDS, Pack
 
 GRID = [round(0.01 * n, 2) for n in range(1, 91)]
 # Much that is small looks like a face, and little that is large; plates are hidden better without.
@@ -31,6 +31,9 @@ EFFORTS = {"fast": "redact", "normal": "normal", "thorough": "thorough"}
 # So many regions of a picture may be none, with each effort, but in a set where many are not labelled.
 FALSE = {"plate": [0.4, 0.4, 0.5], "face": [0.6, 0.9, 1.2]}
 UNCOUNTED = {"plates-train/world"}
+# What may be a face, by these probabilities, and is none may be a head. So many heads of a picture may touch no face that is labelled: that
+# most heads without a face have no label, and are none of these, nobody can count here.
+HEAD_FROM, FACE_FROM, HEADS = 0.01, 0.2, 0.5
 
 
 def main() -> None:
@@ -55,6 +58,8 @@ def main() -> None:
             refiner["doubt"] = dict(zip(("from", "until"), DOUBT[kind])) | {"fuse": fuse, "by_size": by_size}
         operating["detector"]["margin"][kind] = margins(eyes, seen, kind, refiner, args.side)
         print(f"{kind}: {refiner}, margin {operating['detector']['margin'][kind]}", flush=True)
+    *fuse, by_size = fitted(heads(eyes, args.packs, args.most), True)
+    head = operating["refiner"]["head"] = {"fuse": fuse, "by_size": by_size, "head": {"from": HEAD_FROM, "threshold": 0.05}}
     threshold = operating["detector"]["threshold"]
     for name in EFFORTS.values():
         threshold[name] = dict.fromkeys(FALSE, 0.03)
@@ -62,6 +67,9 @@ def main() -> None:
     for nth, (effort, name) in enumerate(EFFORTS.items()):
         told = list(inspected(args, effort))
         threshold[name] = {kind: chosen(told, kind, most[nth], effort) for kind, most in FALSE.items()}
+    write(operating, eyes, args.models)
+    head["head"]["threshold"] = chosen(list(inspected(args, "thorough")), "head", HEADS, "thorough")
+    print(f"head: {head}")
     OPERATING.write_text(json.dumps(operating, indent=2) + "\n")
     write(operating, eyes, args.models)
 
@@ -75,6 +83,8 @@ def write(operating: dict, eyes: Eyes, models: pathlib.Path) -> None:
     for kind, refiner in eyes.refiners.items():
         refiner.meta |= operating["refiner"][kind]
         refiner.rewrite(models / f"refine-{kind}.slnn")
+    eyes.heads.meta |= operating["refiner"]["head"]
+    eyes.heads.rewrite(models / "refine-head.slnn")
 
 
 def inspected(args: argparse.Namespace, effort: str):
@@ -95,11 +105,12 @@ def chosen(told: list, kind: str, most: float, effort: str) -> float:
     """The threshold, and a line for each set on what is found with it."""
     corners = lambda boxes: [[x, y, x + w, y + h] for x, y, w, h, *_ in boxes]  # noqa: E731
     wanted, false, pictures = [], [], collections.Counter()
+    labelled = KINDS["face" if kind == "head" else kind]
     for entry, regions in told:
-        if KINDS[kind] not in entry["labelled"]:
+        if labelled not in entry["labelled"]:
             continue
         pictures[entry["set"]] += 1
-        truth = corners(box for box in entry["boxes"] if box[4] == KINDS[kind])
+        truth = corners(box for box in entry["boxes"] if box[4] == labelled)
         mine = [(region["score"], *corners([region["box"]])) for region in regions if region["kind"] == kind]
         wanted += [(max((s for s, box in mine if overlap(box, t) >= 0.5), default=0.0), entry["set"]) for t in truth]
         false += [(s, entry["set"]) for s, box in mine if not touched(box, truth + corners(entry["ignore"]))]
@@ -149,6 +160,25 @@ def examined(eyes: Eyes, stems: list[pathlib.Path], k: int, kind: str, most: int
             corners = [[x, y, x + w, y + h] for x, y, w, h, c in entry["boxes"] if c == k]
             hidden = [[x, y, x + w, y + h] for x, y, w, h in entry["ignore"]]
             yield name, corners, hidden, *([(p[1], logit, box) for p, (logit, box) in zip(mine, told)] for told in (once, again))
+
+
+def heads(eyes: Eyes, stems: list[pathlib.Path], most: int):
+    """(truth, what to ignore, [(detector's score, logit of the refiner of heads, its box)]) of what is judged to be no face."""
+    counts: dict[str, int] = {}
+    for stem in stems:
+        pack = Pack(stem)
+        for entry in pack.entries:
+            name = "simulated" if entry["set"].startswith("simulated/") else entry["set"]
+            if not entry["held"] or FACE not in entry["labelled"] or counts.get(name, 0) >= most:
+                continue
+            counts[name] = counts.get(name, 0) + 1
+            image = pack.level(entry, False)
+            mine = [p for p in eyes.proposals(image, eyes.detector.meta["propose"], "thorough") if p[0] == "face"]
+            asked = [(p[1], box) for p, (score, box) in zip(mine, eyes.judged(image, "face", mine)) if HEAD_FROM <= score < FACE_FROM]
+            told = eyes.refined(image, "head", [box for _, box in asked], mirrored=True)
+            corners = [[x, y, x + w, y + h] for x, y, w, h, c in entry["boxes"] if c == FACE]
+            hidden = [[x, y, x + w, y + h] for x, y, w, h in entry["ignore"]]
+            yield corners, hidden, [(score, logit, box) for (score, _), (logit, box) in zip(asked, told)]
 
 
 def fitted(seen, by_size: bool) -> list[float]:

@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--detector", type=pathlib.Path)
     parser.add_argument("--refine-plate", type=pathlib.Path)
     parser.add_argument("--refine-face", type=pathlib.Path)
+    parser.add_argument("--refine-head", type=pathlib.Path)
     parser.add_argument("--reader", type=pathlib.Path)
     parser.add_argument("--out", type=pathlib.Path, required=True)
     args = parser.parse_args()
@@ -45,10 +46,10 @@ def main() -> None:
             **operating["detector"], "nms_iou": 0.5, "refined_iou": 0.4, "trained": told,
         }
         write(args.out, "detector", net, slnn.detector_graph(net), {"normalise": "fixed", "mean": MEAN, "scale": SCALE}, meta, [96, 160], normalised)
-    for kind, checkpoint in (("plate", args.refine_plate), ("face", args.refine_face)):
+    for kind, checkpoint in (("plate", args.refine_plate), ("face", args.refine_face), ("head", args.refine_head)):
         if checkpoint:
-            shape = WINDOW[KINDS[kind]]
-            net, told = averaged(nets.Refiner(*shape["size"], deep=kind == "face"), checkpoint)
+            shape = WINDOW[KINDS["plate" if kind == "plate" else "face"]]
+            net, told = averaged(nets.Refiner(*shape["size"], deep=kind != "plate"), checkpoint)
             meta = {"kind": kind, **shape, **operating["refiner"][kind], "trained": told}
             write(args.out, f"refine-{kind}", net, slnn.refiner_graph(net), standardised, meta, shape["size"], standard)
     if args.reader:

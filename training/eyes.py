@@ -140,6 +140,7 @@ class Eyes:
         self.detector = slnn.Model(models / "detector.slnn")
         self.refiners = {kind: slnn.Model(models / f"refine-{kind}.slnn") for kind in self.detector.meta["classes"]}
         self.reader = slnn.Model(models / "reader.slnn")
+        self.heads = slnn.Model(models / "refine-head.slnn")
 
     def looks(self, image: np.ndarray, effort: str):
         """(grid image, grid pixels per stored pixel across and down, the shorter side from which candidates count) of each look."""
@@ -166,15 +167,16 @@ class Eyes:
         return suppressed(found, meta["nms_iou"])
 
     def refined(self, image: np.ndarray, kind: str, boxes: list[list[float]], mirrored: bool = False) -> list[tuple[float, list[float]]]:
-        """The refiner's logit and box of each candidate of one kind; `mirrored`: the mean of what it says of the window and of its mirror image."""
+        """The refiner's logit and box of each candidate of one kind, or of what may be a head; `mirrored`: the mean of what it says of the
+        window and of its mirror image."""
         if not boxes:
             return []
-        meta, (h, w) = self.refiners[kind].meta, image.shape
-        windows = [window(image, box, meta) for box in boxes]
+        net, (h, w) = self.heads if kind == "head" else self.refiners[kind], image.shape
+        windows = [window(image, box, net.meta) for box in boxes]
         crops = np.stack([c for c, _ in windows])
-        opinions = self.refiners[kind].run(crops).reshape(-1, 5)
+        opinions = net.run(crops).reshape(-1, 5)
         if mirrored:
-            logit, l, t, r, b = self.refiners[kind].run(crops[:, :, ::-1]).reshape(-1, 5).T
+            logit, l, t, r, b = net.run(crops[:, :, ::-1]).reshape(-1, 5).T
             opinions = (opinions + np.stack([logit, 1 - r, t, 1 - l, b], 1)) / 2
         out = []
         for box, (_, (x, y, across, down)), told in zip(boxes, windows, opinions):

@@ -21,8 +21,9 @@ from scenes import GAPS, WEIGHTS, Plates
 
 # Rows and columns, and what is added to a box on both sides, in shares of its width and height.
 WINDOW = {PLATE: {"size": [48, 96], "grow": [0.5, 0.7]}, FACE: {"size": [64, 64], "grow": [0.5, 0.5]}}
-# What the second opinion on a face in doubt is asked of: less of the face, and what it sits on.
-AROUND = {"size": [64, 64], "grow": [1.25, 1.25]}
+# Labels of faces hold heads from behind now and then, and most of those have none. Whoever is to tell heads from all else learns nothing of
+# what may be one: candidates of pictures of people that the detector is surer of than this, apart from labelled heads.
+MAYBE_HEAD = 0.12
 # A candidate that overlaps a truth this much is one; below the second, none; between them nobody is asked.
 HIT, MISS = 0.4, 0.15
 # Where a class is not labelled or labelled with gaps, what the detector is surer of than this may be real.
@@ -53,8 +54,8 @@ class Windows(torch.utils.data.IterableDataset):
     """Batches of (windows uint8, whether it is one, edges in shares of the window, whether a "no" may be a gap, how likely it is one, a
     teacher heard) without end."""
 
-    def __init__(self, packs, mined, data, kind: int, seed: int, count: int, simulated: float, taught: pathlib.Path | None = None, shape: dict | None = None):
-        self.shape = shape or WINDOW[kind]
+    def __init__(self, packs, mined, data, kind: int, seed: int, count: int, simulated: float, taught: pathlib.Path | None = None, heads: bool = False):
+        self.heads = heads
         self.packs, self.mined, self.data, self.kind, self.taught = packs, mined, data, kind, taught
         self.seed, self.count, self.simulated = seed, count, simulated
 
@@ -126,15 +127,18 @@ class Windows(torch.utils.data.IterableDataset):
             elif best > MISS or any(overlap(box, t) > 0.05 for t in hidden):
                 return None
         said = float(truth is not None)
-        if taught is not None:
+        if self.heads:
+            if truth is None and self.may_be_head(entry, box, truths, proposed, taught):
+                return None
+        elif taught is not None:
             weight = TEACHER[truth is None] if kind in entry["labelled"] else 1.0
             said = (1 - weight) * said + weight * opinion(taught, box if truth is None else truth)
         if plates is not None and truth is not None and not entry["set"].startswith("simulated") and rng.random() < 0.25:
             image, box, truth = repainted(rng, image, box, truth, plates)
-        image, box, truth = tilted(rng, image, box, truth, kind, self.shape["grow"][0])
+        image, box, truth = tilted(rng, image, box, truth, kind)
         if truth is not None and rng.random() < 0.08:
             image, box, truth = cropped(rng, image, box, truth)
-        crop, (x, y, w, h) = window(image, box, self.shape)
+        crop, (x, y, w, h) = window(image, box, WINDOW[kind])
         edges = np.zeros(4, np.float32)
         if truth is not None:
             edges = ((truth - (x, y, x, y)) / (w, h, w, h)).astype(np.float32)
@@ -143,9 +147,19 @@ class Windows(torch.utils.data.IterableDataset):
             edges = np.array([1 - edges[2], edges[1], 1 - edges[0], edges[3]], np.float32)
         if rng.random() < 0.6:
             plates_only = kind == PLATE and FACE not in [b[4] for b in entry["boxes"]]
-            crop = photo.photograph(rng, crop.copy(), crop.shape[1] / (1 + 2 * self.shape["grow"][0]), plates_only)
+            crop = photo.photograph(rng, crop.copy(), crop.shape[1] / (1 + 2 * WINDOW[kind]["grow"][0]), plates_only)
         gap = truth is None and taught is None and entry["set"] in GAPS
         return crop[None], np.float32(truth is not None), edges, gap, np.float32(said)
+
+
+    def may_be_head(self, entry: dict, box, truths: list, proposed: list, taught: list | None) -> bool:
+        """Whether a box without a label may show a head all the same."""
+        score = max((score for score, other in proposed if overlap(other, box) > 0.4), default=0.0)
+        if self.kind not in entry["labelled"]:
+            return score > MAYBE_HEAD or (taught is not None and opinion(taught, box) > 0.2)
+        if entry["set"] not in GAPS:
+            return False
+        return score > MAYBE_HEAD and not any(overlap(box, truth) > 0.02 for truth in truths)
 
 
 def opinion(taught: list, box: np.ndarray) -> float:
@@ -183,14 +197,14 @@ def surroundings(image: np.ndarray, box: np.ndarray, others, sideways: float, up
     return image[y0 : int(high[1] + up * h), x0 : int(high[0] + sideways * w)], np.array([x0, y0, x0, y0])
 
 
-def tilted(rng, image, box, truth, kind: int, grow: float):
+def tilted(rng, image, box, truth, kind: int):
     """Candidate and truth as a camera that is turned or stands aside sees them; the candidate keeps its error relative to the truth."""
     angle, aside = views.angle(rng, kind), kind == PLATE and rng.random() < 0.1
     whole = truth if truth is not None else box
     if not (angle or aside) or (np.array([whole[2] - whole[0], whole[3] - whole[1]]) < 4).any():
         return image, box, truth
     w, h = whole[2] - whole[0], whole[3] - whole[1]
-    reach = max(w, h) * (1.1 + grow)
+    reach = max(w, h) * 1.6
     patch, shift = surroundings(image, whole, (box,), reach / w, reach / h)
     if min(patch.shape) < 8:
         return image, box, truth

@@ -52,6 +52,8 @@ python3 -m venv "$work/teacher"
 "$work/teacher/bin/pip" install --quiet --requirement "$root/benches/peers/requirements.txt"
 [ -s "$work/taught.json" ] || "$work/teacher/bin/python" teach.py --packs "$work/packs/real" --out "$work/taught.json"
 refine face --taught "$work/taught.json"
+"$python" train_refiner.py face --heads --simulated 0.2 --data "$DATA" --packs $packs --mined "$work/mined.json" --taught "$work/taught.json" \
+    --checkpoint "$work/refine-head.pt" --steps "${REFINER_STEPS:-30000}"
 
 # The reader reads for itself the training photographs that nobody transcribed, and goes on with what it was sure of.
 read_on() { "$python" train_reader.py --data "$DATA" --simulated "$work/plates" "$work/scenes" --share 0.32 --fonts $fonts --checkpoint "$work/reader.pt" "$@"; }
@@ -61,7 +63,7 @@ read_on --steps "$half"
 "$python" transcribe.py --data "$DATA" --models "$models" --out "$work/told.json"
 read_on --steps $((2 * half)) --told "$work/told.json"
 
-"$python" export.py --detector "$work/detector.pt" --refine-plate "$work/refine-plate.pt" --refine-face "$work/refine-face.pt" --reader "$work/reader.pt" --out "$root/models"
+"$python" export.py --detector "$work/detector.pt" --refine-plate "$work/refine-plate.pt" --refine-face "$work/refine-face.pt" --refine-head "$work/refine-head.pt" --reader "$work/reader.pt" --out "$root/models"
 "$python" steps.py --packs "$work/packs/real" --models "$root/models"
 "$python" calibrate.py --data "$DATA" --packs $packs --models "$root/models" --program "$root/target/release/safelight"
 "$python" measure.py --data "$DATA" --score "${SCORE:?tools/score.py}" --simulated "$work/fresh" --models "$root/models"

@@ -87,7 +87,8 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     eyes = Eyes(args.models)
-    nets = {"detector": eyes.detector, **{f"refine-{kind}": net for kind, net in eyes.refiners.items()}, "reader": eyes.reader}
+    refiners = {f"refine-{kind}": net for kind, net in eyes.refiners.items()}
+    nets = {"detector": eyes.detector, **refiners, "refine-head": eyes.heads, "reader": eyes.reader}
     for net in nets.values():
         net.quantised = False
     watched = {name: Watched(net) for name, net in nets.items()}
@@ -101,6 +102,8 @@ def main() -> None:
             for kind, score, (x, y, w, h) in eyes.detect(image):
                 if kind == "plate":
                     eyes.read(image, [x, y, w, h])
+            faces = [box for kind, _, box in eyes.proposals(image, eyes.detector.meta["propose"]) if kind == "face"]
+            eyes.refined(image, "head", faces, mirrored=True)
     for name, net in watched.items():
         net.steps()
         net.model.rewrite(args.models / f"{name}.slnn")

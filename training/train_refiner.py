@@ -7,7 +7,7 @@ from torch import Tensor
 
 import nets
 from pack import FACE, KINDS
-from refine_data import AROUND, WINDOW, Windows
+from refine_data import WINDOW, Windows
 from train_reader import standard
 from trainer import Training, arguments, generalised_iou
 
@@ -30,15 +30,14 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--simulated", type=float, default=0.35, help="share of simulated pictures")
     parser.add_argument("--taught", type=pathlib.Path, help="what teach.py wrote")
-    parser.add_argument("--around", action="store_true", help="the one that sees what surrounds a face")
+    parser.add_argument("--heads", action="store_true", help="the one that tells heads, from behind too, from all else")
     parser.set_defaults(flat=0.4)
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     kind = KINDS[args.kind]
-    shape = AROUND if args.around else WINDOW[kind]
-    training = Training(args, nets.Refiner(*shape["size"], deep=kind == FACE), 0.03, standard)
-    windows = Windows(args.packs, args.mined, args.data, kind, training.stream, args.batch, args.simulated, args.taught, shape)
+    training = Training(args, nets.Refiner(*WINDOW[kind]["size"], deep=kind == FACE), 0.03, standard)
+    windows = Windows(args.packs, args.mined, args.data, kind, training.stream, args.batch, args.simulated, args.taught, args.heads)
     for crops, one, edges, gaps, said in training.batches(windows):
         out = training.forward(crops).flatten(1)
         # A confident answer without a label may well be right where labels have gaps.

@@ -95,10 +95,10 @@ pub(super) fn say_unmasked(lettered: &[Lettered]) {
     for Lettered { size, area, pictures, of } in lettered.iter().take(MOST) {
         let at = format!("{},{},{},{}", area.x, area.y, area.w, area.h);
         say(&format!(
-            "note: {} of {} pictures of {}x{} with plates have letters in one place: if the camera writes there what it saw, hide it with \
+            "note: {} of {} of {}x{} with plates have letters in one place: if the camera writes there what it saw, hide it with \
              --mask {at}",
             grouped(*pictures),
-            grouped(*of),
+            count(*of, "picture"),
             size.width,
             size.height
         ));

@@ -22,7 +22,7 @@ pub(super) fn threads(text: &str) -> Result<NonZeroUsize, String> {
 /// Arguments of every verb that looks at images.
 #[derive(clap::Args)]
 pub struct EyesArgs {
-    /// Folder with nets of your own (detector, refine-plate, refine-face and reader, each .slnn), instead of the built-in ones
+    /// Folder with nets of your own (detector, refine-plate, refine-face, reader and, for heads, refine-head, each .slnn), instead of the built-in ones
     #[arg(long, value_name = "DIR")]
     models: Option<PathBuf>,
     /// Whose plates are expected, parted by commas (eu: its members and uk): where the reader is unsure, spellings in
@@ -33,9 +33,18 @@ pub struct EyesArgs {
     /// also enlarged, mirrored and turned) [default: normal, or what the policy asks for]
     #[arg(long, value_name = "EFFORT", value_enum)]
     effort: Option<Effort>,
+    /// Find heads of which no face is seen, too: from behind, under helmets [default: on with --effort thorough]
+    #[arg(long, value_name = "on|off", value_enum, num_args = 0..=1, default_missing_value = "on", require_equals = true)]
+    heads: Option<Switch>,
     #[cfg(feature = "onnx")]
     #[command(flatten)]
     own: super::detector::DetectorArgs,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Switch {
+    On,
+    Off,
 }
 
 // By hand: what a variant's documentation says would take more room in the help than everything else, and the library
@@ -71,7 +80,16 @@ impl EyesArgs {
                 format!("give --effort {least}, or none"),
             ));
         }
-        let nets = self.trained()?.expecting(&self.plates).with_effort(effort);
+        let mut nets = self.trained()?.expecting(&self.plates).with_effort(effort);
+        if let Some(heads) = self.heads {
+            if heads == Switch::On && !nets.can_find_heads() {
+                return Err(Failure::usage(
+                    "--heads wants a net for heads, and --models has none",
+                    "give a folder that holds refine-head.slnn, too, or leave --heads out",
+                ));
+            }
+            nets = nets.with_heads(heads == Switch::On);
+        }
         #[cfg(feature = "onnx")]
         let nets = self.own.beside(nets)?;
         Ok(nets)
@@ -81,7 +99,9 @@ impl EyesArgs {
         let Some(folder) = &self.models else {
             return Ok(Nets::builtin());
         };
-        let files = NetFiles::NAMES.try_map(|name| {
+        let mut names = NetFiles::NAMES;
+        names.refine_head = names.refine_head.filter(|name| folder.join(name).exists());
+        let files = names.try_map(|name| {
             let path = folder.join(name);
             files::read(&path, files::MAX_LIST).map_err(|error| {
                 Failure::usage(

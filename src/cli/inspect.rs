@@ -199,7 +199,7 @@ fn print_image(seen: &Shown) -> Result<(), Failure> {
     let (blank, whole) = all.fold((hidden(areas), size.pixels()), |sums, next| (sums.0 + next.0, sums.1 + next.1));
     let share = blank as f64 / whole as f64 * 100.0;
     let regions: Vec<&Region> = regions.iter().chain(further.iter().flat_map(|looked| &looked.regions)).collect();
-    let faces = regions.iter().filter(|region| region.kind == RegionKind::Face).count();
+    let faces = regions.iter().filter(|region| region.kind.is_person()).count();
     let mut plates: Vec<String> =
         regions.iter().filter(|region| region.kind == RegionKind::Plate).map(|region| plate_words(region)).collect();
     // The same on many pictures is said once.

@@ -33,7 +33,7 @@ impl LabelFormat {
 }
 
 /// The names of the classes, in the order of their numbers.
-const CLASSES: [RegionKind; 2] = [RegionKind::Plate, RegionKind::Face];
+const CLASSES: [RegionKind; 3] = RegionKind::ALL;
 
 /// What is blanked on one copy. Never what a plate says.
 pub(super) struct Label {
@@ -159,7 +159,7 @@ fn yolo(label: &Label) -> String {
 }
 
 fn number(kind: RegionKind) -> usize {
-    CLASSES.iter().position(|class| *class == kind).expect("all kinds are classes")
+    kind.code().into()
 }
 
 /// A name as it is written on every system.
@@ -216,7 +216,7 @@ mod tests {
             )
         );
         assert_eq!(files[1], (Path::new("lane").join("b.txt"), String::new()));
-        assert_eq!(files[2], ("classes.txt".into(), "plate\nface\n".to_owned()));
+        assert_eq!(files[2], ("classes.txt".into(), "plate\nface\nhead\n".to_owned()));
     }
 
     #[test]

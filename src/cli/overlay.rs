@@ -49,11 +49,12 @@ pub enum OverlayError {
     },
 }
 
-/// Plates amber, faces cyan: told apart by any eye, on night and snow.
+/// Plates amber, faces cyan, heads violet: told apart by any eye, on night and snow.
 const fn color(kind: RegionKind) -> Rgb<u8> {
     match kind {
         RegionKind::Plate => Rgb([255, 176, 0]),
         RegionKind::Face => Rgb([0, 214, 255]),
+        RegionKind::Head => Rgb([214, 160, 255]),
     }
 }
 
@@ -163,7 +164,7 @@ impl Overlay {
     fn label(&self, copy: &mut RgbImage, region: &Region, bounds: PixelRect, measures: Measures, places: &mut Places) {
         let (label, height) = match region.kind {
             RegionKind::Plate => (plate_words(region), measures.text),
-            RegionKind::Face => {
+            RegionKind::Face | RegionKind::Head => {
                 let height = (bounds.h as f32 / 3.0).clamp(measures.small_text, measures.text);
                 (format!("{} %", (region.score * 100.0).round()), height)
             }

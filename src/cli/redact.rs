@@ -60,7 +60,7 @@ pub struct Args {
     /// Go on in a folder that holds copies: what is there stays, and is named where this run would have made something else
     #[arg(long, conflicts_with = "rename")]
     skip_existing: bool,
-    /// Blank plates only, or faces only
+    /// Blank plates only, or faces only, and heads with those
     #[arg(long, value_enum, value_name = "KIND")]
     only: Option<Only>,
     /// Leave a plate legible that is read as this, and no other; may be given again

@@ -402,7 +402,7 @@ impl<'h> Row<'h> {
     fn of(hit: &'h Hit, asked: Option<&Asked>, tried: &[PlateText]) -> Self {
         let record = &hit.record;
         let region = |region: &crate::vault::record::RegionRecord| {
-            let kind = if region.kind == 0 { RegionKind::Plate } else { RegionKind::Face };
+            let kind = RegionKind::from_code(region.kind);
             let pseudonyms = region.pseudonyms.iter().map(|p| Pseudonym(p.value).show(kind).to_string()).collect();
             RegionRow { kind: kind.name(), bounds: region.bounds, pseudonyms }
         };

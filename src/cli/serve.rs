@@ -348,7 +348,7 @@ fn region_of(names: &Names, region: &Region, (stored, way): (Size, Orientation),
     http::Region {
         kind: match region.kind {
             RegionKind::Plate => http::Kind::Plate,
-            RegionKind::Face => http::Kind::Face,
+            RegionKind::Face | RegionKind::Head => http::Kind::Face,
         },
         seen: numbers(way.box_to_seen(region.bounds, stored), way.seen_size(stored)),
         stored: numbers(region.bounds, stored),

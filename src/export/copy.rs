@@ -274,7 +274,7 @@ fn carried(record: &CatalogueRecord, regions: Regions) -> impl Iterator<Item = (
 }
 
 fn kind_of(region: &RegionRecord) -> RegionKind {
-    if region.kind == 0 { RegionKind::Plate } else { RegionKind::Face }
+    RegionKind::from_code(region.kind)
 }
 
 /// Milliseconds, rounded down to the hour.

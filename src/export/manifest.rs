@@ -132,7 +132,7 @@ impl Manifest {
     pub fn carries(&self, kind: RegionKind) -> bool {
         match self.regions.as_str() {
             "plates" => kind == RegionKind::Plate,
-            "faces" => kind == RegionKind::Face,
+            "faces" => kind.is_person(),
             _ => true,
         }
     }

@@ -92,7 +92,7 @@ impl Regions {
         match self {
             Self::All => true,
             Self::Plates => matches!(kind, RegionKind::Plate),
-            Self::Faces => matches!(kind, RegionKind::Face),
+            Self::Faces => kind.is_person(),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::redact::{self, Area, Blank, CELLS, Figure, Manner, RedactError, Style
 /// What is blanked on copies, and how. By default everything, in the grey of scenes.
 #[derive(Clone, Default)]
 pub struct Choice {
-    /// This kind only.
+    /// This kind only; whoever wants faces wants heads.
     pub only: Option<RegionKind>,
     /// Plates that stay legible where they are read as one of these.
     pub legible: Vec<PlateText>,
@@ -182,7 +182,7 @@ impl Choice {
                 chosen.legible += u64::from(!masked);
                 continue;
             }
-            let cells = if region.kind == RegionKind::Face { CELLS } else { 1 };
+            let cells = if region.kind.is_person() { CELLS } else { 1 };
             chosen.blanked.push(region);
             chosen.blanks.push(Blank { area, style, cells });
         }
@@ -193,7 +193,8 @@ impl Choice {
 
     /// Whether a region is none of those that are asked for.
     pub(super) fn passes_over(&self, region: &Region) -> bool {
-        self.only.is_some_and(|only| only != region.kind) || region.score < self.threshold
+        let is_other = |only: RegionKind| only.is_person() != region.kind.is_person();
+        self.only.is_some_and(is_other) || region.score < self.threshold
     }
 
     /// Whether a region of the image `name` stays legible.

@@ -119,6 +119,7 @@ impl Clerk<'_> {
                         .map(|crop| PseudonymRecord { value: self.keys.face(&crop).0, probability: 100 })
                         .into_iter()
                         .collect(),
+                    RegionKind::Head => Vec::new(),
                     RegionKind::Plate => candidates
                         .clone()
                         .map(|candidate| PseudonymRecord {
@@ -132,7 +133,7 @@ impl Clerk<'_> {
                     plates.push(PlateRecord { region: index, texts });
                 }
                 RegionRecord {
-                    kind: kind_code(region.kind),
+                    kind: region.kind.code(),
                     bounds: region.bounds.pixels(size).map_or([0; 4], numbers),
                     score: percent(region.score),
                     pseudonyms,
@@ -223,14 +224,6 @@ pub fn face_crop(image: &dyn LumaSource, region: &Region) -> Option<Vec<u8>> {
 /// A box as records have it. Sides are at most 65,535.
 fn numbers(area: PixelRect) -> [i32; 4] {
     [area.x, area.y, area.w, area.h].map(|v| v as i32)
-}
-
-/// The format's number of a kind.
-const fn kind_code(kind: RegionKind) -> u8 {
-    match kind {
-        RegionKind::Plate => 0,
-        RegionKind::Face => 1,
-    }
 }
 
 fn percent(probability: f32) -> u8 {

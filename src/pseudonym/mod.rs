@@ -29,6 +29,8 @@ impl Pseudonym {
         let prefix = match kind {
             RegionKind::Plate => "PL",
             RegionKind::Face => "FC",
+            // Nothing links heads: none has one.
+            RegionKind::Head => "HD",
         };
         format!("{prefix}-{}", to_base32(&self.0))
     }
@@ -142,7 +144,7 @@ impl EpochKeys {
     pub fn rederive(&self, kind: RegionKind, home: Pseudonym) -> Pseudonym {
         match kind {
             RegionKind::Plate => prf(self.plate.expose(), &home.0),
-            RegionKind::Face => prf(self.face.expose(), &home.0),
+            RegionKind::Face | RegionKind::Head => prf(self.face.expose(), &home.0),
         }
     }
 }

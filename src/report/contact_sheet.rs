@@ -133,8 +133,7 @@ impl Print {
 
     fn words(&self) -> String {
         let of = |wanted| self.blanked.iter().filter(|(kind, ..)| *kind == wanted).count() as u64;
-        let (plates, faces) = (of(RegionKind::Plate), of(RegionKind::Face));
-        let found = [(plates, "plate"), (faces, "face")];
+        let found = RegionKind::ALL.map(|kind| (of(kind), kind.name()));
         let found: Vec<_> =
             found.iter().filter(|(number, _)| *number > 0).map(|(number, what)| count(*number, what)).collect();
         if found.is_empty() {

@@ -52,14 +52,22 @@ const LEAST_VISIBLE: f32 = 0.3;
 /// Metres from crown to chin.
 pub(super) const HEAD: f32 = 0.228;
 
-/// Draws a whole picture of `people` with its surroundings. Returns, for each of them, the tight box of the face (or of
-/// what is visible of it), or `None` where no face is to be seen: from behind, hidden by others, outside the picture.
+/// A face that shows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FaceSeen {
+    /// The tight box of what is visible of it.
+    pub bounds: Rect,
+    /// How far it is turned to a side, in radians.
+    pub yaw: f32,
+}
+
+/// Draws a whole picture of `people` with its surroundings. Returns the face of each of them, or `None` where no face is to be seen: from behind, hidden by others, outside the picture.
 pub fn draw_travellers(
     canvas: &mut Canvas,
     people: &[Person],
     conditions: &Conditions,
     rng: &mut Rng,
-) -> Vec<Option<Rect>> {
+) -> Vec<Option<FaceSeen>> {
     let size = Size::new(canvas.width(), canvas.height());
     let (width, height) = (size.width as f32, size.height as f32);
     let setting = match (people.len(), rng.random_range(0..100)) {
@@ -109,7 +117,12 @@ pub fn draw_travellers(
     if let Some(area) = things::foreground(canvas, setting, rng) {
         stencil.block(area);
     }
-    faces.into_iter().enumerate().map(|(i, face)| visible(face?, i as u8 + 1, &stencil, size)).collect()
+    let mut seen = vec![None; people.len()];
+    for p in &places {
+        let bounds = faces[p.index].and_then(|face| visible(face, p.index as u8 + 1, &stencil, size));
+        seen[p.index] = bounds.map(|bounds| FaceSeen { bounds, yaw: p.view.yaw });
+    }
+    seen
 }
 
 /// What is left of a face's box, when enough is.
@@ -259,7 +272,7 @@ mod tests {
 
     const CLEAR_DAY: Conditions = Conditions { illumination: Illumination::Day, weather: Weather::Clear };
 
-    fn scene(seed: u64, size: Size) -> (Canvas, Vec<Option<Rect>>) {
+    fn scene(seed: u64, size: Size) -> (Canvas, Vec<Option<FaceSeen>>) {
         let mut rng = Rng::seed_from_u64(seed);
         let people: Vec<Person> = (0..rng.random_range(1..=6)).map(|_| Person::from_seed(rng.random())).collect();
         let mut canvas = Canvas::new(size.width, size.height).expect("a size above zero");
@@ -283,7 +296,7 @@ mod tests {
         for seed in 0..24 {
             let (_, faces) = scene(seed, size);
             all += faces.len();
-            for face in faces.into_iter().flatten() {
+            for FaceSeen { bounds: face, .. } in faces.into_iter().flatten() {
                 shown += 1;
                 let inside = face.clipped(size);
                 assert!(face.area() > 0.0 && (inside.area() - face.area()).abs() < 0.5, "seed {seed}: {face:?}");

@@ -47,6 +47,8 @@ pub enum What {
         person: u64,
         /// Monk scale.
         skin_tone: u8,
+        /// How far it is turned away from the camera to a side, in radians: 0 looks into it.
+        yaw: f32,
         /// Behind glass, body or reflections through which it cannot be made out.
         behind_glass: bool,
     },
@@ -111,10 +113,10 @@ impl Print {
 const SHOWS_THROUGH: f32 = 0.6;
 
 impl Scene {
-    /// Notes a face.
-    pub fn face(&mut self, canvas: &Canvas, bounds: Rect, person: u64, skin_tone: u8, behind_glass: bool) {
-        let print = Print::take(canvas, bounds);
-        self.sights.push(Sight { bounds, what: What::Face { person, skin_tone, behind_glass }, print, hidden: 0.0 });
+    /// Notes the face of a person who stands in the open.
+    pub fn face(&mut self, canvas: &Canvas, bounds: Rect, (person, skin_tone): (u64, u8), yaw: f32) {
+        let what = What::Face { person, skin_tone, yaw, behind_glass: false };
+        self.sights.push(Sight { bounds, what, print: Print::take(canvas, bounds), hidden: 0.0 });
     }
 
     /// Compares each sight's pixels with what was drawn there.
@@ -316,18 +318,18 @@ pub(super) fn draw_one(
                 roll: pose.bell() * 0.06,
             };
             let bounds = draw_bust(canvas, &person, &view);
-            faces.push((bounds, id, person.skin_tone(), Print::take(canvas, bounds)));
+            faces.push((bounds, (id, person.skin_tone(), view.yaw), Print::take(canvas, bounds)));
         }
     };
     let mut easel = Easel { canvas, view, place: one.place };
     let Marks { plate, lamps, .. } = one.vehicle.draw(&mut easel, one.facing, rng, glare, &mut draw_seats);
-    for (bounds, id, skin_tone, open) in faces {
+    for (bounds, (person, skin_tone, yaw), open) in faces {
         let print = Print::take(canvas, bounds);
         // What the glass mirrors, a pillar or the roof hides a face as surely as another car.
         let behind_glass = glare > 0.75 || open.likeness(canvas) < SHOWS_THROUGH;
         scene.sights.push(Sight {
             bounds,
-            what: What::Face { person: id, skin_tone, behind_glass },
+            what: What::Face { person, skin_tone, yaw, behind_glass },
             print,
             hidden: 0.0,
         });

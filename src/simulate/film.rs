@@ -255,7 +255,7 @@ impl Film {
         body::add_whole(&mut figure, &person, &view, &stance, &self.light);
         figure.paint(canvas, head::samples(height), &mut Easel::default(), &mut |_, _| {});
         if yaw.abs() <= TURNED_AWAY {
-            scene.face(canvas, face, walker.id, person.skin_tone(), false);
+            scene.face(canvas, face, (walker.id, person.skin_tone()), yaw);
         }
     }
 }

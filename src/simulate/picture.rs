@@ -2,7 +2,7 @@
 
 use tiny_skia::Color;
 
-use super::booth::draw_travellers;
+use super::booth::{FaceSeen, draw_travellers};
 use super::camera::encode::{EncodeError, Exif, Format};
 use super::camera::{Exposure, Settings};
 use super::chance::{Chance, dice};
@@ -69,11 +69,11 @@ fn travellers(world: &World, plan: &Plan, canvas: &mut Canvas, rng: &mut super::
     let mut seen = std::collections::HashSet::new();
     ids.retain(|id| seen.insert(*id));
     let people: Vec<Person> = ids.iter().map(|&id| Person::from_seed(world.person_seed(id))).collect();
-    let boxes = draw_travellers(canvas, &people, &plan.conditions, rng);
+    let faces = draw_travellers(canvas, &people, &plan.conditions, rng);
     let mut scene = Scene::default();
-    for ((id, person), bounds) in ids.iter().zip(&people).zip(boxes) {
-        if let Some(bounds) = bounds {
-            scene.face(canvas, bounds, *id, person.skin_tone(), false);
+    for ((id, person), face) in ids.iter().zip(&people).zip(faces) {
+        if let Some(FaceSeen { bounds, yaw }) = face {
+            scene.face(canvas, bounds, (*id, person.skin_tone()), yaw);
         }
     }
     scene
@@ -122,8 +122,9 @@ pub(super) fn judge(scene: &Scene, exposure: &Exposure, settings: &Settings, pla
                 vehicle_id: Some(format!("V{vehicle:07}")),
                 person_id: None,
                 skin_tone: None,
+                yaw: None,
             },
-            What::Face { person, skin_tone, .. } => Region {
+            What::Face { person, skin_tone, yaw, .. } => Region {
                 kind: "face",
                 bounds: tenths(visible),
                 text: None,
@@ -132,6 +133,7 @@ pub(super) fn judge(scene: &Scene, exposure: &Exposure, settings: &Settings, pla
                 vehicle_id: None,
                 person_id: Some(format!("P{person:07}")),
                 skin_tone: Some(*skin_tone),
+                yaw: Some(yaw.to_degrees().round() as i16),
             },
         });
     }

@@ -92,6 +92,8 @@ pub const CAPTURES: &str = "captures.csv";
 
 /// Pictures between two writes of truth and manifest: bounds memory.
 const BATCH: u64 = 256;
+/// Pictures of the first batch; each is as large as all before it and this, up to [`BATCH`].
+const FIRST: u64 = 16;
 
 /// Empties `folder` of an earlier simulation; refuses a folder that holds anything else, and has then changed nothing.
 pub fn prepare(folder: &Path) -> Result<(), SimulateError> {
@@ -117,7 +119,8 @@ pub fn produce(order: &Order, folder: &Path, progress: &(dyn Fn() + Sync)) -> Re
     let mut out = Output::begin(order, folder)?;
     let mut from = 0;
     while from < order.count {
-        let to = (from + BATCH).min(order.count);
+        // The first ones are there soon, for whoever waits for them.
+        let to = (from + BATCH.min(from + FIRST)).min(order.count);
         let drawn: Vec<_> = (from..to)
             .into_par_iter()
             .map(|index| {

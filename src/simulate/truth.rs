@@ -49,6 +49,9 @@ pub struct Region {
     /// Monk scale, 1 to 10.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skin_tone: Option<u8>,
+    /// How far a face is turned to a side, in degrees: 0 looks into the camera.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub yaw: Option<i16>,
 }
 
 /// How the picture was taken.

@@ -50,6 +50,13 @@ struct Beside {
     alone_on: Vec<RegionKind>,
 }
 
+impl Beside {
+    /// Whether what is of this kind is left to the second; whoever finds faces answers for heads.
+    fn is_left(&self, kind: RegionKind) -> bool {
+        self.alone_on.iter().any(|other| other.is_person() == kind.is_person())
+    }
+}
+
 impl Detector for Beside {
     fn detect(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
         let mut found = self.second.detect(image);
@@ -57,7 +64,7 @@ impl Detector for Beside {
         // Confidences of two nets cannot be compared: where both found the same, the operator's choice of a net counts.
         more.retain(|more| {
             let known = |other: &Detection| other.kind == more.kind && other.bounds.iou(more.bounds) >= SAME;
-            !self.alone_on.contains(&more.kind) && !found.iter().any(known)
+            !self.is_left(more.kind) && !found.iter().any(known)
         });
         found.append(&mut more);
         found.sort_by(|a, b| b.score.total_cmp(&a.score));
@@ -66,7 +73,7 @@ impl Detector for Beside {
 
     fn detect_aside(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
         let mut found = self.built_in.detect_aside(image);
-        found.retain(|found| !self.alone_on.contains(&found.kind));
+        found.retain(|found| !self.is_left(found.kind));
         found
     }
 

@@ -17,6 +17,7 @@ pub struct NetDetector {
     session: Session,
     meta: Arc<DetectorMeta>,
     refiners: PerClass<Refiner>,
+    heads: Option<Refiner>,
     effort: Effort,
     grid: Grid,
     had_candidates: bool,
@@ -25,7 +26,12 @@ pub struct NetDetector {
 impl NetDetector {
     /// `session` must run a net whose outputs were checked against `meta`.
     pub fn new(session: Session, meta: Arc<DetectorMeta>, refiners: PerClass<Refiner>, effort: Effort) -> Self {
-        Self { session, meta, refiners, effort, grid: Grid::default(), had_candidates: false }
+        Self { session, meta, refiners, heads: None, effort, grid: Grid::default(), had_candidates: false }
+    }
+
+    /// The same, finding heads of which no face is seen, too.
+    pub fn with_heads(self, heads: Option<Refiner>) -> Self {
+        Self { heads, ..self }
     }
 
     /// All that might be a plate or a face on these tiles, unsure ones included. The last one is the whole image, and is looked at
@@ -81,12 +87,12 @@ impl Detector for NetDetector {
         }
         let found = self.propose(image, &all, Some(self.effort));
         self.had_candidates = !found.is_empty();
-        self.refine(image, found)
+        self.refine(image, found, true)
     }
 
     fn detect_aside(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
         let found = self.propose(image, &tiles(image.size(), &self.meta.grid), None);
-        self.refine(image, found)
+        self.refine(image, found, false)
     }
 
     fn glance(&mut self, image: &dyn LumaSource) -> Vec<Detection> {
@@ -94,7 +100,7 @@ impl Detector for NetDetector {
         let mut found = self.propose(image, &[whole], None);
         found.retain(|candidate| candidate.score >= GLANCED_FROM);
         found.truncate(GLANCED);
-        self.refine(image, found)
+        self.refine(image, found, false)
     }
 
     fn had_candidates(&self) -> bool {
@@ -108,11 +114,18 @@ const GLANCED: usize = 3;
 const GLANCED_FROM: f32 = 0.25;
 
 impl NetDetector {
-    fn refine(&mut self, image: &dyn LumaSource, mut found: Vec<Detection>) -> Vec<Detection> {
+    /// What candidates are worth; what is no face may be a head where `heads` are asked for.
+    fn refine(&mut self, image: &dyn LumaSource, mut found: Vec<Detection>, heads: bool) -> Vec<Detection> {
         let threshold = self.meta.threshold.redact(self.effort);
         found.retain_mut(|candidate| {
-            *candidate = self.refiners.of_mut(candidate.kind).refine(image, *candidate);
-            candidate.score >= threshold.of(candidate.kind)
+            let refined = self.refiners.of_mut(candidate.kind).refine(image, *candidate);
+            if refined.score >= threshold.of(candidate.kind) {
+                *candidate = refined;
+                return true;
+            }
+            let heads = self.heads.as_mut().filter(|_| heads && candidate.kind == RegionKind::Face);
+            let head = heads.and_then(|heads| heads.head(image, *candidate, refined.bounds, refined.score));
+            head.map(|head| *candidate = head).is_some()
         });
         suppress(found, self.meta.refined_iou)
     }

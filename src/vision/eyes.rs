@@ -79,6 +79,8 @@ pub struct NetFiles<F> {
     pub refine_face: F,
     /// Reads plates.
     pub reader: F,
+    /// Tells heads of which no face is seen from all else; without it, none are found.
+    pub refine_head: Option<F>,
 }
 
 impl NetFiles<&'static str> {
@@ -88,6 +90,7 @@ impl NetFiles<&'static str> {
         refine_plate: "refine-plate.slnn",
         refine_face: "refine-face.slnn",
         reader: "reader.slnn",
+        refine_head: Some("refine-head.slnn"),
     };
 }
 
@@ -103,6 +106,7 @@ impl<F> NetFiles<F> {
             refine_plate: open(self.refine_plate)?,
             refine_face: open(self.refine_face)?,
             reader: open(self.reader)?,
+            refine_head: self.refine_head.map(open).transpose()?,
         })
     }
 }
@@ -119,8 +123,10 @@ pub struct Nets {
     refiners: PerClass<Net<RefinerMeta>>,
     reader: Net<ReaderMeta>,
     expected: Arc<[PlateRegion]>,
+    refine_head: Option<Net<RefinerMeta>>,
     second: Option<Second>,
     effort: Effort,
+    heads: Option<bool>,
 }
 
 impl Nets {
@@ -135,6 +141,7 @@ impl Nets {
             refine_plate: include_bytes!("../../models/refine-plate.slnn"),
             refine_face: include_bytes!("../../models/refine-face.slnn"),
             reader: include_bytes!("../../models/reader.slnn"),
+            refine_head: Some(include_bytes!("../../models/refine-head.slnn")),
         };
         Self::parse(&files).expect("the program's own weights")
     }
@@ -168,7 +175,10 @@ impl Nets {
         let [rows, columns] = reader.meta.size;
         let symbols = reader.meta.alphabet.len() + 1;
         try_out("reader", &reader.model, columns, rows, |[_, steps, _]| [reader.meta.rows, steps, symbols])?;
-        Ok(Self { detector, refiners, reader, expected: Arc::default(), second: None, effort: Effort::default() })
+        let refine_head = files.refine_head.as_ref();
+        let refine_head = refine_head.map(|file| refiner("refine-head", file, ClassName::Head)).transpose()?;
+        let (expected, effort) = (Arc::default(), Effort::default());
+        Ok(Self { detector, refiners, reader, refine_head, expected, second: None, effort, heads: None })
     }
 
     /// The same nets where plates of these regions are expected: among spellings that the reader holds possible, theirs
@@ -182,6 +192,17 @@ impl Nets {
     #[must_use]
     pub fn with_effort(self, effort: Effort) -> Self {
         Self { effort, ..self }
+    }
+
+    /// The same nets, looking for heads of which no face is seen, or not. Otherwise they do so with the most effort.
+    #[must_use]
+    pub fn with_heads(self, heads: bool) -> Self {
+        Self { heads: Some(heads), ..self }
+    }
+
+    /// Whether they can find heads.
+    pub fn can_find_heads(&self) -> bool {
+        self.refine_head.is_some()
     }
 
     /// How hard they look.
@@ -201,8 +222,11 @@ impl Nets {
             plate: Refiner::new(self.refiners.plate.session(), Arc::clone(&self.refiners.plate.meta)),
             face: Refiner::new(self.refiners.face.session(), Arc::clone(&self.refiners.face.meta)),
         };
+        let heads = self.refine_head.as_ref().filter(|_| self.heads.unwrap_or(self.effort == Effort::Thorough));
+        let heads = heads.map(|net| Refiner::new(net.session(), Arc::clone(&net.meta)));
         let detector =
-            NetDetector::new(self.detector.session(), Arc::clone(&self.detector.meta), refiners, self.effort);
+            NetDetector::new(self.detector.session(), Arc::clone(&self.detector.meta), refiners, self.effort)
+                .with_heads(heads);
         let (meta, expected) = (Arc::clone(&self.reader.meta), Arc::clone(&self.expected));
         let reader = NetReader::new(self.reader.session(), meta, expected);
         let read_from = self.detector.meta.threshold.read;

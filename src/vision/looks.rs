@@ -248,11 +248,26 @@ impl<'a> Looks<'a> {
             }
         }
         let mut found: Vec<Found> = kept.into_iter().map(|(found, ..)| found).collect();
+        drop_seen_heads(&mut found);
         let written = views.first().map(|view| written(view, &found, effort, eyes, margins)).unwrap_or_default();
         found.extend(written.found);
         found.sort_by(|a, b| b.region.score.total_cmp(&a.region.score));
         Seen { found, lettering: written.lettering }
     }
+}
+
+/// A head is told where no face of it is: of both boxes, so much of the smaller one lies in the other.
+const SAME_HEAD: f32 = 0.4;
+
+/// Drops heads whose faces were found.
+fn drop_seen_heads(found: &mut Vec<Found>) {
+    let of = |found: &Found| found.region.bounds;
+    let faces: Vec<Rect> = found.iter().filter(|found| found.region.kind == RegionKind::Face).map(of).collect();
+    found.retain(|found| {
+        let head = of(found);
+        let is_its = |face: &Rect| face.overlap(head) > SAME_HEAD * face.area().min(head.area());
+        found.region.kind != RegionKind::Head || !faces.iter().any(is_its)
+    });
 }
 
 /// What is written into the picture that `view` shows; in the words of plates that were `found` on it, it is as much a plate as those.

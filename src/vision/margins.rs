@@ -69,7 +69,7 @@ impl Margins {
     pub fn widen(&self, kind: RegionKind, bounds: Rect, score: f32) -> Rect {
         let (share, more) = match kind {
             RegionKind::Plate => (1.0, if bounds.h < LOW_PLATE { LOW_PLATE_MORE } else { PLATE_MORE }),
-            RegionKind::Face => {
+            RegionKind::Face | RegionKind::Head => {
                 let side = bounds.w.min(bounds.h);
                 let (_, share, more) = FACES.into_iter().find(|(below, ..)| side < *below).unwrap_or(FACES[0]);
                 if score > SURE_FACE { (share, more) } else { (1.0, more + UNSURE_MORE) }

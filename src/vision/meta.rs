@@ -34,6 +34,7 @@ pub struct DetectorMeta {
 pub enum ClassName {
     Plate,
     Face,
+    Head,
 }
 
 impl From<ClassName> for RegionKind {
@@ -41,6 +42,7 @@ impl From<ClassName> for RegionKind {
         match name {
             ClassName::Plate => Self::Plate,
             ClassName::Face => Self::Face,
+            ClassName::Head => Self::Head,
         }
     }
 }
@@ -107,7 +109,7 @@ impl<T: Copy> PerClass<T> {
     pub fn of(&self, kind: RegionKind) -> T {
         match kind {
             RegionKind::Plate => self.plate,
-            RegionKind::Face => self.face,
+            RegionKind::Face | RegionKind::Head => self.face,
         }
     }
 }
@@ -116,7 +118,7 @@ impl<T> PerClass<T> {
     pub const fn of_mut(&mut self, kind: RegionKind) -> &mut T {
         match kind {
             RegionKind::Plate => &mut self.plate,
-            RegionKind::Face => &mut self.face,
+            RegionKind::Face | RegionKind::Head => &mut self.face,
         }
     }
 }
@@ -128,7 +130,10 @@ impl DetectorMeta {
         let both = |each: PerClass<f32>| probability(each.plate) && probability(each.face);
         let sides = 32..=8192;
         [
-            (!self.classes.is_empty() && self.classes.len() <= 2, "classes"),
+            (
+                !self.classes.is_empty() && self.classes.len() <= 2 && !self.classes.contains(&ClassName::Head),
+                "classes",
+            ),
             ((1..=64).contains(&self.stride), "stride"),
             (self.raw_min.is_finite() && self.raw_max.is_finite() && self.raw_min < self.raw_max, "raw_min"),
             // Distances are exponentials; e¹² cells are more than any picture has.
@@ -172,6 +177,18 @@ pub struct RefinerMeta {
     /// A closer look at what one window leaves in doubt.
     #[serde(default)]
     pub doubt: Option<DoubtMeta>,
+    /// Of a refiner of heads: what it is asked of, and what of that it takes for one.
+    #[serde(default)]
+    pub head: Option<HeadMeta>,
+}
+
+/// Which candidates that are no faces are looked at as heads.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct HeadMeta {
+    /// Probability that a candidate is a face from which it may be a head.
+    pub from: f32,
+    /// Probability from which it is one.
+    pub threshold: f32,
 }
 
 /// Which candidates get a closer look, at a window around the refined box and at its mirror image, and what that weighs.
@@ -198,6 +215,12 @@ impl RefinerMeta {
             (self.fuse.iter().all(|weight| weight.is_finite()), "fuse"),
             (self.by_size.is_finite(), "by_size"),
             (self.doubt.is_none_or(|doubt| doubt.is_possible()), "doubt"),
+            (self.head.is_some() == (kind == ClassName::Head), "head"),
+            (
+                self.head
+                    .is_none_or(|head| (0.0..1.0).contains(&head.from) && head.threshold > 0.0 && head.threshold < 1.0),
+                "head",
+            ),
         ]
         .into_iter()
         .find_map(|(holds, field)| (!holds).then_some(field))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::meta::RefinerMeta;
 use super::window::Window;
 use super::{Detection, sigmoid};
+use crate::capture::RegionKind;
 use crate::frame::LumaSource;
 use crate::geometry::{Rect, Size};
 use crate::nn::Session;
@@ -44,15 +45,36 @@ impl Refiner {
         let Some(doubt) = meta.doubt.filter(|doubt| (doubt.from..doubt.until).contains(&first.score)) else {
             return first;
         };
+        self.closer(image, candidate, bounds, (doubt.fuse, doubt.by_size)).unwrap_or(first)
+    }
+
+    /// Whether the candidate, which is at `bounds` if it is a face, is a head; `score` is what it is worth as a face.
+    pub fn head(
+        &mut self,
+        image: &dyn LumaSource,
+        candidate: Detection,
+        bounds: Rect,
+        score: f32,
+    ) -> Option<Detection> {
+        let meta = Arc::clone(&self.meta);
+        let head = meta.head.filter(|head| score >= head.from)?;
+        let found = self.closer(image, candidate, bounds, (meta.fuse, meta.by_size))?;
+        (found.score >= head.threshold).then_some(Detection { kind: RegionKind::Head, ..found })
+    }
+
+    /// The candidate as it is seen in a window around `bounds` and in its mirror image, both weighed like this.
+    fn closer(
+        &mut self,
+        image: &dyn LumaSource,
+        candidate: Detection,
+        bounds: Rect,
+        (fuse, by_size): ([f32; 3], f32),
+    ) -> Option<Detection> {
         let shown = self.around(bounds);
-        let Some((plain, mirrored)) = self.opinion(image, shown).zip(self.mirrored()) else { return first };
+        let (plain, mirrored) = self.opinion(image, shown).zip(self.mirrored())?;
         let seen = plain.mean(mirrored);
         let bounds = seen.bounds(shown, image.size()).unwrap_or(bounds);
-        Detection {
-            bounds,
-            score: together(doubt.fuse, doubt.by_size, candidate.score, seen.logit, bounds),
-            ..candidate
-        }
+        Some(Detection { bounds, score: together(fuse, by_size, candidate.score, seen.logit, bounds), ..candidate })
     }
 
     /// What the window around `bounds` shows.

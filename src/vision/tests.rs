@@ -14,7 +14,13 @@ use crate::nn::testing::{ConvShape, FileBuilder};
 use crate::nn::{Model, Session};
 
 fn nets() -> NetFiles<FileBuilder> {
-    NetFiles { detector: detector(), refine_plate: refiner("plate"), refine_face: refiner("face"), reader: reader() }
+    NetFiles {
+        detector: detector(),
+        refine_plate: refiner("plate"),
+        refine_face: refiner("face"),
+        reader: reader(),
+        refine_head: None,
+    }
 }
 
 fn parsed(nets: NetFiles<FileBuilder>) -> Result<Nets, NetsError> {
@@ -199,6 +205,27 @@ fn a_refiner_moves_the_edges_and_weighs_in() {
     assert!(parsed(nets).unwrap().eyes().look(&spot(Size::new(640, 384), 1, 20, 20)).is_empty());
 }
 
+#[test]
+fn what_is_no_face_may_be_a_head_where_heads_are_asked_for() {
+    let picture = spot(Size::new(640, 384), 1, 60, 40);
+    let found = |heads: Option<bool>, face: f32, from: f32| {
+        let mut nets = nets();
+        nets.detector.meta["classes"] = json!(["face", "plate"]);
+        nets.refine_face.meta["fuse"] = json!([1.0, 1.0, face]);
+        let mut head = refiner("head");
+        head.meta["head"] = json!({"from": from, "threshold": 0.6});
+        nets.refine_head = Some(head);
+        let nets = parsed(nets).expect("made by hand");
+        let nets = if let Some(heads) = heads { nets.with_heads(heads) } else { nets };
+        nets.eyes().find(&picture).iter().map(|found| found.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(found(Some(true), 0.0, 0.0), [RegionKind::Face]);
+    assert_eq!(found(Some(true), -6.0, 0.0), [RegionKind::Head]);
+    assert_eq!(found(Some(true), -6.0, 0.5), []);
+    assert_eq!(found(Some(false), -6.0, 0.0), []);
+    assert_eq!(found(None, -6.0, 0.0), []);
+}
+
 /// A refiner that takes what is bright on the left for one and what is bright on the right for none, and whose right edge lies nearer
 /// to the middle than the left one.
 fn lopsided() -> FileBuilder {
@@ -268,10 +295,12 @@ fn weights_that_contradict_themselves_are_refused() {
         ([&detector, &plate, &face], "reader"),
     ] {
         let [detector, refine_plate, refine_face] = files;
-        let files = NetFiles { detector, refine_plate, refine_face, reader: &[][..] };
+        let files = NetFiles { detector, refine_plate, refine_face, reader: &[][..], refine_head: None };
         assert!(matches!(Nets::parse(&files), Err(NetsError::Model { net, .. }) if net == damaged));
     }
-    let exchanged = NetFiles { detector: &detector, refine_plate: &face, refine_face: &plate, reader: &Vec::new() };
+    let none = Vec::new();
+    let exchanged =
+        NetFiles { detector: &detector, refine_plate: &face, refine_face: &plate, reader: &none, refine_head: None };
     assert!(matches!(Nets::parse(&exchanged), Err(NetsError::Field { net: "refine-plate", field: "kind" })));
     assert!(matches!(refused(|d, _| d["stride"] = json!("4")), NetsError::Meta { net: "detector", .. }));
     assert!(matches!(refused(|_, r| r["size"] = json!([1])), NetsError::Meta { net: "reader", .. }));
@@ -281,6 +310,9 @@ fn weights_that_contradict_themselves_are_refused() {
         refused(|d, _| d["coarse"] = json!({"factors": [3, 1], "least": {"plate": 1, "face": 1}})),
         NetsError::Field { field: "coarse.factors", .. }
     ));
+    let mut heads = nets();
+    heads.refine_head = Some(refiner("head"));
+    assert!(matches!(parsed(heads).err(), Some(NetsError::Field { net: "refine-head", field: "head" })));
     assert!(matches!(refused(|_, r| r["min_width"] = json!(-1)), NetsError::Field { field: "min_width", .. }));
     assert!(matches!(refused(|_, r| r["size"] = json!([8, 8])), NetsError::Run { net: "reader", .. }));
     assert!(matches!(

@@ -29,6 +29,7 @@ pub(super) struct Counts {
     pub images: u64,
     plates: u64,
     faces: u64,
+    heads: u64,
     /// What was left legible.
     legible: u64,
     /// Pixels of all copies, and how many of them are blank.
@@ -45,6 +46,7 @@ impl Counts {
             images: 1,
             plates: of(RegionKind::Plate),
             faces: of(RegionKind::Face),
+            heads: of(RegionKind::Head),
             legible: copy.legible,
             pixels: copy.pixels,
             blank: copy.blank,
@@ -60,6 +62,7 @@ impl Counts {
         self.images += other.images;
         self.plates += other.plates;
         self.faces += other.faces;
+        self.heads += other.heads;
         self.legible += other.legible;
         self.pixels += other.pixels;
         self.blank += other.blank;
@@ -315,13 +318,17 @@ impl Tally {
 
     pub(super) fn report(&self, args: &Args, choice: &Choice, context: &Context) -> Result<(), Failure> {
         let lettered = boxes::unmasked(&self.lettering, &choice.mask);
-        let Self { counts: Counts { images, plates, faces, legible, pixels, blank, mute }, ignored, ref films, .. } =
-            *self;
+        let Self {
+            counts: Counts { images, plates, faces, heads, legible, pixels, blank, mute },
+            ignored,
+            ref films,
+            ..
+        } = *self;
         let (copies, failures, existing) =
             (images + films.copies, self.failures + films.failures, self.existing + films.existing);
         if context.json {
             let object = json!({
-                "copies": copies, "plates": plates, "faces": faces, "legible": legible,
+                "copies": copies, "plates": plates, "faces": faces, "heads": heads, "legible": legible,
                 "failed": failures + films.flawed, "existing": existing, "ignored": ignored, "sealed": self.sealed,
                 "pixels": pixels, "blank_pixels": blank, "videos": films.json(),
                 "lettering": boxes::unmasked_json(&lettered),
@@ -343,6 +350,9 @@ impl Tally {
         if images > 0 || films.copies == 0 {
             rows.push(("plates blanked", number(plates), String::new()));
             rows.push(("faces blanked", number(faces), String::new()));
+            if heads > 0 {
+                rows.push(("heads blanked", number(heads), "without a face".to_owned()));
+            }
         }
         rows.extend(films.rows());
         let more = [

@@ -347,6 +347,7 @@ impl Filmed {
         for Seen { sightings, legible, .. } in seen {
             let plates = sightings.iter().filter(|sighting| sighting.kind == RegionKind::Plate).count();
             self.plates += plates as u64;
+            // Heads, too: as moving pictures are told of, they are somebody all the same.
             self.faces += (sightings.len() - plates) as u64;
             self.legible += legible;
         }

@@ -301,3 +301,23 @@ fn what_several_views_show_is_one_region_blanked_as_far_as_any_shows_it() {
         assert!(found[0].wide.overlap(wide) > 0.999 * wide.area());
     }
 }
+
+#[test]
+fn a_head_whose_face_was_found_is_not_told() {
+    let found = |kind, x, side| Found {
+        region: Region { kind, bounds: Rect::new(x, 10.0, side, side), score: 0.5, reading: None },
+        wide: Rect::new(x, 10.0, side, side),
+        oval: false,
+    };
+    let mut all = vec![
+        found(RegionKind::Face, 100.0, 20.0),
+        // Around it, in it, beside it.
+        found(RegionKind::Head, 90.0, 60.0),
+        found(RegionKind::Head, 102.0, 10.0),
+        found(RegionKind::Head, 115.0, 20.0),
+        found(RegionKind::Plate, 100.0, 20.0),
+    ];
+    drop_seen_heads(&mut all);
+    let kept: Vec<_> = all.iter().map(|found| (found.region.kind, found.region.bounds.x)).collect();
+    assert_eq!(kept, [(RegionKind::Face, 100.0), (RegionKind::Head, 115.0), (RegionKind::Plate, 100.0)]);
+}
