@@ -73,7 +73,7 @@ def inspected(product: pathlib.Path, models: pathlib.Path, folder: pathlib.Path)
 
 
 def groups(truth: pathlib.Path, predictions: pathlib.Path) -> None:
-    """Covered, leaked and read by size, light and skin tone, with 95 % Wilson intervals: simulated truth tells them."""
+    """Covered, leaked and read by size, light, skin tone and turn, with 95 % Wilson intervals: simulated truth tells them."""
     found = {pathlib.Path(row["path"]).name: row for row in map(json.loads, predictions.read_text().splitlines())}
     cells: dict[tuple, list] = {}
     for row in map(json.loads, truth.read_text().splitlines()):
@@ -88,6 +88,12 @@ def groups(truth: pathlib.Path, predictions: pathlib.Path) -> None:
             keys = [size, row.get("conditions", {}).get("illumination", "any")]
             if "skin_tone" in region:
                 keys.append(f"skin tone {region['skin_tone']}")
+            if "yaw" in region:
+                keys.append("turned by " + next((f"< {a}°" for a in (30, 60) if abs(region["yaw"]) < a), ">= 60°"))
+            if "quad" in region:
+                (x, y), (right, up) = region["quad"][:2]
+                tilt = abs(math.degrees(math.atan2(up - y, right - x)))
+                keys.append("tilted by " + next((f"< {a}°" for a in (5, 15) if tilt < a), ">= 15°"))
             for key in keys:
                 cells.setdefault((kind, key), []).append((hidden >= 0.98, hidden < 0.5, read))
     for (kind, key), outcomes in sorted(cells.items()):
