@@ -3,6 +3,8 @@
 //! Owns the test whether a picture is full of thin lines, and what it looks like without them. Morphological opening takes away what is
 //! brighter than its surroundings and thin, closing what is darker (Serra, Image Analysis and Mathematical Morphology, 1982).
 
+use std::borrow::Cow;
+
 use crate::capture::Effort;
 use crate::frame::{GrayPlane, LumaSource};
 use crate::geometry::{PixelRect, Size};
@@ -26,6 +28,10 @@ const STEP: u8 = 20;
 /// A picture in which this share of the pixels does is looked at without its lines: in nine of ten photographs of the training sets it is
 /// less. Looking so at more of them finds more that is none than it finds faces.
 const SHARE: f32 = 0.08;
+
+/// Pictures whose long side has more pixels are looked at reduced: lines are as thin in them as in others, and what is proposed there
+/// is seen at this scale at most.
+const MOST_LONG_SIDE: u32 = 2560;
 
 /// So many strips of so many rows are tested: a sixth of a plane of 360 rows.
 const STRIP: u32 = 8;
@@ -72,10 +78,20 @@ fn radius(long: u32) -> u32 {
     (long / LONG_SIDE_PER_RADIUS).clamp(1, MOST_RADIUS)
 }
 
-/// All of `image` without its lines.
+/// How many pixels of an image of `size` become one, across and down, before its lines are taken away.
+pub fn denominator(size: Size) -> u32 {
+    let long = size.width.max(size.height);
+    [1, 2, 4].into_iter().find(|denominator| long <= denominator * MOST_LONG_SIDE).unwrap_or(8)
+}
+
+/// All of `image` without its lines, reduced by [`denominator`].
 pub fn cleared(image: &dyn LumaSource, lines: Lines) -> GrayPlane {
-    let Size { width, height } = image.size();
-    without(&image.crop(PixelRect::new(0, 0, width, height)), lines, radius(width.max(height)))
+    let (size, reduced) = (image.size(), denominator(image.size()));
+    let plane = match reduced {
+        1 => Cow::Owned(image.crop(PixelRect::new(0, 0, size.width, size.height))),
+        _ => image.reduced(reduced),
+    };
+    without(&plane, lines, radius(plane.size.width.max(plane.size.height)))
 }
 
 fn without(plane: &GrayPlane, lines: Lines, radius: u32) -> GrayPlane {

@@ -26,7 +26,7 @@ pub enum Part {
     Field(u32),
     /// All of another layer of it, see [`LumaSource::layer`].
     Layer(usize),
-    /// All of it without thin lines that lie over it.
+    /// All of it without thin lines that lie over it; of a large picture, a smaller one.
     Cleared(Lines),
 }
 
@@ -113,7 +113,8 @@ impl<'a> Shown<'a> {
     pub fn to_stored(&self, seen: Rect) -> (Rect, Option<Rect>) {
         let ground = self.view.way.box_to_stored(seen, self.ground().size());
         match self.view.part {
-            Part::Whole | Part::Layer(_) | Part::Field(_) | Part::Cleared(_) => (ground, None),
+            Part::Whole | Part::Layer(_) | Part::Field(_) => (ground, None),
+            Part::Cleared(_) => (ground.scaled(netting::denominator(self.stored) as f32), None),
             Part::Doubled => (Rect::new(ground.x, ground.y / 2.0, ground.w, ground.h / 2.0), None),
             Part::Seam(side) => {
                 let seam = side as f32;
@@ -219,6 +220,19 @@ mod tests {
 
     use super::*;
     use crate::vision::testing;
+
+    #[test]
+    fn a_large_picture_without_its_lines_is_a_smaller_one() {
+        for (size, scale) in
+            [(Size::new(2560, 64), 1), (Size::new(2561, 64), 2), (Size::new(64, 5200), 4), (Size::new(30_000, 16), 8)]
+        {
+            let picture = testing::Picture::flat(size, 90);
+            let shown = Shown::new(&picture, View { part: Part::Cleared(Lines::Dark), ..View::default() });
+            assert_eq!(shown.size(), Size::new(size.width.div_ceil(scale), size.height.div_ceil(scale)));
+            let seen = Rect::new(1.0, 1.0, 3.0, 1.0);
+            assert_eq!(shown.to_stored(seen), (seen.scaled(scale as f32), None));
+        }
+    }
 
     fn views() -> impl Strategy<Value = View> {
         let part = prop_oneof![
