@@ -24,6 +24,8 @@ WINDOW = {PLATE: {"size": [48, 96], "grow": [0.5, 0.7]}, FACE: {"size": [64, 64]
 # Labels of faces hold heads from behind now and then, and most of those have none. Whoever is to tell heads from all else learns nothing of
 # what may be one: candidates of pictures of people that the detector is surer of than this, apart from labelled heads.
 MAYBE_HEAD = 0.12
+# So much more often a labelled head is taken that a teacher of faces calls none. Below a face is a body, unless a picture shows more people than this.
+BEHIND, CROWD = 8.0, 8
 # A candidate that overlaps a truth this much is one; below the second, none; between them nobody is asked.
 HIT, MISS = 0.4, 0.15
 # Where a class is not labelled or labelled with gaps, what the detector is surer of than this may be real.
@@ -99,6 +101,10 @@ class Windows(torch.utils.data.IterableDataset):
         large = [t for t in truths if t[2] - t[0] >= (14 if kind == PLATE else 9)]
         if large and rng.random() < 0.55:
             truth = large[rng.integers(len(large))]
+            if self.heads and taught is not None:
+                # Which labels are heads without a face, a teacher of faces tells best; they are few.
+                odds = np.array([BEHIND if opinion(taught, t) < 0.3 else 1.0 for t in large])
+                truth = large[rng.choice(len(large), p=odds / odds.sum())]
             near = [b for _, b in proposed if overlap(b, truth) >= HIT]
             if near and rng.random() < 0.45:
                 box = pushed(rng, near[rng.integers(len(near))], 0.05)
@@ -159,7 +165,16 @@ class Windows(torch.utils.data.IterableDataset):
             return score > MAYBE_HEAD or (taught is not None and opinion(taught, box) > 0.2)
         if entry["set"] not in GAPS:
             return False
-        return score > MAYBE_HEAD and not any(overlap(box, truth) > 0.02 for truth in truths)
+        if score <= MAYBE_HEAD or any(overlap(box, truth) > 0.02 for truth in truths):
+            return False
+        return len(truths) > CROWD or not any(is_below(box, truth) for truth in truths)
+
+
+def is_below(box: np.ndarray, face: np.ndarray) -> bool:
+    """Whether a box lies where the body of a face's owner is."""
+    w, h = face[2] - face[0], face[3] - face[1]
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    return face[0] - w < x < face[2] + w and face[3] + 0.3 * h < y < face[3] + 4 * h
 
 
 def opinion(taught: list, box: np.ndarray) -> float:
