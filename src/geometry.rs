@@ -88,6 +88,16 @@ impl Rect {
         if all > 0.0 { shared / all } else { 0.0 }
     }
 
+    /// The smallest box around both.
+    pub fn union(self, other: Self) -> Self {
+        Self::around([
+            (self.x, self.y),
+            (self.right(), self.bottom()),
+            (other.x, other.y),
+            (other.right(), other.bottom()),
+        ])
+    }
+
     /// The box with each side pushed outwards: `dx` to the left and right, `dy` up and down.
     pub fn grown(self, dx: f32, dy: f32) -> Self {
         Self::new(self.x - dx, self.y - dy, (self.w + 2.0 * dx).max(0.0), (self.h + 2.0 * dy).max(0.0))

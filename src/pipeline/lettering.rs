@@ -53,12 +53,7 @@ impl Lettering {
             match places.iter_mut().zip(&mut met).find(|((place, _), _)| is_one(*place, *row)) {
                 // Two halves of one row are one.
                 Some(((place, count), met)) => {
-                    *place = Rect::around([
-                        (place.x, place.y),
-                        (place.right(), place.bottom()),
-                        (row.x, row.y),
-                        (row.right(), row.bottom()),
-                    ]);
+                    *place = place.union(*row);
                     *count += u64::from(!std::mem::replace(met, true));
                 }
                 None => {

@@ -9,7 +9,6 @@ use crate::capture::{Effort, Reading};
 use crate::frame::LumaSource;
 use crate::geometry::{PixelRect, Rect};
 
-use super::looks::around;
 use rows::{Edges, Row};
 
 /// Long side, in pixels, of the plane on which rows are looked for first. Letters are then a few pixels high, or some dozens.
@@ -83,7 +82,7 @@ pub(super) fn look(
             }
             let Some(plate) = plates.iter().position(|plate| is_spelt(best(plate), best(&said))) else { continue };
             match written.spelt.iter_mut().find(|(known, other)| *other == plate && known.overlap(word) > 0.0) {
-                Some((known, _)) => *known = around(*known, word),
+                Some((known, _)) => *known = known.union(word),
                 None => written.spelt.push((word, plate)),
             }
         }

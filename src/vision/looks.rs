@@ -234,7 +234,7 @@ impl<'a> Looks<'a> {
             };
             match kept.iter_mut().find(same) {
                 Some((found, ..)) => {
-                    let both = around(found.wide, wide);
+                    let both = found.wide.union(wide);
                     // The oval in the box around two boxes may leave out what the oval in one of them hides.
                     found.oval &= both == found.wide;
                     found.wide = both;
@@ -311,11 +311,6 @@ impl LumaSource for Small<'_> {
     fn crop(&self, area: PixelRect) -> GrayPlane {
         self.image.crop(area)
     }
-}
-
-/// The box around both.
-pub(super) fn around(a: Rect, b: Rect) -> Rect {
-    Rect::around([(a.x, a.y), (a.right(), a.bottom()), (b.x, b.y), (b.right(), b.bottom())])
 }
 
 /// Long sides of pictures whose seam is looked at: smaller ones are no panoramas, unless somebody says so.
