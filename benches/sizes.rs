@@ -77,9 +77,8 @@ fn main() {
         .map(|picture| {
             let luma = image::load_from_memory(&picture.file).expect("decoded").into_luma8();
             let regions = picture.truth.regions.iter().map(|region| {
-                let kind = if region.kind == "face" { RegionKind::Face } else { RegionKind::Plate };
                 let [x, y, w, h] = region.bounds;
-                (kind, Rect::new(x, y, w, h))
+                (RegionKind::named(region.kind).expect("a kind"), Rect::new(x, y, w, h))
             });
             (luma, regions.collect())
         })

@@ -5,7 +5,7 @@
 //! Pictures lie beside the truth file. They go the way of `safelight inspect`, on one thread. *Detected*: a region of the
 //! kind has an IoU of 0.5 or more with the truth; *covered*: 98 % of the truth or more is blanked; *leaked*: less than
 //! half of it is; *read*: the text of a plate with an IoU of 0.3 or more is the truth's; *false*: a region touches no
-//! truth of its kind and nothing that is to be ignored. A picture that cannot be examined has nothing found and nothing
+//! truth of its kind and nothing that is to be ignored; faces and heads are of one kind there. A picture that cannot be examined has nothing found and nothing
 //! blanked. Each figure is a share in per cent with Wilson's interval at 95 %.
 
 use std::collections::BTreeMap;
@@ -148,7 +148,13 @@ struct Table {
 
 impl Table {
     fn add(&mut self, kind: RegionKind, picture: &Picture, seen: &Seen) {
-        let found: Vec<&Region> = seen.regions.iter().filter(|region| region.kind == kind).collect();
+        let alike = |other: RegionKind| other == kind || (other.is_person() && kind.is_person());
+        let of = |truth: &&Truth| RegionKind::named(&truth.kind).is_some_and(alike);
+        // A head of which a face was told is found all the same.
+        let told = |region: &&Region| if kind == RegionKind::Head { alike(region.kind) } else { region.kind == kind };
+        let found: Vec<&Region> = seen.regions.iter().filter(told).collect();
+        let known = picture.regions.iter().filter(of).map(Truth::bounds);
+        let known: Vec<Rect> = known.chain(picture.ignore.iter().map(|bounds| rect(*bounds))).collect();
         let truths: Vec<&Truth> = picture.regions.iter().filter(|truth| truth.kind == kind.name()).collect();
         for truth in &truths {
             self.all.add(truth, &found, &seen.blanked);
@@ -156,9 +162,8 @@ impl Table {
                 self.groups.entry(group).or_default().add(truth, &found, &seen.blanked);
             }
         }
-        let known = truths.iter().map(|truth| truth.bounds()).chain(picture.ignore.iter().map(|bounds| rect(*bounds)));
-        let known: Vec<Rect> = known.collect();
-        let imagined = |region: &&&Region| known.iter().all(|known| known.overlap(region.bounds) <= 0.0);
+        let imagined =
+            |region: &&&Region| region.kind == kind && known.iter().all(|known| known.overlap(region.bounds) <= 0.0);
         self.imagined += found.iter().filter(imagined).count() as u32;
     }
 
@@ -298,13 +303,14 @@ fn measure(arguments: &Arguments, nets: &Nets, truth: &Path) -> Result<(), Box<d
         Some(folder) => folder,
         None => truth.parent().ok_or("the truth file has no folder")?,
     };
-    let (mut plates, mut faces, mut images) = (Table::default(), Table::default(), 0);
+    let (mut tables, mut images) = (RegionKind::ALL.map(|kind| (kind, Table::default())), 0);
     let spent = Mutex::new(Stages::default());
     for line in std::fs::read_to_string(truth)?.lines().filter(|line| !line.trim().is_empty()) {
         let picture: Picture = serde_json::from_str(line)?;
         let seen = look(&folder.join(&picture.path), nets, &spent, arguments.tight)?;
-        plates.add(RegionKind::Plate, &picture, &seen);
-        faces.add(RegionKind::Face, &picture, &seen);
+        for (kind, table) in &mut tables {
+            table.add(*kind, &picture, &seen);
+        }
         images += 1;
     }
     let spent = spent.into_inner()?;
@@ -315,8 +321,9 @@ fn measure(arguments: &Arguments, nets: &Nets, truth: &Path) -> Result<(), Box<d
         each(spent.detect),
         each(spent.read_plates)
     );
-    plates.print(RegionKind::Plate, images);
-    faces.print(RegionKind::Face, images);
+    for (kind, table) in &tables {
+        table.print(*kind, images);
+    }
     Ok(())
 }
 

@@ -108,11 +108,12 @@ fn film(folder: &Path, nets: &Nets) -> Result<Vec<Frame>, Box<dyn Error>> {
 
 fn regions(truth: &Value) -> Vec<(RegionKind, Rect)> {
     let region = |region: &Value| {
-        let kind = if region["kind"] == "plate" { RegionKind::Plate } else { RegionKind::Face };
+        let kind = region["kind"].as_str().and_then(RegionKind::named)?;
         let side = |at: usize| region["box"][at].as_f64().unwrap_or(0.0) as f32;
-        (kind, Rect::new(side(0), side(1), side(2), side(3)))
+        // Heads of which no face shows are not counted.
+        (kind != RegionKind::Head).then(|| (kind, Rect::new(side(0), side(1), side(2), side(3))))
     };
-    truth["regions"].as_array().into_iter().flatten().map(region).collect()
+    truth["regions"].as_array().into_iter().flatten().filter_map(region).collect()
 }
 
 impl Counts {

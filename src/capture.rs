@@ -39,6 +39,11 @@ impl RegionKind {
         }
     }
 
+    /// The one of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// The number that stands for it in records.
     pub const fn code(self) -> u8 {
         match self {

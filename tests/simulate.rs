@@ -8,8 +8,9 @@ use std::path::Path;
 
 use common::snapshot;
 use safelight::geometry::Size;
+use safelight::simulate::picture;
 use safelight::simulate::produce::{self, Content, Order, SimulateError};
-use safelight::simulate::world::Scenario;
+use safelight::simulate::world::{Scenario, World};
 
 fn order(content: Content, count: u64) -> Order {
     Order { count, seed: 5, content, size: Size::new(480, 270), start: jiff::civil::date(2019, 4, 1) }
@@ -91,6 +92,29 @@ fn truth_and_manifest_name_every_picture_in_order() {
         }
     }
     assert!(plates > 3, "{plates} readable plates in 40 pictures");
+}
+
+#[test]
+fn who_is_seen_from_behind_is_a_head_and_who_looks_here_a_face() {
+    let world = World::new(3, 300, Scenario::Mixed, jiff::civil::date(2019, 4, 1));
+    let (mut behind, mut riding, mut faces) = (0, 0, 0);
+    for index in 0..300 {
+        let picture = picture::draw(&world, Scenario::Mixed, Size::new(480, 270), index, 3).expect("drawn");
+        for region in &picture.truth.regions {
+            let away = region.yaw.is_some_and(|yaw| yaw.abs() > 104);
+            match region.kind {
+                "face" => {
+                    assert!(!away, "{region:?}");
+                    faces += 1;
+                }
+                // Behind a dark visor nobody is seen from the front.
+                "head" if picture.truth.scene == "vehicle" => riding += 1,
+                "head" => behind += u32::from(away),
+                _ => assert!(region.yaw.is_none() && region.quad.is_some(), "{region:?}"),
+            }
+        }
+    }
+    assert!(behind > 20 && riding > 0 && faces > 4 * behind, "{behind} behind, {riding} riding, {faces} faces");
 }
 
 #[test]

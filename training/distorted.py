@@ -12,6 +12,7 @@ import zlib
 import numpy as np
 import torch
 
+import covers
 import obstacles
 import photo
 import views
@@ -81,6 +82,14 @@ def cropped(image, boxes, x0, y0, x1, y1):
     return np.ascontiguousarray(image[y0:y1, x0:x1]), kept
 
 
+def worn(rng, image, boxes, kinds, size):
+    """Helmets, scarves, hats, glasses, hands and telephones before every face."""
+    for (x, y, w, h), kind in zip(boxes, kinds):
+        if kind == FACE:
+            image = covers.covered(rng, image, np.array([x, y, x + w, y + h]))
+    return image, boxes
+
+
 def only(change):
     """A row in which the picture changes and its boxes stay."""
     return lambda rng, image, boxes, kinds, size: (change(rng, image, size), boxes)
@@ -90,7 +99,7 @@ ROWS = {"clean": upright} | {f.__name__: only(f) for f in obstacles.SHARES} | {
     "dark": only(lambda rng, image, size: photo.noise(rng, (image * rng.uniform(0.08, 0.25)).astype(np.uint8), 8)),
     "noise": only(lambda rng, image, size: photo.noise(rng, image, 40)),
     "jpeg": only(lambda rng, image, size: photo.jpeg(rng, image, 6, 16)),
-    "quarter": quarter, "tilt": tilt, "filling": filling, "halved": halved,
+    "quarter": quarter, "tilt": tilt, "worn": worn, "filling": filling, "halved": halved,
 }
 
 

@@ -11,7 +11,7 @@ import glyphs
 import nets
 import slnn
 from pack import KINDS
-from plates import COLUMNS, GROW, ROWS
+from crop import COLUMNS, GROW, ROWS
 from refine_data import WINDOW
 from scenes import GRID, STRIDE
 from train_detector import MEAN, RAW_MAX, RAW_MIN, SCALE, normalised

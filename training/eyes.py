@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 import slnn
-from plates import cut, to_crop
+from crop import cut, to_crop
 
 # A reading stands unless its probability lies between these; how else the plate is framed then, in shares of its width and height.
 HOPELESS, SURE, FRAMINGS = 0.1, 0.75, ((0.04, 0.06), (-0.03, -0.05))

@@ -1,7 +1,7 @@
 """Decodes the training pictures once into flat grey memory maps, so that loading costs nothing while training.
 
 A pack is `NAME.bin` (grey pixels of all pictures, each with its half-size copy behind it) and `NAME.json` (one entry a
-picture: offset, size, boxes, which classes are labelled). Pictures are held out by a hash of their name, never by order.
+picture: offset, size, boxes, heads without a face where the truth tells them, which classes are labelled). Pictures are held out by a hash of their name, never by order.
 """
 
 import argparse
@@ -77,9 +77,10 @@ def write(stem: pathlib.Path, sources: list[tuple[pathlib.Path, str, list[int]]]
             for row in rows(folder):
                 image = grey(folder / row["path"])
                 h, w = image.shape
-                boxes = [[*r["box"], KINDS[r["kind"]]] for r in row["regions"]]
+                boxes = [[*r["box"], KINDS[r["kind"]]] for r in row["regions"] if r["kind"] in KINDS]
+                heads = [r["box"] for r in row["regions"] if r["kind"] == "head"]
                 entries.append(
-                    {"set": name, "path": f"{name}/{row['path']}", "at": at, "w": w, "h": h, "boxes": boxes,
+                    {"set": name, "path": f"{name}/{row['path']}", "at": at, "w": w, "h": h, "boxes": boxes, "heads": heads,
                      "ignore": row.get("ignore", []), "labelled": labelled, "held": held_out(f"{name}/{row['path']}")}
                 )
                 for level in (image, halve(image)):

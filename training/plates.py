@@ -8,11 +8,11 @@ import numpy as np
 import torch
 
 import glyphs
+import letters
 import photo
+from crop import GROW, cut, to_crop
 from pack import grey, held_out, rows
 
-ROWS, COLUMNS = 48, 144
-GROW = (0.12, 0.2)
 LONGEST = 10
 LETTERS, DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
 # L a letter, D a digit, ? either, - a gap, / a new line (only some plates are drawn on two).
@@ -171,25 +171,6 @@ def stamp(field: np.ndarray, mask: np.ndarray, x: int, y: int, tone: float) -> N
     area += (tone - area) * part
 
 
-def to_crop(patch: np.ndarray, px: int, py: int, x0: float, y0: float, width: float, height: float, size=(ROWS, COLUMNS)) -> np.ndarray:
-    """FORMAT.md's crop: block means, then bilinear. `patch` starts at pixel (px, py) of the picture."""
-    rows_, columns = size
-    fx, fy = max(1, int(width / columns)), max(1, int(height / rows_))
-    if fx > 1 or fy > 1:
-        patch = block_means(patch, fx, fy)
-    m = np.array([[fx * columns / width, 0, ((px - x0) + fx / 2) * columns / width - 0.5],
-                  [0, fy * rows_ / height, ((py - y0) + fy / 2) * rows_ / height - 0.5]])
-    return cv2.warpAffine(patch, m, (columns, rows_), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-
-
-def block_means(patch: np.ndarray, fx: int, fy: int) -> np.ndarray:
-    h, w = patch.shape
-    ys, xs = np.arange(0, h, fy), np.arange(0, w, fx)
-    total = np.add.reduceat(np.add.reduceat(patch.astype(np.float32), ys, 0), xs, 1)
-    counts = np.minimum(h - ys, fy)[:, None] * np.minimum(w - xs, fx)[None, :]
-    return np.clip(total / counts + 0.5, 0, 255).astype(np.uint8)
-
-
 def mount(rng, plate: np.ndarray, backs: list[np.ndarray], hardness: float) -> np.ndarray:
     """Puts a flat plate before a background in perspective, as some camera would see it, and cuts FORMAT.md's crop."""
     ph, pw = plate.shape
@@ -269,7 +250,7 @@ def weather(rng, image: np.ndarray) -> np.ndarray:
 
 
 # Share of each real set; the rest is drawn, simulated, or read off photographs where there are such.
-REAL = {"us": 0.17, "ar": 0.06, "cn": 0.05, "tn": 0.05}
+REAL = {"us": 0.22, "ar": 0.06, "cn": 0.05, "tn": 0.05}
 
 
 def label(name: str, text: str) -> str | None:
@@ -297,17 +278,18 @@ class Crops(torch.utils.data.IterableDataset):
     """Batches of (crops uint8, labels, lengths, whether O and 0 are one) without end."""
 
     def __init__(self, data, seed: int, first: int, count: int, fonts: list[pathlib.Path], simulated: list[pathlib.Path], share: float,
-                 told: pathlib.Path | None = None, told_share: float = 0.18):
+                 told: pathlib.Path | None = None, told_share: float = 0.18, reader: pathlib.Path | None = None):
         self.data, self.seed, self.first, self.count = data, seed, first, count
         self.fonts, self.simulated, self.share = fonts, simulated, share
-        self.told, self.told_share = told, told_share
+        self.told, self.told_share, self.reader = told, told_share, reader
 
     def __iter__(self):
         cv2.setNumThreads(0)
         info = torch.utils.data.get_worker_info()
         rng = np.random.default_rng([self.seed, info.id if info else 0])
         draughtsman = Draughtsman(self.seed, 600, self.fonts)
-        real = real_crops(self.data, held=False)
+        # Where the characters of a crop stand, a reader tells that has learnt before.
+        real = letters.located(real_crops(self.data, held=False), self.reader)
         backs = [grey(p) for p in sorted((self.data / "negatives").glob("*.webp"))]
         cars = sorted((self.data / "plates-train" / "world").glob("*.webp"))
         backs += [grey(p) for p in cars[::12]]
@@ -328,7 +310,7 @@ class Crops(torch.utils.data.IterableDataset):
                     plate, text = draughtsman.draw(rng, easy=True)
                     crops.append(mount(rng, plate, backs, 0.1))
                 elif k < len(names):
-                    plate, text = real[names[k]][rng.integers(len(real[names[k]]))]
+                    plate, text = letters.mixed(rng, real[names[k]])
                     # Chinese and Tunisian crops bring their own tilt.
                     crops.append(mount(rng, plate, backs, 0.35 if names[k] in ("cn", "tn") else 1.0))
                 elif k == len(names):
@@ -396,14 +378,3 @@ def recrop(rng, picture: np.ndarray, box: list[float]) -> np.ndarray:
     if rng.random() < 0.35:
         picture = weather(rng, picture)
     return cut(picture, [x, y, w, h])
-
-
-def cut(picture: np.ndarray, box: list[float]) -> np.ndarray:
-    """FORMAT.md's crop of a plate's box in a picture."""
-    x, y, w, h = box
-    x0, y0, width, height = x - GROW[0] * w, y - GROW[1] * h, w * (1 + 2 * GROW[0]), h * (1 + 2 * GROW[1])
-    rows_, columns = picture.shape
-    px, py = min(max(0, int(np.floor(x0))), columns - 1), min(max(0, int(np.floor(y0))), rows_ - 1)
-    qx, qy = min(columns, int(np.ceil(x0 + width))), min(rows_, int(np.ceil(y0 + height)))
-    patch = picture[py : max(qy, py + 1), px : max(qx, px + 1)]
-    return to_crop(patch, px, py, x0, y0, width, height)

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import torch
 
+import covers
 import photo
 import slnn
 import views
@@ -26,6 +27,8 @@ WINDOW = {PLATE: {"size": [48, 96], "grow": [0.5, 0.7]}, FACE: {"size": [64, 64]
 MAYBE_HEAD = 0.12
 # So much more often a labelled head is taken that a teacher of faces calls none. Below a face is a body, unless a picture shows more people than this.
 BEHIND, CROWD = 8.0, 8
+# How many faces wear or hold something that is drawn before them.
+COVERED = 0.2
 # A candidate that overlaps a truth this much is one; below the second, none; between them nobody is asked.
 HIT, MISS = 0.4, 0.15
 # Where a class is not labelled or labelled with gaps, what the detector is surer of than this may be real.
@@ -95,6 +98,8 @@ class Windows(torch.utils.data.IterableDataset):
     def one(self, rng, pack: Pack, entry: dict, mined: list, plates, taught: list | None):
         kind = self.kind
         truths = [np.array([x, y, x + w, y + h]) for x, y, w, h, k in entry["boxes"] if k == kind]
+        if self.heads:
+            truths += [np.array([x, y, x + w, y + h]) for x, y, w, h in entry.get("heads", [])]
         hidden = [np.array([x, y, x + w, y + h]) for x, y, w, h in entry["ignore"]]
         proposed = [(score, np.array(box)) for k, score, *box in mined if k == kind]
         image, truth = pack.level(entry, False), None
@@ -141,6 +146,9 @@ class Windows(torch.utils.data.IterableDataset):
             said = (1 - weight) * said + weight * opinion(taught, box if truth is None else truth)
         if plates is not None and truth is not None and not entry["set"].startswith("simulated") and rng.random() < 0.25:
             image, box, truth = repainted(rng, image, box, truth, plates)
+        if kind == FACE and rng.random() < (COVERED if truth is not None else COVERED / 4):
+            # Of one who is to tell heads, some helmets show nothing of the face.
+            image = covers.covered(rng, image, box if truth is None else truth, truth is not None, 0.35 if self.heads else 0.0)
         image, box, truth = tilted(rng, image, box, truth, kind)
         if truth is not None and rng.random() < 0.08:
             image, box, truth = cropped(rng, image, box, truth)

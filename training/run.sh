@@ -61,7 +61,7 @@ half=$((${READER_STEPS:-32000} / 2))
 read_on --steps "$half"
 "$python" export.py --reader "$work/reader.pt" --out "$models"
 "$python" transcribe.py --data "$DATA" --models "$models" --out "$work/told.json"
-read_on --steps $((2 * half)) --told "$work/told.json"
+read_on --steps $((2 * half)) --told "$work/told.json" --reader "$models/reader.slnn"
 
 "$python" export.py --detector "$work/detector.pt" --refine-plate "$work/refine-plate.pt" --refine-face "$work/refine-face.pt" --refine-head "$work/refine-head.pt" --reader "$work/reader.pt" --out "$root/models"
 "$python" steps.py --packs "$work/packs/real" --models "$root/models"

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import torch
 
+import covers
 import views
 from eyes import look
 from pack import FACE, PLATE, Pack, grey, held_out, rows
@@ -31,6 +32,8 @@ WEIGHTS = {
 }
 # Sets in which plates far away or cut by an edge, or faces in the second row, often lack a label.
 GAPS = {"plates-train/world", "plates-train/ro", "faces-train/groups", "faces-train/street"}
+# In so many crops most faces wear or hold something that is drawn before them.
+COVERED = 0.12
 # Rows, columns, pictures and share of a batch's possible shapes. The larger one lets plates and faces that fill a picture appear.
 SHAPES = [(320, 320, 32, 0.7), (384, 512, 16, 0.3)]
 
@@ -186,9 +189,10 @@ def crop(rng, pack: Pack, entry: dict, h: int, w: int, plates: Plates):
     m = np.array([[1, 0, shift[0]], [0, 1, shift[1]], [0, 0, 1]]) @ m
     image = views.warped(level, m, w, h, zoom, 114 if rng.random() < 0.6 else int(rng.integers(0, 255)))
     turned = [views.bounds(m, box, kind) for box, kind in zip(boxes, kinds)]
-    hidden = [tuple(views.bounds(m, box, PLATE)) for box in entry["ignore"]]
+    hidden = [tuple(views.bounds(m, box, PLATE)) for box in entry["ignore"] + entry.get("heads", [])]
 
     keep_boxes, keep_kinds = [], []
+    worn = 0.7 if rng.random() < COVERED else 0.0
     for box, kind in zip(turned, kinds):
         seen = np.array([max(box[0], 0), max(box[1], 0), min(box[2], w), min(box[3], h)])
         size, all_ = seen[2:] - seen[:2], box[2:] - box[:2]
@@ -200,6 +204,8 @@ def crop(rng, pack: Pack, entry: dict, h: int, w: int, plates: Plates):
         if kind == PLATE and not entry["set"].startswith("simulated") and all_[0] > 16 and rng.random() < (0.5 if fills else 0.25) and abs(angle) < 0.1:
             box = plates.paste(rng, image, box)
             seen = np.array([max(box[0], 0), max(box[1], 0), min(box[2], w), min(box[3], h)])
+        if kind == FACE and size[0] > 10 and rng.random() < worn:
+            image = covers.covered(rng, image, box)
         keep_boxes.append(seen)
         keep_kinds.append(kind)
     size = float(np.median([b[2] - b[0] for b in keep_boxes])) if keep_boxes else float(np.exp(rng.uniform(np.log(12), np.log(120))))

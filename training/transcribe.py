@@ -14,7 +14,8 @@ import torch
 
 import slnn
 from pack import grey, held_out, rows
-from plates import LONGEST, cut
+from crop import cut
+from plates import LONGEST
 
 SETS = ("world", "ro", "tn")
 

@@ -90,11 +90,8 @@ impl Truth {
                 return Err(BreachError::TruthOutside { path: path.to_owned(), line: i as u64 + 1 });
             }
             let region = |r: TruthRegion| {
-                let kind = match r.kind.as_str() {
-                    "plate" => RegionKind::Plate,
-                    "face" => RegionKind::Face,
-                    _ => return None,
-                };
+                // Of a head without a face nothing can be recognised.
+                let kind = RegionKind::named(&r.kind).filter(|kind| *kind != RegionKind::Head)?;
                 let [x, y, w, h] = r.bounds;
                 let text = r.text.as_deref().and_then(PlateText::canonical);
                 Some(KnownRegion { kind, bounds: Rect::new(x, y, w, h), text })

@@ -4,11 +4,14 @@
 
 mod cloth;
 
-use std::f32::consts::PI;
+use std::f32::consts::{FRAC_PI_2, PI};
+
+use rand::RngExt;
 
 use crate::simulate::head::gear::cloth as woven;
 use crate::simulate::head::{HeadView, noise};
 use crate::simulate::person::{Garment, Person, Rgb, scale};
+use crate::simulate::scene::Rng;
 use crate::simulate::sculpt::{Figure, Light, Pose, Shell, Surface, V3, v3};
 
 /// The neck's lower end in the body's measure: head heights from the head's middle.
@@ -24,6 +27,28 @@ pub(super) struct Stance {
     pub phase: f32,
     /// How far each forearm is raised, 0 hanging to 1 in front of the chest: the picture's left, its right.
     pub arms: [f32; 2],
+    /// A telephone in the hand at the picture's right, and where.
+    pub telephone: Option<Telephone>,
+}
+
+/// Where somebody holds a telephone, in the body's measure: head heights from the head's middle.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Telephone {
+    hand: V3,
+}
+
+impl Telephone {
+    /// At the ear, before the mouth, or before the face to take a picture, by chance.
+    pub fn random(rng: &mut Rng) -> Self {
+        const PLACES: [V3; 3] = [v3(0.36, -0.12, 0.12), v3(0.12, -0.3, 0.62), v3(0.22, -0.05, 0.85)];
+        Self { hand: PLACES[rng.random_range(0..PLACES.len())] }
+    }
+
+    /// Where the hand is on the picture.
+    pub fn seen(&self, view: &HeadView, stance: &Stance) -> (f32, f32) {
+        let [x, y, _] = Pose::new(view.center, view.height, stance.yaw, 0.0, view.roll * 0.15).project(self.hand);
+        (x, y)
+    }
 }
 
 /// Widths and heights that clothes and limbs share.
@@ -58,7 +83,9 @@ impl Build {
 /// Adds neck, shoulders, chest and upper arms beneath a head.
 pub(super) fn add_bust(figure: &mut Figure, person: &Person, view: &HeadView, light: &Light) {
     let head = Pose::new(view.center, view.height, view.yaw, view.pitch, view.roll);
-    let body = Pose::new(view.center, view.height, view.yaw * 0.4, 0.0, view.roll * 0.15);
+    // Shoulders follow a head only so far; of who looks away they are seen from behind.
+    let behind = if view.yaw.abs() > FRAC_PI_2 { PI.copysign(view.yaw) } else { 0.0 };
+    let body = Pose::new(view.center, view.height, behind + (view.yaw - behind) * 0.4, 0.0, view.roll * 0.15);
     let build = Build::of(person);
     add_neck(figure, person, &head, &body, light);
     let fit = Fit { person, build: &build, body: &body, light };
@@ -88,7 +115,8 @@ pub(super) fn add_whole(figure: &mut Figure, person: &Person, view: &HeadView, s
     fit.torso(figure, -3.1);
     for (side, raised, swing) in [(-1.0, stance.arms[0], 0.0), (1.0, stance.arms[1], PI)] {
         let swing = 0.45 * stance.stride * (stance.phase + swing).sin();
-        fit.arm(figure, (side, raised, swing));
+        let hand = stance.telephone.filter(|_| side > 0.0).map(|telephone| telephone.hand);
+        fit.arm(figure, (side, raised, swing), hand);
     }
     if robe || coat || person.outfit.skirt {
         let end = if robe { build.soles + 0.25 } else { build.down(-5.0) };
@@ -190,7 +218,7 @@ impl Fit<'_> {
     }
 
     /// An arm: `raised` as in [`Stance`], `swing` forwards.
-    fn arm(&self, figure: &mut Figure, (side, raised, swing): (f32, f32, f32)) {
+    fn arm(&self, figure: &mut Figure, (side, raised, swing): (f32, f32, f32), hand: Option<V3>) {
         let Self { person, build, .. } = *self;
         let s = build.shoulders;
         let k = build.long;
@@ -200,6 +228,11 @@ impl Fit<'_> {
         let hanging = v3(0.02, -k, (swing + 0.2).max(0.0) * 0.9 * k);
         let bent = v3(-0.55 * s, 0.32 * k, 0.75 * k);
         let wrist = elbow.plus(hanging.towards(bent, raised));
+        let (elbow, wrist) = match hand {
+            // The limb's other side is mirrored; a hand that holds something is on this one.
+            Some(hand) => (v3(0.95 * s, -1.55, 0.35), hand.plus(v3(0.06, -0.28, 0.0))),
+            None => (elbow, wrist),
+        };
         let thin = 1.0 - 0.3 * person.childlike();
         let upper = [
             (v3(0.56 * s, -0.84, -0.15), 0.05),

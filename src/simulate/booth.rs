@@ -8,7 +8,7 @@ mod things;
 use rand::RngExt;
 
 use crate::geometry::{Rect, Size};
-use crate::simulate::body::{self, Stance};
+use crate::simulate::body::{self, Stance, Telephone};
 use crate::simulate::head::{self, HeadView};
 use crate::simulate::person::Person;
 use crate::simulate::scene::{Canvas, Conditions, Rng};
@@ -45,32 +45,36 @@ struct Lens {
     high: f32,
 }
 
-/// Beyond this turn of the head no face is left to be seen.
-pub(super) const TURNED_AWAY: f32 = 1.80;
-/// A face of which less than this is visible is not a face.
+/// A face or head of which less than this is visible is not to be seen.
 const LEAST_VISIBLE: f32 = 0.3;
+/// So many people do not stand at a counter.
+const CROWD: usize = 10;
 /// Metres from crown to chin.
 pub(super) const HEAD: f32 = 0.228;
 
-/// A face that shows.
+/// A face that shows, or a head of which the face does not.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct FaceSeen {
+pub struct HeadSeen {
     /// The tight box of what is visible of it.
     pub bounds: Rect,
+    /// Whether the face shows.
+    pub face: bool,
     /// How far it is turned to a side, in radians.
     pub yaw: f32,
 }
 
-/// Draws a whole picture of `people` with its surroundings. Returns the face of each of them, or `None` where no face is to be seen: from behind, hidden by others, outside the picture.
+/// Draws a whole picture of `people` with its surroundings. Returns the face or head of each of them, or `None` where neither is to be seen: hidden by others, outside the picture.
 pub fn draw_travellers(
     canvas: &mut Canvas,
     people: &[Person],
     conditions: &Conditions,
     rng: &mut Rng,
-) -> Vec<Option<FaceSeen>> {
+) -> Vec<Option<HeadSeen>> {
     let size = Size::new(canvas.width(), canvas.height());
     let (width, height) = (size.width as f32, size.height as f32);
     let setting = match (people.len(), rng.random_range(0..100)) {
+        (CROWD.., 0..55) => Setting::Hall,
+        (CROWD.., _) => Setting::Street,
         (_, 0..22) => Setting::Counter,
         (0..=1, 22..50) => Setting::Counter,
         (_, 22..48) => Setting::Group,
@@ -97,17 +101,19 @@ pub fn draw_travellers(
     places.sort_by(|a, b| b.far.total_cmp(&a.far));
 
     let (mut stencil, mut easel) = (Stencil::new(size), Easel::default());
-    let mut faces: Vec<Option<(Rect, usize)>> = vec![None; people.len()];
+    let mut shown = vec![(Rect::new(0.0, 0.0, 0.0, 0.0), false, 0); people.len()];
     for p in &places {
         let person = &people[p.index];
         things::behind(canvas, p.view, person);
         let mut figure = Figure::default();
-        let face = head::add_head(&mut figure, person, &p.view, &light);
+        let extent = head::add_head(&mut figure, person, &p.view, &light);
         body::add_whole(&mut figure, person, &p.view, &p.stance, &light);
         let id = p.index as u8 + 1;
         figure.paint(canvas, head::samples(p.view.height), &mut easel, &mut |x, y| stencil.mark(x, y, id));
-        if p.view.yaw.abs() <= TURNED_AWAY {
-            faces[p.index] = Some((face, stencil.count(face, id).0));
+        let (area, face) = extent.shown(person, p.view.yaw);
+        shown[p.index] = (area, face, stencil.count(area, id).0);
+        if let Some(telephone) = p.stance.telephone {
+            stencil.block(things::telephone(canvas, telephone.seen(&p.view, &p.stance), p.view, person, rng));
         }
         let luggage = things::beside(canvas, p.view, person, rng);
         if let Some(area) = luggage {
@@ -119,8 +125,9 @@ pub fn draw_travellers(
     }
     let mut seen = vec![None; people.len()];
     for p in &places {
-        let bounds = faces[p.index].and_then(|face| visible(face, p.index as u8 + 1, &stencil, size));
-        seen[p.index] = bounds.map(|bounds| FaceSeen { bounds, yaw: p.view.yaw });
+        let (area, face, before) = shown[p.index];
+        let bounds = visible((area, before), p.index as u8 + 1, &stencil, size);
+        seen[p.index] = bounds.map(|bounds| HeadSeen { bounds, face, yaw: p.view.yaw });
     }
     seen
 }
@@ -176,13 +183,13 @@ fn place(setting: Setting, lens: &Lens, people: &[Person], index: usize, frame: 
     let scale = head * lens.focal / (far * head) * head;
     let y = y.unwrap_or(lens.horizon + lens.focal * (lens.high - tall + 0.5 * head) / far);
     // Who is seen from behind walks away.
-    if matches!(setting, Setting::Hall | Setting::Street | Setting::Queue) && rng.random_bool(0.13) {
+    if matches!(setting, Setting::Hall | Setting::Street | Setting::Queue) && rng.random_bool(0.3) {
         yaw = std::f32::consts::PI + rng.random_range(-0.7..0.7);
     }
     if yaw > std::f32::consts::PI {
         yaw -= std::f32::consts::TAU;
     }
-    let away = yaw.abs() > TURNED_AWAY;
+    let away = yaw.abs() > head::TURNED_AWAY;
     let view = HeadView { center: (x * width, y), height: scale, yaw, pitch, roll };
     let stance = Stance {
         yaw: if away { yaw * 0.97 } else { yaw * rng.random_range(0.3..0.8) },
@@ -192,6 +199,7 @@ fn place(setting: Setting, lens: &Lens, people: &[Person], index: usize, frame: 
         },
         phase: rng.random_range(0.0..std::f32::consts::TAU),
         arms: std::array::from_fn(|_| if rng.random_bool(0.25) { rng.random_range(0.3..1.0) } else { 0.05 }),
+        telephone: (!away && rng.random_bool(0.06)).then(|| Telephone::random(rng)),
     };
     Place { index, view, stance, far }
 }
@@ -272,7 +280,7 @@ mod tests {
 
     const CLEAR_DAY: Conditions = Conditions { illumination: Illumination::Day, weather: Weather::Clear };
 
-    fn scene(seed: u64, size: Size) -> (Canvas, Vec<Option<FaceSeen>>) {
+    fn scene(seed: u64, size: Size) -> (Canvas, Vec<Option<HeadSeen>>) {
         let mut rng = Rng::seed_from_u64(seed);
         let people: Vec<Person> = (0..rng.random_range(1..=6)).map(|_| Person::from_seed(rng.random())).collect();
         let mut canvas = Canvas::new(size.width, size.height).expect("a size above zero");
@@ -296,7 +304,7 @@ mod tests {
         for seed in 0..24 {
             let (_, faces) = scene(seed, size);
             all += faces.len();
-            for FaceSeen { bounds: face, .. } in faces.into_iter().flatten() {
+            for HeadSeen { bounds: face, .. } in faces.into_iter().flatten().filter(|seen| seen.face) {
                 shown += 1;
                 let inside = face.clipped(size);
                 assert!(face.area() > 0.0 && (inside.area() - face.area()).abs() < 0.5, "seed {seed}: {face:?}");

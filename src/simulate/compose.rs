@@ -2,6 +2,8 @@
 //!
 //! Owns where things stand and what of them can be made out. Knows nothing of files.
 
+use std::f32::consts::PI;
+
 use super::camera::{Glow, Reflector, Settings};
 use super::chance::{Chance, dice};
 use super::head::{HeadView, draw_bust};
@@ -14,7 +16,7 @@ use super::view::{Easel, Place, View};
 use super::world::{Plan, Scenario, World};
 use crate::geometry::Rect;
 
-/// A plate or a face before it is exposed.
+/// A plate, a face or a head before it is exposed.
 pub struct Sight {
     /// Tight box on the canvas.
     pub bounds: Rect,
@@ -41,12 +43,14 @@ pub enum What {
         /// The vehicle.
         vehicle: u64,
     },
-    /// A face.
-    Face {
+    /// Somebody's face, or their head where the face does not show.
+    Head {
         /// The person.
         person: u64,
         /// Monk scale.
         skin_tone: u8,
+        /// Whether the face shows.
+        face: bool,
         /// How far it is turned away from the camera to a side, in radians: 0 looks into it.
         yaw: f32,
         /// Behind glass, body or reflections through which it cannot be made out.
@@ -57,7 +61,7 @@ pub enum What {
 /// A composed canvas.
 #[derive(Default)]
 pub struct Scene {
-    /// Plates and faces, in the order in which they were drawn.
+    /// Plates, faces and heads, in the order in which they were drawn.
     pub sights: Vec<Sight>,
     /// Lamps.
     pub glows: Vec<Glow>,
@@ -113,9 +117,9 @@ impl Print {
 const SHOWS_THROUGH: f32 = 0.6;
 
 impl Scene {
-    /// Notes the face of a person who stands in the open.
-    pub fn face(&mut self, canvas: &Canvas, bounds: Rect, (person, skin_tone): (u64, u8), yaw: f32) {
-        let what = What::Face { person, skin_tone, yaw, behind_glass: false };
+    /// Notes the head of a person who stands in the open: its box, and whether that is the face's.
+    pub fn head(&mut self, canvas: &Canvas, (bounds, face): (Rect, bool), (person, skin_tone): (u64, u8), yaw: f32) {
+        let what = What::Head { person, skin_tone, face, yaw, behind_glass: false };
         self.sights.push(Sight { bounds, what, print: Print::take(canvas, bounds), hidden: 0.0 });
     }
 
@@ -300,7 +304,7 @@ pub(super) fn draw_one(
         Weather::Glare => rng.between(0.3, 1.0),
         _ => rng.unit().powi(2) * 0.9,
     };
-    let mut faces = Vec::new();
+    let mut heads = Vec::new();
     let members: Vec<u64> = world.members(one.id).take(2).collect();
     let mut draw_seats = |canvas: &mut Canvas, seats: &[Seat]| {
         for (&id, seat) in members.iter().zip(seats) {
@@ -309,27 +313,33 @@ pub(super) fn draw_one(
             }
             let person = Person::from_seed(world.person_seed(id));
             let person = if plan.is_film { person.in_mood(0) } else { person };
+            let person = match seat.coat {
+                Some(coat) => person.riding(coat),
+                None => person,
+            };
             let mut pose = dice(world.person_seed(id), "pose", plan.index);
+            let ahead = one.place.heading.clamp(-0.6, 0.6) + pose.bell() * 0.22;
             let view = HeadView {
                 center: seat.center,
                 height: seat.height,
-                yaw: one.place.heading.clamp(-0.6, 0.6) + pose.bell() * 0.22,
+                yaw: if seat.away { PI - ahead } else { ahead },
                 pitch: pose.bell() * 0.1,
                 roll: pose.bell() * 0.06,
             };
-            let bounds = draw_bust(canvas, &person, &view);
-            faces.push((bounds, (id, person.skin_tone(), view.yaw), Print::take(canvas, bounds)));
+            let shown = draw_bust(canvas, &person, &view).shown(&person, view.yaw);
+            heads.push((shown, (id, person.skin_tone(), view.yaw), Print::take(canvas, shown.0), seat.coat.is_some()));
         }
+        members.len().min(seats.len())
     };
     let mut easel = Easel { canvas, view, place: one.place };
     let Marks { plate, lamps, .. } = one.vehicle.draw(&mut easel, one.facing, rng, glare, &mut draw_seats);
-    for (bounds, (person, skin_tone, yaw), open) in faces {
+    for ((bounds, face), (person, skin_tone, yaw), bare, open) in heads {
         let print = Print::take(canvas, bounds);
         // What the glass mirrors, a pillar or the roof hides a face as surely as another car.
-        let behind_glass = glare > 0.75 || open.likeness(canvas) < SHOWS_THROUGH;
+        let behind_glass = !open && (glare > 0.75 || bare.likeness(canvas) < SHOWS_THROUGH);
         scene.sights.push(Sight {
             bounds,
-            what: What::Face { person, skin_tone, yaw, behind_glass },
+            what: What::Head { person, skin_tone, face, yaw, behind_glass },
             print,
             hidden: 0.0,
         });
@@ -397,7 +407,7 @@ impl Legibility {
                     && contrast > 26.0 + 2.2 * noise;
                 Self { shown, readable }
             }
-            What::Face { behind_glass, .. } => {
+            What::Head { behind_glass, .. } => {
                 let shown = inside > 0.5
                     && sight.hidden < 0.5
                     && bounds.w >= 12.0

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::body::{self, Stance};
-use super::booth::{HEAD, TURNED_AWAY};
+use super::booth::HEAD;
 use super::camera::encode::{EncodeError, File, Format, Sampling};
 use super::camera::{Exposure, Settings};
 use super::chance::{Chance, dice};
@@ -249,14 +249,13 @@ impl Film {
             stride: 0.75,
             phase: steps * std::f32::consts::PI,
             arms: [0.05, if walker.id.is_multiple_of(3) { 0.6 } else { 0.05 }],
+            telephone: None,
         };
         let mut figure = Figure::default();
-        let face = head::add_head(&mut figure, &person, &view, &self.light);
+        let extent = head::add_head(&mut figure, &person, &view, &self.light);
         body::add_whole(&mut figure, &person, &view, &stance, &self.light);
         figure.paint(canvas, head::samples(height), &mut Easel::default(), &mut |_, _| {});
-        if yaw.abs() <= TURNED_AWAY {
-            scene.face(canvas, face, (walker.id, person.skin_tone()), yaw);
-        }
+        scene.head(canvas, extent.shown(&person, yaw), (walker.id, person.skin_tone()), yaw);
     }
 }
 

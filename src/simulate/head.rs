@@ -31,6 +31,26 @@ pub struct HeadView {
     pub roll: f32,
 }
 
+/// Where what of somebody is, in pixels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Extent {
+    /// The tight box of the face: from the hairline to the chin, from cheek or ear to cheek or ear; of a profile, from the nose to the ear.
+    pub face: Rect,
+    /// Of the whole head without hair, or of the helmet.
+    pub head: Rect,
+}
+
+impl Extent {
+    /// What is there to be hidden, and whether it is a face: of who looks away, or behind a dark visor, it is the head.
+    pub(super) fn shown(&self, person: &Person, yaw: f32) -> (Rect, bool) {
+        let face = yaw.abs() <= TURNED_AWAY && !person.hides_face();
+        (if face { self.face } else { self.head }, face)
+    }
+}
+
+/// Beyond this turn of the head no face is left to be seen.
+pub(super) const TURNED_AWAY: f32 = 1.80;
+
 /// Expression: changes from picture to picture.
 #[derive(Clone, Copy)]
 pub(super) struct Mood {
@@ -119,24 +139,23 @@ pub(super) fn daylight(person: &Person, view: &HeadView) -> Light {
     Light { towards: v3(0.75 * side, 0.62, 0.75).unit(), key: 0.62, fill: 0.46 }
 }
 
-/// Draws a head without neck or shoulders, and returns the tight box of the face: from the hairline to the chin, from
-/// cheek or ear to cheek or ear; of a profile, from the nose to the ear.
-pub fn draw_head(canvas: &mut Canvas, person: &Person, view: &HeadView) -> Rect {
+/// Draws a head without neck or shoulders.
+pub fn draw_head(canvas: &mut Canvas, person: &Person, view: &HeadView) -> Extent {
     let mut figure = Figure::default();
     let light = daylight(person, view);
-    let face = add_head(&mut figure, person, view, &light);
+    let extent = add_head(&mut figure, person, view, &light);
     figure.paint(canvas, samples(view.height), &mut Easel::default(), &mut |_, _| {});
-    face
+    extent
 }
 
-/// Draws a head and shoulders, and returns the tight box of the face as [`draw_head`] does.
-pub fn draw_bust(canvas: &mut Canvas, person: &Person, view: &HeadView) -> Rect {
+/// Draws a head and shoulders.
+pub fn draw_bust(canvas: &mut Canvas, person: &Person, view: &HeadView) -> Extent {
     let mut figure = Figure::default();
     let light = daylight(person, view);
-    let face = add_head(&mut figure, person, view, &light);
+    let extent = add_head(&mut figure, person, view, &light);
     super::body::add_bust(&mut figure, person, view, &light);
     figure.paint(canvas, samples(view.height), &mut Easel::default(), &mut |_, _| {});
-    face
+    extent
 }
 
 /// Small heads need more samples to keep their features.
@@ -144,8 +163,8 @@ pub(super) fn samples(height: f32) -> Samples {
     if height < 26.0 { Samples::Nine } else { Samples::Four }
 }
 
-/// Adds a head to `figure` and returns the face's box.
-pub(super) fn add_head(figure: &mut Figure, person: &Person, view: &HeadView, light: &Light) -> Rect {
+/// Adds a head to `figure`.
+pub(super) fn add_head(figure: &mut Figure, person: &Person, view: &HeadView, light: &Light) -> Extent {
     let skull = Skull::new(person);
     let pose = Pose::new(view.center, view.height, view.yaw, view.pitch, view.roll);
     let fine = view.height.clamp(22.0, 360.0);
@@ -153,6 +172,12 @@ pub(super) fn add_head(figure: &mut Figure, person: &Person, view: &HeadView, li
     let mut shell = skull.shell(view.height);
     shade_under_headgear(&mut shell, person);
     let face = face_box(&shell, &skull, &pose);
+    let head = Rect::around(shell.points.iter().map(|point| {
+        let [x, y, _] = pose.project(*point);
+        (x, y)
+    }));
+    let shell_of_helmet = if matches!(person.headgear, Headgear::Helmet { .. }) { 0.12 * head.w } else { 0.0 };
+    let extent = Extent { face, head: head.grown(shell_of_helmet, 0.7 * shell_of_helmet) };
     for uv in &mut shell.uv {
         *uv = [(uv[0] + ARC) * fine, (0.5 - uv[1]) * fine];
     }
@@ -176,7 +201,7 @@ pub(super) fn add_head(figure: &mut Figure, person: &Person, view: &HeadView, li
     worn::add_mask(figure, person, &skull, &pose, light);
     gear::add(figure, person, &skull, &pose, light);
     worn::add_glasses(figure, person, &skull, &pose, light);
-    face
+    extent
 }
 
 /// Brims and hoods keep light from the forehead.
@@ -214,7 +239,7 @@ fn face_box(shell: &super::sculpt::Shell, skull: &Skull, pose: &Pose) -> Rect {
 
 #[cfg(test)]
 mod tests {
-    use std::f32::consts::{FRAC_PI_2, FRAC_PI_6};
+    use std::f32::consts::{FRAC_PI_2, FRAC_PI_6, PI};
 
     use proptest::prelude::*;
 
@@ -223,9 +248,14 @@ mod tests {
     const BLANK: u8 = 0;
 
     fn drawn(seed: u64, view: &HeadView) -> (Canvas, Rect) {
+        let (canvas, extent) = drawn_head(seed, view);
+        (canvas, extent.face)
+    }
+
+    fn drawn_head(seed: u64, view: &HeadView) -> (Canvas, Extent) {
         let mut canvas = Canvas::new(200, 200).expect("a size above zero");
-        let face = draw_head(&mut canvas, &Person::from_seed(seed), view);
-        (canvas, face)
+        let extent = draw_head(&mut canvas, &Person::from_seed(seed), view);
+        (canvas, extent)
     }
 
     fn share_drawn(canvas: &Canvas, area: Rect) -> f32 {
@@ -258,6 +288,22 @@ mod tests {
             // What lies beyond the box's sides is at most hair, ears and hats: the box is not off the face.
             let (cx, cy) = face.center();
             prop_assert!((cx - 100.0).hypot(cy - 100.0) < 0.45 * height, "{face:?}");
+        }
+
+        #[test]
+        fn the_heads_box_lies_on_it_from_all_sides(
+            seed in any::<u64>(),
+            height in 24.0f32..120.0,
+            yaw in -PI..PI,
+            pitch in -FRAC_PI_6..FRAC_PI_6,
+            roll in -FRAC_PI_6..FRAC_PI_6,
+        ) {
+            let view = HeadView { center: (100.0, 100.0), height, yaw, pitch, roll };
+            let (canvas, Extent { face, head }) = drawn_head(seed, &view);
+            let drawn = share_drawn(&canvas, head);
+            prop_assert!(drawn > 0.6, "{drawn} of {head:?} is drawn on");
+            prop_assert!(head.h > 0.9 * height && head.h < 1.5 * height, "{head:?} at {height}");
+            prop_assert!(yaw.abs() > TURNED_AWAY || head.overlap(face) > 0.8 * face.area(), "{face:?} in {head:?}");
         }
 
         #[test]

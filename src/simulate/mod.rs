@@ -8,11 +8,13 @@
 //! | who was where and when | [`world`] |
 //! | places, vehicles, plates | [`compose`], [`road`], [`vehicle`], [`plate`] |
 //! | people and what is no plate and no face | [`person`], [`head`], [`body`], [`booth`], [`decoy`] |
+//! | gates and fences before all that | `barrier` |
 //! | light, glass, sensor, file | [`camera`] |
 //! | one picture with its truth | [`picture`], [`truth`] |
 //! | a folder of them | [`produce`] |
 //! | one camera for some seconds, frame by frame | [`film`] |
 
+mod barrier;
 pub mod brush;
 pub mod camera;
 pub mod chance;

@@ -252,6 +252,29 @@ impl Person {
         self.tone
     }
 
+    /// Whether nothing of the face can be seen: behind the dark visor of a closed helmet.
+    pub(super) fn hides_face(&self) -> bool {
+        matches!(self.headgear, Headgear::Helmet { closed: true, visor, .. } if visor > 0.5)
+    }
+
+    /// The person as they ride, in a coat: most in a helmet, of whatever kind; nobody in a hat that the wind would take.
+    pub(super) fn riding(self, coat: Rgb) -> Self {
+        let r = &mut Rng::seed_from_u64(self.seed ^ 0x51DE);
+        let color = pick_cloth(r);
+        let headgear = match r.random_range(0..100) {
+            0..72 => {
+                Headgear::Helmet { color, closed: r.random_bool(0.55), visor: [0.0, 0.25, 0.8][r.random_range(0..3)] }
+            }
+            72..80 => Headgear::Cap { color, backwards: true },
+            _ => match self.headgear {
+                worn @ (Headgear::Hijab { .. } | Headgear::Turban { .. } | Headgear::Beanie { .. }) => worn,
+                _ => Headgear::None,
+            },
+        };
+        let outfit = Outfit { garment: Garment::Jacket, main: coat, second: coat, ..self.outfit };
+        Self { headgear, outfit, ..self }
+    }
+
     /// How much of a child's proportions the head has: 1 at four years, 0 from sixteen.
     pub(super) fn childlike(&self) -> f32 {
         ((16.0 - self.age) / 12.0).clamp(0.0, 1.0)

@@ -2,7 +2,8 @@
 
 use tiny_skia::Color;
 
-use super::booth::{FaceSeen, draw_travellers};
+use super::barrier;
+use super::booth::{HeadSeen, draw_travellers};
 use super::camera::encode::{EncodeError, Exif, Format};
 use super::camera::{Exposure, Settings};
 use super::chance::{Chance, dice};
@@ -36,6 +37,7 @@ pub fn draw(world: &World, scenario: Scenario, size: Size, index: u64, seed: u64
         Subject::Travellers => travellers(world, &plan, &mut canvas, &mut rng),
         Subject::Nobody => compose::nobody(&plan, &mut canvas, &mut rng),
     };
+    barrier::draw(&mut canvas, seed, index);
     scene.settle(&canvas);
     let exposure = settings.expose(&mut canvas, &scene.glows, &scene.reflectors);
     let taken = plan.taken.to_zoned(jiff::tz::TimeZone::UTC);
@@ -61,19 +63,18 @@ pub fn draw(world: &World, scenario: Scenario, size: Size, index: u64, seed: u64
 
 fn travellers(world: &World, plan: &Plan, canvas: &mut Canvas, rng: &mut super::scene::Rng) -> Scene {
     let mut ids: Vec<u64> = world.members(plan.household).collect();
-    // Others wait behind them.
-    for _ in 0..*rng.weighted(&[(0, 0.5), (1, 0.25), (2, 0.15), (3, 0.1)]) {
+    // Others wait behind them, or a crowd walks by.
+    for _ in 0..*rng.weighted(&[(0, 0.47), (1, 0.23), (2, 0.14), (3, 0.1), (16, 0.06)]) {
         ids.extend(world.members(world.bystander(rng)).next());
     }
-    ids.truncate(6);
     let mut seen = std::collections::HashSet::new();
     ids.retain(|id| seen.insert(*id));
     let people: Vec<Person> = ids.iter().map(|&id| Person::from_seed(world.person_seed(id))).collect();
-    let faces = draw_travellers(canvas, &people, &plan.conditions, rng);
+    let heads = draw_travellers(canvas, &people, &plan.conditions, rng);
     let mut scene = Scene::default();
-    for ((id, person), face) in ids.iter().zip(&people).zip(faces) {
-        if let Some(FaceSeen { bounds, yaw }) = face {
-            scene.face(canvas, bounds, (*id, person.skin_tone()), yaw);
+    for ((id, person), seen) in ids.iter().zip(&people).zip(heads) {
+        if let Some(HeadSeen { bounds, face, yaw }) = seen {
+            scene.head(canvas, (bounds, face), (*id, person.skin_tone()), yaw);
         }
     }
     scene
@@ -94,7 +95,7 @@ pub(super) fn judge(scene: &Scene, exposure: &Exposure, settings: &Settings, pla
         let moved = |p| settings.moved(p, w, h);
         let bounds = match &sight.what {
             What::Plate { quad, .. } => Rect::around(quad.iter().map(|&p| moved(p))),
-            What::Face { .. } => {
+            What::Head { .. } => {
                 let b = sight.bounds;
                 Rect::around([(b.x, b.y), (b.right(), b.y), (b.right(), b.bottom()), (b.x, b.bottom())].map(moved))
             }
@@ -124,8 +125,8 @@ pub(super) fn judge(scene: &Scene, exposure: &Exposure, settings: &Settings, pla
                 skin_tone: None,
                 yaw: None,
             },
-            What::Face { person, skin_tone, yaw, .. } => Region {
-                kind: "face",
+            What::Head { person, skin_tone, yaw, face, .. } => Region {
+                kind: if *face { "face" } else { "head" },
                 bounds: tenths(visible),
                 text: None,
                 quad: None,

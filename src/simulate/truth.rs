@@ -13,9 +13,9 @@ pub struct Truth {
     pub width: u32,
     /// Pixels down.
     pub height: u32,
-    /// Plates and faces that can be made out.
+    /// Plates, faces and heads that can be made out.
     pub regions: Vec<Region>,
-    /// Boxes of plates and faces that are there but too small, too dark or too hidden to be asked for.
+    /// Boxes of such that are there but too small, too dark or too hidden to be asked for.
     pub ignore: Vec<[f32; 4]>,
     /// `vehicle`, `travellers`, `empty` or `plate`.
     pub scene: &'static str,
@@ -23,10 +23,10 @@ pub struct Truth {
     pub conditions: Taken,
 }
 
-/// One plate or face.
+/// One plate, face or head.
 #[derive(Clone, Debug, Serialize)]
 pub struct Region {
-    /// `plate` or `face`.
+    /// `plate`, `face`, or `head`: one of which no face is to be seen, from behind or behind a dark visor.
     pub kind: &'static str,
     /// x, y, width, height in pixels: tight.
     #[serde(rename = "box")]
@@ -49,7 +49,7 @@ pub struct Region {
     /// Monk scale, 1 to 10.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skin_tone: Option<u8>,
-    /// How far a face is turned to a side, in degrees: 0 looks into the camera.
+    /// How far a face or head is turned to a side, in degrees: 0 looks into the camera.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub yaw: Option<i16>,
 }

@@ -228,7 +228,8 @@ impl Nets {
             NetDetector::new(self.detector.session(), Arc::clone(&self.detector.meta), refiners, self.effort)
                 .with_heads(heads);
         let (meta, expected) = (Arc::clone(&self.reader.meta), Arc::clone(&self.expected));
-        let reader = NetReader::new(self.reader.session(), meta, expected);
+        let edges = Refiner::new(self.refiners.plate.session(), Arc::clone(&self.refiners.plate.meta));
+        let reader = NetReader::new(self.reader.session(), meta, expected, edges);
         let read_from = self.detector.meta.threshold.read;
         match &self.second {
             // The lower of both: the reader itself says what it cannot read.

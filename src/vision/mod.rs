@@ -31,6 +31,7 @@ mod shown;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod tilt;
 mod window;
 
 pub use beside::Second;

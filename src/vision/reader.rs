@@ -1,4 +1,4 @@
-//! The reader: a crop around the plate through the net, symbols to texts.
+//! The reader: a crop around the plate through the net, symbols to texts; of a plate that leans, stood upright.
 
 use std::sync::Arc;
 
@@ -7,7 +7,9 @@ use zeroize::Zeroizing;
 use super::Reader;
 use super::ctc::{Text, best_texts, softmax};
 use super::meta::ReaderMeta;
+use super::refiner::Refiner;
 use super::serial::{PlateRegion, weigh};
+use super::tilt;
 use super::window::Window;
 use crate::capture::{Candidate, PlateText, Reading};
 use crate::frame::LumaSource;
@@ -33,14 +35,16 @@ pub struct NetReader {
     session: Session,
     meta: Arc<ReaderMeta>,
     expected: Arc<[PlateRegion]>,
+    /// Where a plate ends once it was turned upright.
+    edges: Refiner,
     window: Window,
     probabilities: Vec<f64>,
 }
 
 impl NetReader {
     /// `session` must run a net whose outputs were checked against `meta`. Plates of the regions `expected` weigh more.
-    pub fn new(session: Session, meta: Arc<ReaderMeta>, expected: Arc<[PlateRegion]>) -> Self {
-        Self { session, meta, expected, window: Window::default(), probabilities: Vec::new() }
+    pub fn new(session: Session, meta: Arc<ReaderMeta>, expected: Arc<[PlateRegion]>, edges: Refiner) -> Self {
+        Self { session, meta, expected, edges, window: Window::default(), probabilities: Vec::new() }
     }
 }
 
@@ -93,7 +97,20 @@ impl Reader for NetReader {
         if plate.w < self.meta.min_width {
             return None;
         }
-        let texts = self.agreed(image, plate)?;
+        let mut texts = self.agreed(image, plate)?;
+        // That nothing is written on it is no reading.
+        let sure = |texts: &[Text]| {
+            texts.iter().find(|text| !text.symbols().is_empty()).map_or(0.0, |best| best.probability)
+        };
+        let leaning = (sure(&texts) < SURE).then(|| tilt::turned(image, plate));
+        for upright in leaning.into_iter().flatten() {
+            if sure(&texts) >= SURE {
+                break;
+            }
+            let least = if upright.overhead { SURE } else { sure(&texts) };
+            let plate = self.edges.edges(&upright, upright.plate).unwrap_or(upright.plate);
+            texts = self.agreed(&upright, plate).filter(|other| sure(other) > least).unwrap_or(texts);
+        }
         let mut candidates: Vec<Candidate> = texts
             .iter()
             .filter_map(|text| {

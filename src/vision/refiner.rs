@@ -48,6 +48,12 @@ impl Refiner {
         self.closer(image, candidate, bounds, (doubt.fuse, doubt.by_size)).unwrap_or(first)
     }
 
+    /// Where the edges of what lies about there are; `None` outside the image.
+    pub fn edges(&mut self, image: &dyn LumaSource, about: Rect) -> Option<Rect> {
+        let shown = self.around(about);
+        self.opinion(image, shown)?.bounds(shown, image.size())
+    }
+
     /// Whether the candidate, which is at `bounds` if it is a face, is a head; `score` is what it is worth as a face.
     pub fn head(
         &mut self,

@@ -78,7 +78,7 @@ impl Window {
 }
 
 /// Blocks of `fx` × `fy` pixels become their means; a last partial block that of what it has.
-fn shrink(plane: GrayPlane, fx: usize, fy: usize) -> GrayPlane {
+pub(super) fn shrink(plane: GrayPlane, fx: usize, fy: usize) -> GrayPlane {
     if fx == 1 && fy == 1 {
         return plane;
     }

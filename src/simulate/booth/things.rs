@@ -84,6 +84,32 @@ pub(super) fn behind(canvas: &mut Canvas, view: HeadView, person: &Person) {
     }
 }
 
+/// A telephone at some point with the fingers that hold it, before a person. Returns what it hides.
+pub(super) fn telephone(
+    canvas: &mut Canvas,
+    (x, y): (f32, f32),
+    view: HeadView,
+    person: &Person,
+    rng: &mut Rng,
+) -> Rect {
+    let (w, tall) = (0.3 * view.height, 0.58 * view.height);
+    let lean = rng.random_range(-0.35f32..0.35);
+    let at = |u: f32, v: f32| {
+        let (s, c) = lean.sin_cos();
+        (x + u * w * c - v * tall * s, y + u * w * s + v * tall * c)
+    };
+    let case = scale([36, 37, 41], rng.random_range(0.6..5.0));
+    polygon(canvas, &[at(-0.5, -0.5), at(0.5, -0.5), at(0.5, 0.5), at(-0.5, 0.5)], &flat(case, 1.0));
+    polygon(canvas, &[at(-0.3, -0.44), at(0.05, -0.44), at(0.05, -0.3), at(-0.3, -0.3)], &flat(scale(case, 0.5), 1.0));
+    for finger in 0..4 {
+        let v = -0.12 + 0.15 * finger as f32;
+        let skin = scale(person.skin, 0.84 + 0.04 * finger as f32);
+        line(canvas, at(0.62, v + 0.05), at(0.1, v), 0.09 * view.height, &flat(skin, 1.0));
+    }
+    line(canvas, at(-0.55, 0.3), at(-0.4, -0.05), 0.1 * view.height, &flat(scale(person.skin, 0.9), 1.0));
+    Rect::around([at(-0.5, -0.5), at(0.5, -0.5), at(0.5, 0.5), at(-0.5, 0.5)])
+}
+
 /// What stands before a person: a suitcase at the feet. Returns what it hides.
 pub(super) fn beside(canvas: &mut Canvas, view: HeadView, person: &Person, rng: &mut Rng) -> Option<Rect> {
     if !rng.random_bool(0.4) {

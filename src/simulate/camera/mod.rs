@@ -62,6 +62,22 @@ impl Settings {
             seed: (u64::from(rng.unit().to_bits()) << 32) | u64::from(rng.unit().to_bits()),
             conditions,
         }
+        .under_lamps()
+    }
+
+    /// Some lamps flicker, by night and at dusk above all.
+    fn under_lamps(mut self) -> Self {
+        let mut rng = super::chance::dice(self.seed, "lamps", 0);
+        let often = match self.conditions.illumination {
+            Illumination::Day | Illumination::Infrared => 0.02,
+            Illumination::Dusk | Illumination::Night => 0.07,
+        };
+        self.tone.flicker = rng.odds(often).then(|| sensor::Flicker {
+            period: rng.between(0.08, 0.5),
+            phase: rng.unit(),
+            depth: rng.between(0.2, 0.6),
+        });
+        self
     }
 
     /// Spread of a point in pixels by blur and movement together: what decides whether small letters can be read.

@@ -24,6 +24,29 @@ pub struct Tone {
     pub noise: f32,
     /// Whether the noise is coloured.
     pub colored: bool,
+    /// Bands of less light, where lamps flicker while the rows are read out.
+    pub flicker: Option<Flicker>,
+}
+
+/// A lamp that flickers.
+#[derive(Clone, Copy, Debug)]
+pub struct Flicker {
+    /// From one dark band to the next, in shares of the picture's height.
+    pub period: f32,
+    /// Where the first one lies, in shares of the period.
+    pub phase: f32,
+    /// Loss of light in a band's middle, 0 to 1.
+    pub depth: f32,
+}
+
+impl Flicker {
+    /// Factor on the light of row `y` of `h`, of 32768.
+    fn light(&self, y: usize, h: usize) -> i32 {
+        let turn = std::f32::consts::TAU * (y as f32 / h as f32 / self.period + self.phase);
+        // Driven by pulses, a lamp is on or off; the rows' exposure rounds the edges.
+        let dark = (2.5 * turn.cos()).clamp(-1.0, 1.0) * 0.5 + 0.5;
+        ((1.0 - self.depth * dark) * 32768.0) as i32
+    }
 }
 
 impl Tone {
@@ -52,6 +75,7 @@ impl Tone {
             vignette: if rng.odds(0.5) { rng.between(0.0, 0.35) } else { 0.0 },
             noise,
             colored: conditions.illumination != Illumination::Infrared && rng.odds(0.5),
+            flicker: None,
         }
     }
 
@@ -98,12 +122,14 @@ pub fn develop(canvas: &Canvas, tone: &Tone, rng: &mut Rng) -> Exposure {
             }
         }
         let dark = loss(y, h);
+        let lamp = tone.flicker.map_or(32768, |flicker| flicker.light(y, h));
         let first = rng.below(period) * 3;
         // Straight lines of arithmetic without a table: the compiler makes vectors of it.
         for (((o, &v), &light), &n) in out.iter_mut().zip(&curved).zip(&columns).zip(&noise[first..first + w * 3]) {
             // Shot noise grows with the light, but less than the light.
             let shot = 160 + (v >> 1);
-            *o = (((v * (light - dark)) >> 15) + ((i32::from(n) * shot) >> 12)).clamp(0, 255) as u8;
+            let lit = (v * (light - dark)) >> 15;
+            *o = (((lit * lamp) >> 15) + ((i32::from(n) * shot) >> 12)).clamp(0, 255) as u8;
         }
     }
     Exposure { width: w, height: h, data }

@@ -98,11 +98,14 @@ impl Shape {
 /// The dark under and around the vehicle.
 pub fn shadow(easel: &mut Easel, shape: &Shape) {
     let (w, l) = (shape.half_width, shape.length);
-    for i in 0..9 {
-        let grow = 0.5 - 0.075 * i as f32;
+    // So many that no edge of any of them shows.
+    const LAYERS: usize = 27;
+    for i in 0..LAYERS {
+        let deep = i as f32 / (LAYERS - 1) as f32;
+        let grow = 0.5 - 0.6 * deep;
         let (a, b) = (w * 0.9 + grow, l + grow * 0.5);
         let corners = [[-a, 0.0, -grow * 0.8], [a, 0.0, -grow * 0.8], [a, 0.0, b], [-a, 0.0, b]];
-        easel.fill(&corners, 0.25, Rgb(12, 13, 16), 0.06 + 0.014 * i as f32);
+        easel.fill(&corners, 0.25, Rgb(12, 13, 16), (0.06 + 0.112 * deep) * 9.0 / LAYERS as f32);
     }
 }
 
@@ -330,7 +333,7 @@ fn seat_places(easel: &Easel, shape: &Shape, near: &End) -> Vec<Seat> {
         .iter()
         .filter_map(|&u| {
             let at = [u * shape.half_width / 0.9, y, d];
-            Some(Seat { center: easel.at(at)?, height: 0.235 * easel.scale(at) })
+            Some(Seat { center: easel.at(at)?, height: 0.235 * easel.scale(at), coat: None, away: false })
         })
         .collect()
 }

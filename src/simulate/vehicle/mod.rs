@@ -81,13 +81,17 @@ pub struct PlateMark {
     pub letters: f32,
 }
 
-/// A head's place behind glass.
+/// A head's place.
 #[derive(Clone, Copy, Debug)]
 pub struct Seat {
     /// Middle of the head.
     pub center: (f32, f32),
     /// Crown to chin in pixels.
     pub height: f32,
+    /// What riders wear, who sit in the open.
+    pub coat: Option<[u8; 3]>,
+    /// Seen from behind.
+    pub away: bool,
 }
 
 /// A lamp on the canvas.
@@ -101,8 +105,8 @@ pub struct Lamp {
     pub color: Rgb,
 }
 
-/// Who sits in front, drawn by the caller while the glass is open.
-pub type DrawSeats<'a> = &'a mut dyn FnMut(&mut super::scene::Canvas, &[Seat]);
+/// Who sits there, drawn by the caller: in a car while its glass is open. Returns how many of the seats are taken.
+pub type DrawSeats<'a> = &'a mut dyn FnMut(&mut super::scene::Canvas, &[Seat]) -> usize;
 
 impl Vehicle {
     /// The vehicle that `seed` stands for; `region` says where its plates come from.
@@ -132,7 +136,7 @@ impl Vehicle {
             tail: rear::Tail::random(&mut rng, kind),
             extras: extras::Extras::random(&mut rng, kind),
             freight: truck::Freight::random(&mut rng),
-            rider: motorcycle::Rider::random(&mut rng),
+            rider: motorcycle::Rider::random(&mut rng, seed),
             front_plate,
             rear_plate,
             hang: (
@@ -168,7 +172,7 @@ impl Vehicle {
         let mut marks = Marks::default();
         body::shadow(easel, &self.shape);
         match (self.kind, facing) {
-            (Kind::Motorcycle, _) => motorcycle::draw(self, easel, facing, rng, &mut marks),
+            (Kind::Motorcycle, _) => motorcycle::draw(self, easel, facing, rng, seats, &mut marks),
             (Kind::BoxTruck | Kind::Semitrailer, Facing::Rear) => truck::draw_rear(self, easel, rng, &mut marks),
             (Kind::BoxTruck | Kind::Semitrailer, Facing::Front) => {
                 truck::draw_box_behind(self, easel);
