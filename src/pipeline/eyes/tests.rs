@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, LumaA, imageops};
+use imageproc::geometric_transformations::{Border, Interpolation, rotate_about_center_no_crop};
 use jpeg_encoder::{ColorType, Encoder};
 
 use super::*;
@@ -11,6 +12,7 @@ use crate::geometry::{Rect, Size};
 use crate::redact::{Area, Figure};
 use crate::simulate::picture::draw;
 use crate::simulate::world::{Scenario, World};
+use crate::vision::Found;
 
 const WIDTH: u32 = 1280;
 const HEIGHT: u32 = 720;
@@ -377,4 +379,44 @@ fn a_crowd_is_hidden_to_the_last() {
     assert_eq!(crowd.faces.len(), 144);
     let hidden = crowd.hidden(&crowd.jpeg(&[]));
     assert!(hidden >= 140, "{hidden} of 144");
+}
+
+/// What the plates of a picture say.
+fn read(luma: &GrayImage) -> Vec<String> {
+    let drawn = Drawn { luma: luma.clone(), faces: Vec::new() };
+    let frame = Frame::decode(&drawn.jpeg(&[]), &Limits::default()).unwrap();
+    let found = TrainedEyes::new(&Nets::builtin()).look(&frame, &mut Stages::default()).found;
+    let best = |found: &Found| Some(found.region.reading.as_ref()?.candidates.first()?.text.expose().to_owned());
+    found.iter().filter_map(best).collect()
+}
+
+#[test]
+fn plates_that_lean_stand_on_end_or_are_upside_down_are_read() {
+    let world = World::new(11, 1000, Scenario::Mixed, jiff::civil::date(2019, 4, 1));
+    let pictures = (0..).filter_map(|index| {
+        let picture = draw(&world, Scenario::Mixed, Size::new(960, 540), index, 11).unwrap();
+        let text = picture.truth.regions.iter().find_map(|region| region.text.clone())?;
+        let text: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
+        let luma = image::load_from_memory(&picture.file).unwrap().into_luma8();
+        read(&luma).contains(&text).then_some((luma, text))
+    });
+    let pictures: Vec<(GrayImage, String)> = pictures.take(12).collect();
+    let count = |turned: &dyn Fn(&GrayImage) -> GrayImage| {
+        pictures.iter().filter(|(luma, text)| read(&turned(luma)).contains(text)).count()
+    };
+    let by = |degrees: f32| {
+        move |luma: &GrayImage| {
+            let ground = Border::Constant(Luma([110]));
+            rotate_about_center_no_crop(luma, degrees.to_radians(), Interpolation::Bilinear, ground)
+        }
+    };
+    for (turn, least) in [
+        (&by(25.0) as &dyn Fn(&GrayImage) -> GrayImage, 9),
+        (&by(-35.0), 9),
+        (&|luma| imageops::rotate90(luma), 9),
+        (&|luma| imageops::rotate180(luma), 6),
+    ] {
+        let read = count(turn);
+        assert!(read >= least, "{read} of {} are read", pictures.len());
+    }
 }
