@@ -158,7 +158,8 @@ def examined(eyes: Eyes, stems: list[pathlib.Path], k: int, kind: str, most: int
             once = eyes.refined(image, kind, [p[2] for p in mine])
             again = eyes.refined(image, kind, [box for _, box in once], mirrored=True)
             corners = [[x, y, x + w, y + h] for x, y, w, h, c in entry["boxes"] if c == k]
-            hidden = [[x, y, x + w, y + h] for x, y, w, h in entry["ignore"]]
+            # A head without a face is neither one nor none.
+            hidden = [[x, y, x + w, y + h] for x, y, w, h in entry["ignore"] + entry["heads"]]
             yield name, corners, hidden, *([(p[1], logit, box) for p, (logit, box) in zip(mine, told)] for told in (once, again))
 
 
@@ -176,7 +177,7 @@ def heads(eyes: Eyes, stems: list[pathlib.Path], most: int):
             mine = [p for p in eyes.proposals(image, eyes.detector.meta["propose"], "thorough") if p[0] == "face"]
             asked = [(p[1], box) for p, (score, box) in zip(mine, eyes.judged(image, "face", mine)) if HEAD_FROM <= score < FACE_FROM]
             told = eyes.refined(image, "head", [box for _, box in asked], mirrored=True)
-            corners = [[x, y, x + w, y + h] for x, y, w, h, c in entry["boxes"] if c == FACE]
+            corners = [[x, y, x + w, y + h] for x, y, w, h in [box[:4] for box in entry["boxes"] if box[4] == FACE] + entry["heads"]]
             hidden = [[x, y, x + w, y + h] for x, y, w, h in entry["ignore"]]
             yield corners, hidden, [(score, logit, box) for (score, _), (logit, box) in zip(asked, told)]
 

@@ -99,7 +99,7 @@ class Windows(torch.utils.data.IterableDataset):
         kind = self.kind
         truths = [np.array([x, y, x + w, y + h]) for x, y, w, h, k in entry["boxes"] if k == kind]
         if self.heads:
-            truths += [np.array([x, y, x + w, y + h]) for x, y, w, h in entry.get("heads", [])]
+            truths += [np.array([x, y, x + w, y + h]) for x, y, w, h in entry["heads"]]
         hidden = [np.array([x, y, x + w, y + h]) for x, y, w, h in entry["ignore"]]
         proposed = [(score, np.array(box)) for k, score, *box in mined if k == kind]
         image, truth = pack.level(entry, False), None

@@ -189,7 +189,7 @@ def crop(rng, pack: Pack, entry: dict, h: int, w: int, plates: Plates):
     m = np.array([[1, 0, shift[0]], [0, 1, shift[1]], [0, 0, 1]]) @ m
     image = views.warped(level, m, w, h, zoom, 114 if rng.random() < 0.6 else int(rng.integers(0, 255)))
     turned = [views.bounds(m, box, kind) for box, kind in zip(boxes, kinds)]
-    hidden = [tuple(views.bounds(m, box, PLATE)) for box in entry["ignore"] + entry.get("heads", [])]
+    hidden = [tuple(views.bounds(m, box, PLATE)) for box in entry["ignore"] + entry["heads"]]
 
     keep_boxes, keep_kinds = [], []
     worn = 0.7 if rng.random() < COVERED else 0.0

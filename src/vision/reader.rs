@@ -99,9 +99,8 @@ impl Reader for NetReader {
         }
         let mut texts = self.agreed(image, plate)?;
         // That nothing is written on it is no reading.
-        let sure = |texts: &[Text]| {
-            texts.iter().find(|text| !text.symbols().is_empty()).map_or(0.0, |best| best.probability)
-        };
+        let sure =
+            |texts: &[Text]| texts.iter().find(|text| !text.symbols().is_empty()).map_or(0.0, |best| best.probability);
         let leaning = (sure(&texts) < SURE).then(|| tilt::turned(image, plate));
         for upright in leaning.into_iter().flatten() {
             if sure(&texts) >= SURE {

@@ -180,8 +180,13 @@ fn front(vehicle: &Vehicle, easel: &mut Easel, marks: &mut Marks) {
         Build::Faired => {
             let screen = mirrored(&[[0.0, 1.28, 0.45], [0.12, 1.22, 0.42], [0.16, 1.06, 0.38], [0.0, 1.04, 0.36]]);
             easel.fill(&screen, 0.3, Rgb(70, 84, 92), 0.45);
-            let fairing =
-                mirrored(&[[0.0, 1.12, 0.3], [0.16, 1.08, 0.35], [0.24, 0.88, 0.4], [0.12, 0.6, 0.35], [0.0, 0.54, 0.3]]);
+            let fairing = mirrored(&[
+                [0.0, 1.12, 0.3],
+                [0.16, 1.08, 0.35],
+                [0.24, 0.88, 0.4],
+                [0.12, 0.6, 0.35],
+                [0.0, 0.54, 0.3],
+            ]);
             easel.shade(
                 &fairing,
                 0.25,
@@ -195,8 +200,13 @@ fn front(vehicle: &Vehicle, easel: &mut Easel, marks: &mut Marks) {
             }
         }
         Build::Scooter => {
-            let shield =
-                mirrored(&[[0.0, 1.0, 0.4], [0.2, 0.94, 0.42], [0.27, 0.7, 0.45], [0.22, 0.38, 0.45], [0.0, 0.34, 0.42]]);
+            let shield = mirrored(&[
+                [0.0, 1.0, 0.4],
+                [0.2, 0.94, 0.42],
+                [0.27, 0.7, 0.45],
+                [0.22, 0.38, 0.45],
+                [0.0, 0.34, 0.42],
+            ]);
             easel.shade(
                 &shield,
                 0.3,
