@@ -28,10 +28,10 @@ struct Drawn {
 fn travellers() -> &'static [Drawn] {
     static DRAWN: OnceLock<Vec<Drawn>> = OnceLock::new();
     DRAWN.get_or_init(|| {
-        let world = World::new(11, 1000, Scenario::Mixed, jiff::civil::date(2019, 4, 1));
+        let world = World::new(16, 1000, Scenario::Mixed, jiff::civil::date(2019, 4, 1));
         let size = Size::new(WIDTH, HEIGHT);
         let pictures = (0..).filter_map(|index| {
-            let picture = draw(&world, Scenario::Mixed, size, index, 11).unwrap();
+            let picture = draw(&world, Scenario::Mixed, size, index, 16).unwrap();
             let day = picture.truth.conditions.illumination == "day" && picture.truth.conditions.weather == "clear";
             if picture.truth.scene != "travellers" || !day {
                 return None;
