@@ -38,8 +38,8 @@ pub fn turned(image: &dyn LumaSource, plate: Rect) -> impl Iterator<Item = Turne
     let lean = area.and_then(|area| angle(image.crop(area)));
     let (leans, ratio) = (plate.w <= WIDEST * plate.h, plate.h / plate.w);
     let possible = move |degrees: &i32| match degrees.abs() {
-        ..LEAST => false,
-        ..=45 => leans && ratio <= *STEEP.end(),
+        0..LEAST => false,
+        LEAST..=45 => leans && ratio <= *STEEP.end(),
         46..=134 => ratio >= *STEEP.start(),
         _ => ratio <= *STEEP.end(),
     };
