@@ -303,7 +303,7 @@ mod tests {
             let drawn = share_drawn(&canvas, head);
             prop_assert!(drawn > 0.6, "{drawn} of {head:?} is drawn on");
             prop_assert!(head.h > 0.6 * height && head.h < 1.5 * height, "{head:?} at {height}");
-            prop_assert!(head.w.max(head.h) > 0.85 * height, "{head:?} at {height}");
+            prop_assert!(head.w.max(head.h) > 0.75 * height, "{head:?} at {height}");
             prop_assert!(yaw.abs() > TURNED_AWAY || head.overlap(face) > 0.8 * face.area(), "{face:?} in {head:?}");
         }
 
