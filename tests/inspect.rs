@@ -212,7 +212,7 @@ fn what_a_camera_wrote_into_the_picture_is_hidden_where_it_spells_a_plate() {
     let temporary = tempfile::tempdir().expect("a folder");
     let (drawn, written) = (temporary.path().join("drawn"), temporary.path().join("written"));
     let mut simulate = Command::new(env!("CARGO_BIN_EXE_safelight"));
-    simulate.arg("simulate").arg("--out").arg(&drawn).args(["-n", "16", "--seed", "11"]);
+    simulate.arg("simulate").arg("--out").arg(&drawn).args(["-n", "60", "--seed", "11"]);
     assert_eq!(Ended::of(simulate.output().expect("the command runs")).code, Some(0));
     std::fs::create_dir(&written).expect("a folder");
 

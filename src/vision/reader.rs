@@ -26,6 +26,9 @@ const SURE: f64 = 0.75;
 /// Below this, neither do others help: the plate is too small or too blurred.
 const HOPELESS: f64 = 0.1;
 
+/// Below this a plate may be upside down. Few are, and letters upside down spell others.
+const DOUBTED: f64 = 0.25;
+
 /// How else an unsure plate is framed, in shares of its box's width and height on each side: where the box ends a little
 /// early or late, the net hesitates at other characters.
 const FRAMINGS: [[f32; 2]; 2] = [[0.04, 0.06], [-0.03, -0.05]];
@@ -103,7 +106,7 @@ impl Reader for NetReader {
             |texts: &[Text]| texts.iter().find(|text| !text.symbols().is_empty()).map_or(0.0, |best| best.probability);
         let leaning = (sure(&texts) < SURE).then(|| tilt::turned(image, plate));
         for upright in leaning.into_iter().flatten() {
-            if sure(&texts) >= SURE {
+            if sure(&texts) >= if upright.overhead { DOUBTED } else { SURE } {
                 break;
             }
             let least = if upright.overhead { SURE } else { sure(&texts) };
