@@ -14,7 +14,7 @@ use safelight::simd::{INSTRUCTIONS, Isa};
 
 /// What the program's own nets say of noise, on every processor: the beginning of the outputs' BLAKE3 hash. Other weights change it; another
 /// processor must not.
-const SAID: &str = "633c2ce05f4ccb6d";
+const SAID: &str = "1dedf0dbc5281663";
 
 /// A copy's name and bytes.
 type Copied = (PathBuf, Vec<u8>);
