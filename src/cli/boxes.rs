@@ -121,6 +121,14 @@ fn one(text: &str) -> Option<[f32; 4]> {
 }
 
 fn file(path: &Path, option: &str) -> Result<Boxes, Failure> {
+    if path.to_str().is_some_and(|text| !text.is_empty() && text.chars().all(|one| "0123456789,.+- ".contains(one)))
+        && !path.exists()
+    {
+        return Err(Failure::usage(
+            format!("{option} {}: four numbers make a box", shown(path)),
+            "give it as X,Y,WIDTH,HEIGHT in pixels of the stored picture, or a file of boxes",
+        ));
+    }
     let text = files::read_text(path, files::MAX_SETTINGS).map_err(|error| {
         Failure::usage(
             format!("{} cannot be read: {error}", shown(path)),
@@ -131,8 +139,10 @@ fn file(path: &Path, option: &str) -> Result<Boxes, Failure> {
         let form = "write it as [[x, y, width, height], …], or as {\"folder/name.jpg\": [[x, y, width, height], …], …}";
         Failure::usage(format!("{}: {why}", shown(path)), form)
     };
-    serde_json::from_str::<IgnoredAny>(&text).map_err(|error| wrong(error.to_string()))?;
-    let written = serde_json::from_str(&text);
+    // As editors of Windows begin a file.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    serde_json::from_str::<IgnoredAny>(text).map_err(|error| wrong(error.to_string()))?;
+    let written = serde_json::from_str(text);
     let written = written
         .map_err(|_| wrong("it is neither of the two forms of boxes, or names a photograph twice".to_owned()))?;
     let rects = |boxes: Vec<[f32; 4]>| {

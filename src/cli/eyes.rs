@@ -80,16 +80,21 @@ impl EyesArgs {
                 format!("give --effort {least}, or none"),
             ));
         }
-        let mut nets = self.trained()?.expecting(&self.plates).with_effort(effort);
-        if let Some(heads) = self.heads {
-            if heads == Switch::On && !nets.can_find_heads() {
-                return Err(Failure::usage(
-                    "--heads wants a net for heads, and --models has none",
-                    "give a folder that holds refine-head.slnn, too, or leave --heads out",
-                ));
-            }
-            nets = nets.with_heads(heads == Switch::On);
+        if least == Effort::Thorough && self.heads == Some(Switch::Off) {
+            return Err(Failure::usage(
+                "--heads=off is less than the custodian's policy asks for: thorough, which looks for heads",
+                "leave it out",
+            ));
         }
+        let nets = self.trained()?.expecting(&self.plates).with_effort(effort);
+        let heads = self.heads.map_or(effort == Effort::Thorough, |heads| heads == Switch::On);
+        if heads && !nets.can_find_heads() {
+            return Err(Failure::usage(
+                "heads are looked for by --heads and with --effort thorough, and --models has no net for them",
+                "give a folder that holds refine-head.slnn, too, or --heads=off",
+            ));
+        }
+        let nets = nets.with_heads(heads);
         #[cfg(feature = "onnx")]
         let nets = self.own.beside(nets)?;
         Ok(nets)

@@ -96,7 +96,7 @@ pub fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
         _ => None,
     };
     if format == Format::Table && !context.quiet {
-        print_row(["PATH", "PIXELS", "BLANKED", "FACES", "PLATES"])?;
+        print_row(["PATH", "PIXELS", "BLANKED", "FACES", "HEADS", "PLATES"])?;
     }
     let eyes = || -> Box<dyn Look> { Box::new(TrainedEyes::new(&nets)) };
     let mut tally = Tally { format, context, images: 0, failures: 0 };
@@ -199,7 +199,8 @@ fn print_image(seen: &Shown) -> Result<(), Failure> {
     let (blank, whole) = all.fold((hidden(areas), size.pixels()), |sums, next| (sums.0 + next.0, sums.1 + next.1));
     let share = blank as f64 / whole as f64 * 100.0;
     let regions: Vec<&Region> = regions.iter().chain(further.iter().flat_map(|looked| &looked.regions)).collect();
-    let faces = regions.iter().filter(|region| region.kind.is_person()).count();
+    let of = |kind| regions.iter().filter(|region| region.kind == kind).count().to_string();
+    let (faces, heads) = (of(RegionKind::Face), of(RegionKind::Head));
     let mut plates: Vec<String> =
         regions.iter().filter(|region| region.kind == RegionKind::Plate).map(|region| plate_words(region)).collect();
     // The same on many pictures is said once.
@@ -210,14 +211,14 @@ fn print_image(seen: &Shown) -> Result<(), Failure> {
         more => format!("{}x{} x{}", size.width, size.height, more + 1),
     };
     let plates = if plates.is_empty() { "-".to_owned() } else { plates.join(", ") };
-    print_row([&ending(&shown(name), PATH_WIDTH), &pixels, &format!("{share:.1} %"), &faces.to_string(), &plates])
+    print_row([&ending(&shown(name), PATH_WIDTH), &pixels, &format!("{share:.1} %"), &faces, &heads, &plates])
 }
 
 /// Columns of the table's first: longer paths lose their beginning, and --json has them whole.
 const PATH_WIDTH: usize = 46;
 
-fn print_row([path, pixels, blanked, faces, plates]: [&str; 5]) -> Result<(), Failure> {
-    writeln!(Page::default(), "{path:<PATH_WIDTH$}  {pixels:>11}  {blanked:>7}  {faces:>5}  {plates}")
+fn print_row([path, pixels, blanked, faces, heads, plates]: [&str; 6]) -> Result<(), Failure> {
+    writeln!(Page::default(), "{path:<PATH_WIDTH$}  {pixels:>11}  {blanked:>7}  {faces:>5}  {heads:>5}  {plates}")
         .map_err(stdout_failed)
 }
 

@@ -73,7 +73,7 @@ pub struct Args {
     /// Blank these areas too, given in the same forms
     #[arg(long, value_name = "BOX|FILE", allow_hyphen_values = true)]
     mask: Vec<String>,
-    /// Leave what is less sure than this, 0 to 1 [default: blank all that is found, from 0.08 on]
+    /// Leave what is less sure than this, 0 to 1 [default: all that is found is blanked]
     #[arg(long, value_name = "SCORE", value_parser = score)]
     threshold: Option<f32>,
     /// Colour of blanked areas

@@ -437,7 +437,9 @@ impl<'h> Row<'h> {
             None if !self.readable => "unreadable".to_owned(),
             None => {
                 let of = |kind| self.regions.iter().filter(|region| region.kind == kind).count() as u64;
-                ["plate", "face"].map(|kind| count(of(kind), kind)).join(", ")
+                let kinds = ["plate", "face", "head"].map(|kind| (kind, of(kind)));
+                let told = kinds.into_iter().filter(|(kind, found)| *kind != "head" || *found > 0);
+                told.map(|(kind, found)| count(found, kind)).collect::<Vec<_>>().join(", ")
             }
         };
         let found = match self.sealed_by.filter(|&sealer| self.site != Some(sealer)) {

@@ -348,7 +348,8 @@ fn region_of(names: &Names, region: &Region, (stored, way): (Size, Orientation),
     http::Region {
         kind: match region.kind {
             RegionKind::Plate => http::Kind::Plate,
-            RegionKind::Face | RegionKind::Head => http::Kind::Face,
+            RegionKind::Face => http::Kind::Face,
+            RegionKind::Head => http::Kind::Head,
         },
         seen: numbers(way.box_to_seen(region.bounds, stored), way.seen_size(stored)),
         stored: numbers(region.bounds, stored),
@@ -372,6 +373,7 @@ fn choice(asked: &http::Choice) -> Result<Choice, http::Refusal> {
     let only = asked.only.map(|only| match only {
         http::Kind::Plate => RegionKind::Plate,
         http::Kind::Face => RegionKind::Face,
+        http::Kind::Head => RegionKind::Head,
     });
     let standard = Manner::default();
     let manner = Manner { fill: asked.fill.unwrap_or(standard.fill), ..standard };

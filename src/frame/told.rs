@@ -68,7 +68,12 @@ impl Told {
 impl Told {
     /// That the picture stands this way, and nothing else.
     pub(crate) fn standing(way: Orientation) -> Self {
-        Self { ways: vec![way], panorama: false }
+        Self::in_ways(&[way])
+    }
+
+    /// That the picture stands in the first of these ways or else in another.
+    pub(crate) fn in_ways(ways: &[Orientation]) -> Self {
+        Self { ways: ways.to_vec(), panorama: false }
     }
 }
 

@@ -13,8 +13,9 @@ use super::reader::NetReader;
 use super::refiner::Refiner;
 use super::serial::PlateRegion;
 use super::{Detection, Detector, Reader};
-use crate::capture::{Effort, Region, RegionKind};
+use crate::capture::{Effort, Reading, Region, RegionKind};
 use crate::frame::LumaSource;
+use crate::geometry::Rect;
 use crate::nn::{Model, ModelError, RunError, Session};
 
 /// Why weight files do not make a pair of eyes.
@@ -312,6 +313,11 @@ impl Eyes {
         let legible = kind == RegionKind::Plate && score >= self.read_from;
         let reading = if legible { self.reader.read(image, bounds) } else { None };
         Region { kind, bounds, score, reading }
+    }
+
+    /// What letters that stand upright say: see [`Reader::read_level`].
+    pub fn read_level(&mut self, image: &dyn LumaSource, letters: Rect) -> Option<Reading> {
+        self.reader.read_level(image, letters)
     }
 }
 

@@ -24,6 +24,8 @@ const JOINED: usize = 3;
 /// apart.
 const ASPECT: (f32, f32) = (1.6, 8.0);
 const PIECE: f32 = 6.0;
+/// A letter is at most so many times as wide as it is high, with the edge of a box beside it.
+const ONE_LETTER: f32 = 1.4;
 const STEP: f32 = 3.0;
 
 /// Letters of fewer pixels in height cannot be read.
@@ -131,9 +133,22 @@ fn words(image: &dyn LumaSource, row: Rect) -> Vec<Rect> {
             parts.extend(pieces(part));
         }
     }
+    for run in words.chunk_by(|a, b| is_letter(a) && is_letter(b)).filter(|run| run.len() > JOINED) {
+        let spaced = Row::around(run);
+        if spaced.width as f32 > ASPECT.1 * spaced.height as f32 {
+            parts.extend(pieces(spaced));
+        } else {
+            parts.push(spaced);
+        }
+    }
     parts.retain(|part| part.height >= LEAST_HEIGHT && is_lettering(&edges, *part));
     let in_image = |Row { x, y, width, height }| PixelRect::new(area.x + x, area.y + y, width, height).rect();
     parts.into_iter().map(in_image).collect()
+}
+
+/// Whether a word is of one letter: some write them far apart.
+fn is_letter(word: &Row) -> bool {
+    word.width as f32 <= ONE_LETTER * word.height as f32
 }
 
 /// A long run of letters in pieces that overlap.

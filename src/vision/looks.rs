@@ -126,23 +126,29 @@ impl<'a> Looks<'a> {
         self.again(eyes);
     }
 
-    /// Drops what guessed sides show unsurely. Where nothing was seen surely, the one that shows most is taken for how the picture
+    /// Whether a view shows the picture on a side on which it hardly stands: one that is guessed, or was told and is not the likeliest.
+    fn is_doubtful(&self, view: usize) -> bool {
+        self.guessed.contains(&view) || (self.views[view].view().way != self.first && Some(view) != self.mirrored)
+    }
+
+    /// Drops what doubtful sides show unsurely. Where nothing was seen surely, the one that shows most is taken for how the picture
     /// stands, and all that it shows counts.
     fn doubt(&mut self) {
-        let (guessed, is_sure) = (self.guessed.clone(), self.is_sure());
-        let aside = self.sightings.iter().filter(|sighting| guessed.contains(&sighting.view));
+        let is_sure = self.is_sure();
+        let doubtful: Vec<bool> = (0..self.views.len()).map(|view| self.is_doubtful(view)).collect();
+        let aside = self.sightings.iter().filter(|sighting| doubtful[sighting.view]);
         let most = aside.max_by(|a, b| a.detection.score.total_cmp(&b.detection.score));
         let known = self.best(RegionKind::Plate).max(self.best(RegionKind::Face));
         let stands = most.filter(|most| !is_sure && most.detection.score > known.max(GLIMPSED)).map(|most| most.view);
         let least = if is_sure { GUESSED_FROM } else { GLIMPSED };
         self.sightings.retain(|Sighting { view, detection, .. }| {
-            !guessed.contains(view) || Some(*view) == stands || detection.score >= least
+            !doubtful[*view] || Some(*view) == stands || detection.score >= least
         });
     }
 
     /// The best score of a kind on views that show the picture as it may well stand.
     fn best(&self, kind: RegionKind) -> f32 {
-        let of_kind = |sighting: &&Sighting| sighting.detection.kind == kind && !self.guessed.contains(&sighting.view);
+        let of_kind = |sighting: &&Sighting| sighting.detection.kind == kind && !self.is_doubtful(sighting.view);
         self.sightings.iter().filter(of_kind).map(|sighting| sighting.detection.score).fold(0.0, f32::max)
     }
 
@@ -259,6 +265,9 @@ impl<'a> Looks<'a> {
 /// A head is told where no face of it is: of both boxes, so much of the smaller one lies in the other.
 const SAME_HEAD: f32 = 0.4;
 
+/// What spells a plate is the plate itself, and no writing, where so much of the smaller of both boxes lies in the other.
+const ON_THE_PLATE: f32 = 0.3;
+
 /// Drops heads whose faces were found.
 fn drop_seen_heads(found: &mut Vec<Found>) {
     let of = |found: &Found| found.region.bounds;
@@ -276,14 +285,17 @@ fn written(view: &Shown, found: &[Found], effort: Effort, eyes: &mut Eyes, margi
         found.iter().filter_map(|found| Some((&found.region, found.region.reading.as_ref()?))).collect();
     let readings: Vec<&Reading> = plates.iter().map(|(_, reading)| *reading).collect();
     let hidden: Vec<Rect> = found.iter().map(|found| view.to_shown(found.wide)).collect();
-    let read = |bounds| eyes.read(view, Detection { kind: RegionKind::Plate, bounds, score: 1.0 }).reading;
-    let written = lettering::look(view, &readings, &hidden, effort, read);
-    let as_found = written.spelt.into_iter().map(|(bounds, which)| {
+    let written = lettering::look(view, &readings, &hidden, effort, |row| eyes.read_level(view, row));
+    let as_found = written.spelt.into_iter().filter_map(|(bounds, which)| {
         let (region, reading) = plates[which];
         let (stored, _) = view.to_stored(bounds);
+        let is_the_plate = stored.overlap(region.bounds) > ON_THE_PLATE * stored.area().min(region.bounds.area());
+        if is_the_plate {
+            return None;
+        }
         let (wide, _) = view.to_stored(margins.widen(RegionKind::Plate, bounds, region.score));
         let region = Region { bounds: stored, reading: Some(reading.clone()), ..*region };
-        Found { region, wide, oval: false }
+        Some(Found { region, wide, oval: false })
     });
     Seen { found: as_found.collect(), lettering: written.rows.into_iter().map(|row| view.to_stored(row).0).collect() }
 }

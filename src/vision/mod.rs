@@ -77,8 +77,13 @@ pub trait Detector: Send {
 
 /// Reads plates. One instance serves one thread.
 pub trait Reader: Send {
-    /// What the plate in the tight box `plate` says, or `None` when it cannot be read.
+    /// What the plate in the tight box `plate` says, however it leans, or `None` when it cannot be read.
     fn read(&mut self, image: &dyn LumaSource, plate: Rect) -> Option<Reading>;
+
+    /// [`Reader::read`] of letters that stand upright.
+    fn read_level(&mut self, image: &dyn LumaSource, letters: Rect) -> Option<Reading> {
+        self.read(image, letters)
+    }
 }
 
 fn sigmoid(logit: f32) -> f32 {

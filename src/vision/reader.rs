@@ -71,8 +71,11 @@ impl NetReader {
         Some(best_texts(&self.probabilities, symbols.channels(), CANDIDATES + 1))
     }
 
-    /// What the plate says, best first, after a second and a third look at one that is unsure.
+    /// What the plate says, best first, after a second and a third look at one that is unsure. `None` where it is too small.
     fn agreed(&mut self, image: &dyn LumaSource, plate: Rect) -> Option<Vec<Text>> {
+        if plate.w < self.meta.min_width {
+            return None;
+        }
         let first = self.texts(image, plate)?;
         if first.first().is_none_or(|best| !(HOPELESS..SURE).contains(&best.probability)) {
             return Some(first);
@@ -93,26 +96,9 @@ impl NetReader {
         together.sort_by(|a, b| b.probability.total_cmp(&a.probability));
         Some(together)
     }
-}
 
-impl Reader for NetReader {
-    fn read(&mut self, image: &dyn LumaSource, plate: Rect) -> Option<Reading> {
-        if plate.w < self.meta.min_width {
-            return None;
-        }
-        let mut texts = self.agreed(image, plate)?;
-        // That nothing is written on it is no reading.
-        let sure =
-            |texts: &[Text]| texts.iter().find(|text| !text.symbols().is_empty()).map_or(0.0, |best| best.probability);
-        let leaning = (sure(&texts) < SURE).then(|| tilt::turned(image, plate));
-        for upright in leaning.into_iter().flatten() {
-            if sure(&texts) >= if upright.overhead { DOUBTED } else { SURE } {
-                break;
-            }
-            let least = if upright.overhead { SURE } else { sure(&texts) };
-            let plate = self.edges.edges(&upright, upright.plate).unwrap_or(upright.plate);
-            texts = self.agreed(&upright, plate).filter(|other| sure(other) > least).unwrap_or(texts);
-        }
+    /// The spellings among `texts`, those in patterns of expected regions weighing more. `None` where none is likely.
+    fn reading(&self, texts: &[Text]) -> Option<Reading> {
         let mut candidates: Vec<Candidate> = texts
             .iter()
             .filter_map(|text| {
@@ -128,4 +114,30 @@ impl Reader for NetReader {
         candidates.truncate(CANDIDATES);
         sure.then_some(Reading { candidates })
     }
+}
+
+impl Reader for NetReader {
+    fn read(&mut self, image: &dyn LumaSource, plate: Rect) -> Option<Reading> {
+        let mut texts = self.agreed(image, plate)?;
+        let leaning = (sure(&texts) < SURE).then(|| tilt::turned(image, plate));
+        for upright in leaning.into_iter().flatten() {
+            if sure(&texts) >= if upright.overhead { DOUBTED } else { SURE } {
+                break;
+            }
+            let least = if upright.overhead { SURE } else { sure(&texts) };
+            let plate = self.edges.edges(&upright, upright.plate).unwrap_or(upright.plate);
+            texts = self.agreed(&upright, plate).filter(|other| sure(other) > least).unwrap_or(texts);
+        }
+        self.reading(&texts)
+    }
+
+    fn read_level(&mut self, image: &dyn LumaSource, letters: Rect) -> Option<Reading> {
+        let texts = self.agreed(image, letters)?;
+        self.reading(&texts)
+    }
+}
+
+/// How likely the likeliest text is: that nothing is written is no reading.
+fn sure(texts: &[Text]) -> f64 {
+    texts.iter().find(|text| !text.symbols().is_empty()).map_or(0.0, |best| best.probability)
 }

@@ -2,10 +2,13 @@
 
 use std::borrow::Cow;
 
+use ab_glyph::{FontRef, PxScale};
+use image::{GrayImage, Luma};
+use imageproc::drawing::{draw_filled_rect_mut, draw_text_mut, text_size};
 use serde_json::{Value, json};
 
 use crate::frame::{GrayPlane, LumaSource};
-use crate::geometry::{PixelRect, Size};
+use crate::geometry::{PixelRect, Rect, Size};
 use crate::nn::testing::{ConvShape, FileBuilder};
 
 /// A picture of luma, reduced as [`LumaSource`] says.
@@ -113,4 +116,21 @@ pub fn reader() -> FileBuilder {
         "size": [16, 32], "grow": [0.0, 0.0], "rows": 1, "blank": 0, "alphabet": "AB", "min_probability": 0.2,
     });
     builder
+}
+
+/// A picture of stripes across with `text` in it, and where that lies.
+pub fn with_text(text: &str, x: i32, y: i32, height: f32, box_behind: bool) -> (Picture, Rect) {
+    let size = Size::new(1280, 720);
+    let mut canvas =
+        GrayImage::from_fn(size.width, size.height, |x, y| Luma([(90 + (x / 40 + y / 60) % 2 * 20) as u8]));
+    let font = FontRef::try_from_slice(dejavu::sans::bold()).expect("a font");
+    let scale = PxScale::from(height);
+    let (width, high) = text_size(scale, &font, text);
+    if box_behind {
+        let behind = imageproc::rect::Rect::at(x - 3, y - 3).of_size(width + 6, high + 8);
+        draw_filled_rect_mut(&mut canvas, behind, Luma([0]));
+    }
+    draw_text_mut(&mut canvas, Luma([250]), x, y, scale, &font, text);
+    let area = Rect::new(x as f32, y as f32, width as f32, high as f32);
+    (Picture(GrayPlane { size, data: canvas.into_raw() }), area)
 }

@@ -19,6 +19,8 @@ const WIDEST: f32 = 3.4;
 const FINE: u32 = 96;
 /// Pixels across and down of what is turned, at most.
 const MOST: f32 = 400.0;
+/// So many times as high as the plate is what is turned: its edges are looked for in 2.4 times its height.
+const HIGH: f32 = 3.0;
 /// A box as high as this many times its width may hold a plate that stands on end, and one of so many hardly one that does not.
 const STEEP: std::ops::RangeInclusive<f32> = 0.85..=1.2;
 
@@ -99,20 +101,20 @@ fn turn(image: &dyn LumaSource, plate: Rect, degrees: i32) -> Option<Turned> {
         let lower = at(left, top + 1) * (1.0 - right) + at(left + 1, top + 1) * right;
         (upper * (1.0 - low) + lower * low + 0.5) as u8
     };
-    let count = side as u32;
-    let from_middle = |at: u32| (at as f32 + 0.5 - side / 2.0) * step;
-    let data = (0..count)
-        .flat_map(|row| (0..count).map(move |column| (from_middle(column), from_middle(row))))
+    let (w, h) = unboxed(plate, sin.abs(), cos.abs());
+    let (w, h) = (w / step, h / step);
+    let (columns, rows) = (side, (HIGH * h + 16.0).min(side).floor());
+    let from_middle = |at: u32, count: f32| (at as f32 + 0.5 - count / 2.0) * step;
+    let data = (0..rows as u32)
+        .flat_map(|row| (0..columns as u32).map(move |column| (from_middle(column, columns), from_middle(row, rows))))
         .map(|(u, v)| {
             let (x, y) = (cx + u * cos - v * sin, cy + u * sin + v * cos);
             luma(x - touched.x as f32, y - touched.y as f32)
         })
         .collect();
-    let (w, h) = unboxed(plate, sin.abs(), cos.abs());
-    let (w, h) = (w / step, h / step);
     Some(Turned {
-        plane: GrayPlane { size: Size::new(count, count), data },
-        plate: Rect::new((side - w) / 2.0, (side - h) / 2.0, w, h),
+        plane: GrayPlane { size: Size::new(columns as u32, rows as u32), data },
+        plate: Rect::new((columns - w) / 2.0, (rows - h) / 2.0, w, h),
         overhead: degrees.abs() > 134,
     })
 }
@@ -191,8 +193,8 @@ mod tests {
             prop_assert!(still.abs() <= 3, "still leans by {still}");
             let step = (2.5 * around.w.max(around.h) + 16.0) / upright.plane.size.width as f32;
             let middle = upright.plate.center();
-            let half = upright.plane.size.width as f32 / 2.0;
-            prop_assert!((middle.0 - half).abs() < 1.0 && (middle.1 - half).abs() < 1.0);
+            let Size { width, height } = upright.plane.size;
+            prop_assert!((middle.0 - width as f32 / 2.0).abs() < 1.0 && (middle.1 - height as f32 / 2.0).abs() < 1.0);
             prop_assert!((upright.plate.w * step / w - 1.0).abs() < 0.25, "{} for {w} wide", upright.plate.w * step);
         }
 

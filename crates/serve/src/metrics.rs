@@ -16,11 +16,14 @@ const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 
 /// How pictures end.
 const OUTCOMES: [&str; 5] = ["blanked", "unreadable", "refused", "unavailable", "fault"];
 
+/// What is found.
+const KINDS: [Kind; 3] = [Kind::Plate, Kind::Face, Kind::Head];
+
 #[derive(Default)]
 pub(crate) struct Metrics {
     requests: Mutex<BTreeMap<(&'static str, u16), u64>>,
     pictures: [AtomicU64; OUTCOMES.len()],
-    regions: [AtomicU64; 2],
+    regions: [AtomicU64; KINDS.len()],
     sealed: AtomicU64,
     buckets: [AtomicU64; BUCKETS.len()],
     seconds: Mutex<f64>,
@@ -49,9 +52,9 @@ impl Metrics {
         };
         add(&self.pictures[outcome], 1);
         if let Ok(done) = result {
-            let of = |kind| done.regions.iter().filter(|region| region.kind == kind).count() as u64;
-            add(&self.regions[0], of(Kind::Plate));
-            add(&self.regions[1], of(Kind::Face));
+            for (kind, count) in KINDS.iter().zip(&self.regions) {
+                add(count, done.regions.iter().filter(|region| region.kind == *kind).count() as u64);
+            }
         }
         let seconds = took.as_secs_f64();
         if let Some(bucket) = BUCKETS.iter().position(|end| seconds <= *end) {
@@ -99,12 +102,12 @@ impl Metrics {
             .map(|(outcome, count)| (format!("{{outcome=\"{outcome}\"}}"), load(count)))
             .collect();
         family("pictures_total", "counter", "Pictures by how they ended.", &lines);
-        let lines = [Kind::Plate, Kind::Face]
+        let lines = KINDS
             .iter()
             .zip(&self.regions)
             .map(|(kind, count)| (format!("{{kind=\"{}\"}}", kind.name()), load(count)))
             .collect::<Vec<_>>();
-        family("regions_total", "counter", "Plates and faces that were found.", &lines);
+        family("regions_total", "counter", "Plates, faces and heads that were found.", &lines);
         family("sealed_total", "counter", "Originals that were sealed.", &[(String::new(), load(&self.sealed))]);
         family("queue_length", "gauge", "Pictures that wait.", &[(String::new(), now.waiting as f64)]);
         family("requests_under_way", "gauge", "Requests that are worked on.", &[(String::new(), now.under_way as f64)]);

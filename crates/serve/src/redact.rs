@@ -148,6 +148,7 @@ fn found(made: &Made, most: usize) -> Value {
         "height": done.size[1],
         "plates": of(Kind::Plate),
         "faces": of(Kind::Face),
+        "heads": of(Kind::Head),
         "legible": done.legible,
         "regions": done.regions.iter().take(most).map(region).collect::<Vec<_>>(),
     })

@@ -100,6 +100,8 @@ pub enum Kind {
     Plate,
     /// A face.
     Face,
+    /// A head of which no face is seen.
+    Head,
 }
 
 impl Kind {
@@ -108,6 +110,7 @@ impl Kind {
         match self {
             Self::Plate => "plate",
             Self::Face => "face",
+            Self::Head => "head",
         }
     }
 }

@@ -1,35 +1,15 @@
 //! Rows and words on planes that are drawn here, and spellings.
 
-use ab_glyph::{FontRef, PxScale};
-use image::{GrayImage, Luma};
-use imageproc::drawing::{draw_filled_rect_mut, draw_text_mut, text_size};
 use proptest::prelude::*;
 
 use super::*;
 use crate::capture::{Candidate, PlateText};
 use crate::frame::GrayPlane;
 use crate::geometry::Size;
-use crate::vision::testing::Picture;
+use crate::vision::testing::{Picture, with_text};
 
 fn reading(text: &str) -> Reading {
     Reading { candidates: vec![Candidate { text: PlateText::canonical(text).expect("a plate"), probability: 0.9 }] }
-}
-
-/// A picture of stripes across with `text` in it, and where that lies.
-fn with_text(text: &str, x: i32, y: i32, height: f32, box_behind: bool) -> (Picture, Rect) {
-    let size = Size::new(1280, 720);
-    let mut canvas =
-        GrayImage::from_fn(size.width, size.height, |x, y| Luma([(90 + (x / 40 + y / 60) % 2 * 20) as u8]));
-    let font = FontRef::try_from_slice(dejavu::sans::bold()).expect("a font");
-    let scale = PxScale::from(height);
-    let (width, high) = text_size(scale, &font, text);
-    if box_behind {
-        let behind = imageproc::rect::Rect::at(x - 3, y - 3).of_size(width + 6, high + 8);
-        draw_filled_rect_mut(&mut canvas, behind, Luma([0]));
-    }
-    draw_text_mut(&mut canvas, Luma([250]), x, y, scale, &font, text);
-    let area = Rect::new(x as f32, y as f32, width as f32, high as f32);
-    (Picture(GrayPlane { size, data: canvas.into_raw() }), area)
 }
 
 #[test]
@@ -43,6 +23,19 @@ fn words_are_parted_where_they_are_written_apart() {
         // The second of three.
         let plate = Rect::new(area.x + 0.3 * area.w, area.y, 0.36 * area.w, area.h);
         assert!(words.iter().any(|word| word.iou(plate) > 0.4), "{height}: {words:?} and not {plate:?}");
+    }
+}
+
+#[test]
+fn letters_that_are_written_far_apart_are_one_word_too() {
+    for (text, height) in [("A B C 1 2 3", 28.0), ("K L 4 5 T V", 40.0)] {
+        let (picture, area) = with_text(text, 300, 100, height, true);
+        let found =
+            rows_of(&picture, Effort::Normal).into_iter().flat_map(|row| words(&picture, row)).collect::<Vec<_>>();
+        assert!(
+            found.iter().any(|word| word.overlap(area) > 0.75 * word.area().max(0.7 * area.area())),
+            "{found:?}, {area:?}"
+        );
     }
 }
 

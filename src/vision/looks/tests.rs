@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::super::testing::Picture;
+use super::super::testing::{Picture, with_text};
 use super::super::{Detector, Margin, Reader};
 use super::*;
 use crate::capture::{Candidate, PlateText, Reading};
@@ -142,6 +142,78 @@ fn what_a_mirror_shows_is_one_with_what_was_there_and_read_as_it_stands() {
     assert!(found.is_sorted_by(|a, b| a.region.score >= b.region.score) && found[0].region.score > 0.9);
     let reading = plates[0].region.reading.as_ref().expect("read");
     assert_eq!(reading.candidates[0].text.expose(), "BRIGHT");
+}
+
+/// Turns whatever it is given, unless it is told that letters stand upright.
+struct Turning;
+
+impl Reader for Turning {
+    fn read(&mut self, _: &dyn LumaSource, _: Rect) -> Option<Reading> {
+        let text = PlateText::canonical("AB123CD")?;
+        Some(Reading { candidates: vec![Candidate { text, probability: 1.0 }] })
+    }
+
+    fn read_level(&mut self, _: &dyn LumaSource, _: Rect) -> Option<Reading> {
+        let text = PlateText::canonical("NOTHING")?;
+        Some(Reading { candidates: vec![Candidate { text, probability: 1.0 }] })
+    }
+}
+
+#[test]
+fn what_is_written_is_read_as_it_stands_and_a_plate_however_it_leans() {
+    let (picture, area) = with_text("LANE 2 AB123CD", 700, 20, 24.0, true);
+    let plate = Detection { kind: RegionKind::Plate, bounds: Rect::new(300.0, 500.0, 80.0, 20.0), score: 0.9 };
+    let says = Says { found: vec![plate], ..Says::default() };
+    let mut eyes = Eyes::new(Box::new(says), Box::new(Turning), 0.5);
+    let mut looks = Looks::plan(&picture, &Told::default(), Effort::Normal);
+    looks.find(&mut eyes);
+    let seen = looks.read(&mut eyes, &Margins::of_all(Margin { left: 0.0, top: 0.0, right: 0.0, bottom: 0.0 }));
+    let [Found { region, .. }] = &seen.found[..] else { panic!("what is written passes for a plate") };
+    assert_eq!(region.reading.as_ref().expect("read").candidates[0].text.expose(), "AB123CD");
+    assert!(seen.lettering.iter().any(|row| row.overlap(area) > 0.5 * area.area()));
+}
+
+/// Reads the same everywhere.
+struct Same;
+
+impl Reader for Same {
+    fn read(&mut self, _: &dyn LumaSource, _: Rect) -> Option<Reading> {
+        let text = PlateText::canonical("AB123CD")?;
+        Some(Reading { candidates: vec![Candidate { text, probability: 1.0 }] })
+    }
+}
+
+#[test]
+fn letters_on_a_plate_are_the_plate_and_those_elsewhere_are_written() {
+    let (picture, area) = with_text("AB123CD", 700, 320, 40.0, true);
+    let found = |plate: Rect| {
+        let says =
+            Says { found: vec![Detection { kind: RegionKind::Plate, bounds: plate, score: 0.9 }], ..Says::default() };
+        let mut eyes = Eyes::new(Box::new(says), Box::new(Same), 0.5);
+        let mut looks = Looks::plan(&picture, &Told::default(), Effort::Normal);
+        looks.find(&mut eyes);
+        looks.read(&mut eyes, &Margins::of_all(Margin { left: 0.0, top: 0.0, right: 0.0, bottom: 0.0 })).found.len()
+    };
+    // The detector's box holds the middle of what is written, or lies elsewhere.
+    assert_eq!(found(Rect::new(area.x + 0.3 * area.w, area.y, 0.5 * area.w, area.h)), 1);
+    assert_eq!(found(Rect::new(100.0, 100.0, 150.0, 40.0)), 2);
+}
+
+#[test]
+fn a_side_that_is_told_and_unlikely_counts_like_a_guessed_one() {
+    let mut picture = Picture::flat(SIZE, 0);
+    picture.fill(PixelRect::new(100, 300, 80, 20), 255);
+    let kept = |upright, aside| {
+        let says = Bright { upright: Detection { score: aside, ..FACE }, aside: Detection { score: upright, ..FACE } };
+        let mut eyes = Eyes::new(Box::new(says), Box::new(Illiterate), 0.5);
+        let told = Told::in_ways(&[Orientation::QuarterRight, Orientation::Upright]);
+        let mut looks = Looks::plan(&picture, &told, Effort::Normal);
+        (0..looks.views.len()).for_each(|at| looks.look(&mut eyes, at));
+        looks.doubt();
+        looks.sightings.iter().filter(|sighting| sighting.detection.score == aside).count()
+    };
+    // Sure of how it was told to stand, unsure of the other side; the other way round; and both unsure.
+    assert_eq!((kept(0.995, 0.85), kept(0.995, 0.95), kept(0.7, 0.8), kept(0.7, 0.4)), (0, 1, 1, 0));
 }
 
 #[test]
