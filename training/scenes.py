@@ -134,10 +134,8 @@ def batch(rng, groups, h, w, plates):
 
 def crop(rng, pack: Pack, entry: dict, h: int, w: int, plates: Plates):
     """One augmented crop of `h` × `w`, its boxes (l, t, r, b), kinds, and the areas to be ignored."""
-    # Heads without a face are proposed like faces; which they are, the refiners tell.
-    faced = len(entry["boxes"])
-    boxes = np.array([b[:4] for b in entry["boxes"]] + entry["heads"], np.float64).reshape(-1, 4)
-    kinds = np.array([b[4] for b in entry["boxes"]] + [FACE] * len(entry["heads"]), int)
+    boxes = np.array([b[:4] for b in entry["boxes"]], np.float64).reshape(-1, 4)
+    kinds = np.array([b[4] for b in entry["boxes"]], int)
     natural = grid_scale(entry["w"], entry["h"])
     chosen = int(rng.integers(len(boxes))) if len(boxes) and rng.random() < 0.8 else None
     fills = False
@@ -191,11 +189,11 @@ def crop(rng, pack: Pack, entry: dict, h: int, w: int, plates: Plates):
     m = np.array([[1, 0, shift[0]], [0, 1, shift[1]], [0, 0, 1]]) @ m
     image = views.warped(level, m, w, h, zoom, 114 if rng.random() < 0.6 else int(rng.integers(0, 255)))
     turned = [views.bounds(m, box, kind) for box, kind in zip(boxes, kinds)]
-    hidden = [tuple(views.bounds(m, box, PLATE)) for box in entry["ignore"]]
+    hidden = [tuple(views.bounds(m, box, PLATE)) for box in entry["ignore"] + entry["heads"]]
 
     keep_boxes, keep_kinds = [], []
     worn = 0.7 if rng.random() < COVERED else 0.0
-    for n, (box, kind) in enumerate(zip(turned, kinds)):
+    for box, kind in zip(turned, kinds):
         seen = np.array([max(box[0], 0), max(box[1], 0), min(box[2], w), min(box[3], h)])
         size, all_ = seen[2:] - seen[:2], box[2:] - box[:2]
         if (size <= 0).any():
@@ -206,7 +204,7 @@ def crop(rng, pack: Pack, entry: dict, h: int, w: int, plates: Plates):
         if kind == PLATE and not entry["set"].startswith("simulated") and all_[0] > 16 and rng.random() < (0.5 if fills else 0.25) and abs(angle) < 0.1:
             box = plates.paste(rng, image, box)
             seen = np.array([max(box[0], 0), max(box[1], 0), min(box[2], w), min(box[3], h)])
-        if kind == FACE and n < faced and size[0] > 10 and rng.random() < worn:
+        if kind == FACE and size[0] > 10 and rng.random() < worn:
             image = covers.covered(rng, image, box)
         keep_boxes.append(seen)
         keep_kinds.append(kind)

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValue;
 
 use super::Failure;
-use super::terminal::{chain, shown};
+use super::terminal::{chain, say, shown};
 use crate::capture::Effort;
 use crate::files;
 use crate::vision::{NetFiles, Nets, PlateRegion};
@@ -86,15 +86,21 @@ impl EyesArgs {
                 "leave it out",
             ));
         }
-        let nets = self.trained()?.expecting(&self.plates).with_effort(effort);
-        let heads = self.heads.map_or(effort == Effort::Thorough, |heads| heads == Switch::On);
-        if heads && !nets.can_find_heads() {
-            return Err(Failure::usage(
-                "heads are looked for by --heads and with --effort thorough, and --models has no net for them",
-                "give a folder that holds refine-head.slnn, too, or --heads=off",
-            ));
+        let mut nets = self.trained()?.expecting(&self.plates).with_effort(effort);
+        if !nets.can_find_heads() {
+            if self.heads == Some(Switch::On) {
+                return Err(Failure::usage(
+                    "--heads wants a net for heads, and --models has none",
+                    "give a folder that holds refine-head.slnn, too, or leave --heads out",
+                ));
+            }
+            if self.heads.is_none() && effort == Effort::Thorough {
+                say("note: no heads are looked for: --models has no refine-head.slnn");
+            }
         }
-        let nets = nets.with_heads(heads);
+        if let Some(heads) = self.heads {
+            nets = nets.with_heads(heads == Switch::On);
+        }
         #[cfg(feature = "onnx")]
         let nets = self.own.beside(nets)?;
         Ok(nets)

@@ -68,12 +68,7 @@ impl Told {
 impl Told {
     /// That the picture stands this way, and nothing else.
     pub(crate) fn standing(way: Orientation) -> Self {
-        Self::in_ways(&[way])
-    }
-
-    /// That the picture stands in the first of these ways or else in another.
-    pub(crate) fn in_ways(ways: &[Orientation]) -> Self {
-        Self { ways: ways.to_vec(), panorama: false }
+        Self { ways: vec![way], panorama: false }
     }
 }
 

@@ -126,29 +126,23 @@ impl<'a> Looks<'a> {
         self.again(eyes);
     }
 
-    /// Whether a view shows the picture on a side on which it hardly stands: one that is guessed, or was told and is not the likeliest.
-    fn is_doubtful(&self, view: usize) -> bool {
-        self.guessed.contains(&view) || (self.views[view].view().way != self.first && Some(view) != self.mirrored)
-    }
-
-    /// Drops what doubtful sides show unsurely. Where nothing was seen surely, the one that shows most is taken for how the picture
+    /// Drops what guessed sides show unsurely. Where nothing was seen surely, the one that shows most is taken for how the picture
     /// stands, and all that it shows counts.
     fn doubt(&mut self) {
-        let is_sure = self.is_sure();
-        let doubtful: Vec<bool> = (0..self.views.len()).map(|view| self.is_doubtful(view)).collect();
-        let aside = self.sightings.iter().filter(|sighting| doubtful[sighting.view]);
+        let (guessed, is_sure) = (self.guessed.clone(), self.is_sure());
+        let aside = self.sightings.iter().filter(|sighting| guessed.contains(&sighting.view));
         let most = aside.max_by(|a, b| a.detection.score.total_cmp(&b.detection.score));
         let known = self.best(RegionKind::Plate).max(self.best(RegionKind::Face));
         let stands = most.filter(|most| !is_sure && most.detection.score > known.max(GLIMPSED)).map(|most| most.view);
         let least = if is_sure { GUESSED_FROM } else { GLIMPSED };
         self.sightings.retain(|Sighting { view, detection, .. }| {
-            !doubtful[*view] || Some(*view) == stands || detection.score >= least
+            !guessed.contains(view) || Some(*view) == stands || detection.score >= least
         });
     }
 
     /// The best score of a kind on views that show the picture as it may well stand.
     fn best(&self, kind: RegionKind) -> f32 {
-        let of_kind = |sighting: &&Sighting| sighting.detection.kind == kind && !self.is_doubtful(sighting.view);
+        let of_kind = |sighting: &&Sighting| sighting.detection.kind == kind && !self.guessed.contains(&sighting.view);
         self.sightings.iter().filter(of_kind).map(|sighting| sighting.detection.score).fold(0.0, f32::max)
     }
 

@@ -583,6 +583,9 @@ fn a_site_looks_as_hard_as_it_says_and_no_less_than_the_policy_asks() {
     let run = site.ingest(&["--effort", "normal"]);
     assert_eq!(run.code, Some(2), "{run:?}");
     assert!(run.stderr.contains("thorough"), "{run:?}");
+    let run = site.ingest(&["--heads=off"]);
+    assert_eq!(run.code, Some(2), "{run:?}");
+    assert!(run.stderr.contains("which looks for heads"), "{run:?}");
     assert_eq!(site.ingest(&[]).code, Some(0));
 
     site.put("d.jpg", b"\xff\xd8\xff\xe0 no picture");
